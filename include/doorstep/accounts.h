@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Who exists. An address becomes one account or several (aliases), a subaddress detail, or an
+ * outcome that RCPT can say. Drivers (accounts_driver.h) know accounts; this module knows
+ * domains, delimiters, catch-all, postmaster, aliases and case.
+ * One struct accounts is used by one thread at a time.
+ */
+#ifndef DOORSTEP_ACCOUNTS_H
+#define DOORSTEP_ACCOUNTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "doorstep/address.h"
+#include "doorstep/outcome.h"
+#include "doorstep/settings.h"
+
+#define ACCOUNT_USER_SIZE 257
+#define ACCOUNT_DETAIL_SIZE 257
+#define ACCOUNT_DOMAIN_SIZE 256
+#define ACCOUNT_HOME_SIZE 1024
+#define ACCOUNT_TARGETS_MAX 100 /* accounts behind one alias */
+
+struct accounts;
+
+struct account {
+    char user[ACCOUNT_USER_SIZE]; /* folded as the domain says; passed account_name_check() */
+    char domain[ACCOUNT_DOMAIN_SIZE];
+    bool enabled;
+    uint64_t quota;          /* octets, UINT64_MAX: none */
+    uint64_t quota_messages; /* UINT64_MAX: none */
+    bool is_system;          /* passwd: files belong to uid, a hand does the work */
+    uid_t uid;
+    gid_t gid;
+    char home[ACCOUNT_HOME_SIZE]; /* or "" */
+};
+
+struct account_target {
+    struct account account;
+    char detail[ACCOUNT_DETAIL_SIZE]; /* of user+detail, or "" */
+};
+
+struct account_targets {
+    struct account_target *list; /* owned; free with account_targets_release() */
+    size_t count;
+};
+
+/* accounts_open() - all drivers that the domains name; state_dir/accounts.sqlite is made when missing.
+ * settings are borrowed and must outlive it. */
+struct accounts *accounts_open(const struct settings *settings, struct outcome *why);
+void accounts_close(struct accounts *a);
+
+/* accounts_resolve() - whose is it? OK with at least one target; NO_SUCH_USER, NOT_OURS, DISABLED (all targets
+ * are), SYSTEM (look-up broken). Quota is not looked at here. */
+bool accounts_resolve(struct accounts *a, const struct address *to, struct account_targets *out,
+                      struct outcome *why);
+void account_targets_release(struct account_targets *t);
+
+/* accounts_find() - one account by its own name ("ann", "example.org"); NO_SUCH_USER when there is none. */
+bool accounts_find(struct accounts *a, const char *user, const char *domain, struct account *out,
+                   struct outcome *why);
+
+/* accounts_generation() - changes whenever an answer given before may have changed (a file edited, an account
+ * set): caches drop what they hold. Cheap (a stat at most once a second). */
+uint64_t accounts_generation(struct accounts *a);
+
+/* accounts_uid_validity() - a value larger than every one given before and than `at_least`, remembered
+ * durably before it is returned. */
+bool accounts_uid_validity(struct accounts *a, uint32_t at_least, uint32_t *out,
+                           struct outcome *why);
+
+/* Management: the tool's verbs. BAD_REQUEST where the domain's driver cannot (passwd, file). Names are as a
+ * person types them ("Ann@Example.org"). */
+struct account_change { /* what is to be set; only the fields whose flag stands */
+    bool set_enabled, enabled;
+    bool set_quota;
+    uint64_t quota;
+    bool set_quota_messages;
+    uint64_t quota_messages;
+    const char *password; /* NULL: leave; plain text, hashed with argon2id here */
+    const char *password_hash; /* NULL: leave; taken as it is (import) */
+};
+bool accounts_add(struct accounts *a, const char *name, const struct account_change *with,
+                  struct outcome *why);
+bool accounts_set(struct accounts *a, const char *name, const struct account_change *with,
+                  struct outcome *why);
+bool accounts_delete(struct accounts *a, const char *name, struct outcome *why);
+typedef bool (*account_fn)(void *arg, const struct account *account);
+bool accounts_list(struct accounts *a, const char *domain, account_fn fn, void *arg,
+                   struct outcome *why); /* domain NULL: all */
+
+bool accounts_alias_add(struct accounts *a, const char *alias, const char *target,
+                        struct outcome *why); /* one more target */
+bool accounts_alias_delete(struct accounts *a, const char *alias, const char *target,
+                           struct outcome *why); /* target NULL: the whole alias */
+typedef bool (*alias_fn)(void *arg, const char *alias, const char *target);
+bool accounts_alias_list(struct accounts *a, const char *domain, alias_fn fn, void *arg,
+                         struct outcome *why);
+
+#endif

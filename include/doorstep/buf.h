@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one growing byte buffer. Its maximum is given at init, so whatever a peer can make
+ * longer has a limit. A failed append leaves the content as it was.
+ * Not thread-safe: one buffer, one thread at a time.
+ */
+#ifndef DOORSTEP_BUF_H
+#define DOORSTEP_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "doorstep/span.h"
+
+struct buf {
+    char *data; /* owned; NUL-terminated behind len once anything was appended */
+    size_t len;
+    size_t size; /* octets allocated */
+    size_t max;  /* len never passes it */
+};
+
+void buf_init(struct buf *b, size_t max);
+void buf_release(struct buf *b);
+
+/* buf_reset() - forget the content, keep the memory. */
+void buf_reset(struct buf *b);
+
+/* All of these return false, changing nothing, past the maximum or without memory. */
+bool buf_reserve(struct buf *b, size_t more);
+bool buf_append(struct buf *b, const void *data, size_t n);
+bool buf_append_span(struct buf *b, struct span s);
+bool buf_append_str(struct buf *b, const char *s);
+bool buf_append_char(struct buf *b, char c);
+bool buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* buf_consume() - drop n octets (at most len) from the front. */
+void buf_consume(struct buf *b, size_t n);
+
+/* buf_str() - the content as a C string, "" when empty; borrowed until the next change. */
+const char *buf_str(const struct buf *b);
+
+/* buf_span() - the content; borrowed until the next change. */
+struct span buf_span(const struct buf *b);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One end of a door: an AF_UNIX SOCK_SEQPACKET socketpair between two roles. A frame is one
+ * packet: type, request id, body, and at most one descriptor. Sending never blocks: what the
+ * socket refuses waits in a bounded queue until door_flush(). Receiving checks the length and
+ * version and closes descriptors nobody asked for; the body is hostile to whoever reads it.
+ * One thread at a time per end.
+ */
+#ifndef DOORSTEP_DOOR_H
+#define DOORSTEP_DOOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "doorstep/span.h"
+
+#define DOOR_BODY_MAX 65536 /* octets of body in one frame */
+
+struct door;
+
+struct door_frame {
+    uint16_t type;
+    uint64_t id;      /* request id, chosen by the asking side */
+    struct span body; /* borrowed from the door until the next door_receive() */
+    int fd;           /* -1, or a descriptor that the receiver now owns */
+};
+
+enum door_result {
+    DOOR_OK,
+    DOOR_AGAIN,  /* nothing there now (receive), or some frames still wait (flush) */
+    DOOR_CLOSED, /* the other side is gone */
+    DOOR_BROKEN  /* the other side sent what no frame is; treat it as taken over */
+};
+
+/* door_pair() - two connected descriptors, close-on-exec, non-blocking; false with errno. */
+bool door_pair(int fds[2]);
+
+/* door_new() - takes fd. queue_max: octets that may wait unsent. NULL without memory. */
+struct door *door_new(int fd, size_t queue_max);
+void door_free(struct door *d); /* closes fd; NULL is allowed */
+
+int door_fd(const struct door *d);
+
+enum door_result door_receive(struct door *d, struct door_frame *out);
+
+/* door_send() - fd (or -1) is duplicated by the kernel, the caller keeps its own. false: the queue is
+ * full, no memory, or the other side is gone; nothing of the frame was sent. */
+bool door_send(struct door *d, uint16_t type, uint64_t id, struct span body, int fd);
+
+enum door_result door_flush(struct door *d);
+
+/* door_queued() - octets that wait for door_flush(). */
+size_t door_queued(const struct door *d);
+
+/* door_call() - for blocking users: send, then wait up to timeout_ms for the frame with this id; others are
+ * dropped. DOOR_AGAIN: time ran out. */
+enum door_result door_call(struct door *d, uint16_t type, uint64_t id, struct span body, int fd,
+                           unsigned timeout_ms, struct door_frame *out);
+
+/* door_wait() - poll(2) for reading (or writing, with for_write) up to timeout_ms (-1: no end). */
+bool door_wait(struct door *d, bool for_write, int timeout_ms);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The checked configuration as plain constant structs. Only config/ fills them; each module is
+ * handed the part that it needs. Every field is set (by the file or by its default), every
+ * string is at least "", every number was range-checked. Sizes in octets, times in ms.
+ * The rows of doorstep.conf(5) have the same names.
+ */
+#ifndef DOORSTEP_SETTINGS_H
+#define DOORSTEP_SETTINGS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+enum listen_protocol { LISTEN_LMTP, LISTEN_SMTP };
+
+struct settings_address { /* one of `address`: "127.0.0.1:2424", "[::1]:2424", "unix:/path,mode=0660" */
+    const char *text;     /* as configured */
+    bool is_unix;
+    const char *path; /* unix: absolute */
+    mode_t mode;      /* unix: default 0666 (who may connect is decided by the folder) */
+    const char *owner; /* unix: user name or "" */
+    const char *group; /* unix: group name or "" */
+    struct sockaddr_storage ip;
+    socklen_t ip_length;
+};
+
+struct settings_network { /* one of `trusted`: "127.0.0.0/8", "::1/128" */
+    int family;           /* AF_INET or AF_INET6 */
+    uint8_t bytes[16];
+    unsigned bits;
+};
+
+struct settings_listen {
+    enum listen_protocol protocol;
+    struct settings_address *address;
+    size_t address_count;
+    struct settings_network *trusted; /* may use XCLIENT and XFORWARD; unix sockets always may */
+    size_t trusted_count;
+};
+
+enum bare_newline { BARE_KEEP, BARE_REJECT, BARE_NORMALIZE };
+
+struct settings_domain {
+    const char *name;                /* lower case A-labels */
+    const char *accounts;            /* driver: "sqlite", "passwd", "file", "any" */
+    const char *accounts_file;       /* for "file" */
+    const char *recipient_delimiter; /* set of characters, "" for none */
+    const char *catch_all;           /* account that gets what nobody has, or "" */
+    const char *postmaster;          /* account for postmaster, or "" */
+    const char *store;               /* name of a store section, default "maildir" */
+    bool case_sensitive;             /* local parts; default no */
+    bool delivered_to;               /* write Delivered-To; no allows hard links */
+    bool quota_hard;                 /* over_quota = "reject": 552 5.2.2 in place of 452 4.2.2 */
+    uint64_t quota;                  /* default octets per account, UINT64_MAX: none ("none") */
+    uint64_t quota_messages;         /* UINT64_MAX: none */
+    uint64_t accounts_max;           /* for "any" */
+};
+
+enum store_lock { STORE_LOCK_FCNTL, STORE_LOCK_DOTLOCK, STORE_LOCK_FLOCK };
+
+struct settings_store {
+    const char *name;   /* of the section */
+    const char *driver; /* default: the name */
+    const char *path;   /* with %{user} %{domain} %{home} */
+    bool crlf;          /* line_end = "crlf"; default "lf" */
+    enum store_lock lock[3];
+    size_t lock_count;
+    uint64_t lock_timeout;
+    uint64_t tmp_max_age; /* maildir: 36 h */
+};
+
+struct settings_limits {
+    uint64_t message_size;
+    uint64_t recipients;
+    uint64_t connections;
+    uint64_t command_line;   /* octets, CRLF included; 2048 */
+    uint64_t errors;         /* bad commands in a session before 421 */
+    uint64_t message_memory; /* one message in memory before it goes to a file: 256 KiB */
+    uint64_t memory;         /* all messages in flight, in memory */
+    uint64_t transactions;   /* messages one session may send, 421 after */
+};
+
+struct settings_timeouts { /* RFC 5321 4.5.3.2 */
+    uint64_t command;      /* waiting for a command: 5 min */
+    uint64_t data;         /* between two pieces of a message: 3 min */
+    uint64_t write;        /* client does not read: 5 min */
+    uint64_t answer;       /* store does not answer RCPT or end of data: 10 min */
+    uint64_t drain;        /* after SIGTERM: 10 s */
+    uint64_t sort;         /* one message in a sorter: 10 s */
+};
+
+enum sandbox_mode { SANDBOX_REQUIRED, SANDBOX_BEST_EFFORT };
+
+struct settings {
+    const char *hostname;
+    const char *state_dir;
+    const char *user;         /* mail owner, or "" */
+    const char *sandbox_user; /* default "nobody" */
+    uint64_t uid_min;         /* for system accounts: 1000 */
+    enum sandbox_mode sandbox;
+    const char *log_level; /* "debug", "info", "warning", "error" */
+    uint64_t workers;      /* account workers (threads); 0 never: default 8 */
+    uint64_t sorters;
+    uint64_t edges;
+    uint64_t ledger_window;     /* 5 days */
+    uint64_t delivery_log_keep; /* 30 days */
+    uint64_t max_received;      /* 100 */
+    enum bare_newline bare_newline;
+    bool dsn;               /* announce DSN */
+    const char *plugin_dir; /* libdoorstep_store_NAME.so */
+    struct settings_listen *listens;
+    size_t listen_count;
+    struct settings_domain *domains;
+    size_t domain_count;
+    struct settings_store *stores; /* "maildir" and "mbox" always exist, with defaults */
+    size_t store_count;
+    struct settings_limits limits;
+    struct settings_timeouts timeouts;
+};
+
+/* settings_find_domain() / settings_find_store() - by name; NULL when there is none. */
+const struct settings_domain *settings_find_domain(const struct settings *s, const char *name);
+const struct settings_store *settings_find_store(const struct settings *s, const char *name);
+
+#endif
