@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The growing byte buffer: see buf.h. Grows by doubling, never past its maximum.
+ */
+#include "doorstep/buf.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+buf_init(struct buf *b, size_t max)
+{
+    *b = (struct buf){.max = max};
+}
+
+void
+buf_release(struct buf *b)
+{
+    free(b->data);
+    *b = (struct buf){.max = b->max};
+}
+
+void
+buf_reset(struct buf *b)
+{
+    b->len = 0;
+    if (b->data != NULL)
+        b->data[0] = '\0';
+}
+
+bool
+buf_reserve(struct buf *b, size_t more)
+{
+    if (more > b->max || b->len > b->max - more)
+        return false;
+    size_t need = b->len + more + 1; /* the terminating NUL */
+    if (need <= b->size)
+        return true;
+    size_t size = b->size == 0 ? 64 : b->size;
+    while (size < need)
+        size = size > SIZE_MAX / 2 ? need : size * 2;
+    char *data = realloc(b->data, size);
+    if (data == NULL)
+        return false;
+    b->data = data;
+    b->size = size;
+    return true;
+}
+
+bool
+buf_append(struct buf *b, const void *data, size_t n)
+{
+    if (!buf_reserve(b, n))
+        return false;
+    if (n > 0)
+        memcpy(b->data + b->len, data, n);
+    b->len += n;
+    b->data[b->len] = '\0';
+    return true;
+}
+
+bool
+buf_append_span(struct buf *b, struct span s)
+{
+    return buf_append(b, s.p, s.n);
+}
+
+bool
+buf_append_str(struct buf *b, const char *s)
+{
+    return buf_append(b, s, strlen(s));
+}
+
+bool
+buf_append_char(struct buf *b, char c)
+{
+    return buf_append(b, &c, 1);
+}
+
+bool
+buf_printf(struct buf *b, const char *format, ...)
+{
+    va_list args, again;
+
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    bool ok = n >= 0 && buf_reserve(b, (size_t)n);
+    if (ok) {
+        vsnprintf(b->data + b->len, (size_t)n + 1, format, again);
+        b->len += (size_t)n;
+    }
+    va_end(again);
+    va_end(args);
+    return ok;
+}
+
+void
+buf_consume(struct buf *b, size_t n)
+{
+    if (n >= b->len) {
+        buf_reset(b);
+        return;
+    }
+    memmove(b->data, b->data + n, b->len - n + 1);
+    b->len -= n;
+}
+
+const char *
+buf_str(const struct buf *b)
+{
+    return b->data == NULL ? "" : b->data;
+}
+
+struct span
+buf_span(const struct buf *b)
+{
+    return (struct span){b->data, b->len};
+}
