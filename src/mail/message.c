@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A message while it arrives and after: bytes in memory, or past a threshold in the unnamed
+ * file that the caller opened, with octets, line ends and digest kept in the same pass.
+ * Filled by deliver/intake, read by the sorter's feeder and by store drivers.
+ */
+#include "doorstep/message.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doorstep/buf.h"
+
+#define MESSAGE_READ_SIZE 65536
+#define MESSAGE_DIGEST_OCTETS 32
+
+static_assert(MESSAGE_DIGEST_SIZE == 2 * MESSAGE_DIGEST_OCTETS + 1, "hex and NUL");
+
+struct message {
+    atomic_uint refs;
+    bool is_sealed;
+    struct buf bytes; /* empty once spilled */
+    int fd;           /* -1 while in memory; owned */
+    message_spill_fn spill;
+    void *spill_arg; /* borrowed */
+    uint64_t crs;    /* all CR octets, paired or not */
+    uint64_t lfs;
+    unsigned char last; /* octet before the next append */
+    unsigned char last_but_one;
+    struct message_traits traits;
+    char digest[MESSAGE_DIGEST_SIZE];
+    crypto_generichash_state hash; /* wants 64-octet alignment */
+};
+
+struct message *
+message_new(size_t memory_max, message_spill_fn spill, void *arg)
+{
+    struct message *m = aligned_alloc(_Alignof(struct message), sizeof(*m));
+
+    if (m == NULL)
+        return NULL;
+    memset(m, 0, sizeof(*m));
+    if (sodium_init() < 0) { /* cheap when done before; chooses the fast BLAKE2b */
+        free(m);
+        return NULL;
+    }
+    atomic_init(&m->refs, 1);
+    buf_init(&m->bytes, memory_max);
+    m->fd = -1;
+    m->spill = spill;
+    m->spill_arg = arg;
+    m->traits.ends_with_crlf = true;
+    crypto_generichash_init(&m->hash, NULL, 0, MESSAGE_DIGEST_OCTETS);
+    return m;
+}
+
+struct message *
+message_ref(struct message *m)
+{
+    atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+    return m;
+}
+
+void
+message_unref(struct message *m)
+{
+    if (m == NULL)
+        return;
+    if (atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    buf_release(&m->bytes);
+    if (m->fd >= 0)
+        close(m->fd);
+    free(m);
+}
+
+/* One pass without branches, so that the compiler can take 16 octets at a time. Bare line ends
+ * need no state over appends: they are the CRs and LFs that no pair explains. */
+static void
+message_count(struct message *m, const unsigned char *p, size_t n)
+{
+    uint64_t crs = 0, lfs = 0, pairs = m->last == '\r' && p[0] == '\n';
+    unsigned char high = 0, nul = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        high |= p[i];
+        nul |= p[i] == '\0';
+        crs += p[i] == '\r';
+        lfs += p[i] == '\n';
+    }
+    for (size_t i = 1; i < n; i++)
+        pairs += (p[i - 1] == '\r') & (p[i] == '\n');
+    m->crs += crs;
+    m->lfs += lfs;
+    m->last_but_one = n > 1 ? p[n - 2] : m->last;
+    m->last = p[n - 1];
+
+    struct message_traits *t = &m->traits;
+    t->octets += n;
+    t->lines += pairs;
+    t->bare = m->crs + m->lfs - 2 * t->lines;
+    t->has_nul |= nul != 0;
+    t->has_8bit |= (high & 0x80) != 0;
+    t->ends_with_crlf = m->last_but_one == '\r' && m->last == '\n';
+    crypto_generichash_update(&m->hash, p, n);
+}
+
+static bool
+message_write(struct message *m, const char *data, size_t n, struct outcome *why)
+{
+    while (n > 0) {
+        ssize_t done = write(m->fd, data, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return outcome_errno(why, errno, "write", "spilled message");
+        data += done;
+        n -= (size_t)done;
+    }
+    return true;
+}
+
+static bool
+message_move_to_file(struct message *m, struct outcome *why)
+{
+    if (m->spill == NULL)
+        return outcome_set(why, OUTCOME_DISK_FULL, "message outgrew %zu octets of memory",
+                           m->bytes.max);
+    m->fd = m->spill(m->spill_arg);
+    if (m->fd < 0)
+        return outcome_errno(why, errno, "open", "file for a spilled message");
+    if (!message_write(m, m->bytes.data, m->bytes.len, why))
+        return false;
+    buf_release(&m->bytes);
+    return true;
+}
+
+bool
+message_append(struct message *m, const void *data, size_t n, struct outcome *why)
+{
+    assert(!m->is_sealed);
+    if (n == 0)
+        return true;
+    /* Without memory is as good a reason to go to the file as past the threshold. */
+    if (m->fd >= 0 || !buf_append(&m->bytes, data, n)) {
+        if (m->fd < 0 && !message_move_to_file(m, why))
+            return false;
+        if (!message_write(m, data, n, why))
+            return false;
+    }
+    message_count(m, data, n);
+    return true;
+}
+
+void
+message_seal(struct message *m)
+{
+    unsigned char hash[MESSAGE_DIGEST_OCTETS];
+
+    assert(!m->is_sealed);
+    m->is_sealed = true;
+    crypto_generichash_final(&m->hash, hash, sizeof(hash));
+    sodium_bin2hex(m->digest, sizeof(m->digest), hash, sizeof(hash));
+}
+
+const struct message_traits *
+message_traits(const struct message *m)
+{
+    return &m->traits;
+}
+
+const char *
+message_digest(const struct message *m)
+{
+    assert(m->is_sealed);
+    return m->digest;
+}
+
+struct span
+message_inline(const struct message *m, bool *spilled)
+{
+    *spilled = m->fd >= 0;
+    return *spilled ? SPAN_NONE : buf_span(&m->bytes);
+}
+
+int
+message_fd(const struct message *m)
+{
+    return m->fd;
+}
+
+ssize_t
+message_read(const struct message *m, uint64_t offset, void *out, size_t n)
+{
+    if (offset >= m->traits.octets || n == 0)
+        return 0;
+    if (n > m->traits.octets - offset)
+        n = (size_t)(m->traits.octets - offset);
+    if (m->fd < 0) {
+        memcpy(out, m->bytes.data + offset, n);
+        return (ssize_t)n;
+    }
+    for (;;) {
+        ssize_t got = pread(m->fd, out, n, (off_t)offset);
+        if (got >= 0 || errno != EINTR)
+            return got;
+    }
+}
+
+struct message *
+message_from_memory(struct span bytes)
+{
+    struct outcome why;
+    struct message *m = message_new(bytes.n, NULL, NULL);
+
+    if (m == NULL)
+        return NULL;
+    if (!message_append(m, bytes.p, bytes.n, &why)) {
+        message_unref(m);
+        return NULL;
+    }
+    message_seal(m);
+    return m;
+}
+
+/* The descriptor's own position stays where it is: another reader may share it. */
+static bool
+message_count_file(struct message *m, int fd, struct outcome *why)
+{
+    unsigned char *piece = malloc(MESSAGE_READ_SIZE);
+    ssize_t got = 0;
+
+    if (piece == NULL)
+        return outcome_set(why, OUTCOME_OVERLOAD, "no memory to read a message");
+    do {
+        got = pread(fd, piece, MESSAGE_READ_SIZE, (off_t)m->traits.octets);
+        if (got > 0)
+            message_count(m, piece, (size_t)got);
+    } while (got > 0 || (got < 0 && errno == EINTR));
+    if (got < 0)
+        outcome_errno(why, errno, "pread", "message");
+    free(piece);
+    return got == 0;
+}
+
+struct message *
+message_from_fd(int fd, struct outcome *why)
+{
+    struct message *m = message_new(0, NULL, NULL);
+
+    if (m == NULL) {
+        outcome_set(why, OUTCOME_OVERLOAD, "no memory for a message");
+        close(fd);
+        return NULL;
+    }
+    m->fd = fd;
+    if (!message_count_file(m, fd, why)) {
+        message_unref(m);
+        return NULL;
+    }
+    message_seal(m);
+    return m;
+}
