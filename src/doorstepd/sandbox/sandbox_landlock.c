@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Landlock: rights over files that are taken from this process by itself (landlock(7)). The kernel
+ * says which ABI it has; a right that it does not know must not be named. The numbers are
+ * the kernel's interface and stand here because the headers of a build host may be older than
+ * the kernel that runs: Debian 12 builds with the headers of ABI 2.
+ */
+#include "sandbox_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define RIGHT_TRUNCATE (1ULL << 14)     /* ABI 3 */
+#define RIGHT_DEVICE_IOCTL (1ULL << 15) /* ABI 5 */
+#define RIGHTS_NET 3ULL                 /* ABI 4: bind and connect of TCP */
+#define SCOPES 3ULL                     /* ABI 6: abstract sockets, signals */
+
+#define RIGHTS_READ                                                                                \
+    (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+/* What a store does to mail folders: regular files and folders, nothing else. */
+#define RIGHTS_MAIL                                                                                \
+    (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                               \
+     LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |  \
+     LANDLOCK_ACCESS_FS_REFER | RIGHT_TRUNCATE)
+#define RIGHTS_CHANGE                                                                              \
+    (RIGHTS_MAIL | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |                     \
+     LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
+     LANDLOCK_ACCESS_FS_MAKE_SYM)
+#define RIGHTS_ALL (RIGHTS_READ | RIGHTS_CHANGE | RIGHT_DEVICE_IOCTL)
+
+struct ruleset { /* struct landlock_ruleset_attr as of ABI 6; an older kernel accepts zeros behind
+                    its own end */
+    uint64_t files;
+    uint64_t net;
+    uint64_t scoped;
+};
+
+static long
+landlock_abi(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+static uint64_t
+rights_of_abi(long abi, uint64_t wanted)
+{
+    if (abi < 2)
+        wanted &= ~LANDLOCK_ACCESS_FS_REFER;
+    if (abi < 3)
+        wanted &= ~RIGHT_TRUNCATE;
+    if (abi < 5)
+        wanted &= ~RIGHT_DEVICE_IOCTL;
+    return wanted;
+}
+
+/* A descriptor of a ruleset that handles these rights, or -1. */
+static int
+ruleset_new(long abi, uint64_t rights)
+{
+    struct ruleset attr = {
+        .files = rights_of_abi(abi, rights),
+        .net = abi >= 4 ? RIGHTS_NET : 0,
+        .scoped = abi >= 6 ? SCOPES : 0,
+    };
+
+    return (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+}
+
+/* Takes the ruleset. */
+static int
+ruleset_enforce(int ruleset)
+{
+    int error = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0 ? 0 : errno;
+
+    close(ruleset);
+    return error;
+}
+
+static int
+ruleset_allow(int ruleset, uint64_t rights, const char *path)
+{
+    struct landlock_path_beneath_attr rule = {.allowed_access = rights};
+    int error = 0;
+
+    rule.parent_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (rule.parent_fd < 0)
+        return errno == ENOENT ? 0 : errno;
+    if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
+        error = errno;
+    close(rule.parent_fd);
+    return error;
+}
+
+int
+sandbox_landlock_none(void)
+{
+    long abi = landlock_abi();
+    int ruleset = abi < 1 ? -1 : ruleset_new(abi, RIGHTS_ALL);
+
+    return ruleset < 0 ? errno : ruleset_enforce(ruleset);
+}
+
+int
+sandbox_landlock_roots(const struct sandbox_roots *roots)
+{
+    long abi = landlock_abi();
+    int ruleset, error = 0;
+
+    if (abi >= 0 && abi < 2)
+        return EOPNOTSUPP;
+    ruleset = abi < 2 ? -1 : ruleset_new(abi, RIGHTS_CHANGE);
+    if (ruleset < 0)
+        return errno;
+    for (size_t i = 0; i < roots->count && error == 0; i++)
+        error = ruleset_allow(ruleset, rights_of_abi(abi, RIGHTS_MAIL), roots->paths[i]);
+    if (error != 0) {
+        close(ruleset);
+        return error;
+    }
+    return ruleset_enforce(ruleset);
+}
