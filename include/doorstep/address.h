@@ -13,13 +13,18 @@
 #include "doorstep/pack.h"
 #include "doorstep/span.h"
 
-#define ADDRESS_LOCAL_MAX 64   /* RFC 5321 4.5.3.1.1, octets as written */
-#define ADDRESS_DOMAIN_MAX 255 /* 4.5.3.1.2 */
-#define ADDRESS_PATH_MAX 1024  /* 4.5.3.1.3 asks for 256 at least; UTF-8 and source routes need more */
+/* Octets. Local part and domain as RFC 5321 4.5.3.1 has them; a sender's local part may be longer,
+ * as VERP and SRS make it every day, and it is only carried, never looked up. A path has 256 at
+ * least; UTF-8 and source routes need more. */
+#define ADDRESS_LOCAL_MAX 64
+#define ADDRESS_SENDER_LOCAL_MAX 256
+#define ADDRESS_DOMAIN_MAX 255
+#define ADDRESS_PATH_MAX 1024
 
 struct address {
-    const char *local;  /* unquoted: what the quoted string means; "" in a null address */
-    const char *domain; /* lower case A-labels, or "[...]" for a literal; "" for <> and <postmaster> */
+    const char *local;  /* unquoted: what the quoted string means; "" in <>, "postmaster" (in lower
+                         * case) in <postmaster> */
+    const char *domain; /* lower case A-labels, or "[...]"; "" in <> and <postmaster> */
     bool is_null;       /* <> */
     bool is_utf8;       /* came with an octet above 127: needs SMTPUTF8 */
 };
@@ -27,7 +32,7 @@ struct address {
 enum address_result { ADDRESS_OK, ADDRESS_SYNTAX, ADDRESS_TOO_LONG, ADDRESS_NO_MEMORY };
 
 enum address_flags {
-    ADDRESS_ALLOW_NULL = 1,       /* <> (reverse-path) */
+    ADDRESS_ALLOW_NULL = 1,       /* a reverse-path: <> and long local parts */
     ADDRESS_ALLOW_POSTMASTER = 2, /* <postmaster> without a domain (forward-path) */
     ADDRESS_ALLOW_UTF8 = 4,       /* SMTPUTF8 was asked for */
 };
@@ -38,7 +43,8 @@ enum address_flags {
 enum address_result address_parse_path(struct span in, unsigned flags, struct arena *arena,
                                        struct address *out, struct span *rest);
 
-/* address_parse_mailbox() - local@domain without brackets, whole of `in` (tool, configuration). */
+/* address_parse_mailbox() - local@domain without brackets, whole of `in` (tool, configuration);
+ * with the flags, "" is the null address and "postmaster" stands alone. */
 enum address_result address_parse_mailbox(struct span in, unsigned flags, struct arena *arena,
                                           struct address *out);
 
@@ -52,12 +58,14 @@ bool address_equal(const struct address *a, const struct address *b, bool fold_l
  * when it is no domain. Address literals are checked and kept. */
 bool domain_normalize(struct span in, char *out, size_t size);
 
+/* address_unpack() - memory from arena; the parts are checked again, as a peer's. */
 void address_pack(const struct address *a, struct pack *p);
 bool address_unpack(struct address *a, struct arena *arena, struct unpack *u);
 
 /* account_name_check() - may this (already UTF-8) local part name an account, and so a folder?
- * Refuses '/', NUL, control octets, ".", "..", a leading '.', empty, over 64 octets, bad UTF-8 and
- * invisible or bidirectional controls. The one place where that is decided. */
+ * Refuses '/', NUL, control octets, ".", "..", a leading '.', empty, over 64 octets, bad UTF-8,
+ * invisible, bidirectional or unassigned characters, and spaces except ASCII ones between others.
+ * The one place where that is decided. */
 bool account_name_check(struct span name);
 
 /* account_name_fold() - NFC and, with fold_case, case folded (Unicode simple folding); the
