@@ -30,7 +30,8 @@ enum door_frame_type {
     EDGE_RCPT = 64,  /* id; address, reverse-path address, u64 SIZE= or 0 */
     EDGE_DATA_BEGIN, /* id: the transaction's from here on; u64 SIZE= or 0 */
     EDGE_DATA,       /* id; octets, as many as fit; decoded, before trace */
-    EDGE_DATA_END,   /* id; envelope */
+    EDGE_ENVELOPE,   /* id; a piece of the packed envelope: with 1,000 recipients it passes one frame */
+    EDGE_DATA_END,   /* id; the envelope, or its last piece */
     EDGE_DATA_ABORT, /* id; the client is gone or broke the rules: forget it */
 
     /* store -> edge */
