@@ -30,27 +30,40 @@ struct db_options {
     unsigned cache_kib; /* page cache */
 };
 
-/* db_open() - NULL: NOT_FOUND (missing and not create), CORRUPT, or what errno says. A database of a newer
- * schema is refused (SYSTEM). */
-struct db *db_open(const char *path, const struct db_options *options, struct outcome *why);
-void db_close(struct db *db);
+/* db_setup() - once a process, before the first db_open() and before threads: spares every
+ * allocation of SQLite's a process-wide lock. */
+void db_setup(void);
+const char *db_version(void); /* SQLite's, for the log at start */
 
-bool db_begin(struct db *db, struct outcome *why); /* BEGIN IMMEDIATE */
+/* db_open() - NULL: NOT_FOUND (missing and not create), CORRUPT, or what errno says. A database of
+ * a newer schema is refused (SYSTEM). Files are made with mode 0600; a file that failed to become a
+ * database is removed again when it was made here. */
+struct db *db_open(const char *path, const struct db_options *options, struct outcome *why);
+void db_close(struct db *db); /* NULL is allowed; rolls back what is open, checkpoints nothing */
+
+/* db_begin() - BEGIN IMMEDIATE; transactions do not nest. db_commit() - on failure nothing is
+ * committed and the transaction is over. db_rollback() - may be called without a transaction. */
+bool db_begin(struct db *db, struct outcome *why);
 bool db_commit(struct db *db, struct outcome *why);
 void db_rollback(struct db *db);
 
-/* db_prepare() - `sql` must be a string literal (its address is the key). NULL: `why`. Bindings are cleared. */
+/* db_prepare() - `sql` must be a string literal (its address is the key). NULL: `why`. A statement
+ * that is there already is reset and its bindings cleared: one user of a text at a time. */
 struct db_statement *db_prepare(struct db *db, const char *sql, struct outcome *why);
 void db_bind_int(struct db_statement *s, int n, int64_t v);
-void db_bind_text(struct db_statement *s, int n, const char *v); /* borrowed until db_reset(); NULL: NULL */
+void db_bind_text(struct db_statement *s, int n,
+                  const char *v); /* borrowed until db_reset(); NULL: NULL */
 void db_bind_span(struct db_statement *s, int n, struct span v); /* text */
 void db_bind_blob(struct db_statement *s, int n, struct span v);
 void db_bind_null(struct db_statement *s, int n);
 
 enum db_result { DB_ROW, DB_DONE, DB_FAILED };
+/* db_next() - one step. After DB_DONE or DB_FAILED reset before the next use; DB_FAILED has done
+ * so. */
 enum db_result db_next(struct db_statement *s, struct outcome *why);
 int64_t db_int(struct db_statement *s, int column);
-const char *db_text(struct db_statement *s, int column); /* never NULL; borrowed until the next step */
+const char *db_text(struct db_statement *s,
+                    int column); /* never NULL; borrowed until the next step */
 struct span db_blob(struct db_statement *s, int column);
 bool db_is_null(struct db_statement *s, int column);
 void db_reset(struct db_statement *s);
@@ -59,9 +72,13 @@ void db_reset(struct db_statement *s);
 bool db_run(struct db_statement *s, struct outcome *why);
 int64_t db_last_rowid(struct db *db);
 int64_t db_changes(struct db *db);
+
+/* db_check() - quick_check, or integrity_check when full; CORRUPT with the first finding. */
 bool db_check(struct db *db, bool full, struct outcome *why);
 
-/* db_backup() - a copy of the whole database to a new file at path. */
+/* db_backup() - a copy of the whole database, this moment's, to a new file at path (mode 0600,
+ * synced; its folder is not). EXISTS when there is one; BUSY inside a transaction. Nothing is left
+ * on failure. */
 bool db_backup(struct db *db, const char *path, struct outcome *why);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Remember: what an IMAP or POP client will ask for. Callers see mailboxes, UIDs and flags, never SQL.
- * One index an account, one connection, used by one thread (the account's worker), with
+ * Remember: what an IMAP or POP client will ask for. Callers see mailboxes, UIDs and flags, never
+ * SQL. One index an account, one connection, used by one thread (the account's worker), with
  * exclusive locking. Changes stand between index_begin() and index_commit(); after a commit
  * they are on stable storage. Every function that fails fills `why`; CORRUPT means that the
  * file is damaged: close, index_set_aside(), open anew, rebuild from the store.
@@ -36,28 +36,29 @@ struct index_mailbox {
 struct index_message {
     int64_t mailbox;
     uint32_t uid;
-    uint64_t modseq;             /* given by index_add() and index_set_flags() */
-    unsigned flags;              /* STORE_SEEN ... */
-    const char *keywords;        /* space-separated, or "" */
-    struct timespec received;    /* INTERNALDATE */
+    uint64_t modseq;          /* given by index_add() and index_set_flags() */
+    unsigned flags;           /* STORE_SEEN ... */
+    const char *keywords;     /* space-separated, or "" */
+    struct timespec received; /* INTERNALDATE */
     struct store_ref ref;
-    uint64_t octets;             /* as stored, counted as CRLF, with trace */
-    uint64_t lines;              /* the same way */
-    const char *digest;          /* as received, or "" when another program brought it */
-    const char *delivery_id;     /* ours, or "" */
-    const struct facts *facts;   /* borrowed; NULL: not known yet */
+    uint64_t octets;           /* as stored, counted as CRLF, with trace */
+    uint64_t lines;            /* the same way */
+    const char *digest;        /* as received, or "" when another program brought it */
+    const char *delivery_id;   /* ours, or "" */
+    const struct facts *facts; /* borrowed; NULL: not known yet, or not asked for */
+    bool facts_known;          /* filled when a row is read: it has facts */
 };
 
 #define INDEX_LEDGER_KEY_SIZE 65 /* hex with NUL */
 
-/* index_open() - folder/index.sqlite, made and migrated when missing. folder and its parents are made
- * (0700). With create false a missing file gives NULL and NOT_FOUND. schema_dir: where schema/index/
- * NNN_*.sql lie is compiled in (embedded); no path is needed at run time. */
+/* index_open() - folder/index.sqlite, made and migrated when missing. folder and its parents are
+ * made (0700). With create false a missing file gives NULL and NOT_FOUND. schema_dir: where
+ * schema/index/ NNN_*.sql lie is compiled in (embedded); no path is needed at run time. */
 struct index *index_open(const char *folder, bool create, struct outcome *why);
 void index_close(struct index *ix); /* NULL is allowed; rolls back what is open */
 
-/* index_set_aside() - rename a damaged index.sqlite (with -wal) to index.sqlite.damaged-TIME; call with it
- * closed. */
+/* index_set_aside() - rename a damaged index.sqlite (with -wal) to index.sqlite.damaged-TIME; call
+ * with it closed. */
 bool index_set_aside(const char *folder, struct outcome *why);
 
 /* index_check() - SQLite's quick_check (or integrity_check when full). */
@@ -93,47 +94,57 @@ bool index_add(struct index *ix, struct index_message *m, struct outcome *why);
  * stored, counted as CRLF, with trace. */
 bool index_set_facts(struct index *ix, int64_t mailbox, uint32_t uid, const struct facts *facts,
                      uint64_t octets, uint64_t lines, struct outcome *why);
+
+/* index_set_flags() - MODSEQ rises only when something differs; keywords NULL leaves them as they
+ * are. */
 bool index_set_flags(struct index *ix, int64_t mailbox, uint32_t uid, unsigned flags,
                      const char *keywords, struct outcome *why);
 
 /* index_expunge() - the row goes, (mailbox, uid, modseq) stays in the expunge table (RFC 7162). */
 bool index_expunge(struct index *ix, int64_t mailbox, uint32_t uid, struct outcome *why);
 
-/* index_message_find() - by UID; index_message_find_ref() - by name in the store. Facts included; all
- * memory from arena. false with NOT_FOUND when there is none. */
+/* index_message_find() - by UID; index_message_find_ref() - by name in the store. Facts included;
+ * all memory from arena. false with NOT_FOUND when there is none. */
 bool index_message_find(struct index *ix, int64_t mailbox, uint32_t uid, struct arena *arena,
                         struct index_message *out, struct outcome *why);
 bool index_message_find_ref(struct index *ix, int64_t mailbox, const char *name,
                             struct arena *arena, struct index_message *out, struct outcome *why);
 
-/* index_message_list() - in UID order from uid_from on; facts only when with_facts. Borrowed for the call. fn must not
- * change the index. */
+/* index_message_list() - in UID order from uid_from on; facts only when with_facts. Borrowed for
+ * the call. fn must not change the index. */
 bool index_message_list(struct index *ix, int64_t mailbox, uint32_t uid_from, bool with_facts,
                         index_message_fn fn, void *arg, struct outcome *why);
 
-/* index_usage() - what quota counts, over all mailboxes: stored octets (,S=) and messages. Kept by triggers or
- * counters, not by a scan. */
+/* index_usage() - what quota counts, over all mailboxes: stored octets (,S=) and messages. Kept by
+ * triggers or counters, not by a scan. */
 bool index_usage(struct index *ix, uint64_t *octets, uint64_t *messages, struct outcome *why);
 
-/* The ledger (promise 4). key: hex digest over what design section 8 names. find: NOT_FOUND when it is not there
- * or older than `since`. */
+/* The ledger (promise 4). key: hex digest over what design section 8 names. find: NOT_FOUND when it
+ * is not there or older than `since`. */
 bool index_ledger_find(struct index *ix, const char *key, time_t since, char delivery_id[ID_SIZE],
                        struct outcome *why);
 bool index_ledger_add(struct index *ix, const char *key, const char *delivery_id, time_t when,
                       struct outcome *why);
 bool index_ledger_prune(struct index *ix, time_t before, struct outcome *why);
 
-/* index_reconcile() - one mailbox compared with what the store lists (store_scan() entries); rows are added
- * (without facts), reflagged, expunged, in one transaction of the caller's. 100,000 entries in
- * well under 2 s. */
+/* index_reconcile() - one mailbox compared with what the store lists (store_scan() entries); rows
+ * are added (without facts), reflagged, expunged, in one transaction of the caller's. 100,000
+ * entries in well under 2 s. */
 struct index_changes {
     uint64_t added, reflagged, removed;
 };
 struct index_reconcile;
-struct index_reconcile *index_reconcile_begin(struct index *ix, int64_t mailbox, struct outcome *why);
+struct index_reconcile *index_reconcile_begin(struct index *ix, int64_t mailbox,
+                                              struct outcome *why);
+
+/* index_reconcile_trust_flags() - STORE_SEEN ... that the store's format carries (default all); all
+ * others stay as the index knows them. 0 for a store without STORE_CAN_FLAGS. */
+void index_reconcile_trust_flags(struct index_reconcile *r, unsigned mask);
 bool index_reconcile_entry(struct index_reconcile *r, const struct store_entry *e,
                            struct outcome *why);
-/* index_reconcile_end() - expunges what was not seen (when complete), frees r, always. */
+/* index_reconcile_end() - expunges what was not seen (when complete), gives UIDs to what is new in
+ * order of arrival, then name; frees r, always. After a failure of an entry or of this: roll back.
+ */
 bool index_reconcile_end(struct index_reconcile *r, bool complete, struct index_changes *changes,
                          struct outcome *why);
 

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Open a database with our settings, transactions, checks. Called by index/ and accounts/, which
+ * own the schema and all SQL. One connection reads, writes and checkpoints; see db.h.
+ */
+#include "db_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUSY_MS 250                  /* somebody's sqlite3 shell: a safety net, no queue */
+#define VALUE_MAX (64 * 1024 * 1024) /* of one string, blob or row */
+
+void
+db_setup(void)
+{
+    /* Statistics put a mutex of the whole process around every allocation. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+const char *
+db_version(void)
+{
+    return sqlite3_libversion();
+}
+
+bool
+db_exec(struct db *db, const char *sql, struct outcome *why)
+{
+    if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return db_fail(db, sql, why);
+    return true;
+}
+
+/* make_file() - an empty file that only its owner may read; SQLite gives its WAL the same mode. An
+ * empty file that was there before us is no young database but a cut one: had it been taken for
+ * young, every account in it would be unknown from then on. */
+static bool
+make_file(const char *path, bool create, bool *made, struct outcome *why)
+{
+    struct stat st;
+    *made = false;
+    if (create) {
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        *made = fd >= 0;
+        if (fd >= 0)
+            close(fd);
+        else if (errno != EEXIST)
+            return outcome_errno(why, errno, "open", path);
+    }
+    if (*made)
+        return true;
+    if (stat(path, &st) != 0)
+        return errno == ENOENT ? outcome_set(why, OUTCOME_NOT_FOUND, "no file %s", path)
+                               : outcome_errno(why, errno, "stat", path);
+    if (!S_ISREG(st.st_mode))
+        return outcome_set(why, OUTCOME_SYSTEM, "not a regular file: %s", path);
+    if (st.st_size == 0)
+        return outcome_set(why, OUTCOME_CORRUPT, "database file is empty: %s", path);
+    return true;
+}
+
+static void
+remove_file(const char *path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-journal"};
+    char name[4096 + 16];
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        sqlite3_snprintf((int)sizeof(name), name, "%s%s", path, suffixes[i]);
+        unlink(name);
+    }
+}
+
+static void
+harden(sqlite3 *h)
+{
+    sqlite3_busy_timeout(h, BUSY_MS);
+    sqlite3_db_config(h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(h, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(h, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    sqlite3_db_config(h, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    sqlite3_db_config(h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_limit(h, SQLITE_LIMIT_LENGTH, VALUE_MAX);
+    sqlite3_limit(h, SQLITE_LIMIT_ATTACHED, 0);
+}
+
+/* use_wal() - EXCLUSIVE stands before this, so that there is no -shm file and nobody else gets in.
+ */
+static bool
+use_wal(struct db *db, struct outcome *why)
+{
+    struct db_statement *s = db_prepare(db, "PRAGMA journal_mode=WAL", why);
+    if (s == NULL || db_next(s, why) != DB_ROW)
+        return false;
+    bool ok = strcmp(db_text(s, 0), "wal") == 0;
+    db_reset(s);
+    return ok || outcome_set(why, OUTCOME_SYSTEM, "journal_mode=WAL is refused");
+}
+
+static bool
+configure(struct db *db, const struct db_options *options, struct outcome *why)
+{
+    char cache[64];
+    sqlite3_snprintf((int)sizeof(cache), cache, "PRAGMA cache_size=-%u", options->cache_kib);
+    return db_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=4096", why) &&
+           use_wal(db, why) &&
+           db_exec(db, options->full_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
+                   why) &&
+           db_exec(db, cache, why) &&
+           db_exec(db,
+                   "PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
+                   "PRAGMA secure_delete=FAST; PRAGMA wal_autocheckpoint=256;"
+                   "PRAGMA journal_size_limit=4194304",
+                   why);
+}
+
+static bool
+open_handle(struct db *db, const char *path, struct outcome *why)
+{
+    int rc =
+        sqlite3_open_v2(path, &db->handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    if (rc == SQLITE_OK)
+        return true;
+    if (db->handle == NULL)
+        return db_fail_code(rc, 0, "sqlite3_open", NULL, why);
+    return db_fail_code(rc, sqlite3_system_errno(db->handle), "sqlite3_open", path, why);
+}
+
+struct db *
+db_open(const char *path, const struct db_options *options, struct outcome *why)
+{
+    bool made;
+    if (!make_file(path, options->create, &made, why))
+        return NULL;
+    struct db *db = calloc(1, sizeof(*db));
+    if (db == NULL) {
+        outcome_set(why, OUTCOME_SYSTEM, "out of memory: database");
+    } else if (open_handle(db, path, why)) {
+        harden(db->handle);
+        if (configure(db, options, why) && db_migrate(db, options->steps, options->step_count, why))
+            return db;
+    }
+    db_close(db);
+    if (made)
+        remove_file(path);
+    return NULL;
+}
+
+void
+db_close(struct db *db)
+{
+    if (db == NULL)
+        return;
+    db_statements_release(db);
+    int rc = sqlite3_close(db->handle); /* rolls back what is open */
+    assert(rc == SQLITE_OK);
+    (void)rc;
+    free(db);
+}
+
+bool
+db_begin(struct db *db, struct outcome *why)
+{
+    assert(sqlite3_get_autocommit(db->handle) != 0);
+    struct db_statement *s = db_prepare(db, "BEGIN IMMEDIATE", why);
+    return s != NULL && db_run(s, why);
+}
+
+bool
+db_commit(struct db *db, struct outcome *why)
+{
+    struct db_statement *s = db_prepare(db, "COMMIT", why);
+    if (s != NULL && db_run(s, why))
+        return true;
+    db_rollback(db);
+    return false;
+}
+
+void
+db_rollback(struct db *db)
+{
+    /* Some errors (disk full, I/O) roll back on their own. */
+    if (sqlite3_get_autocommit(db->handle) != 0)
+        return;
+    struct outcome ignored;
+    struct db_statement *s = db_prepare(db, "ROLLBACK", &ignored);
+    if (s != NULL)
+        (void)db_run(s, &ignored);
+}
+
+int64_t
+db_last_rowid(struct db *db)
+{
+    return sqlite3_last_insert_rowid(db->handle);
+}
+
+int64_t
+db_changes(struct db *db)
+{
+    return sqlite3_changes64(db->handle);
+}
+
+bool
+db_check(struct db *db, bool full, struct outcome *why)
+{
+    struct db_statement *s = full ? db_prepare(db, "PRAGMA integrity_check(1)", why)
+                                  : db_prepare(db, "PRAGMA quick_check(1)", why);
+    if (s == NULL || db_next(s, why) != DB_ROW)
+        return false;
+    bool ok = strcmp(db_text(s, 0), "ok") == 0;
+    if (!ok)
+        outcome_set(why, OUTCOME_CORRUPT, "%s", db_text(s, 0));
+    db_reset(s);
+    return ok;
+}

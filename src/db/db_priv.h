@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of this folder share: the connection, the statement, and the one place where
+ * an SQLite result becomes an outcome.
+ */
+#ifndef DOORSTEP_DB_PRIV_H
+#define DOORSTEP_DB_PRIV_H
+
+#include <sqlite3.h>
+#include <uthash.h>
+
+#include "doorstep/db.h"
+
+struct db {
+    sqlite3 *handle;                 /* owned */
+    struct db_statement *statements; /* owned; uthash by sql */
+};
+
+struct db_statement {
+    const char *sql; /* key: the literal's address */
+    struct db *db;   /* borrowed */
+    sqlite3_stmt *stmt;
+    int broken; /* first result of a bind or a column that was not SQLITE_OK; db_next() tells */
+    UT_hash_handle hh;
+};
+
+/* db_fail() - the connection's last error, as an outcome; returns false. `doing` is for the cause.
+ */
+bool db_fail(struct db *db, const char *doing, struct outcome *why);
+
+/* db_fail_code() - the same for an extended result code that was kept; message may be NULL. */
+bool db_fail_code(int code, int system_errno, const char *doing, const char *message,
+                  struct outcome *why);
+
+/* db_exec() - SQL text of ours without parameters; rows are not looked at. */
+bool db_exec(struct db *db, const char *sql, struct outcome *why);
+
+/* db_migrate() - apply the steps that user_version does not count yet, one transaction each. */
+bool db_migrate(struct db *db, const struct db_step *steps, unsigned count, struct outcome *why);
+
+void db_statements_release(struct db *db);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One function from SQLite's result codes to outcomes. In doubt temporary: mail that waits is not
+ * lost. CORRUPT is said only where setting the file aside is the right answer to it.
+ */
+#include "db_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct code_row {
+    int code; /* extended, or primary when no extended row fits */
+    enum outcome_kind kind;
+};
+
+static const struct code_row code_rows[] = {
+    {SQLITE_CONSTRAINT_UNIQUE, OUTCOME_EXISTS},
+    {SQLITE_CONSTRAINT_PRIMARYKEY, OUTCOME_EXISTS},
+    {SQLITE_CONSTRAINT_ROWID, OUTCOME_EXISTS},
+    {SQLITE_IOERR_CORRUPTFS, OUTCOME_CORRUPT},
+    {SQLITE_IOERR_DATA, OUTCOME_CORRUPT},
+    {SQLITE_IOERR_SHORT_READ, OUTCOME_CORRUPT},
+    {SQLITE_FULL, OUTCOME_DISK_FULL},
+    {SQLITE_CORRUPT, OUTCOME_CORRUPT},
+    {SQLITE_NOTADB, OUTCOME_CORRUPT},
+    {SQLITE_BUSY, OUTCOME_BUSY},
+    {SQLITE_LOCKED, OUTCOME_BUSY},
+    {SQLITE_NOMEM, OUTCOME_SYSTEM},
+    /* Every statement of ours is tested against our schema: one that does not compile, or a row
+     * that breaks its table's own rules, was met by a damaged schema. */
+    {SQLITE_ERROR, OUTCOME_CORRUPT},
+    {SQLITE_MISMATCH, OUTCOME_CORRUPT},
+};
+
+static const struct code_row *
+find_row(int code)
+{
+    for (size_t i = 0; i < sizeof(code_rows) / sizeof(code_rows[0]); i++)
+        if (code_rows[i].code == code)
+            return &code_rows[i];
+    return NULL;
+}
+
+static bool
+has_errno(int code)
+{
+    return (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
+}
+
+bool
+db_fail_code(int code, int system_errno, const char *doing, const char *message,
+             struct outcome *why)
+{
+    const struct code_row *row = find_row(code);
+    if (row == NULL)
+        row = find_row(code & 0xff);
+    if (row == NULL && has_errno(code) && system_errno != 0)
+        return outcome_errno(why, system_errno, doing, message);
+    if (message == NULL)
+        message = sqlite3_errstr(code);
+    return outcome_set(why, row == NULL ? OUTCOME_SYSTEM : row->kind, "sqlite %d: %.180s: %.40s",
+                       code, message, doing);
+}
+
+bool
+db_fail(struct db *db, const char *doing, struct outcome *why)
+{
+    return db_fail_code(sqlite3_extended_errcode(db->handle), sqlite3_system_errno(db->handle),
+                        doing, sqlite3_errmsg(db->handle), why);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What changes messages: a row more, other flags, facts that were found out later, a row less. All
+ * inside the caller's transaction; after a failure other than EXISTS, NOT_FOUND and BAD_REQUEST the
+ * caller rolls back.
+ */
+#include "index_priv.h"
+
+#include <assert.h>
+
+#define FACTS_BLOB_MAX (16 * 1024 * 1024) /* 10,000 parts and 256 KiB of headers take far less */
+
+struct found { /* a row that is about to change */
+    int64_t id;
+    struct message_size size;
+    bool is_size_known;
+    char keywords[4096];
+};
+
+void
+bind_u64(struct db_statement *s, int n, uint64_t v)
+{
+    db_bind_int(s, n, v > INT64_MAX ? INT64_MAX : (int64_t)v);
+}
+
+static bool
+find(struct index *ix, int64_t mailbox, uint32_t uid, struct found *out, struct outcome *why)
+{
+    struct db_statement *s = db_prepare(ix->db,
+                                        "SELECT id, flags, octets, stored_octets, keywords "
+                                        "FROM messages WHERE mailbox = ? AND uid = ?",
+                                        why);
+    if (s == NULL)
+        return false;
+    db_bind_int(s, 1, mailbox);
+    db_bind_int(s, 2, uid);
+    enum db_result result = db_next(s, why);
+    if (result == DB_FAILED)
+        return false;
+    if (result == DB_DONE) {
+        db_reset(s);
+        return outcome_set(why, OUTCOME_NOT_FOUND, "no message %lld/%u", (long long)mailbox, uid);
+    }
+    struct row row = {.s = s};
+    *out = (struct found){.id = db_int(s, 0), .is_size_known = !db_is_null(s, 3)};
+    out->size.flags = (unsigned)row_max(&row, 1, FLAGS_ALL);
+    out->size.octets = row_u64(&row, 2);
+    out->size.stored_octets = row_u64(&row, 3);
+    row_copy(&row, 4, out->keywords, sizeof(out->keywords));
+    db_reset(s);
+    return row_ok(&row, why);
+}
+
+/* insert_message() - ref.stored_octets UINT64_MAX is kept as NULL. */
+static bool
+insert_message(struct index *ix, const struct index_message *m, struct outcome *why)
+{
+    struct db_statement *s =
+        db_prepare(ix->db,
+                   "INSERT INTO messages (mailbox, uid, modseq, flags, keywords, internal_date, "
+                   "store_name, stored_octets, octets, lines, trace_octets, is_crlf, digest, "
+                   "delivery_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   why);
+    char date[DATE_SIZE];
+    if (s == NULL)
+        return false;
+    date_print(m->received, date);
+    db_bind_int(s, 1, m->mailbox);
+    db_bind_int(s, 2, m->uid);
+    bind_u64(s, 3, m->modseq);
+    db_bind_int(s, 4, m->flags & FLAGS_ALL);
+    db_bind_text(s, 5, m->keywords == NULL ? "" : m->keywords);
+    db_bind_text(s, 6, date);
+    db_bind_text(s, 7, m->ref.name);
+    if (m->ref.stored_octets == UINT64_MAX)
+        db_bind_null(s, 8);
+    else
+        bind_u64(s, 8, m->ref.stored_octets);
+    bind_u64(s, 9, m->octets);
+    bind_u64(s, 10, m->lines);
+    db_bind_int(s, 11, m->ref.trace_octets);
+    db_bind_int(s, 12, m->ref.is_crlf);
+    db_bind_text(s, 13, m->digest == NULL ? "" : m->digest);
+    db_bind_text(s, 14, m->delivery_id == NULL ? "" : m->delivery_id);
+    return db_run(s, why);
+}
+
+static void
+bind_facts(struct db_statement *s, int64_t message, const struct facts *f)
+{
+    const char *const texts[] = {f->message_id,    f->subject, f->base_subject, f->from,
+                                 f->references,    f->list_id, f->date,         f->envelope,
+                                 f->bodystructure, f->preview};
+    db_bind_int(s, 1, message);
+    db_bind_int(s, 2, f->flags);
+    bind_u64(s, 3, f->octets);
+    bind_u64(s, 4, f->lines);
+    bind_u64(s, 5, f->header_octets);
+    db_bind_int(s, 6, f->received_count);
+    for (int i = 0; i < 10; i++)
+        db_bind_text(s, 7 + i, texts[i] == NULL ? "" : texts[i]);
+}
+
+static bool
+put_facts(struct index *ix, int64_t message, const struct facts *f, struct outcome *why)
+{
+    struct buf headers, parts;
+    bool ok = false;
+    buf_init(&headers, FACTS_BLOB_MAX);
+    buf_init(&parts, FACTS_BLOB_MAX);
+    struct db_statement *s = db_prepare(
+        ix->db,
+        "INSERT OR REPLACE INTO facts (message, flags, octets, lines, header_octets, "
+        "received_count, message_id, subject, base_subject, from_shown, reference_ids, list_id, "
+        "date, envelope, bodystructure, preview, headers, parts) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        why);
+    if (s != NULL && !(facts_blob_headers(f, &headers) && facts_blob_parts(f, &parts)))
+        outcome_set(why, OUTCOME_SYSTEM, "facts do not fit into a row");
+    else if (s != NULL) {
+        bind_facts(s, message, f);
+        db_bind_blob(s, 17, buf_span(&headers));
+        db_bind_blob(s, 18, buf_span(&parts));
+        ok = db_run(s, why);
+    }
+    buf_release(&headers);
+    buf_release(&parts);
+    return ok;
+}
+
+bool
+index_add(struct index *ix, struct index_message *m, struct outcome *why)
+{
+    assert(ix->in_transaction);
+    const struct message_size size = {
+        .flags = m->flags,
+        .octets = m->octets,
+        .stored_octets = m->ref.stored_octets == UINT64_MAX ? 0 : m->ref.stored_octets,
+    };
+    if (m->uid == 0 || m->uid > UID_MAX || m->ref.name[0] == '\0')
+        return outcome_set(why, OUTCOME_BAD_REQUEST, "message without UID or store name");
+    struct mailbox_state *state = mailbox_state(ix, m->mailbox, why);
+    if (state == NULL)
+        return false;
+    m->modseq = ix->now.modseq + 1;
+    if (!insert_message(ix, m, why))
+        return false;
+    if (m->facts != NULL && !put_facts(ix, db_last_rowid(ix->db), m->facts, why))
+        return false;
+    mailbox_touch(ix, state);
+    mailbox_count(ix, state, &size);
+    if (state->uid_next <= m->uid)
+        state->uid_next = m->uid + 1;
+    return true;
+}
+
+bool
+index_set_facts(struct index *ix, int64_t mailbox, uint32_t uid, const struct facts *facts,
+                uint64_t octets, uint64_t lines, struct outcome *why)
+{
+    assert(ix->in_transaction);
+    struct found old;
+    struct mailbox_state *state = mailbox_state(ix, mailbox, why);
+    if (state == NULL || !find(ix, mailbox, uid, &old, why) || !put_facts(ix, old.id, facts, why))
+        return false;
+    struct db_statement *s = db_prepare(
+        ix->db, "UPDATE messages SET octets = ?, lines = ?, stored_octets = ? WHERE id = ?", why);
+    if (s == NULL)
+        return false;
+    struct message_size size = old.size;
+    size.octets = octets;
+    if (!old.is_size_known)
+        size.stored_octets = octets;
+    bind_u64(s, 1, octets);
+    bind_u64(s, 2, lines);
+    bind_u64(s, 3, size.stored_octets);
+    db_bind_int(s, 4, old.id);
+    if (!db_run(s, why))
+        return false;
+    mailbox_uncount(ix, state, &old.size);
+    mailbox_count(ix, state, &size);
+    return true;
+}
+
+bool
+index_set_flags(struct index *ix, int64_t mailbox, uint32_t uid, unsigned flags,
+                const char *keywords, struct outcome *why)
+{
+    assert(ix->in_transaction);
+    struct found old;
+    struct mailbox_state *state = mailbox_state(ix, mailbox, why);
+    if (state == NULL || !find(ix, mailbox, uid, &old, why))
+        return false;
+    flags &= FLAGS_ALL;
+    if (keywords == NULL)
+        keywords = old.keywords;
+    if (strlen(keywords) >= sizeof(old.keywords))
+        return outcome_set(why, OUTCOME_BAD_REQUEST, "too many keywords");
+    if (flags == old.size.flags && strcmp(keywords, old.keywords) == 0)
+        return true;
+    struct db_statement *s = db_prepare(
+        ix->db, "UPDATE messages SET flags = ?, keywords = ?, modseq = ? WHERE id = ?", why);
+    if (s == NULL)
+        return false;
+    struct message_size size = old.size;
+    size.flags = flags;
+    db_bind_int(s, 1, flags);
+    db_bind_text(s, 2, keywords);
+    bind_u64(s, 3, mailbox_touch(ix, state));
+    db_bind_int(s, 4, old.id);
+    if (!db_run(s, why))
+        return false;
+    mailbox_uncount(ix, state, &old.size);
+    mailbox_count(ix, state, &size);
+    return true;
+}
+
+static bool
+note_expunge(struct index *ix, int64_t mailbox, uint32_t uid, uint64_t modseq, struct outcome *why)
+{
+    struct db_statement *s =
+        db_prepare(ix->db, "INSERT INTO expunges (mailbox, modseq, uid) VALUES (?, ?, ?)", why);
+    if (s == NULL)
+        return false;
+    db_bind_int(s, 1, mailbox);
+    bind_u64(s, 2, modseq);
+    db_bind_int(s, 3, uid);
+    return db_run(s, why);
+}
+
+bool
+index_expunge(struct index *ix, int64_t mailbox, uint32_t uid, struct outcome *why)
+{
+    assert(ix->in_transaction);
+    struct found old;
+    struct mailbox_state *state = mailbox_state(ix, mailbox, why);
+    if (state == NULL || !find(ix, mailbox, uid, &old, why))
+        return false;
+    struct db_statement *s = db_prepare(ix->db, "DELETE FROM messages WHERE id = ?", why);
+    if (s == NULL)
+        return false;
+    db_bind_int(s, 1, old.id);
+    if (!db_run(s, why) || !note_expunge(ix, mailbox, uid, mailbox_touch(ix, state), why))
+        return false;
+    mailbox_uncount(ix, state, &old.size);
+    return true;
+}

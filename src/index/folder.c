@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The account's folder on disk: made with its parents, and the setting aside of a damaged database.
+ */
+#include "index_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool
+sync_folder(const char *path, struct outcome *why)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return outcome_errno(why, errno, "open", path);
+    bool ok = fsync(fd) == 0 || outcome_errno(why, errno, "fsync", path);
+    close(fd);
+    return ok;
+}
+
+/* make_level() - one folder; `path` is cut at `end` for the moment. */
+static bool
+make_level(char *path, char *end, struct outcome *why)
+{
+    char cut = *end;
+    *end = '\0';
+    bool ok = mkdir(path, 0700) == 0;
+    bool is_new = ok;
+    if (!ok)
+        ok = errno == EEXIST || outcome_errno(why, errno, "mkdir", path);
+    if (is_new) {
+        char *slash = strrchr(path, '/');
+        if (slash == NULL) {
+            ok = sync_folder(".", why);
+        } else if (slash == path) {
+            ok = sync_folder("/", why);
+        } else {
+            *slash = '\0';
+            ok = sync_folder(path, why);
+            *slash = '/';
+        }
+    }
+    *end = cut;
+    return ok;
+}
+
+bool
+make_folder(const char *path, struct outcome *why)
+{
+    char copy[PATH_MAX];
+    size_t n = strlen(path);
+    if (n == 0 || n >= sizeof(copy))
+        return outcome_errno(why, ENAMETOOLONG, "mkdir", path);
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return true;
+    memcpy(copy, path, n + 1);
+    for (char *p = copy + 1; p <= copy + n; p++)
+        if ((*p == '/' || *p == '\0') && p[-1] != '/' && !make_level(copy, p, why))
+            return false;
+    return true;
+}
+
+/* set_aside_one() - a missing file is no failure. */
+static bool
+set_aside_one(const char *folder, const char *suffix, const char *stamp, struct outcome *why)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    int a = snprintf(from, sizeof(from), "%s/index.sqlite%s", folder, suffix);
+    int b = snprintf(to, sizeof(to), "%s/index.sqlite.damaged-%s%s", folder, stamp, suffix);
+    if (a >= (int)sizeof(from) || b >= (int)sizeof(to))
+        return outcome_errno(why, ENAMETOOLONG, "rename", folder);
+    if (rename(from, to) != 0 && errno != ENOENT)
+        return outcome_errno(why, errno, "rename", from);
+    return true;
+}
+
+bool
+index_set_aside(const char *folder, struct outcome *why)
+{
+    char name[PATH_MAX], stamp[64];
+    struct timespec now = clock_wall();
+    struct stat st;
+    snprintf(name, sizeof(name), "%s/index.sqlite", folder);
+    if (lstat(name, &st) != 0)
+        return errno == ENOENT ? outcome_set(why, OUTCOME_NOT_FOUND, "no file %s", name)
+                               : outcome_errno(why, errno, "stat", name);
+    snprintf(stamp, sizeof(stamp), "%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
+    /* The main file last: while it has its name, a second try finds all of them. */
+    return set_aside_one(folder, "-journal", stamp, why) &&
+           set_aside_one(folder, "-wal", stamp, why) && set_aside_one(folder, "", stamp, why) &&
+           sync_folder(folder, why);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of this folder share. Counters of mailboxes live in memory while a transaction is
+ * open and are written once at its end: many deliveries, one row.
+ */
+#ifndef DOORSTEP_INDEX_PRIV_H
+#define DOORSTEP_INDEX_PRIV_H
+
+#include <uthash.h>
+
+#include "doorstep/arena.h"
+#include "doorstep/db.h"
+#include "doorstep/index.h"
+
+#define UID_MAX 4294967294U /* so that UIDNEXT is a uint32_t too */
+#define FLAGS_ALL                                                                                  \
+    (STORE_SEEN | STORE_ANSWERED | STORE_FLAGGED | STORE_DELETED | STORE_DRAFT | STORE_FORWARDED)
+
+extern const struct db_step index_steps[]; /* made from schema/index */
+extern const unsigned index_step_count;
+
+struct mailbox_state { /* what changes with every delivery; the truth while it is in memory */
+    int64_t id;
+    uint32_t uid_next;
+    uint64_t highest_modseq;
+    uint64_t messages, unseen, octets, stored_octets;
+    bool is_dirty; /* the row is behind */
+    UT_hash_handle hh;
+};
+
+struct index_totals { /* of the account */
+    uint64_t modseq;  /* highest given */
+    uint64_t messages, stored_octets;
+};
+
+struct index {
+    struct db *db;                 /* owned */
+    struct mailbox_state *states;  /* owned; uthash by id */
+    struct index_totals now, then; /* then: as at index_begin() */
+    bool in_transaction;
+};
+
+/* A row as it is read: everything is checked as if a stranger had written the file. `bad` is
+ * sticky, and so is `full` (no memory); ask row_ok() once. */
+struct row {
+    struct db_statement *s;
+    struct arena *arena; /* where strings go */
+    bool bad, full;
+};
+
+uint64_t row_u64(struct row *r, int column);
+uint32_t row_u32(struct row *r, int column);
+uint64_t row_max(struct row *r, int column, uint64_t max);
+const char *row_text(struct row *r, int column);
+void row_copy(struct row *r, int column, char *out, size_t size);
+bool row_ok(const struct row *r, struct outcome *why);
+
+/* bind_u64() - numbers past 2^63 become the largest that a row holds. */
+void bind_u64(struct db_statement *s, int n, uint64_t v);
+
+/* make_folder() - path with its parents, 0700, each new name synced into its parent. */
+bool make_folder(const char *path, struct outcome *why);
+bool sync_folder(const char *path, struct outcome *why);
+
+/* mailbox_state() - of that id, from memory or its row; NULL: `why` (NOT_FOUND). Borrowed until the
+ * transaction ends. */
+struct mailbox_state *mailbox_state(struct index *ix, int64_t id, struct outcome *why);
+bool mailbox_states_write(struct index *ix, struct outcome *why);
+void mailbox_states_release(struct index *ix);
+bool index_totals_read(struct index *ix, struct outcome *why);
+
+/* Room in the counters for one message more, or less. */
+struct message_size {
+    unsigned flags;
+    uint64_t octets, stored_octets;
+};
+uint64_t mailbox_touch(struct index *ix, struct mailbox_state *state); /* the new MODSEQ */
+void mailbox_count(struct index *ix, struct mailbox_state *state, const struct message_size *m);
+void mailbox_uncount(struct index *ix, struct mailbox_state *state, const struct message_size *m);
+
+/* headers and parts of struct facts to octets and back; unpack is false when they are none of ours.
+ */
+bool facts_blob_headers(const struct facts *f, struct buf *out);
+bool facts_blob_parts(const struct facts *f, struct buf *out);
+bool facts_blob_read_headers(struct span in, struct arena *arena, struct facts *f);
+bool facts_blob_read_parts(struct span in, struct arena *arena, struct facts *f);
+
+#define DATE_SIZE 31 /* "2026-11-22T03:36:13.123456789Z" */
+void date_print(struct timespec t, char out[DATE_SIZE]);
+bool date_parse(const char *text, struct timespec *out);
+
+#endif

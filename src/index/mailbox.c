@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Mailboxes: names, UIDVALIDITY, UIDs, MODSEQs and counters. Counters move in memory (struct
+ * mailbox_state) and are written by index_commit(), one row a mailbox, in the transaction
+ * of the rows that they count.
+ */
+#include "index_priv.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MAILBOX_COLUMNS                                                                            \
+    "id, name, special_use, uid_validity, uid_next, highest_modseq, messages, unseen, octets, "    \
+    "stored_octets, stamp"
+
+/* canonical() - RFC 9051 5.1: INBOX in any case is one mailbox. */
+static const char *
+canonical(const char *name)
+{
+    return strcasecmp(name, "INBOX") == 0 ? "INBOX" : name;
+}
+
+static bool
+name_fits(const char *name)
+{
+    return name[0] != '\0' && strlen(name) < STORE_MAILBOX_SIZE;
+}
+
+static bool
+read_state(struct row *row, struct mailbox_state *out, struct outcome *why)
+{
+    out->id = db_int(row->s, 0);
+    out->uid_next = row_u32(row, 4);
+    out->highest_modseq = row_u64(row, 5);
+    out->messages = row_max(row, 6, UID_MAX);
+    out->unseen = row_max(row, 7, UID_MAX);
+    out->octets = row_u64(row, 8);
+    out->stored_octets = row_u64(row, 9);
+    if (out->uid_next == 0 || out->unseen > out->messages)
+        row->bad = true;
+    return row_ok(row, why);
+}
+
+static struct mailbox_state *
+state_keep(struct index *ix, const struct mailbox_state *state, struct outcome *why)
+{
+    struct mailbox_state *copy = malloc(sizeof(*copy));
+    if (copy != NULL) {
+        *copy = *state;
+        HASH_ADD(hh, ix->states, id, sizeof(copy->id), copy);
+        if (copy->hh.tbl != NULL)
+            return copy;
+        free(copy);
+    }
+    outcome_set(why, OUTCOME_SYSTEM, "out of memory: mailbox");
+    return NULL;
+}
+
+static struct mailbox_state *
+state_in_memory(struct index *ix, int64_t id)
+{
+    struct mailbox_state *state;
+    HASH_FIND(hh, ix->states, &id, sizeof(id), state);
+    return state;
+}
+
+struct mailbox_state *
+mailbox_state(struct index *ix, int64_t id, struct outcome *why)
+{
+    struct mailbox_state *state = state_in_memory(ix, id);
+    if (state != NULL)
+        return state;
+    struct db_statement *s =
+        db_prepare(ix->db, "SELECT " MAILBOX_COLUMNS " FROM mailboxes WHERE id = ?", why);
+    if (s == NULL)
+        return NULL;
+    db_bind_int(s, 1, id);
+    enum db_result result = db_next(s, why);
+    struct mailbox_state read = {0};
+    struct row row = {.s = s};
+    bool ok = result == DB_ROW && read_state(&row, &read, why);
+    if (result == DB_DONE)
+        outcome_set(why, OUTCOME_NOT_FOUND, "no mailbox %lld", (long long)id);
+    db_reset(s);
+    return ok ? state_keep(ix, &read, why) : NULL;
+}
+
+static bool
+state_write(struct index *ix, struct mailbox_state *state, struct outcome *why)
+{
+    struct db_statement *s =
+        db_prepare(ix->db,
+                   "UPDATE mailboxes SET uid_next = ?, highest_modseq = ?, messages = ?, "
+                   "unseen = ?, octets = ?, stored_octets = ? WHERE id = ?",
+                   why);
+    if (s == NULL)
+        return false;
+    db_bind_int(s, 1, state->uid_next);
+    bind_u64(s, 2, state->highest_modseq);
+    bind_u64(s, 3, state->messages);
+    bind_u64(s, 4, state->unseen);
+    bind_u64(s, 5, state->octets);
+    bind_u64(s, 6, state->stored_octets);
+    db_bind_int(s, 7, state->id);
+    state->is_dirty = false;
+    return db_run(s, why);
+}
+
+bool
+mailbox_states_write(struct index *ix, struct outcome *why)
+{
+    for (struct mailbox_state *s = ix->states; s != NULL; s = s->hh.next)
+        if (s->is_dirty && !state_write(ix, s, why))
+            return false;
+    return true;
+}
+
+void
+mailbox_states_release(struct index *ix)
+{
+    struct mailbox_state *s, *next;
+    HASH_ITER(hh, ix->states, s, next)
+    {
+        HASH_DEL(ix->states, s);
+        free(s);
+    }
+}
+
+bool
+index_totals_read(struct index *ix, struct outcome *why)
+{
+    struct db_statement *s =
+        db_prepare(ix->db,
+                   "SELECT max(modseq_floor, (SELECT coalesce(max(highest_modseq), 0) "
+                   "FROM mailboxes)), (SELECT coalesce(sum(messages), 0) FROM mailboxes), "
+                   "(SELECT coalesce(sum(stored_octets), 0) FROM mailboxes) FROM account",
+                   why);
+    if (s == NULL)
+        return false;
+    enum db_result result = db_next(s, why);
+    if (result == DB_FAILED)
+        return false;
+    struct row row = {.s = s, .bad = result == DB_DONE};
+    ix->now.modseq = row_u64(&row, 0);
+    ix->now.messages = row_u64(&row, 1);
+    ix->now.stored_octets = row_u64(&row, 2);
+    db_reset(s);
+    return row_ok(&row, why);
+}
+
+uint64_t
+mailbox_touch(struct index *ix, struct mailbox_state *state)
+{
+    state->is_dirty = true;
+    state->highest_modseq = ++ix->now.modseq;
+    return state->highest_modseq;
+}
+
+void
+mailbox_count(struct index *ix, struct mailbox_state *state, const struct message_size *m)
+{
+    state->is_dirty = true;
+    state->messages++;
+    state->unseen += (m->flags & STORE_SEEN) == 0;
+    state->octets += m->octets;
+    state->stored_octets += m->stored_octets;
+    ix->now.messages++;
+    ix->now.stored_octets += m->stored_octets;
+}
+
+/* less() - a counter of a damaged file may be too small; it never wraps. */
+static uint64_t
+less(uint64_t counter, uint64_t by)
+{
+    return counter > by ? counter - by : 0;
+}
+
+void
+mailbox_uncount(struct index *ix, struct mailbox_state *state, const struct message_size *m)
+{
+    state->is_dirty = true;
+    state->messages = less(state->messages, 1);
+    state->unseen = less(state->unseen, (m->flags & STORE_SEEN) == 0);
+    state->octets = less(state->octets, m->octets);
+    state->stored_octets = less(state->stored_octets, m->stored_octets);
+    ix->now.messages = less(ix->now.messages, 1);
+    ix->now.stored_octets = less(ix->now.stored_octets, m->stored_octets);
+}
+
+/* read_mailbox() - the row, its counters from memory when they are there. */
+static bool
+read_mailbox(struct index *ix, struct db_statement *s, struct index_mailbox *out,
+             struct outcome *why)
+{
+    struct row row = {.s = s};
+    struct mailbox_state read = {0};
+    *out = (struct index_mailbox){.id = db_int(s, 0), .stamp = (uint64_t)db_int(s, 10)};
+    row_copy(&row, 1, out->name, sizeof(out->name));
+    row_copy(&row, 2, out->special_use, sizeof(out->special_use));
+    out->uid_validity = row_u32(&row, 3);
+    if (!read_state(&row, &read, why))
+        return false;
+    const struct mailbox_state *state = state_in_memory(ix, out->id);
+    if (state == NULL)
+        state = &read;
+    out->uid_next = state->uid_next;
+    out->highest_modseq = state->highest_modseq;
+    out->messages = state->messages;
+    out->unseen = state->unseen;
+    out->octets = state->octets;
+    return true;
+}
+
+bool
+index_mailbox_find(struct index *ix, const char *name, struct index_mailbox *out,
+                   struct outcome *why)
+{
+    struct db_statement *s =
+        db_prepare(ix->db, "SELECT " MAILBOX_COLUMNS " FROM mailboxes WHERE name = ?", why);
+    if (s == NULL)
+        return false;
+    db_bind_text(s, 1, canonical(name));
+    enum db_result result = db_next(s, why);
+    if (result == DB_DONE)
+        outcome_set(why, OUTCOME_NOT_FOUND, "no mailbox %s", name);
+    bool ok = result == DB_ROW && read_mailbox(ix, s, out, why);
+    db_reset(s);
+    return ok;
+}
+
+bool
+index_mailbox_add(struct index *ix, const char *name, const char *special_use,
+                  uint32_t uid_validity, struct index_mailbox *out, struct outcome *why)
+{
+    assert(ix->in_transaction);
+    if (!name_fits(name) || strlen(special_use) >= sizeof(out->special_use) || uid_validity == 0)
+        return outcome_set(why, OUTCOME_BAD_REQUEST, "mailbox name, use or uid_validity");
+    struct db_statement *s =
+        db_prepare(ix->db,
+                   "INSERT INTO mailboxes (name, special_use, uid_validity, uid_next, "
+                   "highest_modseq, messages, unseen, octets, stored_octets, stamp) "
+                   "VALUES (?, ?, ?, 1, ?, 0, 0, 0, 0, 0)",
+                   why);
+    if (s == NULL)
+        return false;
+    db_bind_text(s, 1, canonical(name));
+    db_bind_text(s, 2, special_use);
+    db_bind_int(s, 3, uid_validity);
+    bind_u64(s, 4, ix->now.modseq + 1);
+    if (!db_run(s, why))
+        return false;
+    ix->now.modseq++;
+    return index_mailbox_find(ix, name, out, why);
+}
+
+bool
+index_mailbox_rename(struct index *ix, int64_t id, const char *name, struct outcome *why)
+{
+    assert(ix->in_transaction);
+    if (!name_fits(name))
+        return outcome_set(why, OUTCOME_BAD_REQUEST, "mailbox name is too long");
+    struct db_statement *s = db_prepare(ix->db, "UPDATE mailboxes SET name = ? WHERE id = ?", why);
+    if (s == NULL)
+        return false;
+    db_bind_text(s, 1, canonical(name));
+    db_bind_int(s, 2, id);
+    if (!db_run(s, why))
+        return false;
+    return db_changes(ix->db) == 1 ||
+           outcome_set(why, OUTCOME_NOT_FOUND, "no mailbox %lld", (long long)id);
+}
+
+/* keep_modseq() - MODSEQs of a mailbox that goes are not given again. */
+static bool
+keep_modseq(struct index *ix, struct outcome *why)
+{
+    struct db_statement *s = db_prepare(ix->db, "UPDATE account SET modseq_floor = ?", why);
+    if (s == NULL)
+        return false;
+    bind_u64(s, 1, ix->now.modseq);
+    return db_run(s, why);
+}
+
+bool
+index_mailbox_delete(struct index *ix, int64_t id, struct outcome *why)
+{
+    assert(ix->in_transaction);
+    struct mailbox_state *state = mailbox_state(ix, id, why);
+    if (state == NULL || !keep_modseq(ix, why))
+        return false;
+    struct db_statement *s = db_prepare(ix->db, "DELETE FROM mailboxes WHERE id = ?", why);
+    if (s == NULL)
+        return false;
+    db_bind_int(s, 1, id);
+    if (!db_run(s, why))
+        return false;
+    ix->now.messages = less(ix->now.messages, state->messages);
+    ix->now.stored_octets = less(ix->now.stored_octets, state->stored_octets);
+    HASH_DEL(ix->states, state);
+    free(state);
+    return true;
+}
+
+bool
+index_mailbox_list(struct index *ix, index_mailbox_fn fn, void *arg, struct outcome *why)
+{
+    struct index_mailbox m;
+    enum db_result result;
+    struct db_statement *s =
+        db_prepare(ix->db, "SELECT " MAILBOX_COLUMNS " FROM mailboxes ORDER BY name", why);
+    if (s == NULL)
+        return false;
+    while ((result = db_next(s, why)) == DB_ROW) {
+        if (!read_mailbox(ix, s, &m, why)) {
+            result = DB_FAILED;
+            break;
+        }
+        if (!fn(arg, &m))
+            break;
+    }
+    db_reset(s);
+    return result != DB_FAILED;
+}
+
+bool
+index_mailbox_set_stamp(struct index *ix, int64_t id, uint64_t stamp, struct outcome *why)
+{
+    assert(ix->in_transaction);
+    struct db_statement *s = db_prepare(ix->db, "UPDATE mailboxes SET stamp = ? WHERE id = ?", why);
+    if (s == NULL)
+        return false;
+    db_bind_int(s, 1, (int64_t)stamp);
+    db_bind_int(s, 2, id);
+    return db_run(s, why);
+}
+
+bool
+index_take_uid(struct index *ix, int64_t mailbox, uint32_t *uid, struct outcome *why)
+{
+    assert(ix->in_transaction);
+    struct mailbox_state *state = mailbox_state(ix, mailbox, why);
+    if (state == NULL)
+        return false;
+    if (state->uid_next > UID_MAX)
+        return outcome_set(why, OUTCOME_SYSTEM, "mailbox %lld has no UID left", (long long)mailbox);
+    *uid = state->uid_next++;
+    state->is_dirty = true;
+    return true;
+}
