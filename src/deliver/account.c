@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Accounts that a worker has open: see account_priv.h.
+ */
+#include "account_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doorstep/log.h"
+
+#include "reconcile_priv.h"
+#include "worker_priv.h"
+
+#define HAND_WAIT_MS 5
+
+static void
+account_free(struct open_account *oa)
+{
+    index_close(oa->index);
+    store_close(oa->store);
+    hand_request_free(oa->hand);
+    free(oa->folder);
+    free(oa);
+}
+
+void
+account_close(struct worker *w, struct open_account *oa)
+{
+    HASH_DEL(w->open, oa);
+    account_free(oa);
+}
+
+void
+account_close_all(struct worker *w)
+{
+    struct open_account *oa, *next;
+
+    HASH_ITER(hh, w->open, oa, next)
+    {
+        account_close(w, oa);
+    }
+}
+
+static size_t
+print_key(char *key, size_t size, const char *user, const char *domain)
+{
+    int n = snprintf(key, size, "%s@%s", user, domain);
+
+    return n < 0 || (size_t)n >= size ? size - 1 : (size_t)n;
+}
+
+static struct open_account *
+find_open(struct worker *w, const char *user, const char *domain)
+{
+    char key[ACCOUNT_USER_SIZE + ACCOUNT_DOMAIN_SIZE];
+    struct open_account *oa;
+
+    size_t n = print_key(key, sizeof key, user, domain);
+    HASH_FIND(hh, w->open, key, n, oa);
+    return oa;
+}
+
+void
+account_forget_name(struct worker *w, const char *user, const char *domain)
+{
+    struct open_account *oa = find_open(w, user, domain);
+
+    if (oa != NULL)
+        account_close(w, oa);
+}
+
+/* Room for one more: the longest unused goes. Accounts of the batch and those waited for stay. */
+static void
+make_room(struct worker *w)
+{
+    struct open_account *oa, *next;
+
+    HASH_ITER(hh, w->open, oa, next)
+    {
+        if (HASH_COUNT(w->open) < w->open_max)
+            return;
+        if (!oa->in_batch && oa->aside == 0)
+            account_close(w, oa);
+    }
+}
+
+static struct open_account *
+account_new(struct worker *w, const struct account *a, struct outcome *why)
+{
+    const struct settings *s = w->with.settings;
+    char key[ACCOUNT_USER_SIZE + ACCOUNT_DOMAIN_SIZE];
+    size_t n = print_key(key, sizeof key, a->user, a->domain);
+    struct open_account *oa = calloc(1, sizeof *oa + n + 1);
+
+    if (oa == NULL)
+        goto fail;
+    memcpy(oa->key, key, n);
+    oa->account = *a;
+    oa->who = (struct store_account){oa->account.user, oa->account.domain, oa->account.home};
+    oa->domain = settings_find_domain(s, a->domain);
+    if (oa->domain != NULL)
+        oa->store_settings = settings_find_store(s, oa->domain->store);
+    if (oa->store_settings == NULL) {
+        outcome_set(why, OUTCOME_SYSTEM, "no store is configured for %s", a->domain);
+        free(oa);
+        return NULL;
+    }
+    if (asprintf(&oa->folder, "%s/accounts/%s/%s", s->state_dir, a->domain, a->user) < 0) {
+        oa->folder = NULL;
+        free(oa);
+        goto fail;
+    }
+    return oa;
+fail:
+    outcome_set(why, OUTCOME_SYSTEM, "no memory for account %s@%s", a->user, a->domain);
+    return NULL;
+}
+
+/* Accounts of an "any" domain begin with their first delivery, as many as accounts_max allows. */
+static bool
+claim(struct worker *w, struct open_account *oa, struct outcome *why)
+{
+    if (strcmp(oa->domain->accounts, "any") != 0)
+        return true;
+    struct accounts *accounts = directory_lock(w->with.directory);
+    bool ok = accounts_any_claim(accounts, oa->account.user, oa->account.domain, why);
+    directory_unlock(w->with.directory);
+    return ok;
+}
+
+static bool
+open_index(struct worker *w, struct open_account *oa, bool create, struct outcome *why)
+{
+    oa->index = index_open(oa->folder, false, why);
+    if (oa->index != NULL)
+        return true;
+    if (why->kind == OUTCOME_CORRUPT)
+        return account_renew_index(w, oa, why);
+    if (why->kind != OUTCOME_NOT_FOUND || !create || !claim(w, oa, why))
+        return false;
+    oa->index = index_open(oa->folder, true, why);
+    return oa->index != NULL;
+}
+
+bool
+account_renew_index(struct worker *w, struct open_account *oa, struct outcome *why)
+{
+    (void)w;
+    log_event(LOG_LEVEL_ERROR, "index_damaged", "account", oa->key, "cause", why->cause, NULL);
+    index_close(oa->index);
+    oa->index = NULL;
+    oa->inbox = 0;
+    if (!index_set_aside(oa->folder, why))
+        return false;
+    oa->index = index_open(oa->folder, true, why);
+    return oa->index != NULL;
+}
+
+/* Files of a system account belong to its uid: where the store is somebody else, a hand does the
+ * driver's work. */
+static bool
+needs_hand(const struct account *a)
+{
+    return a->is_system && a->uid != geteuid();
+}
+
+static enum account_result
+open_by_hand(struct worker *w, struct open_account *oa, struct store_wait *wait,
+             struct outcome *why)
+{
+    if (oa->hand == NULL)
+        oa->hand = hands_ask(w->with.hands, &oa->account);
+    if (oa->hand != NULL && hand_request_state(oa->hand) == HAND_ASKED) {
+        *wait = (struct store_wait){-1, HAND_WAIT_MS};
+        return ACCOUNT_LATER;
+    }
+    int fd = oa->hand == NULL ? -1 : hand_request_take(oa->hand);
+    hand_request_free(oa->hand);
+    oa->hand = NULL;
+    if (fd < 0) {
+        outcome_set(why, OUTCOME_SYSTEM, "no hand for %s (uid %u)", oa->key,
+                    (unsigned)oa->account.uid);
+        return ACCOUNT_FAILED;
+    }
+    oa->store =
+        store_open_by_hand(fd, oa->store_settings, w->with.settings->plugin_dir, &oa->who, why);
+    return oa->store == NULL ? ACCOUNT_FAILED : ACCOUNT_OPEN;
+}
+
+static enum account_result
+open_parts(struct worker *w, struct open_account *oa, bool create, struct store_wait *wait,
+           struct outcome *why)
+{
+    if (oa->index == NULL && !open_index(w, oa, create, why))
+        return ACCOUNT_FAILED;
+    if (oa->store != NULL)
+        return ACCOUNT_OPEN;
+    if (needs_hand(&oa->account))
+        return open_by_hand(w, oa, wait, why);
+    oa->store = store_open(oa->store_settings, w->with.settings->plugin_dir, &oa->who, why);
+    return oa->store == NULL ? ACCOUNT_FAILED : ACCOUNT_OPEN;
+}
+
+/* What may have changed since it was opened. A new home or uid means another place for the mail. */
+static bool
+is_current(const struct open_account *oa, const struct account *a)
+{
+    return oa->account.uid == a->uid && strcmp(oa->account.home, a->home) == 0;
+}
+
+enum account_result
+account_open(struct worker *w, const struct account *a, bool create, struct open_account **out,
+             struct store_wait *wait, struct outcome *why)
+{
+    struct open_account *oa = find_open(w, a->user, a->domain);
+
+    if (oa != NULL && !is_current(oa, a) && !oa->in_batch && oa->aside == 0) {
+        account_close(w, oa);
+        oa = NULL;
+    }
+    if (oa != NULL) { /* last in the order of use */
+        HASH_DEL(w->open, oa);
+    } else {
+        make_room(w);
+        oa = account_new(w, a, why);
+        if (oa == NULL)
+            return ACCOUNT_FAILED;
+    }
+    HASH_ADD_KEYPTR(hh, w->open, oa->key, strlen(oa->key), oa);
+    if (oa->hh.tbl == NULL) {
+        account_free(oa);
+        outcome_set(why, OUTCOME_SYSTEM, "no memory");
+        return ACCOUNT_FAILED;
+    }
+    oa->account.quota = a->quota;
+    oa->account.quota_messages = a->quota_messages;
+    enum account_result result = open_parts(w, oa, create, wait, why);
+    if (result == ACCOUNT_FAILED && !oa->in_batch && oa->aside == 0)
+        account_close(w, oa);
+    *out = oa;
+    return result;
+}
+
+static bool
+add_mailbox(struct worker *w, struct open_account *oa, const char *name, struct index_mailbox *out,
+            struct outcome *why)
+{
+    uint32_t validity;
+    struct accounts *accounts = directory_lock(w->with.directory);
+    bool ok = accounts_uid_validity(accounts, 0, &validity, why);
+
+    directory_unlock(w->with.directory);
+    if (!ok || !index_begin(oa->index, why))
+        return false;
+    ok = index_mailbox_add(oa->index, name, "", validity, out, why) && index_commit(oa->index, why);
+    if (!ok)
+        index_rollback(oa->index);
+    return ok && reconcile_mailbox(oa, name, out, NULL, why);
+}
+
+bool
+account_mailbox(struct worker *w, struct open_account *oa, const char *name, bool create,
+                struct index_mailbox *out, struct outcome *why)
+{
+    if (index_mailbox_find(oa->index, name, out, why))
+        return true;
+    if (why->kind != OUTCOME_NOT_FOUND || !create)
+        return false;
+    return add_mailbox(w, oa, name, out, why);
+}
+
+bool
+account_inbox(struct worker *w, struct open_account *oa, struct outcome *why)
+{
+    struct index_mailbox inbox;
+
+    if (oa->inbox != 0)
+        return true;
+    if (!account_mailbox(w, oa, "INBOX", true, &inbox, why))
+        return false;
+    oa->inbox = inbox.id;
+    return true;
+}

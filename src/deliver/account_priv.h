@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An account that a worker has open: its index and its store. Kept open, the longest unused
+ * closed first. Everything here runs on the worker's thread.
+ */
+#ifndef DELIVER_ACCOUNT_PRIV_H
+#define DELIVER_ACCOUNT_PRIV_H
+
+#include <uthash.h>
+
+#include "doorstep/accounts.h"
+#include "doorstep/index.h"
+#include "doorstep/store.h"
+
+#include "hands_priv.h"
+
+struct worker;
+
+struct open_account {
+    struct account account;
+    struct store_account who; /* borrows from account */
+    const struct settings_domain *domain;
+    const struct settings_store *store_settings;
+    char *folder;              /* owned: state_dir/accounts/DOMAIN/USER */
+    struct index *index;       /* owned */
+    struct store *store;       /* owned */
+    struct hand_request *hand; /* owned; asked and not there yet */
+    int64_t inbox;             /* row of INBOX in the index, 0: not looked up yet */
+    unsigned aside;            /* deliveries that wait for this account */
+    struct open_account *next_in_batch;
+    bool in_batch;
+    UT_hash_handle hh; /* by key; the order of the table is the order of use */
+    char key[];        /* user@domain */
+};
+
+enum account_result { ACCOUNT_OPEN, ACCOUNT_FAILED, ACCOUNT_LATER };
+
+/* account_open() - from those open, else opened. create false: NOT_FOUND when there is no index
+ * yet. LATER: a hand was asked for; try again in wait->ms. *out is the worker's, valid until the
+ * worker's next account_open(). */
+enum account_result account_open(struct worker *w, const struct account *a, bool create,
+                                 struct open_account **out, struct store_wait *wait,
+                                 struct outcome *why);
+
+/* account_close() - forget it; it must not be in a batch. */
+void account_close(struct worker *w, struct open_account *oa);
+void account_close_all(struct worker *w);
+
+/* account_forget_name() - close it when it is open (it was deleted). */
+void account_forget_name(struct worker *w, const char *user, const char *domain);
+
+/* account_renew_index() - the index is damaged: set it aside and begin a new one. */
+bool account_renew_index(struct worker *w, struct open_account *oa, struct outcome *why);
+
+/* account_mailbox() - the index's row of a mailbox; with create it is added when the index lacks
+ * it, and what the store already holds there is taken in first. Not inside a transaction. */
+bool account_mailbox(struct worker *w, struct open_account *oa, const char *name, bool create,
+                     struct index_mailbox *out, struct outcome *why);
+
+/* account_inbox() - the same for INBOX, remembered. */
+bool account_inbox(struct worker *w, struct open_account *oa, struct outcome *why);
+
+#endif

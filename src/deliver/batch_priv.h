@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Deliveries of one worker, carried out together: what one account gets of one message, and the
+ * steps from "decided" to "durable". batch.c has the order and its invariants.
+ */
+#ifndef DELIVER_BATCH_PRIV_H
+#define DELIVER_BATCH_PRIV_H
+
+#include "doorstep/clock.h"
+#include "doorstep/envelope.h"
+
+#include "worker_priv.h"
+
+/* What a delivery reads of its transaction; constant from post to done. */
+struct delivery_source {
+    const struct envelope *envelope;
+    const struct facts *facts;
+    struct message *msg;
+    char id[ID_SIZE];
+    struct timespec received;
+    bool from_queue; /* a queueing MTA: XFORWARD IDENT, or a Received field */
+};
+
+struct delivery {
+    struct job job;        /* run = batch_run_delivery */
+    struct delivery *next; /* in the aside list or among the finished */
+    struct delivery *prev;
+    const struct delivery_source *source; /* borrowed; outlives the delivery */
+    uint32_t recipient;                   /* in the envelope: whose Delivered-To */
+    struct account_target target;
+    bool overshoot; /* past the quota (design section 8: SMTP's mixed answer) */
+    bool remember;  /* only write the ledger's row: the transaction was answered 4xx */
+    void (*done)(struct delivery *d); /* on the loop's thread, once */
+
+    /* Results. */
+    struct outcome why;
+    char id[ID_SIZE]; /* of the delivery that holds: an earlier one's for a duplicate */
+    uint32_t uid;
+    bool has_usage;
+    uint64_t usage_octets; /* of the account afterwards */
+    uint64_t usage_messages;
+
+    /* While the worker has it. */
+    struct open_account *account;
+    struct store_staged *staged;
+    struct store_ref ref;
+    struct buf trace;
+    char key[INDEX_LEDGER_KEY_SIZE];
+    uint64_t again_ms;   /* aside: when to try again */
+    uint64_t give_up_ms; /* aside: when to answer BUSY; 0 until it was busy once */
+    bool reopened;       /* its hand was gone; asked for another once */
+};
+
+/* batch_run_delivery() - a job's run: gather; a full batch is carried out at once. */
+void batch_run_delivery(struct job *job, void *worker);
+
+/* batch_finish() - carry out what was gathered, so that what comes next sees it. */
+void batch_finish(struct worker *w);
+
+/* batch_idle() - the thread's idle hook: the batch, then what is aside and due. */
+unsigned batch_idle(void *worker);
+
+/* batch_end() - the worker ends: what is still aside is answered BUSY. */
+void batch_end(struct worker *w);
+
+#endif

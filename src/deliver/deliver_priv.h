@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The store role's dispatcher: what its files share. Everything here belongs to the loop's thread,
+ * except what is said to be thread-safe.
+ */
+#ifndef DELIVER_DELIVER_PRIV_H
+#define DELIVER_DELIVER_PRIV_H
+
+#include <uthash.h>
+
+#include "doorstep/control.h"
+#include "doorstep/deliver.h"
+#include "doorstep/door.h"
+#include "doorstep/loop.h"
+
+#include "batch_priv.h"
+#include "delivery_log_priv.h"
+#include "directory_priv.h"
+#include "hands_priv.h"
+#include "sorters_priv.h"
+#include "usage_priv.h"
+#include "worker_priv.h"
+
+struct transaction;
+
+struct counters { /* `doorstep stats` */
+    uint64_t transactions;
+    uint64_t delivered; /* accounts that got a message */
+    uint64_t duplicates;
+    uint64_t temporary; /* answers, by their class */
+    uint64_t permanent;
+    uint64_t rcpt_accepted;
+    uint64_t rcpt_refused;
+    uint64_t octets;
+    uint64_t unsorted; /* messages whose facts stayed unknown */
+};
+
+struct edge { /* one edge's door */
+    struct deliver *deliver;
+    struct edge *next, *prev;
+    uint32_t slot;
+    struct door *door; /* NULL: it is gone */
+    struct loop_watch *watch;
+    struct transaction *receiving; /* uthash by id: whose end of data has not come */
+    unsigned references;           /* requests under way that will answer it */
+};
+
+struct deliver {
+    const struct settings *settings;
+    struct loop *loop;
+    struct door *main_door;
+    struct loop_watch *main_watch;
+    struct loop_timer *drain_timer;
+    struct edge *edges;
+    struct directory *directory;
+    struct hands *hands;
+    struct sorters *sorters;
+    struct workers *workers;
+    struct usage *usage;
+    struct delivery_log *log;
+    struct control *control;
+    int control_fd;   /* until the loop starts to serve it */
+    unsigned running; /* transactions past their end of data, and the tool's operations */
+    uint64_t memory;  /* octets set aside for messages in memory */
+    uint64_t started_ms;
+    bool is_offline; /* no edges: the tool asked for a daemon for one task */
+    bool is_serving;
+    bool is_draining;
+    int exit_status;
+    struct counters counters;
+};
+
+/* deliver_done_running() - one thing less is under way: when draining, the last one ends the role.
+ */
+void deliver_done_running(struct deliver *d);
+
+/* edge_add() - serve the door (taken) of an edge; an older one in that slot stays until it closes.
+ */
+void edge_add(struct deliver *d, uint32_t slot, int door_fd);
+void edges_free(struct deliver *d);
+void edge_unref(struct edge *e);
+/* edge_send() - a frame to the edge; nothing happens when it is gone. An edge that does not read is
+ * dropped. */
+void edge_send(struct edge *e, uint16_t type, uint64_t id, struct span body);
+
+/* rcpt_ask() - EDGE_RCPT: who is that, and is there room? Answers STORE_RCPT. false: the frame is
+ * broken. */
+bool rcpt_ask(struct edge *e, uint64_t id, struct span body);
+
+/* Transactions, from EDGE_DATA_BEGIN to the last STORE_ANSWER. false: the frame is broken. */
+bool transaction_begin(struct edge *e, uint64_t id, struct span body);
+bool transaction_data(struct edge *e, uint64_t id, struct span octets);
+bool transaction_end(struct edge *e, uint64_t id, struct span body);
+bool transaction_abort(struct edge *e, uint64_t id);
+void transactions_abort_all(struct edge *e);
+
+/* operation_handle() - the control socket's requests; operations.c. */
+void operation_handle(void *deliver, struct control_request *r);
+
+#endif

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A transaction whose message is whole: whose it is, one delivery for each account and detail, and
+ * one true answer for each recipient (promise 2). LMTP hears each answer as soon as it is known, in
+ * order; SMTP's single answer is folded from them by the edge, so they go out together.
+ *
+ * The fold's policy for mixed outcomes (design section 8) is carried out here, since it delivers:
+ * where some accounts have the message and others refused it for good over their quota, those get
+ * it all the same, for there is no way left to tell the sender. An alias to several accounts is
+ * folded the same way, in LMTP too.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "doorstep/door_frames.h"
+#include "doorstep/log.h"
+
+#include "transaction_priv.h"
+
+static void progress(struct transaction *t);
+
+static bool
+is_lmtp(const struct transaction *t)
+{
+    return t->envelope.protocol == PROTOCOL_LMTP;
+}
+
+static void
+count_answer(struct counters *c, const struct outcome *why)
+{
+    c->temporary += outcome_is_temporary(why);
+    c->permanent += outcome_is_permanent(why);
+}
+
+static void
+print_account(const struct parcel *p, struct buf *out)
+{
+    const struct account *a = &p->delivery.target.account;
+
+    buf_printf(out, "%s@%s", a->user, a->domain);
+}
+
+/* One line in the delivery log: for a parcel, or for a recipient that never became one (p NULL). */
+static void
+log_line(struct transaction *t, uint32_t recipient, const struct parcel *p,
+         const struct outcome *why)
+{
+    struct buf from, to, account;
+
+    buf_init(&from, ADDRESS_PATH_MAX);
+    buf_init(&to, ADDRESS_PATH_MAX);
+    buf_init(&account, ADDRESS_PATH_MAX);
+    address_print(&t->envelope.reverse_path, &from);
+    address_print(&t->envelope.recipients[recipient].address, &to);
+    if (p != NULL)
+        print_account(p, &account);
+    struct delivery_event e = {
+        .id = p != NULL && outcome_is_success(why) ? p->delivery.id : t->source.id,
+        .queue_id = t->envelope.queue_id,
+        .session = t->envelope.session,
+        .message_id = t->facts.message_id,
+        .from = buf_str(&from),
+        .to = buf_str(&to),
+        .account = buf_str(&account),
+        .mailbox = p != NULL && p->delivery.uid != 0 ? "INBOX" : NULL,
+        .client = t->envelope.client_ip,
+        .uid = p != NULL ? p->delivery.uid : 0,
+        .octets = message_traits(t->msg)->octets,
+        .duration_ms = clock_ms() - t->started_ms,
+        .why = why,
+    };
+    delivery_log_append(t->deliver->log, &e);
+    buf_release(&from);
+    buf_release(&to);
+    buf_release(&account);
+}
+
+static void
+send_answer(struct transaction *t, struct recipient *r)
+{
+    struct buf body;
+    struct pack p;
+
+    buf_init(&body, DOOR_BODY_MAX);
+    pack_init(&p, &body);
+    pack_u32(&p, r->number);
+    outcome_pack(&r->why, &p);
+    pack_str(&p, r->id);
+    edge_send(t->edge, STORE_ANSWER, t->id, buf_span(&body));
+    buf_release(&body);
+    count_answer(&t->deliver->counters, &r->why);
+}
+
+/* What is known goes out: in LMTP up to the first recipient still under way, in SMTP all or
+ * nothing. */
+static void
+send_answers(struct transaction *t)
+{
+    uint32_t count = t->envelope.recipient_count;
+
+    if (!is_lmtp(t) && t->complete < count)
+        return;
+    while (t->answered < count && t->recipients[t->answered].is_complete)
+        send_answer(t, &t->recipients[t->answered++]);
+    if (t->answered == count) {
+        struct deliver *d = t->deliver;
+        transaction_free(t);
+        deliver_done_running(d);
+    }
+}
+
+static void
+complete(struct transaction *t, struct recipient *r, const struct outcome *why, const char *id)
+{
+    r->why = *why;
+    memcpy(r->id, id, sizeof r->id);
+    r->is_complete = true;
+    t->complete++;
+}
+
+void
+transaction_refuse(struct transaction *t)
+{
+    for (uint32_t i = 0; i < t->envelope.recipient_count; i++) {
+        log_line(t, i, NULL, &t->why);
+        complete(t, &t->recipients[i], &t->why, t->source.id);
+    }
+    send_answers(t);
+}
+
+static void
+post(struct parcel *p)
+{
+    const struct account *a = &p->delivery.target.account;
+
+    p->is_done = false;
+    for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
+        p->transaction->recipients[l->recipient].pending++;
+    workers_post(p->transaction->deliver->workers, a->user, a->domain, &p->delivery.job);
+}
+
+static bool
+is_refused_over_quota(const struct parcel *p)
+{
+    return p->is_done && !p->delivery.overshoot && p->delivery.why.kind == OUTCOME_OVER_QUOTA_HARD;
+}
+
+/* Sent again, past its quota: see the head of this file. */
+static void
+post_overshoot(struct parcel *p)
+{
+    log_event(LOG_LEVEL_WARNING, "quota_overshot", "id", p->transaction->source.id, "account",
+              p->delivery.target.account.user, NULL);
+    p->delivery.overshoot = true;
+    post(p);
+}
+
+/* True when parcels were sent again, so that the recipient goes on waiting. */
+static bool
+overshoot_alias(struct recipient *r)
+{
+    bool delivered = false, again = false;
+
+    for (struct link *l = r->links; l != NULL; l = l->next_of_recipient) {
+        delivered = delivered || outcome_is_success(&l->parcel->delivery.why);
+        if (outcome_is_temporary(&l->parcel->delivery.why))
+            return false;
+    }
+    for (struct link *l = r->links; delivered && l != NULL; l = l->next_of_recipient)
+        if (is_refused_over_quota(l->parcel)) {
+            post_overshoot(l->parcel);
+            again = true;
+        }
+    return again;
+}
+
+/* Any temporary failure; else the first refusal when nobody has it; else delivered. */
+static const struct parcel *
+fold_parcels(const struct recipient *r)
+{
+    const struct parcel *delivered = NULL, *refused = NULL;
+
+    for (const struct link *l = r->links; l != NULL; l = l->next_of_recipient) {
+        if (outcome_is_temporary(&l->parcel->delivery.why))
+            return l->parcel;
+        if (outcome_is_success(&l->parcel->delivery.why))
+            delivered = delivered == NULL ? l->parcel : delivered;
+        else
+            refused = refused == NULL ? l->parcel : refused;
+    }
+    return delivered != NULL ? delivered : refused;
+}
+
+static void
+recipient_done(struct transaction *t, struct recipient *r)
+{
+    if (overshoot_alias(r))
+        return;
+    const struct parcel *p = fold_parcels(r);
+    complete(t, r, &p->delivery.why, p->delivery.id);
+}
+
+static void
+on_remembered(struct delivery *delivery)
+{
+    struct parcel *p = (struct parcel *)delivery;
+    struct transaction *t = p->transaction;
+
+    if (!outcome_is_success(&delivery->why))
+        log_event(LOG_LEVEL_WARNING, "ledger_not_written", "id", t->source.id, "cause",
+                  delivery->why.cause, NULL);
+    if (--t->remembering == 0)
+        send_answers(t);
+}
+
+/* SMTP's answer will be 4xx and the whole message comes again: whoever has it already must be
+ * found then, though no Received field says that it comes from a queue. */
+static void
+remember_delivered(struct transaction *t)
+{
+    struct parcel *p, *next;
+
+    t->remembering = 1;
+    HASH_ITER(hh, t->parcels, p, next)
+    {
+        struct account *a = &p->delivery.target.account;
+        if (p->delivery.why.kind != OUTCOME_DELIVERED || t->source.from_queue)
+            continue;
+        t->remembering++;
+        p->delivery.remember = true;
+        p->delivery.done = on_remembered;
+        workers_post(t->deliver->workers, a->user, a->domain, &p->delivery.job);
+    }
+    if (--t->remembering == 0)
+        send_answers(t);
+}
+
+/* SMTP, all recipients known: the fold over the whole transaction. */
+static void
+fold_transaction(struct transaction *t)
+{
+    bool delivered = false, temporary = false, again = false;
+    struct parcel *p, *next;
+
+    for (uint32_t i = 0; i < t->envelope.recipient_count; i++) {
+        delivered = delivered || outcome_is_success(&t->recipients[i].why);
+        temporary = temporary || outcome_is_temporary(&t->recipients[i].why);
+    }
+    HASH_ITER(hh, t->parcels, p, next)
+    {
+        if (!delivered || temporary || !is_refused_over_quota(p))
+            continue;
+        for (struct link *l = p->links; l != NULL; l = l->next_of_parcel) {
+            t->recipients[l->recipient].is_complete = false;
+            t->complete--;
+        }
+        post_overshoot(p);
+        again = true;
+    }
+    if (again)
+        return;
+    if (temporary)
+        remember_delivered(t);
+    else
+        send_answers(t);
+}
+
+static void
+progress(struct transaction *t)
+{
+    if (!is_lmtp(t) && t->complete == t->envelope.recipient_count)
+        fold_transaction(t);
+    else
+        send_answers(t);
+}
+
+static void
+count_parcel(struct transaction *t, const struct parcel *p)
+{
+    t->deliver->counters.delivered += p->delivery.why.kind == OUTCOME_DELIVERED;
+    t->deliver->counters.duplicates += p->delivery.why.kind == OUTCOME_DUPLICATE;
+    if (p->delivery.has_usage)
+        usage_publish(t->deliver->usage, &p->delivery.target.account, p->delivery.usage_octets,
+                      p->delivery.usage_messages);
+}
+
+static void
+on_delivered(struct delivery *delivery)
+{
+    struct parcel *p = (struct parcel *)delivery;
+    struct transaction *t = p->transaction;
+
+    p->is_done = true;
+    count_parcel(t, p);
+    log_line(t, p->links->recipient, p, &delivery->why);
+    for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
+        if (--t->recipients[l->recipient].pending == 0)
+            recipient_done(t, &t->recipients[l->recipient]);
+    progress(t);
+}
+
+static struct parcel *
+find_parcel(struct transaction *t, const struct account_target *target, struct buf *key)
+{
+    struct parcel *p;
+
+    buf_reset(key);
+    if (!buf_printf(key, "%s@%s+%s", target->account.user, target->account.domain, target->detail))
+        return NULL;
+    HASH_FIND(hh, t->parcels, key->data, key->len, p);
+    if (p != NULL)
+        return p;
+    p = calloc(1, sizeof *p + key->len + 1);
+    if (p == NULL)
+        return NULL;
+    memcpy(p->key, key->data, key->len);
+    p->transaction = t;
+    p->delivery.job.run = batch_run_delivery;
+    p->delivery.source = &t->source;
+    p->delivery.target = *target;
+    p->delivery.done = on_delivered;
+    HASH_ADD_KEYPTR(hh, t->parcels, p->key, key->len, p);
+    if (p->hh.tbl != NULL)
+        return p;
+    free(p);
+    return NULL;
+}
+
+static bool
+add_target(struct recipient *r, const struct account_target *target)
+{
+    struct transaction *t = r->transaction;
+    struct buf key;
+
+    buf_init(&key, sizeof *target);
+    struct parcel *p = find_parcel(t, target, &key);
+    buf_release(&key);
+    struct link *l = p == NULL ? NULL : arena_alloc(&t->arena, sizeof *l);
+    if (l == NULL)
+        return false;
+    if (p->links == NULL)
+        p->delivery.recipient = r->number;
+    *l = (struct link){r->number, p, r->links, p->links};
+    r->links = l;
+    p->links = l;
+    return true;
+}
+
+/* All recipients are resolved: the deliveries set out together. */
+static void
+post_all(struct transaction *t)
+{
+    struct parcel *p, *next;
+
+    if (t->parcels == NULL) {
+        progress(t);
+        return;
+    }
+    HASH_ITER(hh, t->parcels, p, next)
+    {
+        if (p->links == NULL) { /* no memory for its link: its recipient was refused */
+            HASH_DEL(t->parcels, p);
+            free(p);
+            continue;
+        }
+        post(p);
+    }
+}
+
+static void
+refuse_recipient(struct recipient *r, const struct outcome *why)
+{
+    struct transaction *t = r->transaction;
+
+    log_line(t, r->number, NULL, why);
+    complete(t, r, why, t->source.id);
+}
+
+static void
+on_resolved(void *arg, const struct account_targets *targets, const struct outcome *why)
+{
+    struct recipient *r = arg;
+    struct transaction *t = r->transaction;
+    struct outcome no_memory;
+
+    if (!outcome_is_success(why)) {
+        refuse_recipient(r, why);
+    } else {
+        for (size_t i = 0; i < targets->count; i++)
+            add_target(r, &targets->list[i]);
+        if (r->links == NULL) {
+            outcome_set(&no_memory, OUTCOME_SYSTEM, "no memory for a delivery");
+            refuse_recipient(r, &no_memory);
+        }
+    }
+    if (--t->lookups == 0)
+        post_all(t);
+}
+
+void
+transaction_deliver(struct transaction *t)
+{
+    uint32_t count = t->envelope.recipient_count;
+
+    t->lookups = count + 1;
+    for (uint32_t i = 0; i < count; i++)
+        directory_resolve(t->deliver->directory, &t->envelope.recipients[i].address, on_resolved,
+                          &t->recipients[i]);
+    if (--t->lookups == 0)
+        post_all(t);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * "Where did this mail go?": an append-only log of what became of each recipient, one JSON object
+ * a line, state_dir/delivery.log. Each day's file is set aside as delivery.log-YYYYMMDD at
+ * midnight UTC and removed when it is older than delivery_log_keep. Written by the
+ * dispatcher; searched by any thread (an append of one line is one write).
+ */
+#ifndef DELIVER_DELIVERY_LOG_PRIV_H
+#define DELIVER_DELIVERY_LOG_PRIV_H
+
+#include <jansson.h>
+
+#include "doorstep/outcome.h"
+
+struct delivery_log;
+
+struct delivery_event { /* all borrowed; NULL strings are left out */
+    const char *id;     /* of the delivery; NULL when refused at RCPT */
+    const char *queue_id;
+    const char *session;
+    const char *message_id;
+    const char *from;
+    const char *to;
+    const char *account; /* user@domain */
+    const char *mailbox;
+    const char *client;
+    uint32_t uid; /* 0: none */
+    uint64_t octets;
+    uint64_t duration_ms;
+    const struct outcome *why;
+};
+
+/* delivery_log_open() - keep_ms: age of the oldest line kept. NULL: `why`. */
+struct delivery_log *delivery_log_open(const char *state_dir, uint64_t keep_ms,
+                                       struct outcome *why);
+void delivery_log_close(struct delivery_log *l);
+
+/* delivery_log_append() - a failed write is logged once and costs nothing else. */
+void delivery_log_append(struct delivery_log *l, const struct delivery_event *e);
+
+/* delivery_log_search() - every line whose message_id, from, to, account, id, queue_id or session
+ * is `term` or, for addresses and ids, contains it (without case), oldest first. fn returns false
+ * to stop. Any thread. */
+typedef bool (*delivery_log_fn)(void *arg, json_t *line);
+bool delivery_log_search(const char *state_dir, const char *term, delivery_log_fn fn, void *arg,
+                         struct outcome *why);
+
+#endif

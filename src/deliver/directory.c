@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Whose is it: see directory_priv.h. Answers are kept for a second: long enough for a burst,
+ * short enough that an edited account file is seen at once. What the tool changes drops
+ * everything kept.
+ */
+#include "directory_priv.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "doorstep/clock.h"
+
+#include "jobs_priv.h"
+
+#define KEPT_MS 1000
+#define KEPT_MAX 10000 /* entries; all are dropped past it */
+
+struct answer {                     /* one address and what was found */
+    struct account_targets targets; /* owned */
+    struct outcome why;
+    uint64_t until_ms;
+    UT_hash_handle hh;
+    char key[]; /* local@domain */
+};
+
+struct directory {
+    struct loop *loop;
+    struct accounts *accounts; /* guarded by mutex */
+    pthread_mutex_t mutex;
+    struct job_thread *thread;
+    struct answer *kept; /* loop's thread only */
+    uint64_t generation; /* counts directory_forget(): older answers are not kept */
+};
+
+struct question { /* one look-up on its way to the thread and back */
+    struct job job;
+    struct directory *d;
+    struct arena arena; /* holds address */
+    struct address to;
+    struct account_targets targets;
+    struct outcome why;
+    uint64_t generation;
+    directory_fn fn;
+    void *arg;
+};
+
+static void
+answer_free(struct answer *a)
+{
+    account_targets_release(&a->targets);
+    free(a);
+}
+
+void
+directory_forget(struct directory *d)
+{
+    struct answer *a, *next;
+
+    d->generation++;
+    HASH_ITER(hh, d->kept, a, next)
+    {
+        HASH_DEL(d->kept, a);
+        answer_free(a);
+    }
+}
+
+static bool
+make_key(const struct address *to, struct buf *key)
+{
+    return buf_append_str(key, to->local) && buf_append_char(key, '@') &&
+           buf_append_str(key, to->domain);
+}
+
+static struct answer *
+find_kept(struct directory *d, const struct buf *key)
+{
+    struct answer *a;
+
+    HASH_FIND(hh, d->kept, key->data, key->len, a);
+    if (a != NULL && a->until_ms < clock_ms()) {
+        HASH_DEL(d->kept, a);
+        answer_free(a);
+        return NULL;
+    }
+    return a;
+}
+
+/* Takes q's targets. A temporary failure is not kept: the next RCPT tries again. */
+static void
+keep(struct directory *d, struct question *q)
+{
+    struct buf key;
+
+    buf_init(&key, 4096);
+    if (q->generation != d->generation || outcome_is_temporary(&q->why) || !make_key(&q->to, &key))
+        goto out;
+    struct answer *old = find_kept(d, &key);
+    if (old != NULL) {
+        HASH_DEL(d->kept, old);
+        answer_free(old);
+    }
+    if (HASH_COUNT(d->kept) >= KEPT_MAX)
+        goto out;
+    struct answer *a = calloc(1, sizeof *a + key.len + 1);
+    if (a == NULL)
+        goto out;
+    memcpy(a->key, key.data, key.len);
+    a->targets = q->targets;
+    q->targets = (struct account_targets){0};
+    a->why = q->why;
+    a->until_ms = clock_ms() + KEPT_MS;
+    HASH_ADD_KEYPTR(hh, d->kept, a->key, key.len, a);
+    if (a->hh.tbl == NULL) /* no memory: not kept */
+        answer_free(a);
+out:
+    buf_release(&key);
+}
+
+static void
+question_free(struct question *q)
+{
+    account_targets_release(&q->targets);
+    arena_release(&q->arena);
+    free(q);
+}
+
+static void
+on_answered(void *arg)
+{
+    struct question *q = arg;
+
+    q->fn(q->arg, &q->targets, &q->why);
+    if (HASH_COUNT(q->d->kept) >= KEPT_MAX)
+        directory_forget(q->d);
+    keep(q->d, q);
+    question_free(q);
+}
+
+static void
+run_question(struct job *job, void *arg)
+{
+    struct question *q = (struct question *)job;
+    struct directory *d = arg;
+
+    accounts_resolve(directory_lock(d), &q->to, &q->targets, &q->why);
+    directory_unlock(d);
+    if (!loop_post(d->loop, on_answered, q))
+        question_free(q);
+}
+
+static bool
+copy_address(struct question *q, const struct address *to)
+{
+    q->to = *to;
+    q->to.local = arena_copy(&q->arena, span_of(to->local));
+    q->to.domain = arena_copy(&q->arena, span_of(to->domain));
+    return q->to.local != NULL && q->to.domain != NULL;
+}
+
+static void
+ask(struct directory *d, const struct address *to, directory_fn fn, void *arg)
+{
+    struct question *q = calloc(1, sizeof *q);
+    struct outcome why;
+
+    if (q != NULL) {
+        *q = (struct question){.job.run = run_question, .d = d, .fn = fn, .arg = arg};
+        q->generation = d->generation;
+        arena_init(&q->arena, 4096);
+        if (copy_address(q, to)) {
+            job_thread_post(d->thread, &q->job);
+            return;
+        }
+        question_free(q);
+    }
+    outcome_set(&why, OUTCOME_SYSTEM, "no memory for a look-up");
+    fn(arg, &(struct account_targets){0}, &why);
+}
+
+void
+directory_resolve(struct directory *d, const struct address *to, directory_fn fn, void *arg)
+{
+    struct buf key;
+
+    buf_init(&key, 4096);
+    struct answer *a = make_key(to, &key) ? find_kept(d, &key) : NULL;
+    buf_release(&key);
+    if (a != NULL)
+        fn(arg, &a->targets, &a->why);
+    else
+        ask(d, to, fn, arg);
+}
+
+struct accounts *
+directory_lock(struct directory *d)
+{
+    pthread_mutex_lock(&d->mutex);
+    return d->accounts;
+}
+
+void
+directory_unlock(struct directory *d)
+{
+    pthread_mutex_unlock(&d->mutex);
+}
+
+struct directory *
+directory_new(const struct settings *settings, struct loop *loop, struct outcome *why)
+{
+    struct directory *d = calloc(1, sizeof *d);
+
+    if (d == NULL) {
+        outcome_set(why, OUTCOME_SYSTEM, "no memory");
+        return NULL;
+    }
+    d->loop = loop;
+    pthread_mutex_init(&d->mutex, NULL);
+    d->accounts = accounts_open(settings, why);
+    if (d->accounts != NULL)
+        d->thread = job_thread_start("directory", &(struct job_hooks){0}, d);
+    if (d->thread == NULL) {
+        if (d->accounts != NULL)
+            outcome_set(why, OUTCOME_SYSTEM, "no thread for look-ups");
+        directory_free(d);
+        return NULL;
+    }
+    return d;
+}
+
+void
+directory_free(struct directory *d)
+{
+    if (d == NULL)
+        return;
+    job_thread_end(d->thread);
+    directory_forget(d);
+    if (d->accounts != NULL)
+        accounts_close(d->accounts);
+    pthread_mutex_destroy(&d->mutex);
+    free(d);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The doors of the edges: frames in, each checked as if it came from the network. An edge that says
+ * what no edge says is dropped, and main starts another.
+ */
+#include "deliver_priv.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <utlist.h>
+
+#include "doorstep/door_frames.h"
+#include "doorstep/log.h"
+
+#define QUEUE_MAX (8 * 1024 * 1024) /* octets of answers that an edge may leave unread */
+#define FRAMES_A_TURN 64            /* then other edges and answers have their turn */
+
+static void
+edge_free(struct edge *e)
+{
+    DL_DELETE(e->deliver->edges, e);
+    free(e);
+}
+
+void
+edge_unref(struct edge *e)
+{
+    if (--e->references == 0 && e->door == NULL)
+        edge_free(e);
+}
+
+/* What it was sending is forgotten; what was accepted goes on, unanswered. */
+static void
+drop_edge(struct edge *e, const char *reason)
+{
+    if (e->door == NULL)
+        return;
+    log_event(LOG_LEVEL_INFO, "edge_gone", "slot", log_num(e->slot), "reason", reason, NULL);
+    loop_watch_free(e->watch);
+    door_free(e->door);
+    e->watch = NULL;
+    e->door = NULL;
+    transactions_abort_all(e);
+    if (e->references == 0)
+        edge_free(e);
+}
+
+static void
+update_watch(struct edge *e)
+{
+    unsigned events = LOOP_READ;
+
+    if (door_queued(e->door) > 0)
+        events |= LOOP_WRITE;
+    loop_watch_set(e->watch, events);
+}
+
+void
+edge_send(struct edge *e, uint16_t type, uint64_t id, struct span body)
+{
+    if (e->door == NULL)
+        return;
+    if (door_send(e->door, type, id, body, -1))
+        update_watch(e);
+    else
+        drop_edge(e, "it does not read its answers"); /* the caller holds a reference */
+}
+
+static bool
+take_frame(struct edge *e, const struct door_frame *f)
+{
+    if (f->fd != -1) {
+        close(f->fd);
+        return false;
+    }
+    switch (f->type) {
+    case EDGE_RCPT:
+        return rcpt_ask(e, f->id, f->body);
+    case EDGE_DATA_BEGIN:
+        return transaction_begin(e, f->id, f->body);
+    case EDGE_DATA:
+        return transaction_data(e, f->id, f->body);
+    case EDGE_DATA_END:
+        return transaction_end(e, f->id, f->body);
+    case EDGE_DATA_ABORT:
+        return transaction_abort(e, f->id);
+    }
+    return false;
+}
+
+static void
+read_frames(struct edge *e)
+{
+    struct door_frame f;
+
+    for (unsigned n = 0; n < FRAMES_A_TURN; n++) {
+        enum door_result got = door_receive(e->door, &f);
+        if (got == DOOR_AGAIN)
+            return;
+        if (got != DOOR_OK) {
+            drop_edge(e, got == DOOR_CLOSED ? "it ended" : "broken frame");
+            return;
+        }
+        if (!take_frame(e, &f)) {
+            log_event(LOG_LEVEL_ERROR, "edge_broken", "slot", log_num(e->slot), "type",
+                      log_num(f.type), NULL);
+            drop_edge(e, "it said what no edge says");
+            return;
+        }
+    }
+}
+
+static void
+on_door(void *arg, unsigned events)
+{
+    struct edge *e = arg;
+
+    if ((events & LOOP_WRITE) != 0) {
+        door_flush(e->door);
+        update_watch(e);
+    }
+    if ((events & LOOP_READ) != 0)
+        read_frames(e);
+}
+
+void
+edge_add(struct deliver *d, uint32_t slot, int door_fd)
+{
+    struct edge *e = calloc(1, sizeof *e);
+
+    if (e == NULL) {
+        close(door_fd);
+        return;
+    }
+    *e = (struct edge){.deliver = d, .slot = slot, .door = door_new(door_fd, QUEUE_MAX)};
+    if (e->door != NULL)
+        e->watch = loop_watch_new(d->loop, door_fd, LOOP_READ, on_door, e);
+    if (e->watch == NULL) {
+        door_free(e->door);
+        free(e);
+        log_event(LOG_LEVEL_ERROR, "edge_not_added", "slot", log_num(slot), NULL);
+        return;
+    }
+    DL_APPEND(d->edges, e);
+}
+
+void
+edges_free(struct deliver *d)
+{
+    struct edge *e, *next;
+
+    DL_FOREACH_SAFE(d->edges, e, next)
+    {
+        drop_edge(e, "the store ends");
+    }
+}

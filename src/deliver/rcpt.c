@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * RCPT: the edge asks who that is. Unknown, full or disabled is said here, not after DATA. Nothing
+ * is created, and only what is in memory is looked at, but for the first time.
+ */
+#include <stdlib.h>
+
+#include "doorstep/door_frames.h"
+#include "doorstep/log.h"
+
+#include "deliver_priv.h"
+
+struct rcpt {
+    struct edge *edge; /* a reference */
+    uint64_t id;
+    struct arena arena; /* the addresses */
+    struct address to, from;
+    uint64_t size;
+    unsigned waiting;   /* targets not looked at yet, and one for the loop over them */
+    bool has_room;      /* one target at least would take it */
+    struct outcome why; /* when none would */
+};
+
+struct target_question {
+    struct rcpt *rcpt;
+    uint64_t quota, quota_messages;
+    bool quota_hard;
+};
+
+static void
+log_refusal(const struct rcpt *r, const struct outcome *why)
+{
+    struct buf from, to;
+
+    buf_init(&from, ADDRESS_PATH_MAX);
+    buf_init(&to, ADDRESS_PATH_MAX);
+    address_print(&r->from, &from);
+    address_print(&r->to, &to);
+    struct delivery_event e = {
+        .from = buf_str(&from), .to = buf_str(&to), .why = why, .octets = r->size};
+    delivery_log_append(r->edge->deliver->log, &e);
+    if (*why->cause != '\0')
+        log_event(LOG_LEVEL_WARNING, "rcpt_refused", "to", buf_str(&to), "cause", why->cause, NULL);
+    buf_release(&from);
+    buf_release(&to);
+}
+
+static void
+rcpt_answer(struct rcpt *r, const struct outcome *why)
+{
+    struct counters *count = &r->edge->deliver->counters;
+    struct buf body;
+    struct pack p;
+
+    if (outcome_is_success(why)) {
+        count->rcpt_accepted++;
+    } else {
+        count->rcpt_refused++;
+        log_refusal(r, why);
+    }
+    buf_init(&body, DOOR_BODY_MAX);
+    pack_init(&p, &body);
+    outcome_pack(why, &p);
+    edge_send(r->edge, STORE_RCPT, r->id, buf_span(&body));
+    buf_release(&body);
+    edge_unref(r->edge);
+    arena_release(&r->arena);
+    free(r);
+}
+
+static void
+one_less(struct rcpt *r)
+{
+    struct outcome ok;
+
+    if (--r->waiting > 0)
+        return;
+    outcome_set(&ok, OUTCOME_RCPT_OK, NULL);
+    rcpt_answer(r, r->has_room ? &ok : &r->why);
+}
+
+static void
+on_usage(void *arg, bool known, uint64_t octets, uint64_t messages)
+{
+    struct target_question *q = arg;
+    struct rcpt *r = q->rcpt;
+
+    if (!known)
+        outcome_set(&r->why, OUTCOME_SYSTEM, "cannot tell how full the mailbox is");
+    else if (messages < q->quota_messages && octets < q->quota && r->size <= q->quota - octets)
+        r->has_room = true;
+    else
+        outcome_set(&r->why, q->quota_hard ? OUTCOME_OVER_QUOTA_HARD : OUTCOME_OVER_QUOTA, NULL);
+    free(q);
+    one_less(r);
+}
+
+static void
+ask_usage(struct rcpt *r, const struct account *a)
+{
+    struct deliver *d = r->edge->deliver;
+    const struct settings_domain *domain = settings_find_domain(d->settings, a->domain);
+
+    if (a->quota == UINT64_MAX && a->quota_messages == UINT64_MAX) {
+        r->has_room = true;
+        return;
+    }
+    struct target_question *q = calloc(1, sizeof *q);
+    if (q == NULL) {
+        outcome_set(&r->why, OUTCOME_SYSTEM, "no memory");
+        return;
+    }
+    *q = (struct target_question){r, a->quota, a->quota_messages,
+                                  domain != NULL && domain->quota_hard};
+    r->waiting++;
+    usage_ask(d->usage, a, on_usage, q);
+}
+
+static void
+on_resolved(void *arg, const struct account_targets *targets, const struct outcome *why)
+{
+    struct rcpt *r = arg;
+
+    if (!outcome_is_success(why)) {
+        rcpt_answer(r, why);
+        return;
+    }
+    r->waiting = 1;
+    for (size_t i = 0; i < targets->count; i++)
+        ask_usage(r, &targets->list[i].account);
+    one_less(r);
+}
+
+static bool
+read_question(struct rcpt *r, struct span body)
+{
+    struct unpack u;
+
+    unpack_init(&u, body);
+    bool ok = address_unpack(&r->to, &r->arena, &u) && address_unpack(&r->from, &r->arena, &u);
+    r->size = unpack_u64(&u);
+    return ok && unpack_done(&u);
+}
+
+bool
+rcpt_ask(struct edge *e, uint64_t id, struct span body)
+{
+    struct rcpt *r = calloc(1, sizeof *r);
+
+    if (r == NULL)
+        return false;
+    r->id = id;
+    arena_init(&r->arena, DOOR_BODY_MAX * 2);
+    if (!read_question(r, body)) {
+        arena_release(&r->arena);
+        free(r);
+        return false;
+    }
+    r->edge = e;
+    e->references++;
+    directory_resolve(e->deliver->directory, &r->to, on_resolved, r);
+    return true;
+}

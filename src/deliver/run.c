@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The store role from start to end: what main sends, what it needs before it serves, and draining.
+ */
+#include <poll.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "doorstep/door_frames.h"
+#include "doorstep/log.h"
+
+#include "deliver_priv.h"
+
+#define MAIN_QUEUE_MAX (1024 * 1024)
+
+static void
+end_role(struct deliver *d, int status)
+{
+    d->exit_status = status;
+    loop_stop(d->loop);
+}
+
+static bool
+tell_main(struct deliver *d, uint16_t type, uint64_t id, struct span body)
+{
+    bool ok = door_send(d->main_door, type, id, body, -1);
+
+    loop_watch_set(d->main_watch,
+                   door_queued(d->main_door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+    return ok;
+}
+
+static bool
+send_want_hand(void *arg, uint64_t id, struct span body)
+{
+    return tell_main(arg, STORE_WANT_HAND, id, body);
+}
+
+static void
+send_kill_sorter(void *arg, uint32_t slot)
+{
+    struct deliver *d = arg;
+    struct buf body;
+    struct pack p;
+
+    buf_init(&body, 16);
+    pack_init(&p, &body);
+    pack_u32(&p, slot);
+    tell_main(d, STORE_KILL_SORTER, 0, buf_span(&body));
+    buf_release(&body);
+}
+
+static bool
+start_control(struct deliver *d)
+{
+    const uid_t allowed[] = {geteuid()};
+
+    if (d->control_fd < 0)
+        return true;
+    d->control = control_new(d->loop, d->control_fd, allowed, 1, operation_handle, d);
+    d->control_fd = -1;
+    return d->control != NULL;
+}
+
+static bool
+start_parts(struct deliver *d, struct outcome *why)
+{
+    d->directory = directory_new(d->settings, d->loop, why);
+    if (d->directory == NULL)
+        return false;
+    d->log = delivery_log_open(d->settings->state_dir, d->settings->delivery_log_keep, why);
+    if (d->log == NULL)
+        return false;
+    const struct worker_services with = {d->settings, d->loop, d->directory, d->sorters, d->hands};
+    d->workers = workers_start(&with, why);
+    if (d->workers == NULL)
+        return false;
+    d->usage = usage_new(d->loop, d->workers);
+    return (d->usage != NULL && start_control(d)) || outcome_set(why, OUTCOME_SYSTEM, "no memory");
+}
+
+static void
+go(struct deliver *d, bool is_offline)
+{
+    struct outcome why;
+
+    d->is_offline = is_offline;
+    if (!start_parts(d, &why)) {
+        log_event(LOG_LEVEL_ERROR, "cannot_start", "cause", why.cause, NULL);
+        end_role(d, EXIT_FAILURE);
+        return;
+    }
+    d->is_serving = true;
+    tell_main(d, ROLE_READY, 0, SPAN_NONE);
+}
+
+static void
+on_drain_deadline(void *arg)
+{
+    struct deliver *d = arg;
+
+    /* A 250 was durable when it was said; what has no answer yet is tried again by its MTA. */
+    log_event(LOG_LEVEL_WARNING, "drain_cut", "running", log_num(d->running), NULL);
+    _exit(EXIT_SUCCESS);
+}
+
+static void
+drain(struct deliver *d, uint32_t ms)
+{
+    d->is_draining = true;
+    control_free(d->control);
+    d->control = NULL;
+    if (d->running == 0) {
+        end_role(d, EXIT_SUCCESS);
+        return;
+    }
+    d->drain_timer = loop_timer_new(d->loop, on_drain_deadline, d);
+    loop_timer_start(d->drain_timer, ms);
+}
+
+void
+deliver_done_running(struct deliver *d)
+{
+    if (--d->running == 0 && d->is_draining)
+        end_role(d, EXIT_SUCCESS);
+}
+
+/* A frame with a descriptor to keep. */
+static bool
+take_descriptor(struct deliver *d, struct door_frame *f)
+{
+    struct unpack u;
+    uint32_t slot = 0;
+
+    unpack_init(&u, f->body);
+    if (f->type == MAIN_EDGE_DOOR || f->type == MAIN_SORTER_DOOR)
+        slot = unpack_u32(&u);
+    if (u.broken || f->fd < 0)
+        return false;
+    switch (f->type) {
+    case MAIN_EDGE_DOOR:
+        edge_add(d, slot, f->fd);
+        break;
+    case MAIN_SORTER_DOOR:
+        sorters_add(d->sorters, slot, f->fd);
+        break;
+    case MAIN_CONTROL:
+        d->control_fd = f->fd;
+        break;
+    default:
+        return false;
+    }
+    f->fd = -1;
+    return true;
+}
+
+static bool
+take_frame(struct deliver *d, struct door_frame *f)
+{
+    struct unpack u;
+
+    unpack_init(&u, f->body);
+    switch (f->type) {
+    case MAIN_EDGE_DOOR:
+    case MAIN_SORTER_DOOR:
+    case MAIN_CONTROL:
+        return take_descriptor(d, f);
+    case MAIN_HAND_DOOR:
+        hands_answer(d->hands, f->id, f->fd);
+        f->fd = -1;
+        return true;
+    case MAIN_GO:
+        if (!d->is_serving)
+            go(d, unpack_u8(&u) != 0);
+        return true;
+    case MAIN_DRAIN:
+        if (!d->is_draining)
+            drain(d, unpack_u32(&u));
+        return true;
+    }
+    return false;
+}
+
+static void
+on_main(void *arg, unsigned events)
+{
+    struct deliver *d = arg;
+    struct door_frame f;
+
+    if ((events & LOOP_WRITE) != 0 && door_flush(d->main_door) == DOOR_OK)
+        loop_watch_set(d->main_watch, LOOP_READ);
+    for (;;) {
+        enum door_result got = door_receive(d->main_door, &f);
+        if (got == DOOR_AGAIN)
+            return;
+        if (got != DOOR_OK || !take_frame(d, &f)) {
+            end_role(d, got == DOOR_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE);
+            return;
+        }
+        if (f.fd != -1)
+            close(f.fd);
+    }
+}
+
+/* The first frame, before there is a loop: the configuration. */
+static const struct settings *
+read_settings(struct door *main_door, const struct deliver_hooks *hooks)
+{
+    struct door_frame f;
+    const struct settings *s = NULL;
+
+    while (door_wait(main_door, false, -1)) {
+        enum door_result got = door_receive(main_door, &f);
+        if (got == DOOR_AGAIN)
+            continue;
+        if (got != DOOR_OK)
+            break;
+        if (f.type == MAIN_SETTINGS && f.fd >= 0)
+            s = hooks->parse_settings(f.fd);
+        if (f.fd >= 0)
+            close(f.fd);
+        break;
+    }
+    return s;
+}
+
+static void
+make_folder(const char *state_dir, const char *name)
+{
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/%s", state_dir, name);
+    mkdir(path, 0700); /* main made it, or the next step says what is wrong */
+}
+
+static void
+release(struct deliver *d)
+{
+    control_free(d->control);
+    workers_end(d->workers);
+    directory_free(d->directory);
+    if (d->edges != NULL)
+        edges_free(d);
+    sorters_free(d->sorters);
+    hands_free(d->hands);
+    usage_free(d->usage);
+    delivery_log_close(d->log);
+    if (d->control_fd >= 0)
+        close(d->control_fd);
+    loop_timer_free(d->drain_timer);
+    loop_watch_free(d->main_watch);
+    door_free(d->main_door);
+    loop_free(d->loop);
+}
+
+static bool
+init(struct deliver *d)
+{
+    make_folder(d->settings->state_dir, "accounts");
+    make_folder(d->settings->state_dir, "spool");
+    d->started_ms = clock_ms();
+    d->loop = loop_new();
+    if (d->loop == NULL)
+        return false;
+    d->main_watch = loop_watch_new(d->loop, door_fd(d->main_door), LOOP_READ, on_main, d);
+    d->hands = hands_new(d->loop, send_want_hand, d);
+    d->sorters = sorters_new(d->loop, (unsigned)d->settings->timeouts.sort, send_kill_sorter, d);
+    return d->main_watch != NULL && d->hands != NULL && d->sorters != NULL;
+}
+
+int
+deliver_run(int main_door, const struct deliver_hooks *hooks)
+{
+    struct deliver d = {.control_fd = -1, .exit_status = EXIT_FAILURE};
+
+    d.main_door = door_new(main_door, MAIN_QUEUE_MAX);
+    if (d.main_door == NULL || sodium_init() < 0)
+        return EXIT_FAILURE;
+    d.settings = read_settings(d.main_door, hooks);
+    if (d.settings == NULL || !hooks->confine(d.settings)) {
+        door_free(d.main_door);
+        return EXIT_FAILURE;
+    }
+    if (init(&d))
+        loop_run(d.loop);
+    release(&d);
+    return d.exit_status;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The pool of sorters, seen from the store: a message in, its facts out. One message at a time in
+ * each sorter, the rest waits in order. A sorter that dies or takes too long is replaced by main,
+ * and its message goes to another one; a message that two sorters did not survive has
+ * unknown facts (FACTS_UNKNOWN) and is delivered all the same (design section 8).
+ */
+#ifndef DELIVER_SORTERS_PRIV_H
+#define DELIVER_SORTERS_PRIV_H
+
+#include "doorstep/facts.h"
+#include "doorstep/loop.h"
+#include "doorstep/message.h"
+
+struct sorters;
+
+/* Asks main for another sorter in this slot (STORE_KILL_SORTER). */
+typedef void (*sorters_replace_fn)(void *arg, uint32_t slot);
+
+struct sorters *sorters_new(struct loop *loop, unsigned timeout_ms, sorters_replace_fn replace,
+                            void *arg);
+void sorters_free(struct sorters *s); /* what waits is answered with unknown facts */
+
+/* sorters_add() - a door (taken) to the sorter in this slot; an older one there is closed. */
+void sorters_add(struct sorters *s, uint32_t slot, int door_fd);
+
+/* Called once for each sorters_ask(), on the loop's thread, without memory before that returns.
+ * facts: packed (facts_unpack() has succeeded on them), borrowed for the call; empty when unknown.
+ */
+typedef void (*sorters_fn)(void *arg, struct span facts);
+
+/* sorters_ask() - loop's thread. msg: sealed; a reference is kept. */
+void sorters_ask(struct sorters *s, struct message *msg, sorters_fn fn, void *arg);
+
+/* sorters_wait() - the same for a thread that has nothing else to do: blocks until the facts are
+ * there. Never on the loop's thread. Facts' memory is arena's; false: unknown. */
+bool sorters_wait(struct sorters *s, struct message *msg, struct arena *arena, struct facts *facts);
+
+/* sorters_count() - sorters that are there now. */
+unsigned sorters_count(const struct sorters *s);
+
+#endif

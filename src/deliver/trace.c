@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Trace fields: see trace_priv.h. "for" only when the transaction has one recipient, so that a
+ * blind copy stays blind (RFC 5321 7.6); the protocol's name as RFC 3848 and RFC 6531 4.3 list
+ * them.
+ */
+#include "trace_priv.h"
+
+#include <stdio.h>
+
+/* What a peer named itself, without anything that could end a line or a comment. */
+static bool
+put_clean(struct buf *out, const char *s)
+{
+    for (size_t n = 0; *s != '\0' && n < 255; s++, n++) {
+        unsigned char c = (unsigned char)*s;
+        bool odd = c <= ' ' || c == 127 || c == '(' || c == ')' || c == '\\';
+        if (!buf_append_char(out, odd ? '?' : *s))
+            return false;
+    }
+    return true;
+}
+
+static bool
+put_address(struct buf *out, const struct address *a)
+{
+    size_t before = out->len;
+
+    if (!address_print(a, out))
+        return false;
+    for (size_t i = before; i < out->len; i++)
+        if ((unsigned char)out->data[i] < ' ' || out->data[i] == 127)
+            out->data[i] = '?';
+    return true;
+}
+
+static const char *
+protocol_name(const struct envelope *e)
+{
+    switch (e->protocol) {
+    case PROTOCOL_LMTP:
+        return e->smtputf8 ? "UTF8LMTP" : "LMTP";
+    case PROTOCOL_ESMTP:
+        return e->smtputf8 ? "UTF8SMTP" : "ESMTP";
+    case PROTOCOL_SMTP:
+        break;
+    }
+    return "SMTP";
+}
+
+/* "(mail.example.org [192.0.2.1])"; nothing for a unix socket. */
+static bool
+put_client(struct buf *out, const struct envelope *e)
+{
+    if (*e->client_ip == '\0')
+        return true;
+    bool ok = buf_append_str(out, " (");
+    if (*e->client_name != '\0')
+        ok = ok && put_clean(out, e->client_name) && buf_append_char(out, ' ');
+    return ok && buf_append_char(out, '[') && put_clean(out, e->client_ip) &&
+           buf_append_str(out, "])");
+}
+
+/* RFC 5322 3.3, always in English. */
+static bool
+put_date(struct buf *out, time_t when)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct tm tm;
+
+    localtime_r(&when, &tm);
+    long offset = tm.tm_gmtoff / 60;
+    char sign = offset < 0 ? '-' : '+';
+    if (offset < 0)
+        offset = -offset;
+    return buf_printf(out, "%.3s, %d %.3s %d %02d:%02d:%02d %c%02ld%02ld", days + 3 * tm.tm_wday,
+                      tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                      tm.tm_sec, sign, offset / 60, offset % 60);
+}
+
+static bool
+put_received(struct buf *out, const struct trace_options *o, const struct envelope *e,
+             const struct envelope_recipient *to)
+{
+    bool ok = buf_append_str(out, "Received: from ") &&
+              put_clean(out, *e->helo == '\0' ? "unknown" : e->helo) && put_client(out, e) &&
+              buf_printf(out, "\r\n\tby %s (Doorstep) with %s id %s", o->hostname, protocol_name(e),
+                         o->id);
+
+    if (ok && e->recipient_count == 1)
+        ok = buf_append_str(out, "\r\n\tfor <") && put_address(out, &to->address) &&
+             buf_append_char(out, '>');
+    return ok && buf_append_str(out, ";\r\n\t") && put_date(out, o->when.tv_sec) &&
+           buf_append_str(out, "\r\n");
+}
+
+bool
+trace_build(const struct trace_options *options, const struct envelope *e,
+            const struct envelope_recipient *to, struct buf *out)
+{
+    buf_reset(out);
+    bool ok = buf_append_str(out, "Return-Path: <") && put_address(out, &e->reverse_path) &&
+              buf_append_str(out, ">\r\n");
+    if (ok && options->delivered_to)
+        ok = buf_append_str(out, "Delivered-To: ") && put_address(out, &to->address) &&
+             buf_append_str(out, "\r\n");
+    return ok && put_received(out, options, e, to);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The trace fields that final delivery puts before a message: Return-Path, Delivered-To, Received
+ * (RFC 5321 4.4).
+ */
+#ifndef DELIVER_TRACE_PRIV_H
+#define DELIVER_TRACE_PRIV_H
+
+#include <time.h>
+
+#include "doorstep/envelope.h"
+
+struct trace_options {
+    const char *hostname;
+    const char *id;
+    struct timespec when;
+    bool delivered_to;
+};
+
+#define TRACE_MAX 8192 /* octets of all trace fields together */
+
+/* trace_build() - the fields for one recipient, CRLF line ends, into out (reset before). Everything
+ * from the envelope is hostile: what could end a line is replaced. false: does not fit. */
+bool trace_build(const struct trace_options *options, const struct envelope *e,
+                 const struct envelope_recipient *to, struct buf *out);
+
+#endif

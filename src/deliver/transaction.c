@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Receiving a message from an edge and having it sorted: see transaction_priv.h. The store holds
+ * the bytes from the first one on; an edge keeps none.
+ */
+#include "transaction_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doorstep/door_frames.h"
+#include "doorstep/log.h"
+
+#define ARENA_MAX (64 * 1024 * 1024)
+
+/* A message that outgrew memory lies in an unnamed file: a crash leaves nothing behind. */
+static int
+open_spill(void *arg)
+{
+    const struct deliver *d = arg;
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/spool", d->settings->state_dir);
+    return open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+static struct transaction *
+find_receiving(struct edge *e, uint64_t id)
+{
+    struct transaction *t;
+
+    HASH_FIND(hh, e->receiving, &id, sizeof id, t);
+    return t;
+}
+
+void
+transaction_free(struct transaction *t)
+{
+    struct parcel *p, *next;
+
+    HASH_ITER(hh, t->parcels, p, next)
+    {
+        HASH_DEL(t->parcels, p);
+        free(p);
+    }
+    t->deliver->memory -= t->memory;
+    message_unref(t->msg);
+    arena_release(&t->arena);
+    edge_unref(t->edge);
+    free(t);
+}
+
+static void
+break_transaction(struct transaction *t, const struct outcome *why)
+{
+    if (t->is_broken)
+        return;
+    t->is_broken = true;
+    t->why = *why;
+    log_event(LOG_LEVEL_ERROR, "cannot_receive", "cause", why->cause, NULL);
+}
+
+/* Messages lie in memory while all of them together keep within limits.memory. */
+static void
+set_memory_aside(struct transaction *t)
+{
+    struct deliver *d = t->deliver;
+    const struct settings_limits *l = &d->settings->limits;
+
+    if (d->memory + l->message_memory <= l->memory)
+        t->memory = l->message_memory;
+    d->memory += t->memory;
+}
+
+static size_t
+edge_transactions_max(const struct deliver *d)
+{
+    return (size_t)d->settings->limits.connections * 2;
+}
+
+bool
+transaction_begin(struct edge *e, uint64_t id, struct span body)
+{
+    struct transaction *t;
+    struct outcome why;
+    struct unpack u;
+
+    unpack_init(&u, body);
+    unpack_u64(&u); /* SIZE=: quota was asked with it at RCPT */
+    if (!unpack_done(&u) || find_receiving(e, id) != NULL ||
+        HASH_COUNT(e->receiving) >= edge_transactions_max(e->deliver))
+        return false;
+    t = calloc(1, sizeof *t);
+    if (t == NULL)
+        return false;
+    *t = (struct transaction){.deliver = e->deliver, .edge = e, .id = id, .started_ms = clock_ms()};
+    e->references++;
+    arena_init(&t->arena, ARENA_MAX);
+    set_memory_aside(t);
+    t->msg = message_new((size_t)t->memory, open_spill, t->deliver);
+    HASH_ADD(hh, e->receiving, id, sizeof t->id, t);
+    if (t->msg == NULL || t->hh.tbl == NULL) {
+        if (t->hh.tbl != NULL)
+            HASH_DEL(e->receiving, t);
+        transaction_free(t);
+        return false;
+    }
+    if (e->deliver->is_draining) {
+        outcome_set(&why, OUTCOME_OVERLOAD, "the store ends");
+        break_transaction(t, &why);
+    }
+    return true;
+}
+
+bool
+transaction_data(struct edge *e, uint64_t id, struct span octets)
+{
+    struct transaction *t = find_receiving(e, id);
+    struct outcome why;
+
+    if (t == NULL)
+        return false;
+    if (t->is_broken)
+        return true; /* drained; the edge hears of it at the end */
+    if (message_traits(t->msg)->octets + octets.n > t->deliver->settings->limits.message_size) {
+        outcome_set(&why, OUTCOME_TOO_BIG, NULL);
+        break_transaction(t, &why);
+    } else if (!message_append(t->msg, octets.p, octets.n, &why)) {
+        break_transaction(t, &why);
+    }
+    if (t->is_broken) { /* the space returns at once */
+        message_unref(t->msg);
+        t->msg = message_from_memory(SPAN_NONE);
+    }
+    return true;
+}
+
+bool
+transaction_abort(struct edge *e, uint64_t id)
+{
+    struct transaction *t = find_receiving(e, id);
+
+    if (t == NULL)
+        return false;
+    HASH_DEL(e->receiving, t);
+    transaction_free(t);
+    return true;
+}
+
+void
+transactions_abort_all(struct edge *e)
+{
+    struct transaction *t, *next;
+
+    e->references++; /* the last transaction must not free it under us */
+    HASH_ITER(hh, e->receiving, t, next)
+    {
+        HASH_DEL(e->receiving, t);
+        transaction_free(t);
+    }
+    e->references--;
+}
+
+static bool
+read_envelope(struct transaction *t, struct span body)
+{
+    struct unpack u;
+
+    unpack_init(&u, body);
+    return envelope_unpack(&t->envelope, &t->arena, &u) && unpack_done(&u) &&
+           t->envelope.recipient_count > 0;
+}
+
+static bool
+make_recipients(struct transaction *t)
+{
+    t->recipients = arena_alloc(&t->arena, t->envelope.recipient_count * sizeof *t->recipients);
+    if (t->recipients == NULL)
+        return false;
+    for (uint32_t i = 0; i < t->envelope.recipient_count; i++)
+        t->recipients[i] = (struct recipient){.transaction = t, .number = i};
+    return true;
+}
+
+/* Promise 4: a queueing MTA repeats what it got no answer for. */
+static bool
+is_from_queue(const struct transaction *t)
+{
+    return *t->envelope.queue_id != '\0' || t->facts.received_count > 0;
+}
+
+static void
+on_facts(void *arg, struct span packed)
+{
+    struct transaction *t = arg;
+    struct unpack u;
+
+    unpack_init(&u, packed);
+    if (packed.n == 0 || !facts_unpack(&t->facts, &t->arena, &u)) {
+        t->facts = (struct facts){.flags = FACTS_UNKNOWN};
+        t->deliver->counters.unsorted++;
+    }
+    t->source.from_queue = is_from_queue(t);
+    if (t->facts.received_count > t->deliver->settings->max_received) {
+        outcome_set(&t->why, OUTCOME_LOOP, "%u Received fields", t->facts.received_count);
+        transaction_refuse(t);
+        return;
+    }
+    transaction_deliver(t);
+}
+
+bool
+transaction_end(struct edge *e, uint64_t id, struct span body)
+{
+    struct transaction *t = find_receiving(e, id);
+
+    if (t == NULL)
+        return false;
+    HASH_DEL(e->receiving, t);
+    if (!read_envelope(t, body) || !make_recipients(t)) {
+        transaction_free(t);
+        return false;
+    }
+    e->deliver->running++;
+    e->deliver->counters.transactions++;
+    t->source = (struct delivery_source){
+        .envelope = &t->envelope, .facts = &t->facts, .msg = t->msg, .received = clock_wall()};
+    id_make(t->source.id);
+    if (t->is_broken) {
+        transaction_refuse(t);
+        return true;
+    }
+    message_seal(t->msg);
+    e->deliver->counters.octets += message_traits(t->msg)->octets;
+    sorters_ask(e->deliver->sorters, t->msg, on_facts, t);
+    return true;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One message on its way through the store: received, sorted, resolved, delivered, answered.
+ *
+ *   BEGIN, DATA...        END            facts           whose            each done
+ *   RECEIVING ---------> SORTING ------> RESOLVING ----> DELIVERING ----> ANSWERED (freed)
+ *       | ABORT, edge gone
+ *       v
+ *     freed                  after END an edge that goes away changes nothing but the answers
+ */
+#ifndef DELIVER_TRANSACTION_PRIV_H
+#define DELIVER_TRANSACTION_PRIV_H
+
+#include "deliver_priv.h"
+
+struct parcel;
+
+struct link { /* recipient and parcel: a recipient has several (alias), a parcel too (given twice)
+               */
+    uint32_t recipient;
+    struct parcel *parcel;
+    struct link *next_of_recipient;
+    struct link *next_of_parcel;
+};
+
+struct recipient {
+    struct transaction *transaction;
+    uint32_t number;
+    unsigned pending; /* parcels not done */
+    struct link *links;
+    bool is_complete;
+    struct outcome why;
+    char id[ID_SIZE];
+};
+
+struct parcel {               /* one account's copy */
+    struct delivery delivery; /* first: delivery.done gets this */
+    struct transaction *transaction;
+    struct link *links;
+    bool is_done;
+    UT_hash_handle hh; /* by key */
+    char key[];        /* account and detail */
+};
+
+struct transaction {
+    struct deliver *deliver;
+    struct edge *edge; /* a reference */
+    uint64_t id;       /* the edge's */
+    UT_hash_handle hh; /* in edge->receiving */
+    uint64_t started_ms;
+    uint64_t memory; /* set aside for it in deliver->memory */
+    struct message *msg;
+    bool is_broken; /* it could not be received: why */
+    struct outcome why;
+    struct arena arena; /* envelope, facts, recipients, links */
+    struct envelope envelope;
+    struct facts facts;
+    struct delivery_source source;
+    struct recipient *recipients;
+    uint32_t lookups; /* recipients not resolved yet */
+    struct parcel *parcels;
+    uint32_t complete; /* recipients */
+    uint32_t answered;
+    unsigned remembering; /* ledger rows under way */
+};
+
+/* transaction_deliver() - the envelope and facts are there: resolve, deliver, answer. deliveries.c
+ */
+void transaction_deliver(struct transaction *t);
+
+/* transaction_refuse() - every recipient gets t->why. */
+void transaction_refuse(struct transaction *t);
+
+void transaction_free(struct transaction *t);
+
+#endif

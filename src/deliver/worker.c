@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Account workers: see worker_priv.h. The batch itself is in batch.c.
+ */
+#include "worker_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "batch_priv.h"
+
+#define OPEN_MAX 256            /* accounts a worker keeps open */
+#define DESCRIPTORS_A_ACCOUNT 8 /* database, WAL, folders, one in use */
+#define DESCRIPTORS_OTHERS 512  /* doors, spool files, the tool's connections */
+
+struct workers {
+    struct worker *list;
+    unsigned count;
+};
+
+static void
+end_worker(void *arg)
+{
+    struct worker *w = arg;
+
+    batch_end(w);
+    account_close_all(w);
+}
+
+/* As many open accounts as descriptors allow. */
+static unsigned
+open_max(unsigned workers)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
+        return OPEN_MAX;
+    if (files.rlim_cur < 2 * DESCRIPTORS_OTHERS)
+        return 2;
+    rlim_t fit = (files.rlim_cur - DESCRIPTORS_OTHERS) / workers / DESCRIPTORS_A_ACCOUNT;
+    if (fit < 2)
+        return 2;
+    return fit > OPEN_MAX ? OPEN_MAX : (unsigned)fit;
+}
+
+static bool
+start_worker(struct worker *w, unsigned number, const struct worker_services *with)
+{
+    static const struct job_hooks hooks = {.idle = batch_idle, .end = end_worker};
+    char name[16];
+
+    *w = (struct worker){.with = *with};
+    w->open_max = open_max((unsigned)with->settings->workers);
+    snprintf(name, sizeof name, "worker-%u", number % 1000);
+    w->thread = job_thread_start(name, &hooks, w);
+    return w->thread != NULL;
+}
+
+struct workers *
+workers_start(const struct worker_services *with, struct outcome *why)
+{
+    struct workers *ws = calloc(1, sizeof *ws);
+    unsigned wanted = (unsigned)with->settings->workers;
+
+    if (ws != NULL)
+        ws->list = calloc(wanted, sizeof *ws->list);
+    if (ws == NULL || ws->list == NULL) {
+        free(ws);
+        outcome_set(why, OUTCOME_SYSTEM, "no memory");
+        return NULL;
+    }
+    for (; ws->count < wanted; ws->count++)
+        if (!start_worker(&ws->list[ws->count], ws->count, with)) {
+            workers_end(ws);
+            outcome_set(why, OUTCOME_SYSTEM, "cannot start worker %u", ws->count);
+            return NULL;
+        }
+    return ws;
+}
+
+/* FNV-1a: spreads names; a sender who makes many of one worker's accounts slows only those. */
+static uint32_t
+hash_name(uint32_t h, const char *s)
+{
+    for (; *s != '\0'; s++)
+        h = (h ^ (unsigned char)*s) * 16777619u;
+    return h;
+}
+
+void
+workers_post(struct workers *ws, const char *user, const char *domain, struct job *job)
+{
+    uint32_t h = hash_name(hash_name(2166136261u, user), domain);
+
+    job_thread_post(ws->list[h % ws->count].thread, job);
+}
+
+unsigned
+workers_count(const struct workers *ws)
+{
+    return ws->count;
+}
+
+void
+workers_post_to(struct workers *ws, unsigned number, struct job *job)
+{
+    job_thread_post(ws->list[number % ws->count].thread, job);
+}
+
+void
+workers_end(struct workers *ws)
+{
+    if (ws == NULL)
+        return;
+    for (unsigned i = 0; i < ws->count; i++)
+        job_thread_end(ws->list[i].thread);
+    free(ws->list);
+    free(ws);
+}

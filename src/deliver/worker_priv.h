@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Account workers: threads to which accounts are hashed. An account's files, index and UIDs have
+ * one writer, its worker, and need no lock of ours. A worker takes what waits as one batch, in
+ * straight lines, and never waits for one account: what is busy is put aside.
+ */
+#ifndef DELIVER_WORKER_PRIV_H
+#define DELIVER_WORKER_PRIV_H
+
+#include "doorstep/loop.h"
+
+#include "account_priv.h"
+#include "directory_priv.h"
+#include "jobs_priv.h"
+#include "sorters_priv.h"
+
+struct delivery;
+
+#define BATCH_MAX 64
+
+struct worker_services { /* what all workers share; borrowed, thread-safe */
+    const struct settings *settings;
+    struct loop *loop;
+    struct directory *directory;
+    struct sorters *sorters;
+    struct hands *hands;
+};
+
+struct worker {
+    struct job_thread *thread;
+    struct worker_services with;
+    struct open_account *open; /* uthash, in order of use */
+    unsigned open_max;
+    struct delivery *batch[BATCH_MAX];
+    size_t batch_count;
+    struct delivery *aside; /* utlist: busy accounts' deliveries */
+};
+
+struct workers;
+
+/* workers_start() - settings->workers threads. NULL: `why`. */
+struct workers *workers_start(const struct worker_services *with, struct outcome *why);
+
+/* workers_post() - job to the account's worker; its run gets the struct worker. Jobs of one account
+ * run in order, but deliveries that wait in a batch run before any other job. Any thread. */
+void workers_post(struct workers *ws, const char *user, const char *domain, struct job *job);
+unsigned workers_count(const struct workers *ws);
+/* workers_post_to() - the same by the worker's number, for what concerns all accounts. */
+void workers_post_to(struct workers *ws, unsigned number, struct job *job);
+
+/* workers_end() - runs what is queued, answers BUSY to what is aside, closes every account. The
+ * loop must not be needed any more. */
+void workers_end(struct workers *ws);
+
+#endif
