@@ -36,12 +36,12 @@ enum store_can {
 };
 
 enum store_flags { /* IMAP system flags (RFC 9051 2.3.2) */
-    STORE_SEEN = 1,
-    STORE_ANSWERED = 2,
-    STORE_FLAGGED = 4,
-    STORE_DELETED = 8,
-    STORE_DRAFT = 16,
-    STORE_FORWARDED = 32 /* $Forwarded; Maildir P */
+                   STORE_SEEN = 1,
+                   STORE_ANSWERED = 2,
+                   STORE_FLAGGED = 4,
+                   STORE_DELETED = 8,
+                   STORE_DRAFT = 16,
+                   STORE_FORWARDED = 32 /* $Forwarded; Maildir P */
 };
 
 struct store_account { /* whose mail; borrowed strings, checked by account_name_check() */
@@ -50,24 +50,24 @@ struct store_account { /* whose mail; borrowed strings, checked by account_name_
     const char *home; /* "" when the path template does not use it */
 };
 
-struct store_mail {            /* one delivery; all borrowed until stage returns */
-    struct message *msg;       /* the bytes as received */
-    const char *mailbox;       /* must exist, or be INBOX */
-    struct span trace;         /* our fields, CRLF line ends, written before the bytes */
-    bool keep_bytes;           /* BINARYMIME: no line-end conversion whatever the setting */
-    const char *return_path;   /* printed reverse-path, "" for <>: the mbox From_ line */
-    const char *id;            /* our delivery id, as in the Received field */
-    struct timespec received;  /* wall clock */
-    unsigned flags;            /* STORE_SEEN ... */
+struct store_mail {           /* one delivery; all borrowed until stage returns */
+    struct message *msg;      /* the bytes as received */
+    const char *mailbox;      /* must exist, or be INBOX */
+    struct span trace;        /* our fields, CRLF line ends, written before the bytes */
+    bool keep_bytes;          /* BINARYMIME: no line-end conversion whatever the setting */
+    const char *return_path;  /* printed reverse-path, "" for <>: the mbox From_ line */
+    const char *id;           /* our delivery id, as in the Received field */
+    struct timespec received; /* wall clock */
+    unsigned flags;           /* STORE_SEEN ... */
 };
 
-struct store_ref {               /* how the index names a message in this store */
-    char name[STORE_REF_SIZE];   /* Maildir: base name without :2,flags. mbox: driver's own. Unique in a
-                                  * mailbox, stable when other programs change flags */
-    uint64_t stored_octets;      /* in the store, as it lies there */
-    uint64_t wire_octets;        /* counted as CRLF, trace included (Maildir W=) */
-    uint32_t trace_octets;       /* of our trace prefix, counted as CRLF */
-    bool is_crlf;                /* stored with CRLF */
+struct store_ref {             /* how the index names a message in this store */
+    char name[STORE_REF_SIZE]; /* Maildir: base name without :2,flags. mbox: driver's own. Unique in
+                                * a mailbox, stable when other programs change flags */
+    uint64_t stored_octets;    /* as it lies there: what store_read() gives (mbox: unquoted) */
+    uint64_t wire_octets;      /* counted as CRLF, trace included (Maildir W=) */
+    uint32_t trace_octets;     /* of our trace prefix, counted as CRLF */
+    bool is_crlf;              /* stored with CRLF */
 };
 
 enum store_result {
@@ -81,23 +81,25 @@ struct store_wait { /* what STORE_LATER waits for */
     unsigned ms;    /* or this long */
 };
 
-/* store_open() - the account's store after settings->path; missing folders below the literal part of the
- * path (before its first %) are made. NULL: `why`. */
+/* store_open() - the account's store after settings->path (borrowed until store_close()); who is
+ * copied. The literal part of the path (before its first %) must exist; what is missing below it is
+ * made by the first store_stage() or store_mailbox_create(), and reads as an empty INBOX until
+ * then. NULL: `why`. */
 struct store *store_open(const struct settings_store *settings, const char *plugin_dir,
                          const struct store_account *who, struct outcome *why);
 void store_close(struct store *st); /* NULL is allowed; discards what is staged */
 
 unsigned store_can(const struct store *st);
 
-/* store_stage() - everything that can fail: folders, space, locks. With DONE *staged is owned by the
- * caller until publish or discard, and *ref is filled. */
+/* store_stage() - everything that can fail: folders, space, locks. With DONE *staged is owned by
+ * the caller until publish or discard, and *ref is filled. */
 enum store_result store_stage(struct store *st, const struct store_mail *mail,
                               struct store_staged **staged, struct store_ref *ref,
                               struct store_wait *wait, struct outcome *why);
 
-/* store_stage_link() - like stage, sharing the bytes of another account's staged or published delivery by
- * a hard link; same trace, same flags. Only with STORE_CAN_HARDLINK in both. Falls back to LATER=never:
- * DONE or FAILED (EXDEV: caller stages anew). */
+/* store_stage_link() - like stage, sharing the bytes of another account's staged or published
+ * delivery by a hard link; same trace, same flags. Only with STORE_CAN_HARDLINK in both. Falls back
+ * to LATER=never: DONE or FAILED (EXDEV: caller stages anew). */
 enum store_result store_stage_link(struct store *st, const struct store_mail *mail,
                                    const struct store_staged *other, struct store_staged **staged,
                                    struct store_ref *ref, struct outcome *why);
@@ -105,22 +107,23 @@ enum store_result store_stage_link(struct store *st, const struct store_mail *ma
 /* store_sync() - the staged bytes are on stable storage. */
 bool store_sync(struct store *st, struct store_staged *staged, struct outcome *why);
 
-/* store_publish() - visible to everybody, whole. The handle stays until store_forget(). On failure nothing is
- * visible and the handle is discarded by store_discard(). */
+/* store_publish() - visible to everybody, whole. The handle stays until store_forget(). On failure
+ * nothing is visible and the handle is discarded by store_discard(). */
 bool store_publish(struct store *st, struct store_staged *staged, struct outcome *why);
 
-/* store_commit() - names of all that was published, removed or renamed since the last commit are on stable
- * storage (directory syncs, once each). */
+/* store_commit() - names of all that was published, removed or renamed since the last commit are on
+ * stable storage (directory syncs, once each). */
 bool store_commit(struct store *st, struct outcome *why);
 
-/* store_discard() - undo a stage or a publish that was not committed; cannot fail. Frees the handle. */
+/* store_discard() - undo a stage or a publish that was not committed; cannot fail. Frees the
+ * handle. */
 void store_discard(struct store *st, struct store_staged *staged);
 
 /* store_forget() - free the handle of a committed delivery. */
 void store_forget(struct store *st, struct store_staged *staged);
 
-struct store_entry {        /* one message found by store_scan() */
-    const char *name;       /* as in store_ref.name; borrowed for the call */
+struct store_entry {  /* one message found by store_scan() */
+    const char *name; /* as in store_ref.name; borrowed for the call */
     unsigned flags;
     uint64_t stored_octets; /* UINT64_MAX when the driver would have to open it */
     uint64_t wire_octets;   /* from ,W=, or UINT64_MAX */
@@ -132,7 +135,8 @@ struct store_entry {        /* one message found by store_scan() */
 typedef bool (*store_entry_fn)(void *arg, const struct store_entry *e);
 typedef bool (*store_mailbox_fn)(void *arg, const char *mailbox);
 
-/* store_scan() - every message of a mailbox, names only: nothing is opened or parsed (mbox: From_ lines). */
+/* store_scan() - every message of a mailbox, names only: nothing is opened or parsed (mbox: From_
+ * lines). */
 bool store_scan(struct store *st, const char *mailbox, store_entry_fn fn, void *arg,
                 struct outcome *why);
 
@@ -140,8 +144,8 @@ bool store_scan(struct store *st, const char *mailbox, store_entry_fn fn, void *
  * times, sizes), cheap: reconcile scans only when it differs. false: cannot tell. */
 bool store_stamp(struct store *st, const char *mailbox, uint64_t *stamp);
 
-/* store_read() - the bytes of one message as stored (mbox: unquoted); a sealed message, one reference
- * for the caller, or NULL (NOT_FOUND when it is gone). */
+/* store_read() - the bytes of one message as stored (mbox: unquoted); a sealed message, one
+ * reference for the caller, or NULL (NOT_FOUND when it is gone). */
 struct message *store_read(struct store *st, const char *mailbox, const char *name,
                            struct outcome *why);
 
@@ -154,21 +158,21 @@ bool store_mailbox_create(struct store *st, const char *mailbox, struct outcome 
 bool store_mailbox_rename(struct store *st, const char *from, const char *to, struct outcome *why);
 bool store_mailbox_delete(struct store *st, const char *mailbox, struct outcome *why);
 
-/* store_mailbox_name_check() - a name that any driver may be asked for: UTF-8, no control octets, no empty
- * level, no level "." or "..", 511 octets at most, depth 32. */
+/* store_mailbox_name_check() - a name that any driver may be asked for: UTF-8, no control octets,
+ * no empty level, no level "." or "..", 511 octets at most, depth 32. */
 bool store_mailbox_name_check(const char *mailbox);
 
 /* store_tidy() - housekeeping now and then: old files in tmp/ (36 h). */
 void store_tidy(struct store *st, time_t now);
 
-/* store_open_by_hand() - the same store, its driver's calls carried out by a hand (store/hand.c) behind
- * the door `door_fd` (taken), with the account's uid. */
+/* store_open_by_hand() - the same store, its driver's calls carried out by a hand (store/hand.c)
+ * behind the door `door_fd` (taken), with the account's uid. */
 struct store *store_open_by_hand(int door_fd, const struct settings_store *settings,
                                  const char *plugin_dir, const struct store_account *who,
                                  struct outcome *why);
 
-/* store_hand_run() - the hand's role: serve driver calls on the door (taken) until it closes or idle_ms passed
- * without one; the exit status. Runs with the account's uid already set. */
+/* store_hand_run() - the hand's role: serve driver calls on the door (taken) until it closes or
+ * idle_ms passed without one; the exit status. Runs with the account's uid already set. */
 int store_hand_run(int door_fd, unsigned idle_ms);
 
 #endif

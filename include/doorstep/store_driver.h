@@ -14,17 +14,20 @@
 
 struct store_driver;
 
-struct store { /* every driver's struct begins with this, named base */
+struct store { /* every driver's struct begins with this, named base; filled before open() */
     const struct store_driver *driver;
     const struct settings_store *settings; /* borrowed */
-    char path[4096];                       /* template filled in: this account's */
-    char root[4096];                       /* literal part of the template, an existing folder */
-    const struct store_account *who;       /* owned copy */
+    unsigned can;                          /* driver->can; open() may take bits away */
+    const char *path;                      /* owned: template filled in, this account's */
+    const char *root;                      /* owned: literal part of it, a folder that exists */
+    const char *below;                     /* borrowed: path after root, no slash in front */
+    struct store_account who;              /* owned strings */
+    struct store_staged *staged;           /* store.c's: what store_close() must discard */
 };
 
-struct store_staged { /* a driver's handle begins with this, named base */
-    struct store_staged *next; /* kept by store.c: what is staged, for store_close() */
-    enum { STAGED_WRITTEN, STAGED_PUBLISHED } state;
+struct store_staged {          /* a driver's handle begins with this, named base */
+    struct store_staged *next; /* store.c's, as is state */
+    enum { STAGED_WRITTEN, STAGED_PUBLISHED, STAGED_COMMITTED } state;
 };
 
 struct store_driver {
@@ -40,9 +43,8 @@ struct store_driver {
                                struct store_staged **staged, struct store_ref *ref,
                                struct store_wait *wait, struct outcome *why);
     enum store_result (*stage_link)(struct store *st, const struct store_mail *mail,
-                                    const struct store_staged *other,
-                                    struct store_staged **staged, struct store_ref *ref,
-                                    struct outcome *why);
+                                    const struct store_staged *other, struct store_staged **staged,
+                                    struct store_ref *ref, struct outcome *why);
     bool (*sync)(struct store *st, struct store_staged *staged, struct outcome *why);
     bool (*publish)(struct store *st, struct store_staged *staged, struct outcome *why);
     bool (*commit)(struct store *st, struct outcome *why);
@@ -58,11 +60,36 @@ struct store_driver {
     bool (*remove)(struct store *st, const char *mailbox, const char *name, struct outcome *why);
     bool (*mailbox_list)(struct store *st, store_mailbox_fn fn, void *arg, struct outcome *why);
     bool (*mailbox_create)(struct store *st, const char *mailbox, struct outcome *why);
-    bool (*mailbox_rename)(struct store *st, const char *from, const char *to,
-                           struct outcome *why);
+    bool (*mailbox_rename)(struct store *st, const char *from, const char *to, struct outcome *why);
     bool (*mailbox_delete)(struct store *st, const char *mailbox, struct outcome *why);
     void (*tidy)(struct store *st, time_t now);
 };
+
+/* For drivers: what most of them need to write a delivery. */
+
+/* store_keeps_bytes() - must it be stored byte for byte, whatever the line ends of the store? So
+ * for BINARYMIME, and for a bare CR or LF, which no conversion would bring back. */
+bool store_keeps_bytes(const struct store_mail *mail);
+
+/* store_write_mail() - trace, then message, at the descriptor's position: as they are with crlf,
+ * else without the CR of each line end (only where !store_keeps_bytes()). Memory use does not grow
+ * with the message. *octets counts what was written. false with errno; what was written so far
+ * stays. */
+bool store_write_mail(int fd, const struct store_mail *mail, bool crlf, uint64_t *octets);
+
+/* store_wire_octets() - trace and message counted as CRLF. */
+uint64_t store_wire_octets(const struct store_mail *mail);
+
+/* store_write_all() - write(2) until all is written; false with errno. */
+bool store_write_all(int fd, const void *data, size_t n);
+
+/* store_new() - a store of this very driver, filled in and opened, as store_open() does for the
+ * driver that the settings name. For wrapping drivers and for tests. */
+struct store *store_new(const struct store_driver *driver, const struct settings_store *settings,
+                        const struct store_account *who, struct outcome *why);
+
+extern const struct store_driver store_maildir;
+extern const struct store_driver store_mbox;
 
 /* A plugin libdoorstep_store_NAME.so exports this symbol; it is looked up with dlsym(3). */
 #define STORE_DRIVER_SYMBOL "doorstep_store_driver"
