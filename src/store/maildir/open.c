@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Opening an account's Maildir, and making it when its first message comes.
+ */
+#include "maildir_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+static const char *const subs[] = {"tmp", "new", "cur"};
+
+bool
+maildir_errno(const struct maildir *md, struct outcome *why, const char *call, const char *path)
+{
+    char full[256];
+    int error = errno;
+
+    snprintf(full, sizeof(full), "%s/%s", md->base.path, path);
+    if (error == ENOENT)
+        return outcome_set(why, OUTCOME_NOT_FOUND, "%s %s: not there", call, full);
+    return outcome_errno(why, error, call, full);
+}
+
+bool
+maildir_exists(struct maildir *md, struct outcome *why)
+{
+    if (md->fd >= 0)
+        return true;
+    int root = beneath_root(md->base.root);
+    if (root < 0)
+        return outcome_errno(why, errno, "open", md->base.root);
+    md->fd = beneath_folder(root, md->base.below);
+    int error = errno;
+    close(root);
+    errno = error;
+    return md->fd >= 0 || maildir_errno(md, why, "open", "");
+}
+
+bool
+maildir_make_subs(struct maildir *md, int folder, struct outcome *why)
+{
+    for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]); i++) {
+        if (mkdirat(folder, subs[i], 0700) < 0 && errno != EEXIST)
+            return outcome_errno(why, errno, "mkdir", md->base.path);
+    }
+    return fsync(folder) == 0 || outcome_errno(why, errno, "fsync", md->base.path);
+}
+
+bool
+maildir_make(struct maildir *md, struct outcome *why)
+{
+    if (md->fd >= 0)
+        return true;
+    int root = beneath_root(md->base.root);
+    if (root < 0)
+        return outcome_errno(why, errno, "open", md->base.root);
+    md->fd = beneath_make_folder(root, md->base.below);
+    int error = errno;
+    close(root);
+    if (md->fd < 0)
+        return outcome_errno(why, error, "mkdir", md->base.path);
+    return true;
+}
+
+bool
+maildir_open(struct store *st, struct outcome *why)
+{
+    struct maildir *md = maildir_of(st);
+
+    md->fd = -1;
+    md->pid = getpid();
+    maildir_host(md->host);
+    if (getrandom(&md->random, sizeof(md->random), 0) != (ssize_t)sizeof(md->random))
+        return outcome_errno(why, errno, "getrandom", st->path);
+    md->no_tmpfile = access("/proc/self/fd", X_OK) < 0; /* without it no unnamed file gets a name */
+    return maildir_exists(md, why) || why->kind == OUTCOME_NOT_FOUND;
+}
+
+void
+maildir_close(struct store *st)
+{
+    struct maildir *md = maildir_of(st);
+
+    maildir_dirs_close(md);
+    if (md->fd >= 0)
+        close(md->fd);
+}

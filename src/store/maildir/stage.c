@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * First half of a delivery: the bytes lie in an unnamed file, or in tmp/, and everything that can
+ * fail has been tried. Nobody sees anything yet. One open and one write for a small message.
+ */
+#include "maildir_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINKS_MAX 30000 /* half of what ext4 allows a file */
+
+/* Unique over hosts (host name), processes (pid), crashes and clock jumps (random of this opening),
+ * deliveries of this opening (sequence); the delivery id so that a person finds it. */
+static int
+staged_unique(struct maildir *md, const struct store_mail *mail, char out[NAME_MAX + 1])
+{
+    return snprintf(out, NAME_MAX + 1, "%lld.M%06ldP%ldQ%lluR%016llx_%s.%s",
+                    (long long)mail->received.tv_sec, mail->received.tv_nsec / 1000, (long)md->pid,
+                    ++md->sequence, (unsigned long long)md->random, mail->id, md->host);
+}
+
+/* The name that readers will see, now that the sizes are known. A bare CR or LF makes readers
+ * disagree about the size as CRLF, so W= is left out then. */
+static void
+staged_name(struct maildir *md, struct maildir_staged *s, const struct store_mail *mail)
+{
+    char flags[64] = "";
+    int n = staged_unique(md, mail, s->name);
+
+    n += snprintf(s->name + n, sizeof(s->name) - (size_t)n, ",S=%llu",
+                  (unsigned long long)s->stored_octets);
+    if (message_traits(mail->msg)->bare == 0)
+        n += snprintf(s->name + n, sizeof(s->name) - (size_t)n, ",W=%llu",
+                      (unsigned long long)s->wire_octets);
+    s->base_length = (size_t)n;
+    if (mail->flags != 0)
+        maildir_flags_print(mail->flags, "", flags);
+    strcat(s->name, flags);
+}
+
+static bool
+staged_open_tmp(struct maildir *md, struct maildir_staged *s, const struct store_mail *mail,
+                struct outcome *why)
+{
+    char name[NAME_MAX + 1];
+
+    staged_unique(md, mail, name);
+    snprintf(s->tmp, sizeof(s->tmp), "tmp/%.240s", name);
+    s->fd = beneath_open(md->fd, s->tmp, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (s->fd >= 0)
+        return true;
+    maildir_errno(md, why, "open", s->tmp);
+    s->tmp[0] = '\0';
+    return false;
+}
+
+static bool
+staged_open(struct maildir *md, struct maildir_staged *s, const struct store_mail *mail,
+            struct outcome *why)
+{
+    if (md->no_tmpfile)
+        return staged_open_tmp(md, s, mail, why);
+    s->fd = openat(s->dir->fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (s->fd >= 0)
+        return true;
+    if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+        return maildir_errno(md, why, "open unnamed file in", s->dir->path);
+    md->no_tmpfile = true; /* NFS, FUSE, overlays: remembered while the store is open */
+    return staged_open_tmp(md, s, mail, why);
+}
+
+static bool
+staged_write(struct maildir *md, struct maildir_staged *s, const struct store_mail *mail,
+             struct outcome *why)
+{
+    s->is_crlf = md->base.settings->crlf || store_keeps_bytes(mail);
+    s->wire_octets = store_wire_octets(mail);
+    if (!store_write_mail(s->fd, mail, s->is_crlf, &s->stored_octets))
+        return maildir_errno(md, why, "write", s->dir->path);
+    return true;
+}
+
+static void
+staged_ref(const struct maildir_staged *s, const struct store_mail *mail, struct store_ref *ref)
+{
+    memcpy(ref->name, s->name, s->base_length);
+    ref->name[s->base_length] = '\0';
+    ref->stored_octets = s->stored_octets;
+    ref->wire_octets = s->wire_octets;
+    ref->trace_octets = (uint32_t)mail->trace.n;
+    ref->is_crlf = s->is_crlf;
+}
+
+/* INBOX exists by definition: when it cannot be found, something is wrong here, and the sender must
+ * not hear that there is no such mailbox. */
+static enum store_result
+stage_failed(const struct store_mail *mail, struct outcome *why)
+{
+    if (why->kind == OUTCOME_NOT_FOUND && strcmp(mail->mailbox, "INBOX") == 0)
+        why->kind = OUTCOME_SYSTEM;
+    return STORE_FAILED;
+}
+
+static struct maildir_staged *
+staged_new(struct maildir *md, const struct store_mail *mail, struct outcome *why)
+{
+    struct maildir_dir *dir = NULL;
+
+    if (maildir_make(md, why))
+        dir = maildir_dir_get(md, mail->mailbox, mail->flags != 0 ? "cur" : "new", why);
+    if (dir == NULL)
+        return NULL;
+    struct maildir_staged *s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        outcome_set(why, OUTCOME_OVERLOAD, "no memory to stage a delivery");
+        return NULL;
+    }
+    s->fd = -1;
+    s->dir = dir;
+    dir->users++;
+    return s;
+}
+
+enum store_result
+maildir_stage(struct store *st, const struct store_mail *mail, struct store_staged **staged,
+              struct store_ref *ref, struct store_wait *wait, struct outcome *why)
+{
+    struct maildir *md = maildir_of(st);
+    struct maildir_staged *s = staged_new(md, mail, why);
+
+    (void)wait; /* a Maildir knows no locks */
+    if (s == NULL)
+        return stage_failed(mail, why);
+    if (!staged_open(md, s, mail, why) || !staged_write(md, s, mail, why)) {
+        maildir_discard(st, &s->base);
+        return stage_failed(mail, why);
+    }
+    staged_name(md, s, mail);
+    staged_ref(s, mail, ref);
+    *staged = &s->base;
+    return STORE_DONE;
+}
+
+/* Can the other delivery's file get a name in our directory? */
+static bool
+staged_share(struct maildir *md, struct maildir_staged *s, const struct maildir_staged *other,
+             struct outcome *why)
+{
+    struct stat st;
+
+    if (fstat(other->fd, &st) < 0)
+        return maildir_errno(md, why, "fstat", other->name);
+    if (md->no_tmpfile || st.st_dev != s->dir->device || st.st_nlink >= LINKS_MAX) {
+        errno = EXDEV;
+        return maildir_errno(md, why, "link into", s->dir->path);
+    }
+    s->fd = fcntl(other->fd, F_DUPFD_CLOEXEC, 3);
+    if (s->fd < 0)
+        return maildir_errno(md, why, "fcntl", other->name);
+    s->stored_octets = other->stored_octets;
+    s->wire_octets = other->wire_octets;
+    s->is_crlf = other->is_crlf;
+    s->is_synced = other->is_synced;
+    return true;
+}
+
+enum store_result
+maildir_stage_link(struct store *st, const struct store_mail *mail,
+                   const struct store_staged *other, struct store_staged **staged,
+                   struct store_ref *ref, struct outcome *why)
+{
+    struct maildir *md = maildir_of(st);
+    struct maildir_staged *s = staged_new(md, mail, why);
+
+    if (s == NULL)
+        return stage_failed(mail, why);
+    if (!staged_share(md, s, (const struct maildir_staged *)other, why)) {
+        maildir_discard(st, &s->base);
+        return STORE_FAILED;
+    }
+    staged_name(md, s, mail);
+    staged_ref(s, mail, ref);
+    *staged = &s->base;
+    return STORE_DONE;
+}
+
+bool
+maildir_sync(struct store *st, struct store_staged *staged, struct outcome *why)
+{
+    struct maildir_staged *s = (struct maildir_staged *)staged;
+
+    if (!s->is_synced && fdatasync(s->fd) < 0)
+        return maildir_errno(maildir_of(st), why, "fdatasync", s->name);
+    s->is_synced = true;
+    return true;
+}
