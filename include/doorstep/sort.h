@@ -25,8 +25,8 @@ void sort_scan_use_charsets(struct sort_scan *s, struct charsets *charsets);
  * marked FACTS_TRUNCATED. CRLF and LF both end a line, and both count as two octets. */
 void sort_scan_feed(struct sort_scan *s, const void *data, size_t n);
 
-/* sort_scan_finish() - the facts; strings live in arena, which needs room for SORT_FACTS_MAX octets.
- * false only without memory. Either way the scan is then ready for another message. */
+/* sort_scan_finish() - the facts; strings live in arena, which needs room for SORT_FACTS_MAX
+ * octets. false only without memory. Either way the scan is then ready for another message. */
 bool sort_scan_finish(struct sort_scan *s, struct arena *arena, struct facts *out);
 
 /* Packed facts are never longer: first the header fields are left out, then the parts. */
@@ -37,9 +37,9 @@ bool sort_scan_finish(struct sort_scan *s, struct arena *arena, struct facts *ou
  * who hands it to sort_run(); NULL without memory. */
 struct charsets *sort_prepare(void);
 
-/* sort_run() - the role: serve SORT_MESSAGE on the door (taken) until it closes or messages_max were
- * served (0: no end); charsets is borrowed. The exit status: 0, or 1 when the other side sent what no
- * frame is or memory ran out. One thread, straight lines. */
+/* sort_run() - the role: serve SORT_MESSAGE on the door (taken) until it closes or messages_max
+ * were served (0: no end); charsets is borrowed. The exit status: 0, or 1 when the other side sent
+ * what no frame is or memory ran out. One thread, straight lines. */
 int sort_run(struct charsets *charsets, int door_fd, unsigned messages_max);
 
 #endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The date-time of a Date or Received field (RFC 5322 3.3, obsolete forms 4.3) and its RFC 3339
+ * form. The year is kept between 1900 and 9999, so that the text always has the same shape.
+ */
+#ifndef DOORSTEP_DATE_H
+#define DOORSTEP_DATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "doorstep/span.h"
+
+struct date {
+    int64_t seconds;  /* since 1970-01-01T00:00:00Z, without leap seconds, as POSIX counts */
+    int zone_minutes; /* east of Greenwich; 0 where the zone is not known */
+};
+
+/* date_parse() - white space and comments may stand anywhere between the tokens; the day of the
+ * week is not checked against the day. A second of 60 is the first of the next minute. A missing or
+ * unknown zone is UTC. False: no date, and *out is unchanged. */
+bool date_parse(struct span in, struct date *out);
+
+#define DATE_RFC3339_SIZE 26 /* "2026-11-22T03:36:25+01:00" with its NUL */
+
+/* date_print_rfc3339() - local time with the zone as a number. */
+void date_print_rfc3339(const struct date *d, char out[DATE_RFC3339_SIZE]);
+
+#endif

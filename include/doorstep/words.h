@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Encoded words of header fields (RFC 2047, with the language of RFC 2231 section 5) to UTF-8.
+ * White space between two encoded words goes away, and neighbours of one charset are joined
+ * before they are converted: many programs cut a character in two.
+ */
+#ifndef DOORSTEP_WORDS_H
+#define DOORSTEP_WORDS_H
+
+#include <stdbool.h>
+
+#include "doorstep/buf.h"
+#include "doorstep/charset.h"
+#include "doorstep/span.h"
+
+/* words_decode() - append the meaning of a field's value (folded or not) to out: UTF-8 on one line,
+ * with control characters as spaces. A word of an unknown charset or encoding stays as written; raw
+ * 8-bit octets are guessed. False when out was too small: it then holds a right beginning. */
+bool words_decode(struct charsets *set, struct span value, struct buf *out);
+
+#endif
