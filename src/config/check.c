@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What no single value shows: defaults that depend on other settings or on the host, names given
+ * twice, names that nobody defines, settings that contradict each other. Called once by config.c,
+ * behind reader.c.
+ */
+#include "reader_priv.h"
+
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doorstep/address.h"
+#include "nearest_priv.h"
+
+#define LMTP_DEFAULT "unix:/run/doorstep/lmtp.sock"
+#define MAILDIR_DEFAULT "/var/mail/%{domain}/%{user}"
+#define MBOX_DEFAULT "/var/mail/%{domain}/%{user}.mbox"
+
+static const struct source_place built_in = {"built-in defaults", 0};
+
+static const struct config_row *
+find_row(enum config_section_id id, const char *name)
+{
+    for (size_t i = 0; i < config_sections[id].count; i++)
+        if (strcmp(config_sections[id].rows[i].name, name) == 0)
+            return &config_sections[id].rows[i];
+    return NULL;
+}
+
+/* ---- defaults ---- */
+
+static const char *
+canonical_name(const char *host, struct reader *r)
+{
+    struct addrinfo hints = {.ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM}, *found;
+    const char *name = NULL;
+
+    if (getaddrinfo(host, NULL, &hints, &found) != 0)
+        return NULL;
+    if (found->ai_canonname != NULL)
+        name = arena_copy(r->arena, span_of(found->ai_canonname));
+    freeaddrinfo(found);
+    return name;
+}
+
+/* The host's name, with its domain when somebody knows that. */
+static void
+default_hostname(struct reader *r)
+{
+    const struct config_row *row = find_row(SECTION_ROOT, "hostname");
+    const char *last_resort = "localhost", *full;
+    char host[256] = "";
+
+    if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
+        strcpy(host, last_resort);
+    full = strchr(host, '.') == NULL ? canonical_name(host, r) : NULL;
+    if (full != NULL && row_set(row, r->settings, &full, 1, r->arena))
+        return;
+    full = host;
+    if (!row_set(row, r->settings, &full, 1, r->arena))
+        r->settings->hostname = last_resort;
+}
+
+static void
+default_listen(struct reader *r)
+{
+    const struct config_row *row = find_row(SECTION_LISTEN, "address");
+    const char *address = LMTP_DEFAULT;
+    struct settings_listen *listen = reader_add(r, SECTION_LISTEN, built_in);
+
+    if (listen == NULL)
+        return;
+    listen->protocol = LISTEN_LMTP;
+    if (!row_set(row, listen, &address, 1, r->arena))
+        source_error(r->errors, built_in, "the configuration is too large");
+}
+
+static void
+default_store(struct reader *r, const char *name)
+{
+    struct settings_store *store;
+
+    if (settings_find_store(r->settings, name) != NULL)
+        return;
+    store = reader_add(r, SECTION_STORE, built_in);
+    if (store != NULL)
+        store->name = name;
+}
+
+static void
+complete_store(struct reader *r, size_t i)
+{
+    struct settings_store *store = &r->settings->stores[i];
+
+    if (store->driver == NULL)
+        store->driver = store->name;
+    if (store->path == NULL && strcmp(store->name, "maildir") == 0)
+        store->path = MAILDIR_DEFAULT;
+    if (store->path == NULL && strcmp(store->name, "mbox") == 0)
+        store->path = MBOX_DEFAULT;
+    if (store->path == NULL)
+        source_error(r->errors, r->places[SECTION_STORE][i], "store '%s' has no path", store->name);
+}
+
+/* ---- given twice ---- */
+
+struct named {
+    const char *name;
+    struct source_place at;
+};
+
+static int
+compare_named(const void *a, const void *b)
+{
+    const struct named *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+
+    if (order != 0)
+        return order;
+    return (x->at.line > y->at.line) - (x->at.line < y->at.line);
+}
+
+static void
+refuse_twice(struct reader *r, const char *what, struct named *list, size_t count)
+{
+    qsort(list, count, sizeof(*list), compare_named);
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(list[i].name, list[i - 1].name) == 0)
+            source_error(r->errors, list[i].at, "%s '%s' was given before, at %s:%u", what,
+                         list[i].name, list[i - 1].at.file, list[i - 1].at.line);
+}
+
+static struct named *
+name_list(struct reader *r, size_t count)
+{
+    struct named *list = arena_alloc(r->arena, (count + 1) * sizeof(*list));
+
+    if (list == NULL)
+        source_error(r->errors, built_in, "the configuration is too large");
+    return list;
+}
+
+static void
+check_domains_twice(struct reader *r)
+{
+    size_t count = r->settings->domain_count;
+    struct named *list = name_list(r, count);
+
+    for (size_t i = 0; list != NULL && i < count; i++)
+        list[i] = (struct named){r->settings->domains[i].name, r->places[SECTION_DOMAIN][i]};
+    if (list != NULL)
+        refuse_twice(r, "domain", list, count);
+}
+
+static void
+check_stores_twice(struct reader *r)
+{
+    size_t count = r->settings->store_count;
+    struct named *list = name_list(r, count);
+
+    for (size_t i = 0; list != NULL && i < count; i++)
+        list[i] = (struct named){r->settings->stores[i].name, r->places[SECTION_STORE][i]};
+    if (list != NULL)
+        refuse_twice(r, "store", list, count);
+}
+
+static void
+check_addresses_twice(struct reader *r)
+{
+    size_t count = 0, n = 0;
+    struct named *list;
+
+    for (size_t i = 0; i < r->settings->listen_count; i++)
+        count += r->settings->listens[i].address_count;
+    list = name_list(r, count);
+    for (size_t i = 0; list != NULL && i < r->settings->listen_count; i++) {
+        const struct settings_listen *l = &r->settings->listens[i];
+
+        for (size_t j = 0; j < l->address_count; j++)
+            list[n++] =
+                (struct named){l->address[j].is_unix ? l->address[j].path : l->address[j].text,
+                               r->places[SECTION_LISTEN][i]};
+    }
+    if (list != NULL)
+        refuse_twice(r, "address", list, count);
+}
+
+/* ---- contradictions ---- */
+
+static void
+refuse_store(struct reader *r, const struct settings_domain *domain, struct source_place at)
+{
+    const char *names[128];
+    size_t count = 0;
+
+    for (; count < r->settings->store_count && count < 128; count++)
+        names[count] = r->settings->stores[count].name;
+    source_error(r->errors, at, "domain '%s': there is no store '%s', did you mean '%s'?",
+                 domain->name, domain->store, nearest_name(domain->store, names, count));
+}
+
+static void
+check_domain(struct reader *r, size_t i)
+{
+    const struct settings_domain *domain = &r->settings->domains[i];
+    const struct settings_store *store = settings_find_store(r->settings, domain->store);
+    struct source_place at = r->places[SECTION_DOMAIN][i];
+    bool has_home =
+        strcmp(domain->accounts, "passwd") == 0 || strcmp(domain->accounts, "file") == 0;
+
+    if (strcmp(domain->accounts, "file") == 0 && domain->accounts_file[0] == '\0')
+        source_error(r->errors, at, "domain '%s': accounts = \"file\" needs accounts_file",
+                     domain->name);
+    if (store == NULL)
+        refuse_store(r, domain, at);
+    else if (strncmp(store->path, "%{home}", 7) == 0 && !has_home)
+        source_error(
+            r->errors, at,
+            "domain '%s': store '%s' has %%{home} in its path, and accounts = \"%s\" knows "
+            "no home",
+            domain->name, store->name, domain->accounts);
+}
+
+static void
+check_locks(struct reader *r, size_t i)
+{
+    const struct settings_store *store = &r->settings->stores[i];
+    unsigned seen = 0;
+
+    for (size_t j = 0; j < store->lock_count; j++) {
+        if ((seen & 1U << store->lock[j]) != 0)
+            source_error(r->errors, r->places[SECTION_STORE][i],
+                         "store '%s': a lock is given twice", store->name);
+        seen |= 1U << store->lock[j];
+    }
+}
+
+void
+check_settings(struct reader *r)
+{
+    struct source_place first = source_find(r->source, 1);
+
+    if (r->settings->hostname == NULL)
+        default_hostname(r);
+    default_store(r, "maildir");
+    default_store(r, "mbox");
+    if (r->settings->listen_count == 0)
+        default_listen(r);
+    for (size_t i = 0; i < r->settings->store_count; i++)
+        complete_store(r, i);
+    if (r->errors->count > 0)
+        return;
+    check_domains_twice(r);
+    check_stores_twice(r);
+    check_addresses_twice(r);
+    for (size_t i = 0; i < r->settings->domain_count; i++)
+        check_domain(r, i);
+    for (size_t i = 0; i < r->settings->store_count; i++)
+        check_locks(r, i);
+    if (r->settings->domain_count == 0)
+        source_error(r->errors, (struct source_place){first.file, 0},
+                     "there is no domain section: no mail would be accepted");
+    if (r->settings->limits.message_memory > r->settings->limits.memory)
+        source_error(r->errors, (struct source_place){first.file, 0},
+                     "limits: message_memory is larger than memory");
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of all settings: name, kind, default, range, field, meaning. See row_priv.h.
+ */
+#include "row_priv.h"
+
+#include "doorstep/settings.h"
+
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define SECOND UINT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+#define UNIX_PATH_MAX 107 /* sun_path of unix(7) without its NUL */
+#define TEXT_MAX 4095     /* PATH_MAX without its NUL */
+
+/* Words of an enum stand in the order of the enum. */
+static const char *const protocol_words[] = {"lmtp", "smtp", NULL};
+static const char *const sandbox_words[] = {"required", "best_effort", NULL};
+static const char *const level_words[] = {"debug", "info", "warning", "error", NULL};
+static const char *const newline_words[] = {"keep", "reject", "normalize", NULL};
+static const char *const accounts_words[] = {"sqlite", "passwd", "file", "any", NULL};
+static const char *const over_quota_words[] = {"defer", "reject", NULL};
+static const char *const line_end_words[] = {"lf", "crlf", NULL};
+static const char *const lock_words[] = {"fcntl", "dotlock", "flock", NULL};
+
+_Static_assert(sizeof(enum bare_newline) == sizeof(int) && sizeof(enum store_lock) == sizeof(int) &&
+                   sizeof(enum sandbox_mode) == sizeof(int),
+               "KIND_ENUM keeps an int");
+
+#define AT(type, field) .offset = offsetof(struct type, field)
+#define COUNTED(type, field) .count_offset = offsetof(struct type, field)
+
+static const struct config_row root_rows[] = {
+    {"hostname", KIND_DOMAIN, 0, NULL, 1, 255, AT(settings, hostname),
+     .doc = "our name in greetings and trace fields"},
+    {"state_dir", KIND_PATH, 0, "/var/lib/doorstep", 1,
+     UNIX_PATH_MAX - (sizeof("/control.sock") - 1), AT(settings, state_dir),
+     .doc = "databases, journal, delivery log and control socket"},
+    {"user", KIND_USER, ROW_OPTIONAL, "", 0, 32, AT(settings, user), .doc = "owner of all mail"},
+    {"sandbox_user", KIND_USER, 0, "nobody", 1, 32, AT(settings, sandbox_user),
+     .doc = "whom the roles that read hostile bytes run as"},
+    {"uid_min", KIND_COUNT, 0, "1000", 1, UINT32_MAX - 1, AT(settings, uid_min),
+     .doc = "lowest uid of a system account that gets mail"},
+    {"sandbox", KIND_ENUM, 0, "best_effort", 0, 0, sandbox_words, AT(settings, sandbox),
+     .doc = "what to do where the kernel lacks Landlock or seccomp"},
+    {"log_level", KIND_WORD, 0, "info", 0, 0, level_words, AT(settings, log_level),
+     .doc = "lowest level that is logged"},
+    {"workers", KIND_COUNT, 0, "8", 1, 256, AT(settings, workers),
+     .doc = "threads that write to mailboxes"},
+    {"sorters", KIND_COUNT, 0, "4", 1, 64, AT(settings, sorters),
+     .doc = "processes that read message content"},
+    {"edges", KIND_COUNT, 0, "1", 1, 64, AT(settings, edges),
+     .doc = "processes that speak LMTP and SMTP"},
+    {"ledger_window", KIND_DURATION, 0, "5d", MINUTE, 365 * DAY, AT(settings, ledger_window),
+     .doc = "how long a delivery is remembered, so that a retry makes no second copy"},
+    {"delivery_log_keep", KIND_DURATION, 0, "30d", HOUR, 3650 * DAY,
+     AT(settings, delivery_log_keep), .doc = "age at which lines leave the delivery log"},
+    {"max_received", KIND_COUNT, 0, "100", 5, 1000, AT(settings, max_received),
+     .doc = "Received fields at which a message is taken for a loop"},
+    {"bare_newline", KIND_ENUM, 0, "keep", 0, 0, newline_words, AT(settings, bare_newline),
+     .doc = "what becomes of a CR or LF that stands alone"},
+    {"dsn", KIND_BOOLEAN, 0, "no", 0, 0, AT(settings, dsn), .doc = "announce DSN (RFC 3461)"},
+    {"plugin_dir", KIND_PATH, 0, "/usr/lib/doorstep", 1, TEXT_MAX, AT(settings, plugin_dir),
+     .doc = "where libdoorstep_store_NAME.so lies"},
+};
+
+static const struct config_row listen_rows[] = {
+    {"address", KIND_ADDRESS, ROW_LIST, "", 1, 64, AT(settings_listen, address),
+     COUNTED(settings_listen, address_count), .doc = "where to listen"},
+    {"trusted", KIND_NETWORK, ROW_LIST, "", 0, 256, AT(settings_listen, trusted),
+     COUNTED(settings_listen, trusted_count), .doc = "who may use XCLIENT and XFORWARD"},
+};
+
+static const struct config_row domain_rows[] = {
+    {"accounts", KIND_WORD, 0, "sqlite", 0, 0, accounts_words, AT(settings_domain, accounts),
+     .doc = "who knows the accounts"},
+    {"accounts_file", KIND_PATH, ROW_OPTIONAL, "", 0, TEXT_MAX, AT(settings_domain, accounts_file),
+     .doc = "the file of accounts = \"file\""},
+    {"recipient_delimiter", KIND_CHARACTERS, ROW_OPTIONAL, "+", 0, 8,
+     AT(settings_domain, recipient_delimiter),
+     .doc = "each of these characters begins the detail of user+detail"},
+    {"catch_all", KIND_ACCOUNT, ROW_OPTIONAL, "", 0, 320, AT(settings_domain, catch_all),
+     .doc = "account that gets what no other gets"},
+    {"postmaster", KIND_ACCOUNT, ROW_OPTIONAL, "", 0, 320, AT(settings_domain, postmaster),
+     .doc = "account that gets mail to postmaster"},
+    {"store", KIND_NAME, 0, "maildir", 1, 32, AT(settings_domain, store),
+     .doc = "name of the store section that keeps the mail"},
+    {"case_sensitive", KIND_BOOLEAN, 0, "no", 0, 0, AT(settings_domain, case_sensitive),
+     .doc = "Ann and ann are two accounts"},
+    {"delivered_to", KIND_BOOLEAN, 0, "yes", 0, 0, AT(settings_domain, delivered_to),
+     .doc = "write Delivered-To"},
+    {"over_quota", KIND_EITHER, 0, "defer", 0, 0, over_quota_words, AT(settings_domain, quota_hard),
+     .doc = "answer for a full mailbox: 452 or 552"},
+    {"quota", KIND_SIZE, ROW_NONE, "none", 1, UINT64_C(1) << 60, AT(settings_domain, quota),
+     .doc = "octets an account may keep"},
+    {"quota_messages", KIND_COUNT, ROW_NONE, "none", 1, UINT32_MAX,
+     AT(settings_domain, quota_messages), .doc = "messages an account may keep"},
+    {"accounts_max", KIND_COUNT, 0, "100000", 1, UINT32_MAX, AT(settings_domain, accounts_max),
+     .doc = "accounts that accounts = \"any\" makes"},
+};
+
+static const struct config_row store_rows[] = {
+    {"driver", KIND_NAME, 0, NULL, 1, 32, AT(settings_store, driver),
+     .doc = "maildir, mbox, or the name of a plugin"},
+    {"path", KIND_TEMPLATE, 0, NULL, 1, TEXT_MAX, AT(settings_store, path),
+     .doc = "where an account's mail lies"},
+    {"line_end", KIND_EITHER, 0, "lf", 0, 0, line_end_words, AT(settings_store, crlf),
+     .doc = "how lines end in stored messages"},
+    {"lock", KIND_ENUM, ROW_LIST | ROW_IN_PLACE, "fcntl dotlock", 1, 3, lock_words,
+     AT(settings_store, lock), COUNTED(settings_store, lock_count),
+     .doc = "locks of an mbox, in the order of taking"},
+    {"lock_timeout", KIND_DURATION, 0, "30s", 100, 10 * MINUTE, AT(settings_store, lock_timeout),
+     .doc = "how long a delivery waits for the locks"},
+    {"tmp_max_age", KIND_DURATION, 0, "36h", HOUR, 365 * DAY, AT(settings_store, tmp_max_age),
+     .doc = "age at which a file left in a Maildir's tmp is removed"},
+};
+
+static const struct config_row limits_rows[] = {
+    {"message_size", KIND_SIZE, 0, "50M", 64 * KIB, 4 * GIB, AT(settings_limits, message_size),
+     .doc = "largest message"},
+    {"recipients", KIND_COUNT, 0, "1000", 1, 100000, AT(settings_limits, recipients),
+     .doc = "recipients of a message"},
+    {"connections", KIND_COUNT, 0, "2000", 1, 1000000, AT(settings_limits, connections),
+     .doc = "connections at a time"},
+    {"command_line", KIND_SIZE, 0, "2K", 512, 64 * KIB, AT(settings_limits, command_line),
+     .doc = "longest command line, CRLF included"},
+    {"errors", KIND_COUNT, 0, "20", 1, 10000, AT(settings_limits, errors),
+     .doc = "bad commands in a session before it is ended"},
+    {"message_memory", KIND_SIZE, 0, "256K", 4 * KIB, 64 * MIB, AT(settings_limits, message_memory),
+     .doc = "message size from which on a file holds it"},
+    {"memory", KIND_SIZE, 0, "256M", MIB, 1024 * GIB, AT(settings_limits, memory),
+     .doc = "all messages on their way that memory holds"},
+    {"transactions", KIND_COUNT, 0, "100000", 1, UINT32_MAX, AT(settings_limits, transactions),
+     .doc = "messages that one session may send"},
+};
+
+static const struct config_row timeouts_rows[] = {
+    {"command", KIND_DURATION, 0, "5min", 10, DAY, AT(settings_timeouts, command),
+     .doc = "waiting for a command"},
+    {"data", KIND_DURATION, 0, "3min", 10, DAY, AT(settings_timeouts, data),
+     .doc = "waiting for the next piece of a message"},
+    {"write", KIND_DURATION, 0, "5min", 10, DAY, AT(settings_timeouts, write),
+     .doc = "waiting for a client that does not read"},
+    {"answer", KIND_DURATION, 0, "10min", 10, DAY, AT(settings_timeouts, answer),
+     .doc = "waiting for the store"},
+    {"drain", KIND_DURATION, 0, "10s", 10, HOUR, AT(settings_timeouts, drain),
+     .doc = "what sessions get to end after SIGTERM"},
+    {"sort", KIND_DURATION, 0, "10s", 10, HOUR, AT(settings_timeouts, sort),
+     .doc = "what a sorter gets for a message"},
+};
+
+static const struct config_row listen_title = {
+    "protocol",       KIND_ENUM, 0, NULL, 0, 0, protocol_words, AT(settings_listen, protocol),
+    .doc = "protocol"};
+static const struct config_row domain_title = {
+    "name", KIND_DOMAIN, 0, NULL, 1, 255, AT(settings_domain, name), .doc = "name"};
+static const struct config_row store_title = {
+    "name", KIND_NAME, 0, NULL, 1, 32, AT(settings_store, name), .doc = "name"};
+
+#define ROWS(table) .rows = (table), .count = sizeof(table) / sizeof((table)[0])
+
+const struct config_section config_sections[SECTION_COUNT] = {
+    [SECTION_ROOT] = {.name = "", ROWS(root_rows), .doc = "what belongs to no section"},
+    [SECTION_LISTEN] = {.name = "listen",
+                        .doc = "a protocol to serve, and where",
+                        ROWS(listen_rows),
+                        .title = &listen_title,
+                        AT(settings, listens),
+                        COUNTED(settings, listen_count),
+                        .size = sizeof(struct settings_listen),
+                        .max = 100},
+    [SECTION_DOMAIN] = {.name = "domain",
+                        .doc = "a domain whose mail is delivered here",
+                        ROWS(domain_rows),
+                        .title = &domain_title,
+                        AT(settings, domains),
+                        COUNTED(settings, domain_count),
+                        .size = sizeof(struct settings_domain),
+                        .max = 65536},
+    [SECTION_STORE] = {.name = "store",
+                       .doc = "a place where mail is kept",
+                       ROWS(store_rows),
+                       .title = &store_title,
+                       AT(settings, stores),
+                       COUNTED(settings, store_count),
+                       .size = sizeof(struct settings_store),
+                       .max = 100},
+    [SECTION_LIMITS] = {.name = "limits",
+                        .doc = "ceilings",
+                        ROWS(limits_rows),
+                        AT(settings, limits)},
+    [SECTION_TIMEOUTS] = {.name = "timeouts",
+                          .doc = "how long we wait",
+                          ROWS(timeouts_rows),
+                          AT(settings, timeouts)},
+};
