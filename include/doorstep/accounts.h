@@ -46,39 +46,47 @@ struct account_targets {
     size_t count;
 };
 
-/* accounts_open() - all drivers that the domains name; state_dir/accounts.sqlite is made when missing.
- * settings are borrowed and must outlive it. */
+/* accounts_open() - all drivers that the domains name; state_dir/accounts.sqlite is made when
+ * missing. settings are borrowed and must outlive it. */
 struct accounts *accounts_open(const struct settings *settings, struct outcome *why);
 void accounts_close(struct accounts *a);
 
-/* accounts_resolve() - whose is it? OK with at least one target; NO_SUCH_USER, NOT_OURS, DISABLED (all targets
- * are), SYSTEM (look-up broken). Quota is not looked at here. */
+/* accounts_resolve() - whose is it? OK with at least one target; NO_SUCH_USER, NOT_OURS, DISABLED
+ * (all targets are), SYSTEM (look-up broken). Quota is not looked at here. */
 bool accounts_resolve(struct accounts *a, const struct address *to, struct account_targets *out,
                       struct outcome *why);
 void account_targets_release(struct account_targets *t);
 
-/* accounts_find() - one account by its own name ("ann", "example.org"); NO_SUCH_USER when there is none. */
+/* accounts_find() - one account by its own name ("ann", "example.org"); NO_SUCH_USER when there is
+ * none. */
 bool accounts_find(struct accounts *a, const char *user, const char *domain, struct account *out,
                    struct outcome *why);
 
-/* accounts_generation() - changes whenever an answer given before may have changed (a file edited, an account
- * set): caches drop what they hold. Cheap (a stat at most once a second). */
+/* accounts_any_claim() - remember an account that accounts_resolve() found and that mail is about
+ * to be kept for; user and domain as in struct account. Needed where accounts are made on first
+ * delivery (driver "any", postmaster), true at once elsewhere; durable when it returns true.
+ * OVERLOAD above accounts_max. */
+bool accounts_any_claim(struct accounts *a, const char *user, const char *domain,
+                        struct outcome *why);
+
+/* accounts_generation() - changes whenever an answer given before may have changed (a file edited,
+ * an account set): caches drop what they hold. Cheap (a stat at most once a second). */
 uint64_t accounts_generation(struct accounts *a);
 
-/* accounts_uid_validity() - a value larger than every one given before and than `at_least`, remembered
- * durably before it is returned. */
+/* accounts_uid_validity() - a value larger than every one given before and than `at_least`,
+ * remembered durably before it is returned. */
 bool accounts_uid_validity(struct accounts *a, uint32_t at_least, uint32_t *out,
                            struct outcome *why);
 
-/* Management: the tool's verbs. BAD_REQUEST where the domain's driver cannot (passwd, file). Names are as a
- * person types them ("Ann@Example.org"). */
+/* Management: the tool's verbs. BAD_REQUEST where the domain's driver cannot (passwd, file). Names
+ * are as a person types them ("Ann@Example.org"). */
 struct account_change { /* what is to be set; only the fields whose flag stands */
     bool set_enabled, enabled;
     bool set_quota;
     uint64_t quota;
     bool set_quota_messages;
     uint64_t quota_messages;
-    const char *password; /* NULL: leave; plain text, hashed with argon2id here */
+    const char *password;      /* NULL: leave; plain text, hashed with argon2id here */
     const char *password_hash; /* NULL: leave; taken as it is (import) */
 };
 bool accounts_add(struct accounts *a, const char *name, const struct account_change *with,

@@ -22,12 +22,17 @@ struct accounts_source { /* one domain's; a driver's struct begins with this, na
 struct accounts_driver {
     const char *name;
     size_t size;
+    bool on_first_delivery; /* names without an account get one with their first mail */
+
+    /* NULL where there is nothing to do. */
     bool (*open)(struct accounts_source *s, struct outcome *why);
     void (*close)(struct accounts_source *s);
+    uint64_t (*generation)(struct accounts_source *s); /* only rises; NULL: changes go through us */
+
     enum accounts_result (*find)(struct accounts_source *s, const char *user, struct account *out,
                                  struct outcome *why);
     bool (*list)(struct accounts_source *s, account_fn fn, void *arg, struct outcome *why);
-    uint64_t (*generation)(struct accounts_source *s);
+
     /* NULL where the driver is read-only. */
     bool (*add)(struct accounts_source *s, const char *user, const struct account_change *with,
                 struct outcome *why);

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tool's verbs. Names come as a person types them; what is refused is said in words that tell
+ * what to do next.
+ */
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "accounts_priv.h"
+#include "doorstep/arena.h"
+
+#define PASSWORD_MAX 1024
+#define NAME_MEMORY 8192
+
+_Static_assert(ACCOUNT_HASH_SIZE >= crypto_pwhash_STRBYTES, "room for an argon2id hash");
+
+struct name { /* a typed name in our form */
+    struct accounts_source *source;
+    char local[ACCOUNT_USER_SIZE];
+};
+
+static bool
+refuse(struct outcome *why, const char *text, const char *name)
+{
+    outcome_set(why, OUTCOME_BAD_REQUEST, "%s: %s", text, name);
+    outcome_say(why, "%s: %s", name, text);
+    return false;
+}
+
+static bool
+parse_name(struct accounts *a, const char *typed, struct name *out, struct outcome *why)
+{
+    struct arena arena;
+    struct address address;
+    arena_init(&arena, NAME_MEMORY);
+    bool ok =
+        address_parse_mailbox(span_of(typed), ADDRESS_ALLOW_UTF8, &arena, &address) == ADDRESS_OK ||
+        refuse(why, "write it as user@domain", typed);
+    if (ok) {
+        out->source = accounts_source(a, address.domain);
+        ok = out->source != NULL || refuse(why, "its domain is not in the configuration", typed);
+    }
+    if (ok)
+        ok =
+            accounts_fold(out->source->domain, span_of(address.local), out->local) ||
+            refuse(why, "no account can have such a name (it becomes the name of a folder)", typed);
+    arena_release(&arena);
+    return ok;
+}
+
+static bool
+check_hash(const char *hash, struct outcome *why)
+{
+    size_t n = strlen(hash);
+    bool ok = n > 0 && n < ACCOUNT_HASH_SIZE;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = hash[i] > ' ' && hash[i] < 0x7f && hash[i] != ':';
+    return ok || refuse(why, "this is no password hash", "password");
+}
+
+bool
+accounts_hash(const struct account_change *with, char out[ACCOUNT_HASH_SIZE], const char **hash,
+              struct outcome *why)
+{
+    *hash = with->password_hash;
+    if (with->password_hash != NULL)
+        return check_hash(with->password_hash, why);
+    if (with->password == NULL)
+        return true;
+    size_t n = strlen(with->password);
+    if (n == 0 || n > PASSWORD_MAX)
+        return refuse(why, "it must have 1 to 1024 octets", "password");
+    if (crypto_pwhash_str(out, with->password, n, crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                          crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
+        return outcome_set(why, OUTCOME_SYSTEM, "out of memory: argon2id");
+    *hash = out;
+    return true;
+}
+
+static bool
+read_only(const struct name *name, struct outcome *why)
+{
+    outcome_set(why, OUTCOME_BAD_REQUEST, "driver %s is read-only", name->source->driver->name);
+    outcome_say(why, "accounts of %s come from \"%s\"; change them there",
+                name->source->domain->name, name->source->driver->name);
+    return false;
+}
+
+bool
+accounts_add(struct accounts *a, const char *name, const struct account_change *with,
+             struct outcome *why)
+{
+    struct name n;
+    if (!parse_name(a, name, &n, why))
+        return false;
+    if (n.source->driver->add == NULL)
+        return read_only(&n, why);
+    return n.source->driver->add(n.source, n.local, with, why);
+}
+
+bool
+accounts_set(struct accounts *a, const char *name, const struct account_change *with,
+             struct outcome *why)
+{
+    struct name n;
+    if (!parse_name(a, name, &n, why))
+        return false;
+    if (n.source->driver->set == NULL)
+        return read_only(&n, why);
+    return n.source->driver->set(n.source, n.local, with, why);
+}
+
+static bool
+keep_first(void *arg, const char *alias, const char *target)
+{
+    (void)target;
+    snprintf(arg, ALIAS_SIZE, "%s", alias);
+    return false;
+}
+
+/* refuse_aimed_at() - an alias must not be left that leads to nobody: its mail would wait for days.
+ */
+static bool
+refuse_aimed_at(struct accounts *a, const struct name *n, const char *typed, struct outcome *why)
+{
+    char alias[ALIAS_SIZE] = "";
+    if (!alias_db_list_to(&a->db, n->source->domain->name, n->local, keep_first, alias, why))
+        return false;
+    if (alias[0] == '\0')
+        return true;
+    outcome_set(why, OUTCOME_BAD_REQUEST, "alias %s leads to %s", alias, typed);
+    outcome_say(why, "alias %s leads to %s; delete it first", alias, typed);
+    return false;
+}
+
+bool
+accounts_delete(struct accounts *a, const char *name, struct outcome *why)
+{
+    struct name n;
+    if (!parse_name(a, name, &n, why))
+        return false;
+    if (n.source->driver->remove == NULL)
+        return read_only(&n, why);
+    if (!refuse_aimed_at(a, &n, name, why))
+        return false;
+    return n.source->driver->remove(n.source, n.local, why);
+}
+
+struct listing { /* stops all domains' lists, not just one */
+    account_fn fn;
+    void *arg;
+    bool stopped;
+};
+
+static bool
+on_account(void *arg, const struct account *account)
+{
+    struct listing *l = arg;
+    l->stopped = !l->fn(l->arg, account);
+    return !l->stopped;
+}
+
+/* find_domain() - as typed (any spelling); NULL: `why`. */
+static struct accounts_source *
+find_domain(struct accounts *a, const char *typed, struct outcome *why)
+{
+    char domain[ACCOUNT_DOMAIN_SIZE];
+    struct accounts_source *s = NULL;
+    if (domain_normalize(span_of(typed), domain, sizeof(domain)))
+        s = accounts_source(a, domain);
+    if (s == NULL)
+        refuse(why, "this domain is not in the configuration", typed);
+    return s;
+}
+
+bool
+accounts_list(struct accounts *a, const char *domain, account_fn fn, void *arg, struct outcome *why)
+{
+    struct listing l = {.fn = fn, .arg = arg};
+    const struct accounts_source *only = NULL;
+    if (domain != NULL && (only = find_domain(a, domain, why)) == NULL)
+        return false;
+    for (size_t i = 0; !l.stopped && i < a->settings->domain_count; i++) {
+        struct accounts_source *s = a->sources[i];
+        if ((only == NULL || s == only) && !s->driver->list(s, on_account, &l, why))
+            return false;
+    }
+    return true;
+}
+
+/* parse_target() - relay does not exist, so a target is an address of ours. */
+static bool
+parse_target(struct accounts *a, const char *typed, struct name *out, struct outcome *why)
+{
+    if (parse_name(a, typed, out, why))
+        return true;
+    if (out->source == NULL && strchr(typed, '@') != NULL)
+        refuse(why, "an alias can lead to addresses of our own domains only", typed);
+    return false;
+}
+
+static bool
+refuse_loop(struct accounts *a, const struct name *alias, const struct name *target,
+            const char *typed, struct outcome *why)
+{
+    struct account account;
+    bool reaches;
+    if (alias->source == target->source && strcmp(alias->local, target->local) == 0) {
+        /* "ann" to "ann" and "bob": a copy for bob. It needs an account ann. */
+        struct accounts_source *s = alias->source;
+        enum accounts_result found = s->driver->find(s, alias->local, &account, why);
+        if (found == ACCOUNTS_UNKNOWN)
+            refuse(why, "this alias would lead to itself alone", typed);
+        return found == ACCOUNTS_FOUND;
+    }
+    if (!resolve_reaches(a, target->source->domain->name, target->local,
+                         alias->source->domain->name, alias->local, &reaches, why))
+        return false;
+    return !reaches || refuse(why, "this target leads back to the alias", typed);
+}
+
+static bool
+refuse_unknown(struct accounts *a, const struct name *target, const char *typed,
+               struct outcome *why)
+{
+    struct account_targets targets;
+    const struct address address = {.local = target->local, .domain = target->source->domain->name};
+    bool ok = accounts_resolve(a, &address, &targets, why);
+    account_targets_release(&targets);
+    if (ok || why->kind == OUTCOME_DISABLED)
+        return true;
+    return why->kind == OUTCOME_NO_SUCH_USER ? refuse(why, "no such account; add it first", typed)
+                                             : false;
+}
+
+bool
+accounts_alias_add(struct accounts *a, const char *alias, const char *target, struct outcome *why)
+{
+    struct name from, to = {0};
+    if (!parse_name(a, alias, &from, why) || !parse_target(a, target, &to, why) ||
+        !refuse_loop(a, &from, &to, target, why) || !refuse_unknown(a, &to, target, why))
+        return false;
+    return alias_db_add(&a->db, from.source->domain->name, from.local, to.source->domain->name,
+                        to.local, why);
+}
+
+bool
+accounts_alias_delete(struct accounts *a, const char *alias, const char *target,
+                      struct outcome *why)
+{
+    struct name from, to;
+    if (!parse_name(a, alias, &from, why))
+        return false;
+    if (target == NULL)
+        return alias_db_remove(&a->db, from.source->domain->name, from.local, NULL, NULL, why);
+    return parse_name(a, target, &to, why) &&
+           alias_db_remove(&a->db, from.source->domain->name, from.local, to.source->domain->name,
+                           to.local, why);
+}
+
+bool
+accounts_alias_list(struct accounts *a, const char *domain, alias_fn fn, void *arg,
+                    struct outcome *why)
+{
+    const struct accounts_source *s = NULL;
+    if (domain != NULL && (s = find_domain(a, domain, why)) == NULL)
+        return false;
+    return alias_db_list(&a->db, s == NULL ? NULL : s->domain->name, fn, arg, why);
+}
