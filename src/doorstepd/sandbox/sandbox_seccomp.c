@@ -131,7 +131,8 @@ add_memory(scmp_filter_ctx filter)
 static int
 add_descriptors(scmp_filter_ctx filter)
 {
-    static const uint64_t commands[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_GET_SEALS};
+    static const uint64_t commands[] = {F_GETFL, F_SETFL,         F_GETFD,
+                                        F_SETFD, F_DUPFD_CLOEXEC, F_GET_SEALS};
     static const uint64_t ioctls[] = {FIONBIO, FIOCLEX, FIONREAD};
     int r = add_values(filter, SCMP_SYS(fcntl), 1, commands, COUNT(commands));
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The start of a role, in its own process: who it is, what main hands it, how it locks itself in.
+ */
+#ifndef DOORSTEPD_ROLE_PRIV_H
+#define DOORSTEPD_ROLE_PRIV_H
+
+#include <stdbool.h>
+
+#include "doorstep/door.h"
+#include "doorstep/settings.h"
+
+/* role_main() - doorstepd --role NAME [--as UID:GID[:G,G]] [--root DIR] [--quiet]; the exit status.
+ */
+int role_main(int argc, char **argv);
+
+struct role_start {                  /* what a sorter and a hand are sent before MAIN_GO */
+    struct door *main_door;          /* owned */
+    const struct settings *settings; /* stay for good */
+    int store_door;                  /* owned by the caller */
+};
+
+/* role_read_start() - blocks until MAIN_GO. main_fd is taken. False: main is gone or broke the
+ * rules. */
+bool role_read_start(int main_fd, const struct settings *(*parse)(int fd), struct role_start *out);
+
+/* role_say_ready() - ROLE_READY to main. */
+bool role_say_ready(struct role_start *start);
+
+/* The `confine` hook of each role: sandbox_enter() with what its settings say. */
+bool role_confine_edge(const struct settings *s);
+bool role_confine_sorter(const struct settings *s);
+bool role_confine_store(const struct settings *s);
+bool role_confine_hand(const struct settings *s);
+
+struct charsets;
+int role_run_sorter(int main_fd, const struct settings *(*parse)(int fd),
+                    struct charsets *charsets);
+int role_run_hand(int main_fd, const struct settings *(*parse)(int fd));
+
+#endif

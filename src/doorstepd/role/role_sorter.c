@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The sorter's process around sort_run(). It ends when its store's door closes; the store in turn
+ * ends with main.
+ */
+#include "role_priv.h"
+
+#include <sysexits.h>
+
+#include "doorstep/sort.h"
+
+#define MESSAGES_MAX 10000 /* then a fresh process takes the slot */
+
+int
+role_run_sorter(int main_fd, const struct settings *(*parse)(int fd), struct charsets *charsets)
+{
+    struct role_start start;
+
+    if (!role_read_start(main_fd, parse, &start))
+        return EX_PROTOCOL;
+    if (!role_confine_sorter(start.settings) || !role_say_ready(&start))
+        return EX_OSERR;
+    return sort_run(charsets, start.store_door, MESSAGES_MAX);
+}

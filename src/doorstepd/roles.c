@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What each role is sent at its start, and what follows from its becoming ready and its end. The
+ * store is the hub: it has a door to each edge and each sorter, and whichever side is started
+ * anew, both get new ends from here.
+ */
+#include "supervise_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "doorstep/log.h"
+#include "doorstep/pack.h"
+
+#define FAILED_STARTS_MAX 3 /* ends before the daemon was first ready: it cannot work here */
+#define FRAME_BODY_MAX 1024
+
+struct role *
+roles_store(struct daemon *d)
+{
+    return supervise_find(d, ROLE_STORE, 0);
+}
+
+static bool
+has_process(const struct role *r)
+{
+    return r != NULL && r->pid > 0;
+}
+
+/* --- frames --- */
+
+static void
+send_number(struct role *r, enum door_frame_type type, uint32_t number, int fd)
+{
+    struct buf body;
+    struct pack p;
+
+    buf_init(&body, FRAME_BODY_MAX);
+    pack_init(&p, &body);
+    pack_u32(&p, number);
+    supervise_send(r, type, 0, buf_span(&body), fd);
+    buf_release(&body);
+}
+
+static void
+send_settings(struct role *r)
+{
+    supervise_send(r, MAIN_SETTINGS, 0, SPAN_NONE, r->daemon->settings_fd);
+}
+
+static void
+send_go(struct role *r)
+{
+    const char mode = r->daemon->is_offline ? 1 : 0;
+
+    supervise_send(r, MAIN_GO, 0, (struct span){&mode, 1}, -1);
+    r->has_go = true;
+}
+
+static void
+send_listener(struct role *edge, uint32_t index, const struct settings_address *a)
+{
+    const struct listen_socket *socket = listen_find(&edge->daemon->listens, a);
+    struct buf body;
+    struct pack p;
+
+    if (socket == NULL)
+        return; /* its address family is missing here */
+    buf_init(&body, FRAME_BODY_MAX);
+    pack_init(&p, &body);
+    pack_u32(&p, index);
+    pack_str(&p, a->text);
+    supervise_send(edge, MAIN_LISTENER, 0, buf_span(&body), socket->fd);
+    buf_release(&body);
+}
+
+/* --- doors between roles --- */
+
+/* A new door: one end to the store as `type`, the other one returned; -1, logged, without one. */
+static int
+door_to_store(struct role *r, enum door_frame_type type)
+{
+    int ends[2];
+
+    if (!door_pair(ends)) {
+        log_event(LOG_LEVEL_ERROR, "door", "role", supervise_name(r->kind), "error",
+                  strerror(errno), NULL);
+        return -1;
+    }
+    send_number(roles_store(r->daemon), type, r->slot, ends[0]);
+    close(ends[0]);
+    return ends[1];
+}
+
+static void
+connect_edge(struct role *edge)
+{
+    int end = door_to_store(edge, MAIN_EDGE_DOOR);
+
+    if (end < 0)
+        return; /* the edge answers 451 until the next store or edge is started */
+    supervise_send(edge, MAIN_STORE_DOOR, 0, SPAN_NONE, end);
+    close(end);
+}
+
+static void
+connect_sorter(struct role *sorter)
+{
+    if (sorter->store_end >= 0)
+        close(sorter->store_end);
+    sorter->store_end = door_to_store(sorter, MAIN_SORTER_DOOR);
+}
+
+/* --- starting --- */
+
+static const struct identity *
+identity_of(const struct role *r)
+{
+    const struct daemon *d = r->daemon;
+
+    if (!d->is_root)
+        return NULL;
+    return r->kind == ROLE_STORE ? &d->store_user : &d->sandbox_user;
+}
+
+static bool
+serves(const struct role *r)
+{
+    return has_process(r) && r->state == ROLE_SERVING;
+}
+
+/* Listeners come only once the store has replayed: until then clients wait in the backlog. */
+static void
+open_edge(struct role *edge)
+{
+    const struct settings *s = edge->daemon->settings;
+
+    for (size_t i = 0; i < s->listen_count; i++) {
+        for (size_t k = 0; k < s->listens[i].address_count; k++)
+            send_listener(edge, (uint32_t)i, &s->listens[i].address[k]);
+    }
+    send_go(edge);
+}
+
+static void
+start_edge(struct role *edge)
+{
+    struct role *store = roles_store(edge->daemon);
+
+    if (!supervise_spawn(edge, identity_of(edge)))
+        return;
+    send_settings(edge);
+    if (has_process(store) && store->state != ROLE_LEAVING)
+        connect_edge(edge);
+    if (serves(store))
+        open_edge(edge);
+}
+
+static void
+start_sorter(struct role *sorter)
+{
+    struct role *store = roles_store(sorter->daemon);
+
+    if (!has_process(store))
+        return; /* a store's start starts its sorters */
+    if (sorter->store_end < 0)
+        connect_sorter(sorter);
+    if (sorter->store_end < 0 || !supervise_spawn(sorter, identity_of(sorter)))
+        return;
+    send_settings(sorter);
+    supervise_send(sorter, MAIN_STORE_DOOR, 0, SPAN_NONE, sorter->store_end);
+    close(sorter->store_end);
+    sorter->store_end = -1;
+    send_go(sorter);
+}
+
+/* One sorter for a new store: the process of that slot still serves the old one's door. */
+static void
+renew_sorter(struct daemon *d, uint32_t slot)
+{
+    struct role *sorter = supervise_find(d, ROLE_SORTER, slot);
+
+    if (sorter == NULL)
+        sorter = supervise_add(d, ROLE_SORTER, slot);
+    if (sorter == NULL)
+        return;
+    connect_sorter(sorter);
+    if (has_process(sorter)) {
+        supervise_kill(sorter); /* comes back when it is reaped */
+        return;
+    }
+    loop_timer_stop(sorter->timer);
+    start_sorter(sorter);
+}
+
+static void
+start_store(struct role *store)
+{
+    struct daemon *d = store->daemon;
+
+    if (!supervise_spawn(store, identity_of(store)))
+        return;
+    store->generation = d->generation;
+    send_settings(store);
+    supervise_send(store, MAIN_CONTROL, 0, SPAN_NONE, d->state.control_fd);
+    for (uint32_t slot = 0; slot < d->settings->sorters; slot++)
+        renew_sorter(d, slot);
+    for (struct role *r = d->roles; r != NULL; r = r->next) {
+        if (r->kind == ROLE_EDGE && has_process(r))
+            connect_edge(r);
+    }
+    send_go(store);
+}
+
+void
+roles_start(struct role *r)
+{
+    switch (r->kind) {
+    case ROLE_EDGE:
+        start_edge(r);
+        break;
+    case ROLE_STORE:
+        start_store(r);
+        break;
+    case ROLE_SORTER:
+        start_sorter(r);
+        break;
+    case ROLE_HAND:
+        break; /* never again: the store asks for another one */
+    }
+}
+
+void
+roles_add_edges(struct daemon *d)
+{
+    uint32_t slot = 0;
+
+    for (uint64_t i = 0; i < d->settings->edges; i++) {
+        while (supervise_find(d, ROLE_EDGE, slot) != NULL)
+            slot++;
+        struct role *edge = supervise_add(d, ROLE_EDGE, slot);
+
+        if (edge != NULL)
+            start_edge(edge);
+    }
+}
+
+/* --- what roles say --- */
+
+static void
+on_ready(struct role *r)
+{
+    if (r->state != ROLE_STARTING)
+        return;
+    supervise_step(r, ROLE_SERVING);
+    if (r->kind == ROLE_STORE) {
+        for (struct role *edge = r->daemon->roles; edge != NULL; edge = edge->next) {
+            if (edge->kind == ROLE_EDGE && has_process(edge) && !edge->has_go)
+                open_edge(edge);
+        }
+    }
+    daemon_check_ready(r->daemon);
+}
+
+static void
+on_kill_sorter(struct daemon *d, struct span body)
+{
+    struct role *sorter;
+    struct unpack u;
+    uint32_t slot;
+
+    unpack_init(&u, body);
+    slot = unpack_u32(&u);
+    sorter = unpack_done(&u) ? supervise_find(d, ROLE_SORTER, slot) : NULL;
+    if (!has_process(sorter))
+        return;
+    log_event(LOG_LEVEL_WARNING, "sorter_hangs", "slot", log_num(slot), "pid", log_num(sorter->pid),
+              NULL);
+    supervise_kill(sorter);
+}
+
+void
+roles_on_frame(struct role *r, const struct door_frame *frame)
+{
+    bool is_store = r->kind == ROLE_STORE;
+
+    if (frame->fd >= 0)
+        close(frame->fd); /* nobody sends main a descriptor */
+    if (frame->type == ROLE_READY) {
+        on_ready(r);
+    } else if (frame->type == STORE_WANT_HAND && is_store) {
+        hands_open(r, frame);
+    } else if (frame->type == STORE_KILL_SORTER && is_store) {
+        on_kill_sorter(r->daemon, frame->body);
+    } else {
+        log_event(LOG_LEVEL_ERROR, "door_broken", "role", supervise_name(r->kind), "pid",
+                  log_num(r->pid), "frame", log_num(frame->type), NULL);
+        supervise_kill(r);
+        r->is_sacked = false; /* its own fault */
+    }
+}
+
+/* --- what follows from an end --- */
+
+/* Whether the place goes with its process: another one would not be wanted. */
+static bool
+is_over(const struct role *r)
+{
+    const struct daemon *d = r->daemon;
+
+    if (d->phase == DAEMON_ENDING || r->kind == ROLE_HAND)
+        return true;
+    if (r->kind == ROLE_STORE)
+        return d->phase == DAEMON_DRAINING_STORE;
+    if (r->kind == ROLE_SORTER) /* still needed while a store drains */
+        return r->slot >= d->settings->sorters;
+    return daemon_is_ending(d) || r->state == ROLE_LEAVING || r->generation != d->generation;
+}
+
+/* A daemon that never was ready and whose roles keep ending would turn in a circle for ever. */
+static bool
+gives_up(struct daemon *d, const struct role *r, bool is_clean)
+{
+    if (d->phase != DAEMON_STARTING || is_clean || r->kind == ROLE_HAND)
+        return false;
+    return ++d->failed_starts >= FAILED_STARTS_MAX;
+}
+
+void
+roles_on_ended(struct role *r, bool is_clean)
+{
+    struct daemon *d = r->daemon;
+    bool is_replaced = r->kind == ROLE_STORE && r->state == ROLE_LEAVING;
+
+    if (is_over(r)) {
+        supervise_remove(r);
+        drain_continue(d);
+    } else if (gives_up(d, r, is_clean)) {
+        daemon_fail(d, r->exit_code != 0 ? r->exit_code : EX_SOFTWARE);
+    } else if (is_replaced) {
+        loop_timer_stop(d->deadline);
+        supervise_step(r, ROLE_WAITING);
+        roles_start(r);
+    } else {
+        supervise_restart(r, is_clean);
+    }
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A role is this binary started anew, with its own address space layout.
+ */
+#ifndef DOORSTEPD_SPAWN_PRIV_H
+#define DOORSTEPD_SPAWN_PRIV_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "privileges.h"
+
+#define SPAWN_DOOR_FD 3 /* where a role finds its door to main */
+
+struct spawn_order {
+    const char *role;          /* "edge", "store", "sorter", "hand" */
+    const struct identity *as; /* NULL: as we are */
+    const char *root;          /* folder for chroot(2), or NULL */
+    bool is_quiet;             /* warnings only, whatever log_level says */
+};
+
+/* spawn_role() - the pid, or -1 with errno. door_fd is the role's end; the caller closes its own
+ * copy. The new process holds that descriptor and 0 to 2, nothing else. */
+pid_t spawn_role(const struct spawn_order *order, int door_fd);
+
+#endif

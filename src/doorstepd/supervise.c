@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Starts processes, carries their frames, notices their end, and starts them again: after 100 ms,
+ * then twice as long each time up to 30 s, from the beginning when one has lived for a minute.
+ * A sorter waits 2 s at most: its crash may be a stranger's message, and must not stop everybody's.
+ */
+#include "supervise_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "doorstep/clock.h"
+#include "doorstep/log.h"
+
+#include "spawn_priv.h"
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MAX_MS 30000
+#define BACKOFF_SORTER_MAX_MS 2000
+#define BACKOFF_FORGIVEN_MS 60000
+#define CLEAN_MIN_MS 1000 /* one that ends as it should, but sooner, does not turn in a circle */
+#define QUEUE_MAX (1 << 20)
+
+const char *
+supervise_name(enum role_kind kind)
+{
+    static const char *const names[] = {
+        [ROLE_EDGE] = "edge",
+        [ROLE_STORE] = "store",
+        [ROLE_SORTER] = "sorter",
+        [ROLE_HAND] = "hand",
+    };
+
+    return names[kind];
+}
+
+static void
+on_restart_due(void *arg)
+{
+    roles_start(arg);
+}
+
+struct role *
+supervise_add(struct daemon *d, enum role_kind kind, uint32_t slot)
+{
+    struct role *r = calloc(1, sizeof(*r));
+
+    if (r != NULL)
+        r->timer = loop_timer_new(d->loop, on_restart_due, r);
+    if (r == NULL || r->timer == NULL) {
+        log_event(LOG_LEVEL_ERROR, "out_of_memory", "role", supervise_name(kind), NULL);
+        free(r);
+        return NULL;
+    }
+    r->daemon = d;
+    r->kind = kind;
+    r->slot = slot;
+    r->generation = d->generation;
+    r->store_end = -1;
+    r->backoff_ms = BACKOFF_FIRST_MS;
+    r->next = d->roles;
+    d->roles = r;
+    return r;
+}
+
+static void
+close_door(struct role *r)
+{
+    loop_watch_free(r->watch);
+    r->watch = NULL;
+    door_free(r->door);
+    r->door = NULL;
+}
+
+void
+supervise_remove(struct role *r)
+{
+    struct role **at = &r->daemon->roles;
+
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    if (r->pid > 0) {
+        kill(r->pid, SIGKILL);
+        waitpid(r->pid, NULL, 0);
+    }
+    close_door(r);
+    loop_timer_free(r->timer);
+    if (r->store_end >= 0)
+        close(r->store_end);
+    free(r);
+}
+
+void
+supervise_step(struct role *r, enum role_state state)
+{
+    static const unsigned next[] = {
+        [ROLE_WAITING] = 1u << ROLE_STARTING,
+        [ROLE_STARTING] = 1u << ROLE_SERVING | 1u << ROLE_WAITING | 1u << ROLE_LEAVING,
+        [ROLE_SERVING] = 1u << ROLE_WAITING | 1u << ROLE_LEAVING,
+        [ROLE_LEAVING] = 1u << ROLE_WAITING,
+    };
+    static const char *const names[] = {"waiting", "starting", "serving", "leaving"};
+
+    assert((next[r->state] & 1u << state) != 0);
+    log_event(LOG_LEVEL_DEBUG, "role", "role", supervise_name(r->kind), "slot", log_num(r->slot),
+              "pid", log_num(r->pid), "from", names[r->state], "to", names[state], NULL);
+    r->state = state;
+}
+
+/* --- doors --- */
+
+static void
+on_door(void *arg, unsigned events)
+{
+    struct role *r = arg;
+    struct door_frame frame;
+    enum door_result result;
+
+    if ((events & LOOP_WRITE) != 0 && door_flush(r->door) == DOOR_OK)
+        loop_watch_set(r->watch, LOOP_READ);
+    if ((events & LOOP_READ) == 0)
+        return;
+    result = door_receive(r->door, &frame); /* one a turn: the watch is level-triggered */
+    if (result == DOOR_OK) {
+        roles_on_frame(r, &frame);
+    } else if (result != DOOR_AGAIN) {
+        if (result == DOOR_BROKEN) {
+            log_event(LOG_LEVEL_ERROR, "door_broken", "role", supervise_name(r->kind), "pid",
+                      log_num(r->pid), NULL);
+            supervise_kill(r);
+        }
+        close_door(r); /* the process is ending: SIGCHLD says how */
+    }
+}
+
+void
+supervise_send(struct role *r, enum door_frame_type type, uint64_t id, struct span body, int fd)
+{
+    if (r->door == NULL)
+        return;
+    if (!door_send(r->door, type, id, body, fd)) {
+        log_event(LOG_LEVEL_WARNING, "door_refuses", "role", supervise_name(r->kind), "pid",
+                  log_num(r->pid), "frame", log_num(type), NULL);
+        supervise_kill(r);
+    } else if (door_queued(r->door) > 0) {
+        loop_watch_set(r->watch, LOOP_READ | LOOP_WRITE);
+    }
+}
+
+/* --- processes --- */
+
+/* Takes fd, our end. */
+static bool
+open_door(struct role *r, int fd)
+{
+    r->door = door_new(fd, QUEUE_MAX);
+    if (r->door == NULL) {
+        close(fd);
+        return false;
+    }
+    r->watch = loop_watch_new(r->daemon->loop, fd, LOOP_READ, on_door, r);
+    return r->watch != NULL;
+}
+
+bool
+supervise_spawn(struct role *r, const struct identity *as)
+{
+    const struct spawn_order order = {
+        .role = supervise_name(r->kind),
+        .as = as,
+        .root = as != NULL && (r->kind == ROLE_EDGE || r->kind == ROLE_SORTER)
+                    ? r->daemon->state.empty
+                    : NULL,
+        .is_quiet = r->daemon->is_offline,
+    };
+    int ends[2];
+
+    assert(r->pid == 0);
+    supervise_step(r, ROLE_STARTING);
+    r->has_go = r->is_sacked = false;
+    r->started_ms = clock_ms();
+    if (door_pair(ends)) {
+        if (open_door(r, ends[0]))
+            r->pid = spawn_role(&order, ends[1]);
+        close(ends[1]);
+    }
+    if (r->pid > 0)
+        return true;
+    log_event(LOG_LEVEL_ERROR, "spawn", "role", order.role, "error", strerror(errno), NULL);
+    r->pid = 0;
+    close_door(r);
+    supervise_restart(r, false);
+    return false;
+}
+
+void
+supervise_kill(struct role *r)
+{
+    r->is_sacked = true;
+    if (r->pid > 0)
+        kill(r->pid, SIGKILL);
+}
+
+static uint64_t
+backoff(struct role *r, bool is_clean)
+{
+    uint64_t max = r->kind == ROLE_SORTER ? BACKOFF_SORTER_MAX_MS : BACKOFF_MAX_MS;
+    uint64_t lived = clock_ms() - r->started_ms, wait;
+
+    if (is_clean)
+        return lived < CLEAN_MIN_MS ? BACKOFF_FIRST_MS : 0;
+    if (lived >= BACKOFF_FORGIVEN_MS)
+        r->backoff_ms = BACKOFF_FIRST_MS;
+    wait = r->backoff_ms;
+    r->backoff_ms = wait * 2 < max ? wait * 2 : max;
+    return wait;
+}
+
+void
+supervise_restart(struct role *r, bool is_clean)
+{
+    uint64_t wait = backoff(r, is_clean);
+
+    supervise_step(r, ROLE_WAITING);
+    loop_timer_start(r->timer, wait);
+    log_event(is_clean ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, "restart", "role",
+              supervise_name(r->kind), "slot", log_num(r->slot), "wait_ms",
+              log_num((long long)wait), NULL);
+}
+
+static bool
+log_end(const struct role *r, int status)
+{
+    bool is_clean = (WIFEXITED(status) && WEXITSTATUS(status) == 0) || r->is_sacked;
+    const char *signal_name = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : NULL;
+
+    log_event(is_clean ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, "role_ended", "role",
+              supervise_name(r->kind), "slot", log_num(r->slot), "pid", log_num(r->pid), "status",
+              WIFEXITED(status) ? log_num(WEXITSTATUS(status)) : "-", "signal",
+              signal_name != NULL ? signal_name : "-", "lived_ms",
+              log_num((long long)(clock_ms() - r->started_ms)), NULL);
+    return is_clean;
+}
+
+/* One process that has ended; false when there is none. */
+static bool
+reap_one(struct daemon *d)
+{
+    for (struct role *r = d->roles; r != NULL; r = r->next) {
+        int status;
+
+        if (r->pid <= 0 || waitpid(r->pid, &status, WNOHANG) != r->pid)
+            continue;
+        bool is_clean = log_end(r, status);
+
+        r->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+        r->pid = 0;
+        close_door(r);
+        roles_on_ended(r, is_clean);
+        return true;
+    }
+    return false;
+}
+
+void
+supervise_reap(struct daemon *d)
+{
+    while (reap_one(d))
+        ; /* the list may have changed: look again from its head */
+}
+
+struct role *
+supervise_find(struct daemon *d, enum role_kind kind, uint32_t slot)
+{
+    for (struct role *r = d->roles; r != NULL; r = r->next) {
+        if (r->kind == kind && r->slot == slot)
+            return r;
+    }
+    return NULL;
+}
+
+unsigned
+supervise_count(const struct daemon *d, enum role_kind kind)
+{
+    unsigned count = 0;
+
+    for (const struct role *r = d->roles; r != NULL; r = r->next)
+        count += r->kind == kind && r->pid > 0;
+    return count;
+}
