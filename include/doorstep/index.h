@@ -61,6 +61,9 @@ void index_close(struct index *ix); /* NULL is allowed; rolls back what is open 
  * with it closed. */
 bool index_set_aside(const char *folder, struct outcome *why);
 
+/* index_remove() - the index of an account that is no more; call with it closed. */
+bool index_remove(const char *folder, struct outcome *why);
+
 /* index_check() - SQLite's quick_check (or integrity_check when full). */
 bool index_check(struct index *ix, bool full, struct outcome *why);
 
@@ -83,6 +86,9 @@ bool index_mailbox_rename(struct index *ix, int64_t id, const char *name, struct
 bool index_mailbox_delete(struct index *ix, int64_t id, struct outcome *why);
 bool index_mailbox_list(struct index *ix, index_mailbox_fn fn, void *arg, struct outcome *why);
 bool index_mailbox_set_stamp(struct index *ix, int64_t id, uint64_t stamp, struct outcome *why);
+
+/* index_mailbox_recount() - its counters, from its rows (fsck). Inside a transaction. */
+bool index_mailbox_recount(struct index *ix, int64_t id, struct outcome *why);
 
 /* index_take_uid() - the next UID of the mailbox; taken for good once the transaction commits. */
 bool index_take_uid(struct index *ix, int64_t mailbox, uint32_t *uid, struct outcome *why);

@@ -57,6 +57,7 @@ struct deliver {
     struct sorters *sorters;
     struct workers *workers;
     struct usage *usage;
+    struct job_thread *clerk; /* what may take its time: passwords, the delivery log */
     struct delivery_log *log;
     struct control *control;
     int control_fd;   /* until the loop starts to serve it */

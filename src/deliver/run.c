@@ -79,7 +79,9 @@ start_parts(struct deliver *d, struct outcome *why)
     if (d->workers == NULL)
         return false;
     d->usage = usage_new(d->loop, d->workers);
-    return (d->usage != NULL && start_control(d)) || outcome_set(why, OUTCOME_SYSTEM, "no memory");
+    d->clerk = job_thread_start("clerk", &(struct job_hooks){0}, d);
+    return (d->usage != NULL && d->clerk != NULL && start_control(d)) ||
+           outcome_set(why, OUTCOME_SYSTEM, "no memory");
 }
 
 static void
@@ -240,6 +242,7 @@ static void
 release(struct deliver *d)
 {
     control_free(d->control);
+    job_thread_end(d->clerk);
     workers_end(d->workers);
     directory_free(d->directory);
     if (d->edges != NULL)

@@ -96,3 +96,20 @@ index_set_aside(const char *folder, struct outcome *why)
            set_aside_one(folder, "-wal", stamp, why) && set_aside_one(folder, "", stamp, why) &&
            sync_folder(folder, why);
 }
+
+bool
+index_remove(const char *folder, struct outcome *why)
+{
+    static const char *const names[] = {"", "-wal", "-journal"};
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (snprintf(path, sizeof(path), "%s/index.sqlite%s", folder, names[i]) >=
+            (int)sizeof(path))
+            return outcome_errno(why, ENAMETOOLONG, "unlink", folder);
+        if (unlink(path) != 0 && errno != ENOENT)
+            return outcome_errno(why, errno, "unlink", path);
+    }
+    rmdir(folder); /* stays when something else lies there: damaged ones that were set aside */
+    return true;
+}

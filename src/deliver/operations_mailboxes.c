@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tool's operations on mailboxes: store first, index second. A crash in between leaves a folder
+ * that the next reconcile takes in, or a row that it removes.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "operation_priv.h"
+#include "reconcile_priv.h"
+
+struct listing {
+    struct operation *op;
+    struct worker *w;
+    struct open_account *oa;
+    json_t *names;
+};
+
+static bool
+on_name(void *arg, const struct index_mailbox *m)
+{
+    struct listing *l = arg;
+
+    return json_array_append_new(l->names, json_string(m->name)) == 0;
+}
+
+static void
+list_mailbox(struct listing *l, const char *name)
+{
+    struct index_mailbox m;
+
+    if (!operation_mailbox(l->op, l->w, l->oa, name, &m))
+        return;
+    operation_row(l->op,
+                  json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "name", m.name,
+                            "uid_validity", (json_int_t)m.uid_validity, "uid_next",
+                            (json_int_t)m.uid_next, "highest_modseq", (json_int_t)m.highest_modseq,
+                            "messages", (json_int_t)m.messages, "unseen", (json_int_t)m.unseen,
+                            "octets", (json_int_t)m.octets, "special_use", m.special_use));
+}
+
+void
+operation_mailbox_list(struct operation *op, struct worker *w)
+{
+    struct listing l = {.op = op, .w = w, .oa = operation_account(op, w, false)};
+
+    if (l.oa == NULL)
+        return;
+    l.names = json_array();
+    bool ok = l.names != NULL && reconcile_folders(w, l.oa, &op->why) &&
+              index_mailbox_list(l.oa->index, on_name, &l, &op->why);
+    for (size_t i = 0; ok && !op->failed && i < json_array_size(l.names); i++)
+        list_mailbox(&l, json_string_value(json_array_get(l.names, i)));
+    op->failed = op->failed || !ok;
+    json_decref(l.names);
+}
+
+/* A new account's first mailbox may be made before its first mail. */
+static struct open_account *
+open_or_create(struct operation *op, struct worker *w)
+{
+    struct open_account *oa;
+    struct store_wait wait;
+
+    batch_finish(w);
+    switch (account_open(w, &op->accounts[op->current], true, &oa, &wait, &op->why)) {
+    case ACCOUNT_OPEN:
+        return oa;
+    case ACCOUNT_LATER:
+        op->more = true;
+        return NULL;
+    case ACCOUNT_FAILED:
+        op->failed = true;
+    }
+    return NULL;
+}
+
+static const char *
+mailbox_argument(struct operation *op, const char *argument)
+{
+    const char *name = operation_text(op, argument);
+
+    if (name == NULL)
+        return NULL;
+    if (!store_mailbox_name_check(name) || strcasecmp(name, "INBOX") == 0) {
+        operation_fail(op, OUTCOME_BAD_REQUEST, "a mailbox cannot be called \"%s\"", name);
+        return NULL;
+    }
+    return name;
+}
+
+void
+operation_mailbox_create(struct operation *op, struct worker *w)
+{
+    const char *name = mailbox_argument(op, "name");
+    struct open_account *oa = name == NULL ? NULL : open_or_create(op, w);
+    struct index_mailbox m;
+
+    if (oa == NULL)
+        return;
+    op->failed = !store_mailbox_create(oa->store, name, &op->why) ||
+                 !store_commit(oa->store, &op->why) ||
+                 !account_mailbox(w, oa, name, true, &m, &op->why);
+}
+
+struct renaming {
+    struct open_account *oa;
+    const char *from, *to;
+    struct outcome *why;
+    struct {
+        int64_t id;
+        char name[STORE_MAILBOX_SIZE];
+    } list[256]; /* the mailbox and what lies below it */
+    size_t count;
+    bool too_many;
+};
+
+static bool
+on_candidate(void *arg, const struct index_mailbox *m)
+{
+    struct renaming *r = arg;
+    size_t n = strlen(r->from);
+
+    if (strncmp(m->name, r->from, n) != 0 || (m->name[n] != '\0' && m->name[n] != '/'))
+        return true;
+    if (r->count == sizeof r->list / sizeof r->list[0]) {
+        r->too_many = true;
+        return false;
+    }
+    int length = snprintf(r->list[r->count].name, STORE_MAILBOX_SIZE, "%s%s", r->to, m->name + n);
+    r->list[r->count].id = m->id;
+    r->too_many = length >= STORE_MAILBOX_SIZE;
+    r->count++;
+    return !r->too_many;
+}
+
+static bool
+rename_rows(struct renaming *r)
+{
+    bool ok = index_begin(r->oa->index, r->why);
+
+    for (size_t i = 0; ok && i < r->count; i++)
+        ok = index_mailbox_rename(r->oa->index, r->list[i].id, r->list[i].name, r->why);
+    ok = ok && index_commit(r->oa->index, r->why);
+    if (!ok)
+        index_rollback(r->oa->index);
+    return ok;
+}
+
+void
+operation_mailbox_rename(struct operation *op, struct worker *w)
+{
+    const char *from = mailbox_argument(op, "from");
+    const char *to = from == NULL ? NULL : mailbox_argument(op, "to");
+    struct open_account *oa = to == NULL ? NULL : operation_account(op, w, false);
+    struct index_mailbox box;
+
+    if (oa == NULL || !operation_mailbox(op, w, oa, from, &box))
+        return;
+    struct renaming r = {.oa = oa, .from = from, .to = to, .why = &op->why};
+    if (!index_mailbox_list(oa->index, on_candidate, &r, &op->why)) {
+        op->failed = true;
+        return;
+    }
+    if (r.too_many) {
+        operation_fail(op, OUTCOME_BAD_REQUEST, "too many mailboxes below %s, or names too long",
+                       from);
+        return;
+    }
+    op->failed = !store_mailbox_rename(oa->store, from, to, &op->why) ||
+                 !store_commit(oa->store, &op->why) || !rename_rows(&r);
+}
+
+void
+operation_mailbox_delete(struct operation *op, struct worker *w)
+{
+    const char *name = mailbox_argument(op, "name");
+    struct open_account *oa = name == NULL ? NULL : operation_account(op, w, false);
+    struct index_mailbox box;
+
+    if (oa == NULL || !operation_mailbox(op, w, oa, name, &box))
+        return;
+    bool ok = store_mailbox_delete(oa->store, name, &op->why) &&
+              store_commit(oa->store, &op->why) && index_begin(oa->index, &op->why) &&
+              index_mailbox_delete(oa->index, box.id, &op->why) &&
+              index_commit(oa->index, &op->why);
+    if (!ok)
+        index_rollback(oa->index);
+    op->failed = !ok;
+}
