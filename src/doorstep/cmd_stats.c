@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * doorstep stats: the counters of the daemon and the state of its roles.
+ */
+#include "tool_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text_priv.h"
+
+static int
+compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted: the daemon's order is that of a hash. */
+static void
+print_counters(json_t *counters, const struct screen *screen)
+{
+    size_t n = json_object_size(counters), i = 0;
+    struct table_column *fields = calloc(n + 1, sizeof(*fields));
+    const char **names = calloc(n + 1, sizeof(*names));
+    const char *key;
+    json_t *value;
+
+    if (fields != NULL && names != NULL) {
+        json_object_foreach(counters, key, value) names[i++] = key;
+        qsort(names, n, sizeof(*names), compare);
+        for (i = 0; i < n; i++)
+            fields[i] = (struct table_column){names[i], names[i], TABLE_COUNT, false};
+        table_print_fields(fields, counters, screen);
+    }
+    free(names);
+    free(fields);
+}
+
+/* One role: "edge  pid 123  running ...", whatever the daemon tells of it. */
+static void
+print_role(json_t *role)
+{
+    struct buf line;
+    const char *key;
+    json_t *value;
+
+    buf_init(&line, 4096);
+    if (json_is_object(role)) {
+        json_object_foreach(role, key, value)
+        {
+            buf_append_str(&line, line.len > 0 ? "  " : "");
+            text_escape(&line, span_of(key));
+            buf_append_char(&line, ' ');
+            table_cell(&line, TABLE_TEXT, value);
+        }
+    } else {
+        table_cell(&line, TABLE_TEXT, role);
+    }
+    puts(buf_str(&line));
+    buf_release(&line);
+}
+
+int
+cmd_stats(struct tool *t)
+{
+    struct tool_answer answer = {0};
+    int code = tool_ask(t, "stats", json_object(), &answer);
+    size_t i;
+    json_t *role;
+
+    if (code == EX_OK && t->json)
+        tool_print_json(t, answer.ok);
+    else if (code == EX_OK) {
+        print_counters(json_object_get(answer.ok, "counters"), &t->screen);
+        json_array_foreach(json_object_get(answer.ok, "roles"), i, role) print_role(role);
+    }
+    json_decref(answer.ok);
+    return code;
+}

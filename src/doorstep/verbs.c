@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The verbs of the tool, one row each. Dispatch, usage texts, help and shell completion are made
+ * from this table; doorstep(1) has the same order.
+ */
+#include "tool_priv.h"
+
+#include <string.h>
+
+const struct verb_option verb_options_everywhere[] = {
+    {"config", 'c', "FILE", "configuration file (/etc/doorstep/doorstep.conf)"},
+    {"json", 0, NULL, "print JSON, for programs"},
+    {"help", 'h', NULL, "say what the verb does"},
+    {0},
+};
+
+static const struct verb_option no_options[] = {{0}};
+
+static const struct verb_option ping_options[] = {
+    {"wait", 0, "TIME", "wait as long until the daemon is ready (10s, 1min)"},
+    {0},
+};
+
+static const struct verb_option account_add_options[] = {
+    {"quota", 0, "SIZE", "limit of stored octets: 500M, 2G, none"},
+    {"quota-messages", 0, "N", "limit of stored messages, or none"},
+    {"disabled", 0, NULL, "the account exists, and takes no mail (550 5.2.1)"},
+    {0},
+};
+
+static const struct verb_option account_set_options[] = {
+    {"quota", 0, "SIZE", "limit of stored octets: 500M, 2G, none"},
+    {"quota-messages", 0, "N", "limit of stored messages, or none"},
+    {"enabled", 0, NULL, "take mail again"},
+    {"disabled", 0, NULL, "take no mail (550 5.2.1); what is there stays"},
+    {0},
+};
+
+static const struct verb_option account_delete_options[] = {
+    {"mail", 0, NULL, "delete its mail too; without, the files stay where they are"},
+    {0},
+};
+
+static const struct verb_option account_import_options[] = {
+    {"domain", 0, "DOMAIN", "of names that have none"},
+    {0},
+};
+
+static const struct verb_option deliver_options[] = {
+    {"from", 'f', "SENDER", "envelope sender; \"\" is the null sender"},
+    {"recipient", 'r', "RECIPIENT", "one more recipient; may be given again"},
+    {0},
+};
+
+static const struct verb_option fsck_options[] = {
+    {"repair", 0, NULL, "mend what is found"},
+    {0},
+};
+
+static const struct verb_option trace_options[] = {
+    {"since", 0, "TIME", "no older than 2h, 3d, or 2026-01-31T00:00:00Z"},
+    {0},
+};
+
+const struct verb verbs[] = {
+    {"ping", "", 0, 0, "is the daemon ready?",
+     "Ready means that every listener accepts and the store serves. Starts no daemon.\n"
+     "Exits 0 when ready, 75 when it is starting, 69 when none runs.",
+     ping_options, cmd_ping},
+    {"config show", "", 0, 0, "print the settings in force",
+     "Every setting, also those that the file leaves at their defaults, as a file that\n"
+     "doorstepd reads to the same effect.",
+     no_options, cmd_config_show},
+    {"config check", "", 0, 0, "check the configuration file",
+     "Prints a line file:line: problem for each mistake and exits 78, else 0.", no_options,
+     cmd_config_check},
+    {"account add", "NAME", 1, 1, "add an account",
+     "NAME is user@domain. Asks for nothing: until 'account passwd' the account takes mail and\n"
+     "cannot log in.",
+     account_add_options, cmd_account_add},
+    {"account list", "[DOMAIN]", 0, 1, "list accounts", "", no_options, cmd_account_list},
+    {"account show", "NAME", 1, 1, "show one account", "", no_options, cmd_account_show},
+    {"account set", "NAME", 1, 1, "change quota, enable or disable", "", account_set_options,
+     cmd_account_set},
+    {"account delete", "NAME", 1, 1, "delete an account", "", account_delete_options,
+     cmd_account_delete},
+    {"account import", "FILE", 1, 1, "add accounts from a file (- is standard input)",
+     "Lines user@domain:hash:... as in passwd files, hash being {PLAIN}word, {SCHEME}hash, a bare\n"
+     "crypt hash, or empty; or CSV whose first line names its columns: name, quota,\n"
+     "quota_messages, disabled, password. Says which lines failed and goes on; exits 1 then.",
+     account_import_options, cmd_account_import},
+    {"account passwd", "NAME", 1, 1, "set the password",
+     "Asks twice on a terminal, else reads one line from standard input.", no_options,
+     cmd_account_passwd},
+    {"alias add", "ALIAS TARGET", 2, 2, "let an address lead to an account",
+     "An alias with several targets delivers to each of them.", no_options, cmd_alias_add},
+    {"alias list", "[DOMAIN]", 0, 1, "list aliases", "", no_options, cmd_alias_list},
+    {"alias delete", "ALIAS [TARGET]", 1, 2, "delete one target, or the whole alias", "",
+     no_options, cmd_alias_delete},
+    {"mailbox list", "ACCOUNT", 1, 1, "list an account's mailboxes", "", no_options,
+     cmd_mailbox_list},
+    {"mailbox create", "ACCOUNT NAME", 2, 2, "create a mailbox",
+     "A '/' stands between a mailbox and one inside it.", no_options, cmd_mailbox_create},
+    {"mailbox rename", "ACCOUNT FROM TO", 3, 3, "rename a mailbox", "", no_options,
+     cmd_mailbox_rename},
+    {"mailbox delete", "ACCOUNT NAME", 2, 2, "delete a mailbox and the mail in it", "", no_options,
+     cmd_mailbox_delete},
+    {"message list", "ACCOUNT [MAILBOX]", 1, 2, "list messages (of INBOX)", "", no_options,
+     cmd_message_list},
+    {"message show", "ACCOUNT MAILBOX UID", 3, 3, "show what is known of a message",
+     "Headers, parts, preview, and where it lies.", no_options, cmd_message_show},
+    {"message cat", "ACCOUNT MAILBOX UID", 3, 3, "print a message as it is stored",
+     "Not made safe for a terminal: these are the octets.", no_options, cmd_message_cat},
+    {"deliver", "[RECIPIENT]...", 0, TOOL_ARGS_ANY, "deliver the message on standard input",
+     "For pipe transports, fetchmail and getmail. Speaks LMTP to the first 'listen lmtp' address.\n"
+     "Exits as sysexits(3) says: 0 delivered to all, 75 try again, 67 no such user, 69 refused,\n"
+     "73 mailbox full for good, 77 not allowed, 65 bad message, 64 usage, 78 configuration.",
+     deliver_options, cmd_deliver},
+    {"fsck", "[ACCOUNT]", 0, 1, "compare mail and index", "Exits 1 while problems are left.",
+     fsck_options, cmd_fsck},
+    {"stats", "", 0, 0, "counters of the daemon", "", no_options, cmd_stats},
+    {"trace", "TERM", 1, 1, "where did this mail go?",
+     "TERM is a message-id, a sender, a recipient, a queue id, or an id of ours. Exits 1 when "
+     "nothing\n"
+     "is found.",
+     trace_options, cmd_trace},
+    {"completion", "SHELL", 1, 1, "completion for bash, zsh or fish", "", no_options,
+     cmd_completion},
+    {"help", "[VERB]...", 0, 2, "list the verbs, or explain one", "", no_options, cmd_help},
+    {"version", "", 0, 0, "print the version", "", no_options, cmd_version},
+    {0},
+};
+
+static bool
+name_is(const char *name, const char *first, const char *second)
+{
+    size_t n = strlen(first);
+
+    if (strncmp(name, first, n) != 0)
+        return false;
+    if (second == NULL)
+        return name[n] == '\0';
+    return name[n] == ' ' && strcmp(name + n + 1, second) == 0;
+}
+
+const struct verb *
+verb_find(const char *first, const char *second)
+{
+    for (const struct verb *v = verbs; v->name != NULL; v++) {
+        if (name_is(v->name, first, second))
+            return v;
+    }
+    return NULL;
+}
+
+bool
+verb_is_group(const char *first)
+{
+    size_t n = strlen(first);
+
+    for (const struct verb *v = verbs; v->name != NULL; v++) {
+        if (strncmp(v->name, first, n) == 0 && v->name[n] == ' ')
+            return true;
+    }
+    return false;
+}
+
+static const struct verb_option *
+find_in(const struct verb_option *o, struct span name, char letter)
+{
+    for (; o->name != NULL; o++) {
+        if (letter != 0 ? o->letter == letter : span_equal(span_of(o->name), name))
+            return o;
+    }
+    return NULL;
+}
+
+const struct verb_option *
+verb_option_find(const struct verb *v, struct span name, char letter)
+{
+    const struct verb_option *own = v == NULL ? NULL : find_in(v->options, name, letter);
+    return own != NULL ? own : find_in(verb_options_everywhere, name, letter);
+}
