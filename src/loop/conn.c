@@ -152,10 +152,8 @@ conn_send(struct conn *c)
             return errno == EAGAIN;
         buf_consume(&c->output, (size_t)n);
     }
-    if (c->output.size > CONN_OUTPUT_KEEP) {
+    if (c->output.size > CONN_OUTPUT_KEEP)
         buf_release(&c->output);
-        buf_init(&c->output, c->limits.output_max);
-    }
     return true;
 }
 

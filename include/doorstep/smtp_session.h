@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One SMTP or LMTP session as a pure state machine (RFC 5321, RFC 2033): bytes in, replies and
+ * requests out. It knows no sockets, doors or clocks, so tests and the fuzzer run whole
+ * dialogues; edge_conn.c joins it to a connection and to the store. One thread.
+ *
+ * The owner feeds bytes and answers, and obeys two questions after each call: does the session want
+ * input now (if not, stop reading), and what is it waiting for (which timeout applies).
+ * Calls may be made from inside the session's own callbacks, except smtp_session_free().
+ */
+#ifndef DOORSTEP_SMTP_SESSION_H
+#define DOORSTEP_SMTP_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "doorstep/envelope.h"
+#include "doorstep/outcome.h"
+#include "doorstep/settings.h"
+#include "doorstep/span.h"
+
+/* Octets of commands that may wait behind an answer before the session stops wanting input. */
+#define SMTP_PENDING_HIGH 4096
+/* Octets that may wait at all: what one more read of the owner may add. */
+#define SMTP_PENDING_MAX (SMTP_PENDING_HIGH + 65536 + 65536)
+
+struct smtp_session;
+
+struct smtp_session_config {
+    enum listen_protocol protocol;
+    const char *hostname;
+    const char *session_id;
+    const char *client_ip; /* copied; as in struct envelope */
+    bool trusted;          /* XCLIENT and XFORWARD */
+    bool dsn;
+    enum bare_newline bare_newline;
+    const struct settings_limits *limits; /* borrowed */
+};
+
+/* How a transaction ended, for the log. */
+struct smtp_summary {
+    const struct envelope *envelope; /* borrowed for the call */
+    uint64_t octets;
+    uint32_t delivered;
+    uint32_t refused;        /* permanent */
+    uint32_t deferred;       /* temporary */
+    const char *delivery_id; /* of the first delivered recipient, or "" */
+};
+
+enum smtp_wait {
+    SMTP_WAIT_COMMAND, /* for the client */
+    SMTP_WAIT_DATA,    /* for the client, inside a message */
+    SMTP_WAIT_ANSWER,  /* for the store */
+    SMTP_WAIT_NOTHING  /* closed */
+};
+
+struct smtp_session_calls {
+    /* Octets for the client. */
+    void (*reply)(void *arg, struct span octets);
+    /* Who is this? Answer with smtp_session_rcpt_answer(), now or later, in any order. */
+    void (*ask_rcpt)(void *arg, uint64_t id, const struct address *recipient,
+                     const struct address *reverse_path, uint64_t size);
+    /* A message begins; false: it cannot be taken now (451). */
+    bool (*data_begin)(void *arg, uint64_t size);
+    /* Content, decoded; only between data_begin and data_end or data_abort. */
+    void (*data)(void *arg, struct span octets);
+    /* The message is whole: answer each recipient with smtp_session_answer(). */
+    void (*data_end)(void *arg, const struct envelope *envelope);
+    /* Forget the message that began. */
+    void (*data_abort)(void *arg);
+    /* A transaction got its last reply; for the log. */
+    void (*finished)(void *arg, const struct smtp_summary *summary);
+    /* The last reply was said: send it and close. reason: static, for the log. */
+    void (*close)(void *arg, const char *reason);
+};
+
+/* smtp_session_new() - calls and the strings of config but client_ip are borrowed for the session's
+ * life. NULL without memory. */
+struct smtp_session *smtp_session_new(const struct smtp_session_config *config,
+                                      const struct smtp_session_calls *calls, void *arg);
+
+/* smtp_session_free() - a message that is under way is aborted first; one that is whole is not: the
+ * store goes on with it. NULL is allowed. */
+void smtp_session_free(struct smtp_session *s);
+
+/* smtp_session_greet() - say 220; once, first. */
+void smtp_session_greet(struct smtp_session *s);
+
+/* smtp_session_feed() - all octets are taken. */
+void smtp_session_feed(struct smtp_session *s, struct span octets);
+
+/* smtp_session_rcpt_answer() - unknown and repeated ids are ignored. */
+void smtp_session_rcpt_answer(struct smtp_session *s, uint64_t id, const struct outcome *outcome);
+
+/* smtp_session_answer() - for recipient `index` of the envelope; indexes out of range, repeated or
+ * unexpected are ignored. delivery_id may be "". */
+void smtp_session_answer(struct smtp_session *s, uint32_t index, const struct outcome *outcome,
+                         const char *delivery_id);
+
+/* smtp_session_fail() - every answer that the store owes gets this outcome, and a message under way
+ * fails with it at its end. The session goes on. */
+void smtp_session_fail(struct smtp_session *s, const struct outcome *outcome);
+
+/* smtp_session_drain() - no new mail: 421 at once, or behind the message that is under way. */
+void smtp_session_drain(struct smtp_session *s);
+
+/* smtp_session_timeout() - the client was silent too long: 421 4.4.2 and close. */
+void smtp_session_timeout(struct smtp_session *s);
+
+/* smtp_session_stop() - 421 4.3.2 and close, whatever is under way. */
+void smtp_session_stop(struct smtp_session *s);
+
+bool smtp_session_wants_input(const struct smtp_session *s);
+enum smtp_wait smtp_session_waits_for(const struct smtp_session *s);
+
+/* smtp_session_in_message() - between data_begin and data_end: the owner may pause it when the
+ * store is slow. */
+bool smtp_session_in_message(const struct smtp_session *s);
+
+uint64_t
+smtp_session_messages(const struct smtp_session *s); /* answered with at least one success */
+uint64_t smtp_session_errors(const struct smtp_session *s);
+
+#endif

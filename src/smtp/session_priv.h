@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inside a session: its states, its transaction, and what the files of verbs call in session.c
+ * and answers.c. The diagram stands above session_step() in session.c.
+ */
+#ifndef DOORSTEP_SMTP_SESSION_PRIV_H
+#define DOORSTEP_SMTP_SESSION_PRIV_H
+
+#include "doorstep/smtp_session.h"
+
+#include "decode_priv.h"
+#include "fold_priv.h"
+#include "replies_priv.h"
+#include "xclient_priv.h"
+
+/* RCPTs of one session that may wait for the store at a time. */
+#define RCPT_WINDOW 64
+
+#define HELO_MAX 255
+
+enum session_state {
+    SESSION_CONNECTED, /* we said 220, the client has not introduced itself */
+    SESSION_READY,     /* it has; no transaction is open (transaction is NULL here and above) */
+    SESSION_MAIL,      /* MAIL was accepted: RCPTs come, some may wait for the store */
+    SESSION_DATA,      /* in the text behind DATA */
+    SESSION_CHUNK,     /* in the octets behind BDAT; also those of a refused BDAT, in any state */
+    SESSION_BETWEEN,   /* between two chunks of a message */
+    SESSION_ANSWER,    /* the message is whole; commands behind it stay unread until all answers are
+                          out */
+    SESSION_CLOSED     /* the last word is said; input is thrown away */
+};
+
+struct rcpt_slot { /* one RCPT whose reply is not out yet */
+    uint64_t id;
+    bool is_known;
+    bool is_accepted;
+    enum smtp_reply refusal; /* of ours, or REPLY_NONE */
+    const char *line;        /* the store's answer, printed, when it came out of turn */
+    struct envelope_recipient recipient;
+};
+
+struct answer { /* at the end of data */
+    bool is_known;
+    struct kept_answer *kept; /* owned; LMTP: came out of turn */
+};
+
+struct transaction {
+    struct arena arena;
+    struct envelope envelope; /* recipients: owned array, the accepted ones in order */
+    uint32_t recipients_size;
+    struct rcpt_slot slots[RCPT_WINDOW]; /* a ring: first_slot is the oldest */
+    unsigned first_slot;
+    unsigned slot_count;
+    uint64_t octets;        /* of content, as decoded */
+    bool is_open;           /* the owner was told data_begin and neither data_end nor data_abort */
+    bool has_failed;        /* the message is lost, for everybody, with failure */
+    struct outcome failure; /* valid when has_failed */
+    struct answer *answers; /* from the arena, one a recipient; SESSION_ANSWER */
+    uint32_t answers_out;   /* LMTP: replies said */
+    uint32_t answers_known;
+    struct fold fold; /* SMTP's answer; LMTP's counts for the log */
+};
+
+struct smtp_session {
+    struct smtp_session_config config;
+    const struct smtp_session_calls *calls;
+    void *arg;
+    enum session_state state;
+    struct buf pending; /* input that waits: half a line, or commands behind an answer */
+    struct transaction *transaction; /* owned, or NULL */
+    struct proxy_facts client;       /* the connection, or what XCLIENT said about it */
+    struct proxy_facts forward;      /* XFORWARD: for the next transaction */
+    char *helo;                      /* owned; NULL before the introduction */
+    bool is_extended;                /* EHLO or LHLO */
+    bool is_running;                 /* inside session_consume(): do not enter it again */
+    bool is_draining;
+    bool is_skipping; /* an over-long line, up to its end */
+    bool skipped_cr;  /* its last octet so far was CR */
+    uint64_t next_rcpt_id;
+    uint64_t errors;
+    uint64_t messages;    /* transactions that got to their answers */
+    uint64_t accepted;    /* those with a delivery */
+    struct decode decode; /* of the message under way */
+    uint64_t chunk_left;  /* SESSION_CHUNK: octets that are still to come */
+    bool chunk_is_last;
+    enum smtp_reply chunk_refusal;  /* said when they are drained */
+    enum session_state after_chunk; /* of a refused one */
+};
+
+/* --- session.c --- */
+
+/* session_step() - the only place where the state changes. */
+void session_step(struct smtp_session *s, enum session_state to);
+
+void session_reply(struct smtp_session *s, enum smtp_reply id);
+void session_reply_octets(struct smtp_session *s, struct span octets);
+
+/* session_refuse() - 4xx or 5xx; those with 5xx are the client's errors, and too many are the end.
+ */
+void session_refuse(struct smtp_session *s, enum smtp_reply id);
+
+/* session_end() - say the last word (REPLY_NONE: it was said) and close. */
+void session_end(struct smtp_session *s, enum smtp_reply id, const char *reason);
+
+/* session_forget_transaction() - abort what is under way, free it; the state is left alone. */
+void session_forget_transaction(struct smtp_session *s);
+
+/* session_resume() - go on with input that waited; nothing happens inside session_consume(). */
+void session_resume(struct smtp_session *s);
+
+bool session_is_lmtp(const struct smtp_session *s);
+
+/* --- transaction.c: MAIL, RCPT, DATA, BDAT --- */
+
+void cmd_mail(struct smtp_session *s, struct span args);
+void cmd_rcpt(struct smtp_session *s, struct span args);
+void cmd_data(struct smtp_session *s, struct span args);
+void cmd_bdat(struct smtp_session *s, struct span args);
+
+/* --- content.c: the octets behind DATA and BDAT --- */
+
+size_t content_take_text(struct smtp_session *s, struct span in);
+size_t content_take_chunk(struct smtp_session *s, struct span in);
+
+/* content_begin() - a message begins; false: the store cannot take one now, and the transaction is
+ * gone. */
+bool content_begin(struct smtp_session *s, bool has_dots);
+
+/* content_begin_chunk() - the octets announced by s->chunk_left follow, perhaps none. */
+void content_begin_chunk(struct smtp_session *s);
+
+/* content_fail() - the message is lost; what follows is read and thrown away. */
+void content_fail(struct smtp_session *s, const struct outcome *why);
+
+/* --- answers.c --- */
+
+/* answers_await() - the message is whole: ask the owner, or fail everybody at once. */
+void answers_await(struct smtp_session *s);
+
+/* answers_rcpt_slot() - the next place in the order of replies; there is one (RCPT_WINDOW). */
+struct rcpt_slot *answers_rcpt_slot(struct transaction *t);
+
+/* answers_rcpt_refuse() - a reply to RCPT that needs no store, in its turn. */
+void answers_rcpt_refuse(struct smtp_session *s, enum smtp_reply id);
+
+/* --- hello.c: all other verbs --- */
+
+void cmd_lhlo(struct smtp_session *s, struct span args);
+void cmd_ehlo(struct smtp_session *s, struct span args);
+void cmd_helo(struct smtp_session *s, struct span args);
+void cmd_rset(struct smtp_session *s, struct span args);
+void cmd_noop(struct smtp_session *s, struct span args);
+void cmd_quit(struct smtp_session *s, struct span args);
+void cmd_vrfy(struct smtp_session *s, struct span args);
+void cmd_help(struct smtp_session *s, struct span args);
+void cmd_not_implemented(struct smtp_session *s, struct span args);
+
+/* --- xclient.c --- */
+
+void cmd_xclient(struct smtp_session *s, struct span args);
+void cmd_xforward(struct smtp_session *s, struct span args);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The verbs of a mail transaction: MAIL opens it, RCPT asks the store about one recipient, DATA and
+ * BDAT begin the content (RFC 5321 3.3, RFC 3030).
+ */
+#include "session_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "parameters_priv.h"
+
+/* Parsed addresses and parameters of one transaction, refused recipients too. */
+#define ARENA_BASE 65536
+#define ARENA_PER_RECIPIENT 1024
+
+/* "FROM:" or "TO:", then the path; spaces in front of it are common and harmless. */
+static bool
+split_path(struct span args, struct span keyword, struct span *path)
+{
+    if (!span_has_prefix_fold(args, keyword))
+        return false;
+    args = span_skip(args, keyword.n);
+    while (args.n > 0 && args.p[0] == ' ')
+        args = span_skip(args, 1);
+    *path = args;
+    return args.n > 0 && args.p[0] == '<';
+}
+
+/* --- MAIL --- */
+
+static struct transaction *
+transaction_new(const struct smtp_session *s)
+{
+    struct transaction *t = calloc(1, sizeof(*t));
+
+    if (t == NULL)
+        return NULL;
+    arena_init(&t->arena, ARENA_BASE + s->config.limits->recipients * ARENA_PER_RECIPIENT);
+    t->envelope.envid = "";
+    fold_init(&t->fold);
+    return t;
+}
+
+static enum smtp_reply
+parse_mail(struct smtp_session *s, struct transaction *t, struct span args)
+{
+    struct envelope *e = &t->envelope;
+    struct span path, rest;
+    enum smtp_reply refusal;
+
+    if (!split_path(args, SPAN("FROM:"), &path))
+        return REPLY_SYNTAX_MAIL;
+    switch (address_parse_path(path, ADDRESS_ALLOW_NULL | ADDRESS_ALLOW_UTF8, &t->arena,
+                               &e->reverse_path, &rest)) {
+    case ADDRESS_OK:
+        break;
+    case ADDRESS_SYNTAX:
+    case ADDRESS_TOO_LONG:
+        return REPLY_BAD_SENDER;
+    case ADDRESS_NO_MEMORY:
+        return REPLY_NO_MEMORY;
+    }
+    if (!s->is_extended && rest.n > 0)
+        return REPLY_UNKNOWN_PARAMETER;
+    refusal = parameters_parse_mail(rest, s->config.dsn, &t->arena, e);
+    if (refusal != REPLY_NONE)
+        return refusal;
+    if (e->reverse_path.is_utf8 && !e->smtputf8)
+        return REPLY_NEED_SMTPUTF8;
+    if (e->size > s->config.limits->message_size)
+        return REPLY_TOO_BIG;
+    return REPLY_NONE;
+}
+
+void
+cmd_mail(struct smtp_session *s, struct span args)
+{
+    enum smtp_reply refusal;
+
+    if (s->messages >= s->config.limits->transactions) {
+        session_end(s, REPLY_TOO_MANY_MESSAGES, "too many messages");
+        return;
+    }
+    s->transaction = transaction_new(s);
+    refusal = s->transaction == NULL ? REPLY_NO_MEMORY : parse_mail(s, s->transaction, args);
+    if (refusal == REPLY_NONE) {
+        session_step(s, SESSION_MAIL);
+        session_reply(s, REPLY_SENDER_OK);
+        return;
+    }
+    session_forget_transaction(s);
+    session_refuse(s, refusal);
+}
+
+/* --- RCPT --- */
+
+/* Room for one more accepted recipient, made before the store is asked, so that an acceptance
+ * cannot fail afterwards. */
+static bool
+reserve_recipient(struct transaction *t)
+{
+    uint32_t needed = t->envelope.recipient_count + t->slot_count + 1;
+    uint32_t size = t->recipients_size == 0 ? 4 : t->recipients_size * 2;
+    struct envelope_recipient *grown;
+
+    if (needed <= t->recipients_size)
+        return true;
+    grown = reallocarray(t->envelope.recipients, size, sizeof(*grown));
+    if (grown == NULL)
+        return false;
+    t->envelope.recipients = grown;
+    t->recipients_size = size;
+    return true;
+}
+
+static bool
+has_too_many_recipients(const struct smtp_session *s)
+{
+    const struct transaction *t = s->transaction;
+    uint64_t max = s->config.limits->recipients;
+
+    if (max > ENVELOPE_RECIPIENTS_MAX)
+        max = ENVELOPE_RECIPIENTS_MAX;
+    return (uint64_t)t->envelope.recipient_count + t->slot_count >= max;
+}
+
+static enum smtp_reply
+parse_rcpt(struct smtp_session *s, struct span args, struct envelope_recipient *r)
+{
+    struct transaction *t = s->transaction;
+    struct span path, rest;
+    enum smtp_reply refusal;
+
+    r->orcpt = "";
+    if (!split_path(args, SPAN("TO:"), &path))
+        return REPLY_SYNTAX_RCPT;
+    switch (address_parse_path(path, ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_UTF8, &t->arena,
+                               &r->address, &rest)) {
+    case ADDRESS_OK:
+        break;
+    case ADDRESS_SYNTAX:
+    case ADDRESS_TOO_LONG:
+        return REPLY_BAD_RECIPIENT;
+    case ADDRESS_NO_MEMORY:
+        return REPLY_TOO_MANY_RECIPIENTS;
+    }
+    if (!s->is_extended && rest.n > 0)
+        return REPLY_UNKNOWN_PARAMETER;
+    refusal = parameters_parse_rcpt(rest, s->config.dsn, t->envelope.smtputf8, &t->arena, r);
+    if (refusal == REPLY_NONE && r->address.is_utf8 && !t->envelope.smtputf8)
+        refusal = REPLY_NEED_SMTPUTF8;
+    return refusal;
+}
+
+void
+cmd_rcpt(struct smtp_session *s, struct span args)
+{
+    struct transaction *t = s->transaction;
+    struct envelope_recipient r = {0};
+    enum smtp_reply refusal = parse_rcpt(s, args, &r);
+    struct rcpt_slot *slot;
+
+    if (refusal == REPLY_NONE && has_too_many_recipients(s))
+        refusal = REPLY_TOO_MANY_RECIPIENTS;
+    if (refusal == REPLY_NONE && !reserve_recipient(t))
+        refusal = REPLY_NO_MEMORY;
+    if (refusal != REPLY_NONE) {
+        answers_rcpt_refuse(s, refusal);
+        return;
+    }
+    slot = answers_rcpt_slot(t);
+    slot->id = ++s->next_rcpt_id;
+    slot->recipient = r;
+    s->calls->ask_rcpt(s->arg, slot->id, &slot->recipient.address, &t->envelope.reverse_path,
+                       t->envelope.size);
+}
+
+/* --- DATA --- */
+
+void
+cmd_data(struct smtp_session *s, struct span args)
+{
+    const struct envelope *e = &s->transaction->envelope;
+
+    if (args.n > 0)
+        session_refuse(s, REPLY_SYNTAX);
+    else if (e->recipient_count == 0)
+        session_refuse(s, REPLY_NO_RECIPIENTS); /* RFC 2033 4.2 asks for 503 */
+    else if (e->body == BODY_BINARYMIME)
+        session_refuse(s, REPLY_NEED_BDAT); /* RFC 3030 section 3 */
+    else if (!content_begin(s, true)) {
+        session_step(s, SESSION_READY);
+        session_reply(s, REPLY_STORE_AWAY);
+    } else {
+        session_step(s, SESSION_DATA);
+        session_reply(s, REPLY_START_DATA);
+    }
+}
+
+/* --- BDAT --- */
+
+static bool
+parse_bdat(struct span args, uint64_t *size, bool *is_last)
+{
+    size_t space = span_find(args, ' ');
+    struct span last = span_skip(args, space + 1);
+    unsigned long long n;
+
+    if (!span_parse_u64((struct span){args.p, space}, INT64_MAX, &n))
+        return false;
+    *size = n;
+    *is_last = span_equal_fold(last, SPAN("LAST"));
+    return *is_last || space == args.n;
+}
+
+/* Why a chunk cannot be taken; its octets follow all the same and are drained (RFC 3030 section 2).
+ */
+static enum smtp_reply
+chunk_refusal(const struct smtp_session *s)
+{
+    if (s->state == SESSION_CONNECTED)
+        return REPLY_NEED_HELLO;
+    if (s->state == SESSION_READY)
+        return REPLY_NEED_MAIL;
+    return s->transaction->envelope.recipient_count == 0 ? REPLY_NO_RECIPIENTS : REPLY_NONE;
+}
+
+void
+cmd_bdat(struct smtp_session *s, struct span args)
+{
+    if (!parse_bdat(args, &s->chunk_left, &s->chunk_is_last)) {
+        /* Where the next command begins is not known any more, and to guess would be to execute
+         * what may be a message. */
+        session_reply(s, REPLY_SYNTAX_BDAT);
+        session_end(s, REPLY_NONE, "bad chunk size");
+        return;
+    }
+    s->chunk_refusal = chunk_refusal(s);
+    s->after_chunk = s->state;
+    if (s->chunk_refusal == REPLY_NONE && s->state == SESSION_MAIL && !content_begin(s, false)) {
+        s->chunk_refusal = REPLY_STORE_AWAY;
+        s->after_chunk = SESSION_READY;
+    }
+    session_step(s, SESSION_CHUNK);
+    content_begin_chunk(s);
+}
