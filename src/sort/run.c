@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The sorter's role: messages in through the door, facts out (door_frames.h). It holds no file of
+ * its own and keeps nothing of a message; whoever sends what no frame is has been taken over, and
+ * the role ends.
+ */
+#include "doorstep/sort.h"
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "doorstep/door.h"
+#include "doorstep/door_frames.h"
+#include "doorstep/log.h"
+
+#define WINDOW 65536                   /* octets read from a descriptor at once */
+#define QUEUE_MAX (4 * DOOR_BODY_MAX)  /* of frames that wait for the store */
+#define ARENA_MAX (4 * SORT_FACTS_MAX) /* facts with their padding */
+
+struct sorter {
+    struct door *door;
+    struct sort_scan *scan;
+    struct buf window; /* of a descriptor */
+    struct buf packed; /* facts */
+};
+
+enum sorter_result {
+    SORTER_GOES_ON,
+    SORTER_IS_DONE,  /* the door closed */
+    SORTER_IS_BROKEN /* a frame that is none, or no memory */
+};
+
+struct charsets *
+sort_prepare(void)
+{
+    struct charsets *set = charsets_new();
+
+    if (set != NULL)
+        charsets_open_all(set);
+    tzset();
+    return set;
+}
+
+/* The next frame, however long it takes. */
+static enum sorter_result
+receive(struct sorter *so, struct door_frame *out)
+{
+    for (;;) {
+        switch (door_receive(so->door, out)) {
+        case DOOR_OK:
+            return SORTER_GOES_ON;
+        case DOOR_AGAIN:
+            if (!door_wait(so->door, false, -1))
+                return SORTER_IS_DONE;
+            break;
+        case DOOR_CLOSED:
+            return SORTER_IS_DONE;
+        case DOOR_BROKEN:
+            return SORTER_IS_BROKEN;
+        }
+    }
+}
+
+/* Send one piece of the facts, waiting for the store where it is slow. */
+static enum sorter_result
+send_piece(struct sorter *so, uint64_t id, struct span piece)
+{
+    if (!door_send(so->door, SORT_FACTS, id, piece, -1))
+        return SORTER_IS_DONE;
+    for (;;) {
+        switch (door_flush(so->door)) {
+        case DOOR_OK:
+            return SORTER_GOES_ON;
+        case DOOR_AGAIN:
+            door_wait(so->door, true, -1);
+            break;
+        case DOOR_CLOSED:
+            return SORTER_IS_DONE;
+        case DOOR_BROKEN:
+            return SORTER_IS_BROKEN;
+        }
+    }
+}
+
+static enum sorter_result
+send_facts(struct sorter *so, uint64_t id, const struct facts *facts)
+{
+    struct pack p;
+    struct buf frame;
+    enum sorter_result result = SORTER_GOES_ON;
+
+    buf_reset(&so->packed);
+    pack_init(&p, &so->packed);
+    facts_pack(facts, &p);
+    if (p.full)
+        return SORTER_IS_BROKEN;
+    struct span rest = buf_span(&so->packed);
+    buf_init(&frame, DOOR_BODY_MAX);
+    do {
+        size_t n = rest.n < DOOR_BODY_MAX - 1 ? rest.n : DOOR_BODY_MAX - 1;
+        buf_reset(&frame);
+        bool ok = buf_append_char(&frame, n < rest.n) && buf_append(&frame, rest.p, n);
+        rest = span_skip(rest, n);
+        result = ok ? send_piece(so, id, buf_span(&frame)) : SORTER_IS_BROKEN;
+    } while (rest.n > 0 && result == SORTER_GOES_ON);
+    buf_release(&frame);
+    return result;
+}
+
+static enum sorter_result
+answer(struct sorter *so, uint64_t id, bool is_readable)
+{
+    struct arena arena;
+    struct facts facts;
+
+    arena_init(&arena, ARENA_MAX);
+    if (!sort_scan_finish(so->scan, &arena, &facts) || !is_readable)
+        facts = (struct facts){.flags = FACTS_UNKNOWN};
+    enum sorter_result result = send_facts(so, id, &facts);
+    arena_release(&arena);
+    return result;
+}
+
+/* Octets that came with the request, and what SORT_MORE brings. */
+static enum sorter_result
+serve_inline(struct sorter *so, uint64_t id, uint64_t octets, struct span first)
+{
+    struct span piece = first;
+
+    for (;;) {
+        if (piece.n > octets)
+            return SORTER_IS_BROKEN;
+        sort_scan_feed(so->scan, piece.p, piece.n);
+        octets -= piece.n;
+        if (octets == 0)
+            return answer(so, id, true);
+        struct door_frame frame;
+        enum sorter_result result = receive(so, &frame);
+        if (result != SORTER_GOES_ON)
+            return result;
+        if (frame.fd >= 0)
+            close(frame.fd);
+        if (frame.type != SORT_MORE || frame.id != id || frame.body.n == 0 || frame.fd >= 0)
+            return SORTER_IS_BROKEN;
+        piece = frame.body;
+    }
+}
+
+/* Read exactly that many octets; a file that is shorter or cannot be read gives no facts. */
+static bool
+feed_descriptor(struct sorter *so, int fd, uint64_t octets)
+{
+    uint64_t offset = 0;
+
+    if (!buf_reserve(&so->window, WINDOW))
+        return false;
+    while (offset < octets) {
+        size_t n = octets - offset < WINDOW ? (size_t)(octets - offset) : WINDOW;
+        ssize_t got = pread(fd, so->window.data, n, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            log_event(LOG_LEVEL_ERROR, "message-unreadable", "offset", log_num((long long)offset),
+                      "errno", log_num(got < 0 ? errno : 0), NULL);
+            return false;
+        }
+        sort_scan_feed(so->scan, so->window.data, (size_t)got);
+        offset += (uint64_t)got;
+    }
+    return true;
+}
+
+static enum sorter_result
+serve_frame(struct sorter *so, const struct door_frame *frame)
+{
+    struct unpack u;
+
+    unpack_init(&u, frame->body);
+    unsigned by_fd = unpack_u8(&u);
+    uint64_t octets = unpack_u64(&u);
+    bool is_request = frame->type == SORT_MESSAGE && !u.broken && by_fd <= 1 &&
+                      (by_fd == 1) == (frame->fd >= 0) && octets <= INT64_MAX;
+    if (!is_request || (by_fd == 1 && u.rest.n > 0))
+        return SORTER_IS_BROKEN;
+    if (by_fd == 0)
+        return serve_inline(so, frame->id, octets, u.rest);
+    return answer(so, frame->id, feed_descriptor(so, frame->fd, octets));
+}
+
+static enum sorter_result
+serve_one(struct sorter *so)
+{
+    struct door_frame frame = {.fd = -1};
+    enum sorter_result result = receive(so, &frame);
+
+    if (result != SORTER_GOES_ON)
+        return result;
+    int fd = frame.fd;
+    result = serve_frame(so, &frame);
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+int
+sort_run(struct charsets *charsets, int door_fd, unsigned messages_max)
+{
+    struct sorter so = {.door = door_new(door_fd, QUEUE_MAX), .scan = sort_scan_new()};
+    enum sorter_result result = SORTER_GOES_ON;
+
+    buf_init(&so.window, WINDOW);
+    buf_init(&so.packed, SORT_FACTS_MAX);
+    if (so.door == NULL || so.scan == NULL)
+        result = SORTER_IS_BROKEN;
+    else
+        sort_scan_use_charsets(so.scan, charsets);
+    for (unsigned served = 0; result == SORTER_GOES_ON; served++) {
+        if (messages_max > 0 && served == messages_max)
+            break;
+        result = serve_one(&so);
+    }
+    buf_release(&so.packed);
+    buf_release(&so.window);
+    sort_scan_free(so.scan);
+    door_free(so.door);
+    return result == SORTER_IS_BROKEN ? 1 : 0;
+}
