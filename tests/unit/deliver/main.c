@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Runs the unit tests of deliver.
+ */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "suites.h"
+
+int
+main(void)
+{
+    if (sodium_init() < 0)
+        return EXIT_FAILURE;
+    Suite *s = suite_create("deliver");
+    suite_add_tcase(s, delivery_log_tests());
+    suite_add_tcase(s, jobs_tests());
+    suite_add_tcase(s, ledger_tests());
+    suite_add_tcase(s, sorters_tests());
+    suite_add_tcase(s, trace_tests());
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The test cases of deliver, one file each.
+ */
+#ifndef TEST_DELIVER_SUITES_H
+#define TEST_DELIVER_SUITES_H
+
+#include <check.h>
+
+TCase *delivery_log_tests(void);
+TCase *jobs_tests(void);
+TCase *ledger_tests(void);
+TCase *sorters_tests(void);
+TCase *trace_tests(void);
+
+#endif

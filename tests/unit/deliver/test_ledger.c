@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The ledger's key: the same for the same delivery, different for any other.
+ */
+#include <string.h>
+
+#include "ledger_priv.h"
+#include "suites.h"
+
+static const struct {
+    const char *name;
+    const char *local, *domain, *from_local, *from_domain, *bytes;
+    bool same; /* as the first */
+} rows[] = {
+    {"the first", "ann+x", "example.org", "eve", "example.net", "A\r\n", true},
+    {"the same again", "ann+x", "example.org", "eve", "example.net", "A\r\n", true},
+    {"case of the recipient", "Ann+X", "example.org", "eve", "example.net", "A\r\n", true},
+    {"another detail", "ann+y", "example.org", "eve", "example.net", "A\r\n", false},
+    {"another recipient", "bob", "example.org", "eve", "example.net", "A\r\n", false},
+    {"another sender", "ann+x", "example.org", "eva", "example.net", "A\r\n", false},
+    {"the null sender", "ann+x", "example.org", "", "", "A\r\n", false},
+    {"one octet differs", "ann+x", "example.org", "eve", "example.net", "B\r\n", false},
+    {"one octet more", "ann+x", "example.org", "eve", "example.net", "A\r\n\n", false},
+    {"parts moved over a border", "ann", "+xexample.org", "eve", "example.net", "A\r\n", false},
+};
+
+static void
+make_key(int row, char key[INDEX_LEDGER_KEY_SIZE])
+{
+    struct message *m = message_from_memory(span_of(rows[row].bytes));
+    struct address to = {rows[row].local, rows[row].domain, false, false};
+    struct address from = {rows[row].from_local, rows[row].from_domain, false, false};
+
+    ledger_key(&to, &from, m, key);
+    message_unref(m);
+}
+
+START_TEST(key)
+{
+    char first[INDEX_LEDGER_KEY_SIZE], this[INDEX_LEDGER_KEY_SIZE];
+
+    make_key(0, first);
+    make_key(_i, this);
+    ck_assert_uint_eq(strlen(this), INDEX_LEDGER_KEY_SIZE - 1);
+    ck_assert_msg((strcmp(first, this) == 0) == rows[_i].same, "%s", rows[_i].name);
+}
+END_TEST
+
+TCase *
+ledger_tests(void)
+{
+    TCase *t = tcase_create("ledger");
+
+    tcase_add_loop_test(t, key, 0, sizeof rows / sizeof rows[0]);
+    return t;
+}

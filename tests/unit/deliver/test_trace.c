@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Trace fields: what stands before a message, whatever the peer said of itself.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "suites.h"
+#include "trace_priv.h"
+
+static struct envelope_recipient two[] = {
+    {.address = {"ann", "example.org", false, false}, .orcpt = ""},
+    {.address = {"bob smith", "example.org", false, false}, .orcpt = ""},
+};
+
+static struct envelope
+envelope(void)
+{
+    return (struct envelope){
+        .reverse_path = {"eve", "example.net", false, false},
+        .protocol = PROTOCOL_LMTP,
+        .helo = "mta.example.net",
+        .client_ip = "192.0.2.1",
+        .client_name = "mta.example.net",
+        .envid = "",
+        .queue_id = "",
+        .session = "S",
+        .recipients = two,
+        .recipient_count = 1,
+    };
+}
+
+static char *
+build(const struct envelope *e, unsigned recipient, bool delivered_to)
+{
+    struct trace_options o = {"mx.example.org", "ID1", {.tv_sec = 1700000000}, delivered_to};
+    struct buf out;
+
+    setenv("TZ", "UTC0", 1);
+    tzset();
+    buf_init(&out, TRACE_MAX);
+    ck_assert(trace_build(&o, e, &e->recipients[recipient], &out));
+    return out.data;
+}
+
+START_TEST(one_recipient_is_named)
+{
+    struct envelope e = envelope();
+    char *text = build(&e, 0, true);
+
+    ck_assert_str_eq(text, "Return-Path: <eve@example.net>\r\n"
+                           "Delivered-To: ann@example.org\r\n"
+                           "Received: from mta.example.net (mta.example.net [192.0.2.1])\r\n"
+                           "\tby mx.example.org (Doorstep) with LMTP id ID1\r\n"
+                           "\tfor <ann@example.org>;\r\n"
+                           "\tTue, 14 Nov 2023 22:13:20 +0000\r\n");
+    free(text);
+}
+END_TEST
+
+START_TEST(several_recipients_stay_blind)
+{
+    struct envelope e = envelope();
+
+    e.recipient_count = 2;
+    char *text = build(&e, 1, true);
+    ck_assert_ptr_null(strstr(text, "for <"));
+    ck_assert_ptr_null(strstr(text, "ann"));
+    ck_assert_ptr_nonnull(strstr(text, "Delivered-To: \"bob smith\"@example.org\r\n"));
+    free(text);
+}
+END_TEST
+
+START_TEST(null_sender_and_no_delivered_to)
+{
+    struct envelope e = envelope();
+
+    e.reverse_path = (struct address){"", "", true, false};
+    char *text = build(&e, 0, false);
+    ck_assert_int_eq(strncmp(text, "Return-Path: <>\r\nReceived: ", 27), 0);
+    free(text);
+}
+END_TEST
+
+static const struct {
+    enum envelope_protocol protocol;
+    bool smtputf8;
+    const char *with;
+} protocols[] = {
+    {PROTOCOL_SMTP, false, "with SMTP id"},     {PROTOCOL_ESMTP, false, "with ESMTP id"},
+    {PROTOCOL_ESMTP, true, "with UTF8SMTP id"}, {PROTOCOL_LMTP, false, "with LMTP id"},
+    {PROTOCOL_LMTP, true, "with UTF8LMTP id"},
+};
+
+START_TEST(protocol_keyword)
+{
+    struct envelope e = envelope();
+
+    e.protocol = protocols[_i].protocol;
+    e.smtputf8 = protocols[_i].smtputf8;
+    char *text = build(&e, 0, false);
+    ck_assert_msg(strstr(text, protocols[_i].with) != NULL, "%s", protocols[_i].with);
+    free(text);
+}
+END_TEST
+
+/* Whatever a peer calls itself, it ends no line and begins no field. */
+START_TEST(hostile_names_stay_in_their_place)
+{
+    static const char hostile[] = "a\r\nBcc: x@y\r\n\r\nbody (\\) \x1b[2J";
+    struct envelope e = envelope();
+
+    e.helo = hostile;
+    e.client_name = hostile;
+    e.client_ip = hostile;
+    char *text = build(&e, 0, true);
+    ck_assert_ptr_null(strstr(text, "\nBcc"));
+    ck_assert_ptr_null(strchr(text, '\x1b'));
+    for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1)
+        ck_assert(strchr("RD\t", *line) != NULL);
+    free(text);
+}
+END_TEST
+
+START_TEST(a_unix_socket_has_no_address)
+{
+    struct envelope e = envelope();
+
+    e.client_ip = "";
+    e.helo = "";
+    char *text = build(&e, 0, false);
+    ck_assert_ptr_nonnull(strstr(text, "Received: from unknown\r\n\tby"));
+    free(text);
+}
+END_TEST
+
+TCase *
+trace_tests(void)
+{
+    TCase *t = tcase_create("trace");
+
+    tcase_add_test(t, one_recipient_is_named);
+    tcase_add_test(t, several_recipients_stay_blind);
+    tcase_add_test(t, null_sender_and_no_delivered_to);
+    tcase_add_loop_test(t, protocol_keyword, 0, sizeof protocols / sizeof protocols[0]);
+    tcase_add_test(t, hostile_names_stay_in_their_place);
+    tcase_add_test(t, a_unix_socket_has_no_address);
+    return t;
+}
