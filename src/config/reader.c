@@ -327,6 +327,16 @@ make_root(struct reader *r)
     return root;
 }
 
+/* libconfuse takes the end of the file for the end of every section. */
+static void
+check_closed(struct reader *r)
+{
+    const struct source_section *open = source_unclosed(r->source);
+
+    if (open != NULL)
+        source_error(r->errors, open->at, "section %s has no closing brace", open->name);
+}
+
 void
 reader_run(struct reader *r)
 {
@@ -345,5 +355,7 @@ reader_run(struct reader *r)
         copy_rows(r, config_sections, cfg, r->settings, source_find(r->source, 1));
     else if (r->errors->count == before)
         source_error(r->errors, place_of(cfg), "this cannot be parsed");
+    if (r->errors->count == before)
+        check_closed(r);
     cfg_free(cfg);
 }

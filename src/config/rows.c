@@ -55,7 +55,7 @@ static const struct config_row root_rows[] = {
      .doc = "processes that read message content"},
     {"edges", KIND_COUNT, 0, "1", 1, 64, AT(settings, edges),
      .doc = "processes that speak LMTP and SMTP"},
-    {"ledger_window", KIND_DURATION, 0, "5d", MINUTE, 365 * DAY, AT(settings, ledger_window),
+    {"ledger_window", KIND_DURATION, 0, "5d", SECOND, 365 * DAY, AT(settings, ledger_window),
      .doc = "how long a delivery is remembered, so that a retry makes no second copy"},
     {"delivery_log_keep", KIND_DURATION, 0, "30d", HOUR, 3650 * DAY,
      AT(settings, delivery_log_keep), .doc = "age at which lines leave the delivery log"},

@@ -191,6 +191,7 @@ token_variable(struct scan *s)
 static bool
 open_section(struct scan *s)
 {
+    s->source->is_open = true;
     return buf_append(&s->source->sections, &s->name, sizeof(s->name)) ||
            scan_fail(s, "the configuration is too large");
 }
@@ -206,8 +207,11 @@ token_mark(struct scan *s, size_t n)
         s->state = SCAN_VALUE;
     else if (last == '{' && s->state == SCAN_VALUE)
         s->state = SCAN_LIST;
-    else if (last == '{' || last == '}')
+    else if (last == '{' || last == '}') {
+        if (last == '}' && s->state != SCAN_LIST)
+            s->source->is_open = false;
         s->state = SCAN_NAME;
+    }
     return take(s, n);
 }
 

@@ -184,6 +184,7 @@ scan_include(struct scan *s)
     if (!scan_string(s, &quoted))
         return false;
     s->source->text.len = length; /* the string went there, but is no value */
+    s->source->text.data[length] = '\0';
     s->line = line;
     return mark(s, ')') && find_files(s, quoted);
 }

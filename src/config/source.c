@@ -76,6 +76,13 @@ source_section(const struct source *s, size_t n)
     return (const struct source_section *)(const void *)s->sections.data + n;
 }
 
+const struct source_section *
+source_unclosed(const struct source *s)
+{
+    return s->is_open ? source_section(s, s->sections.len / sizeof(struct source_section) - 1)
+                      : NULL;
+}
+
 size_t
 source_count(const struct source *s, const char *name)
 {

@@ -41,6 +41,7 @@ struct source_piece { /* from this line of the text on, lines are those of a fil
 struct source {
     struct buf text;             /* no comments, no include(), the same lines otherwise */
     struct buf pieces, sections; /* arrays of the above */
+    bool is_open;                /* the last section has no closing brace */
     struct arena *arena;         /* borrowed: names of files and sections */
 };
 
@@ -58,6 +59,9 @@ struct source_place source_find(const struct source *s, unsigned line);
 
 /* source_section() - the nth section that was opened, NULL when there are fewer. */
 const struct source_section *source_section(const struct source *s, size_t n);
+
+/* source_unclosed() - the section that has no closing brace, or NULL. */
+const struct source_section *source_unclosed(const struct source *s);
 
 /* source_count() - how many sections of that name there are. */
 size_t source_count(const struct source *s, const char *name);

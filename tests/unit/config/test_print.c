@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What config_print() writes, config_parse() reads back to the same settings: field by field over
+ * the table, for small files, for one in which nothing has its default, and for characters that
+ * need quoting.
+ */
+#include <check.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doorstep/config.h"
+#include "row_priv.h"
+
+/* Every setting has another value than its default. */
+static const char all_changed[] =
+    "hostname = h.example state_dir = /s user = mail sandbox_user = door uid_min = 2000\n"
+    "sandbox = required log_level = debug workers = 3 sorters = 5 edges = 2\n"
+    "ledger_window = 90s delivery_log_keep = 2h max_received = 50 bare_newline = reject\n"
+    "dsn = yes plugin_dir = /p\n"
+    "listen smtp { address = {\"unix:/a,mode=0600\", \"[2001:db8::1]:25\"}\n"
+    "              trusted = {\"2001:db8::/32\", \"10.0.0.0/8\"} }\n"
+    "listen lmtp { address = {\"127.0.0.1:24\"} }\n"
+    "domain d.example { accounts = file accounts_file = /f recipient_delimiter = \"-=\"\n"
+    "    catch_all = all postmaster = \"pm@d.example\" store = other case_sensitive = on\n"
+    "    delivered_to = off over_quota = reject quota = 3G quota_messages = 7 accounts_max = 9 }\n"
+    "store other { driver = plug_in path = \"%{home}/%{user}\" line_end = crlf\n"
+    "    lock = {flock} lock_timeout = 1500ms tmp_max_age = 2d }\n"
+    "limits { message_size = 1M recipients = 2 connections = 3 command_line = 1000 errors = 4\n"
+    "    message_memory = 5K memory = 2M transactions = 6 }\n"
+    "timeouts { command = 11ms data = 12s write = 13min answer = 14h drain = 15s sort = 16s }\n";
+
+static const struct {
+    const char *name;
+    const char *text;
+} texts[] = {
+    {"only a domain", "domain a.example {}"},
+    {"nothing has its default", all_changed},
+    {"quotes and backslashes", "domain a.example {} state_dir = '/a\"b\\\\c\\'d'"},
+    {"what looks like the environment", "domain a.example {} state_dir = \"/\\${HOME}/\\$x\""},
+    {"what looks like a comment", "domain a.example {} state_dir = \"/a//b/*c*/#d\""},
+    {"what looks like syntax", "domain a.example {} state_dir = \"/{a}=(b),c;d\""},
+    {"spaces and other scripts",
+     "domain a.example {} state_dir = \"/ \xd0\xbf\xd0\xbe \xe6\x97\xa5\""},
+    {"a percent sign", "domain a.example {} store maildir { path = \"/%%/%{user}%%\" }"},
+    {"the delimiters that need quoting", "domain a.example { recipient_delimiter = \"$&'*|`\" }"},
+    {"sizes that no unit divides",
+     "domain a.example { quota = 1025 } limits { message_size = 65537 }"},
+    {"many sections", "domain a.example {} domain b.example {} domain c.example { store = x }\n"
+                      "store x { path = \"/%{user}\" driver = mbox }\n"
+                      "listen smtp { address = {\"127.0.0.1:1\"} }\n"
+                      "listen smtp { address = {\"127.0.0.1:2\"} }"},
+};
+
+static struct config *
+parse(const char *name, const char *text)
+{
+    struct buf errors;
+    struct config *c;
+
+    buf_init(&errors, 65536);
+    c = config_parse(text, "t", &errors);
+    ck_assert_msg(c != NULL, "%s: %s", name, buf_str(&errors));
+    buf_release(&errors);
+    return c;
+}
+
+static const void *
+section_base(const struct config_section *section, const struct settings *s, size_t i)
+{
+    const char *list;
+
+    if (section->title == NULL)
+        return (const char *)s + section->offset;
+    memcpy(&list, (const char *)s + section->offset, sizeof(list));
+    return list + i * section->size;
+}
+
+static size_t
+section_count(const struct config_section *section, const struct settings *s)
+{
+    size_t count = 1;
+
+    if (section->title != NULL)
+        memcpy(&count, (const char *)s + section->count_offset, sizeof(count));
+    return count;
+}
+
+/* Texts are compared as text, all else octet by octet; addresses by their octets behind the
+ * pointers. */
+static bool
+is_equal(const struct config_row *row, const void *a, const void *b)
+{
+    const struct config_kind *kind = row_kind(row);
+    const char *x, *y;
+
+    if (kind->print == text_print) {
+        memcpy(&x, a, sizeof(x));
+        memcpy(&y, b, sizeof(y));
+        return strcmp(x, y) == 0;
+    }
+    if (row->kind == KIND_ADDRESS) {
+        const struct settings_address *p = a, *q = b;
+
+        return strcmp(p->text, q->text) == 0 && strcmp(p->path, q->path) == 0 &&
+               p->mode == q->mode && memcmp(&p->ip, &q->ip, sizeof(p->ip)) == 0;
+    }
+    return memcmp(a, b, kind->size) == 0;
+}
+
+static void
+compare_rows(const char *name, const struct config_row *row, const void *a, const void *b)
+{
+    ck_assert_msg(row_length(row, a) == row_length(row, b), "%s: length of %s", name, row->name);
+    for (size_t i = 0; i < row_length(row, a); i++)
+        ck_assert_msg(is_equal(row, row_field(row, (void *)(uintptr_t)a, i),
+                               row_field(row, (void *)(uintptr_t)b, i)),
+                      "%s: %s differs", name, row->name);
+}
+
+static void
+compare(const char *name, const struct settings *a, const struct settings *b)
+{
+    for (size_t id = 0; id < SECTION_COUNT; id++) {
+        const struct config_section *section = &config_sections[id];
+
+        ck_assert_uint_eq(section_count(section, a), section_count(section, b));
+        for (size_t i = 0; i < section_count(section, a); i++) {
+            const void *x = section_base(section, a, i), *y = section_base(section, b, i);
+
+            if (section->title != NULL)
+                compare_rows(name, section->title, x, y);
+            for (size_t j = 0; j < section->count; j++)
+                compare_rows(name, &section->rows[j], x, y);
+        }
+    }
+}
+
+START_TEST(printed_settings_are_read_back)
+{
+    struct config *first = parse(texts[_i].name, texts[_i].text), *second;
+    struct buf printed, again;
+
+    buf_init(&printed, 65536);
+    buf_init(&again, 65536);
+    setenv("HOME", "/not/this", 1);
+    ck_assert(config_print(first, &printed));
+    second = parse(texts[_i].name, buf_str(&printed));
+    compare(texts[_i].name, config_settings(first), config_settings(second));
+    ck_assert(config_print(second, &again));
+    ck_assert_str_eq(buf_str(&printed), buf_str(&again));
+    config_free(second);
+    config_free(first);
+    buf_release(&again);
+    buf_release(&printed);
+}
+END_TEST
+
+/* Without this the test above could pass for a field that nobody fills. */
+START_TEST(every_setting_differs_from_its_default)
+{
+    struct config *changed = parse("changed", all_changed);
+    const struct config_section *section = &config_sections[_i];
+    const void *base = section_base(section, config_settings(changed), 0);
+
+    for (size_t i = 0; i < section->count; i++) {
+        const struct config_row *row = &section->rows[i];
+        struct buf printed;
+
+        buf_init(&printed, 65536);
+        ck_assert_uint_gt(row_length(row, base), 0);
+        ck_assert(row_kind(row)->print(row, row_field(row, (void *)(uintptr_t)base, 0), &printed));
+        ck_assert_msg(row->fallback == NULL || strcmp(row->fallback, buf_str(&printed)) != 0,
+                      "%s still is %s", row->name, buf_str(&printed));
+        buf_release(&printed);
+    }
+    config_free(changed);
+}
+END_TEST
+
+START_TEST(printing_into_too_little_room_fails)
+{
+    struct config *c = parse("changed", all_changed);
+    struct buf whole;
+
+    buf_init(&whole, 65536);
+    ck_assert(config_print(c, &whole));
+    for (size_t room = 0; room < whole.len; room += 7) {
+        struct buf small;
+
+        buf_init(&small, room);
+        ck_assert(!config_print(c, &small));
+        ck_assert(!config_print_json(c, &small));
+        buf_release(&small);
+    }
+    buf_release(&whole);
+    config_free(c);
+}
+END_TEST
+
+START_TEST(json_has_every_setting_as_programs_read_it)
+{
+    struct config *c = parse("changed", all_changed);
+    struct buf out;
+    json_t *root, *domain, *listen;
+
+    buf_init(&out, 65536);
+    ck_assert(config_print_json(c, &out));
+    root = json_loads(buf_str(&out), JSON_REJECT_DUPLICATES, NULL);
+    ck_assert_ptr_nonnull(root);
+    ck_assert_str_eq(json_string_value(json_object_get(root, "hostname")), "h.example");
+    ck_assert(json_is_true(json_object_get(root, "dsn")));
+    ck_assert_int_eq(json_integer_value(json_object_get(root, "ledger_window")), 90000);
+    listen = json_array_get(json_object_get(root, "listen"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(listen, "protocol")), "smtp");
+    ck_assert_uint_eq(json_array_size(json_object_get(listen, "trusted")), 2);
+    domain = json_array_get(json_object_get(root, "domain"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(domain, "name")), "d.example");
+    ck_assert_int_eq(json_integer_value(json_object_get(domain, "quota")), INT64_C(3) << 30);
+    ck_assert_uint_eq(json_object_size(domain), config_sections[SECTION_DOMAIN].count + 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(root, "limits"), "memory")),
+                     2 << 20);
+    json_decref(root);
+    buf_release(&out);
+    config_free(c);
+}
+END_TEST
+
+START_TEST(json_has_null_where_there_is_no_limit)
+{
+    struct config *c = parse("domain", "domain a.example {}");
+    struct buf out;
+    json_t *root;
+
+    buf_init(&out, 65536);
+    ck_assert(config_print_json(c, &out));
+    root = json_loads(buf_str(&out), 0, NULL);
+    ck_assert(
+        json_is_null(json_object_get(json_array_get(json_object_get(root, "domain"), 0), "quota")));
+    json_decref(root);
+    buf_release(&out);
+    config_free(c);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("config print");
+    TCase *tcase = tcase_create("print");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_loop_test(tcase, printed_settings_are_read_back, 0, sizeof(texts) / sizeof(texts[0]));
+    tcase_add_loop_test(tcase, every_setting_differs_from_its_default, 0, SECTION_COUNT);
+    tcase_add_test(tcase, printing_into_too_little_room_fails);
+    tcase_add_test(tcase, json_has_every_setting_as_programs_read_it);
+    tcase_add_test(tcase, json_has_null_where_there_is_no_limit);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
