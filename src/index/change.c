@@ -64,7 +64,7 @@ insert_message(struct index *ix, const struct index_message *m, struct outcome *
     char date[DATE_SIZE];
     if (s == NULL)
         return false;
-    date_print(m->received, date);
+    internal_date_print(m->received, date);
     db_bind_int(s, 1, m->mailbox);
     db_bind_int(s, 2, m->uid);
     bind_u64(s, 3, m->modseq);

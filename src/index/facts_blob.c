@@ -105,7 +105,7 @@ facts_blob_read_parts(struct span in, struct arena *arena, struct facts *f)
 }
 
 void
-date_print(struct timespec t, char out[DATE_SIZE])
+internal_date_print(struct timespec t, char out[DATE_SIZE])
 {
     struct tm tm;
     if (t.tv_sec < 0 || t.tv_sec >= YEAR_10000 || t.tv_nsec < 0 || t.tv_nsec > 999999999)
@@ -129,7 +129,7 @@ date_digits(const char **p, int n)
 }
 
 bool
-date_parse(const char *text, struct timespec *out)
+internal_date_parse(const char *text, struct timespec *out)
 {
     static const char behind[] = "--T::."; /* what follows each number but the last */
     static const int widths[] = {4, 2, 2, 2, 2, 2, 9};

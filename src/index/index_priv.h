@@ -86,7 +86,7 @@ bool facts_blob_read_headers(struct span in, struct arena *arena, struct facts *
 bool facts_blob_read_parts(struct span in, struct arena *arena, struct facts *f);
 
 #define DATE_SIZE 31 /* "2026-11-22T03:36:13.123456789Z" */
-void date_print(struct timespec t, char out[DATE_SIZE]);
-bool date_parse(const char *text, struct timespec *out);
+void internal_date_print(struct timespec t, char out[DATE_SIZE]);
+bool internal_date_parse(const char *text, struct timespec *out);
 
 #endif

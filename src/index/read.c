@@ -92,7 +92,7 @@ read_message(struct row *r, struct index_message *out)
     out->modseq = row_u64(r, 2);
     out->flags = (unsigned)row_max(r, 3, FLAGS_ALL);
     out->keywords = row_text(r, 4);
-    if (!date_parse(row_text(r, 5), &out->received))
+    if (!internal_date_parse(row_text(r, 5), &out->received))
         r->bad = true;
     row_copy(r, 6, out->ref.name, sizeof(out->ref.name));
     out->ref.stored_octets = db_is_null(s, 7) ? UINT64_MAX : row_u64(r, 7);
