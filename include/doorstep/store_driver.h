@@ -8,6 +8,8 @@
 #ifndef DOORSTEP_STORE_DRIVER_H
 #define DOORSTEP_STORE_DRIVER_H
 
+#include <sys/stat.h>
+
 #include "doorstep/store.h"
 
 #define STORE_DRIVER_ABI 1
@@ -82,6 +84,10 @@ uint64_t store_wire_octets(const struct store_mail *mail);
 
 /* store_write_all() - write(2) until all is written; false with errno. */
 bool store_write_all(int fd, const void *data, size_t n);
+
+/* store_stamp_of() - a stamp of files or folders for the stamp method; false when one was changed
+ * so short a time ago that its times could stay the same through the next change. */
+bool store_stamp_of(const struct stat *files, size_t count, uint64_t *stamp);
 
 /* store_new() - a store of this very driver, filled in and opened, as store_open() does for the
  * driver that the settings name. For wrapping drivers and for tests. */

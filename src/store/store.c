@@ -16,7 +16,7 @@
 
 #define MAILBOX_DEPTH_MAX 32
 
-static const struct store_driver *const built_in[] = {&store_maildir};
+static const struct store_driver *const built_in[] = {&store_maildir, &store_mbox};
 
 const struct store_driver *
 store_driver_find(const char *name, const char *plugin_dir, struct outcome *why)

@@ -56,12 +56,13 @@ maildir_make(struct maildir *md, struct outcome *why)
     int root = beneath_root(md->base.root);
     if (root < 0)
         return outcome_errno(why, errno, "open", md->base.root);
-    md->fd = beneath_make_folder(root, md->base.below);
+    int fd = beneath_make_folder(root, md->base.below);
     int error = errno;
     close(root);
-    if (md->fd < 0)
+    if (fd < 0)
         return outcome_errno(why, error, "mkdir", md->base.path);
-    return true;
+    close(fd);
+    return maildir_exists(md, why); /* and is ours */
 }
 
 bool

@@ -20,8 +20,6 @@
 
 #define SCAN_NAMES_MAX (1u << 30) /* octets of file names in one mailbox */
 #define SCAN_PASSES 4
-#define STAMP_GRAIN_NS 20000000          /* two ticks of the slowest kernel clock (HZ=100) */
-#define STAMP_GRAIN_COARSE_NS 2100000000 /* file systems that keep seconds, or pairs of them */
 
 struct scan_item {
     size_t at;      /* of the file name in names */
@@ -253,29 +251,10 @@ maildir_scan(struct store *st, const char *mailbox, store_entry_fn fn, void *arg
     return ok;
 }
 
-static uint64_t
-stamp_mix(uint64_t h, uint64_t v)
-{
-    h = (h ^ v) * 0x9e3779b97f4a7c15u;
-    return h ^ h >> 29;
-}
-
-/* A change within one tick of the file system's clock leaves the time as it is. So a directory that
- * was changed a moment ago has no stamp: it may change again and look the same. */
-static bool
-stamp_is_settled(const struct timespec *changed, const struct timespec *now)
-{
-    long long age =
-        (now->tv_sec - changed->tv_sec) * 1000000000LL + now->tv_nsec - changed->tv_nsec;
-
-    return age > (changed->tv_nsec != 0 ? STAMP_GRAIN_NS : STAMP_GRAIN_COARSE_NS);
-}
-
 bool
 maildir_stamp(struct store *st, const char *mailbox, uint64_t *stamp)
 {
     struct maildir *md = maildir_of(st);
-    struct timespec now;
     struct stat dirs[2];
     struct outcome why;
     struct scan s;
@@ -284,16 +263,5 @@ maildir_stamp(struct store *st, const char *mailbox, uint64_t *stamp)
         return false;
     bool ok = scan_stat(&s, dirs);
     scan_end(&s);
-    clock_gettime(CLOCK_REALTIME_COARSE, &now); /* the clock that file times are taken from */
-    *stamp = 1;
-    for (int i = 0; ok && i < 2; i++) {
-        ok = stamp_is_settled(&dirs[i].st_mtim, &now) && stamp_is_settled(&dirs[i].st_ctim, &now);
-        *stamp = stamp_mix(*stamp, dirs[i].st_ino);
-        *stamp = stamp_mix(*stamp, (uint64_t)dirs[i].st_mtim.tv_sec);
-        *stamp = stamp_mix(*stamp, (uint64_t)dirs[i].st_mtim.tv_nsec);
-        *stamp = stamp_mix(*stamp, (uint64_t)dirs[i].st_ctim.tv_sec);
-        *stamp = stamp_mix(*stamp, (uint64_t)dirs[i].st_ctim.tv_nsec);
-        *stamp = stamp_mix(*stamp, (uint64_t)dirs[i].st_size);
-    }
-    return ok;
+    return ok && store_stamp_of(dirs, 2, stamp);
 }
