@@ -3,10 +3,11 @@
 # Read by contrib/quickstart and tests/run (bash).
 #
 #   packages_need yes|no PACKAGE...   installs what is missing, or refuses; false when it is not there
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2016
 
 PACKAGES_BUILD="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libsqlite3-dev libsodium-dev
-    libconfuse-dev libidn2-dev libunistring-dev libjansson-dev libseccomp-dev libsystemd-dev"
+    libconfuse-dev libidn2-dev libunistring-dev libjansson-dev libseccomp-dev libsystemd-dev
+    uthash-dev"
 PACKAGES_RUN="python3 swaks"
 PACKAGES_TEST="check python3 swaks curl postfix dovecot-imapd dovecot-lmtpd mutt mblaze zsh"
 
@@ -19,8 +20,20 @@ packages_missing() {
     done
 }
 
+# As root. A server that a test runs privately must not be started by its package: policy-rc.d says
+# so while apt works, unless the system has a policy of its own.
+packages_install='
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        trap "rm -f $policy" EXIT
+        printf "#!/bin/sh\nexit 101\n" >$policy && chmod 755 $policy
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -q -o DPkg::Lock::Timeout=300 update &&
+        apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"'
+
 packages_need() {
-    local install=$1 missing as_root=()
+    local install=$1 missing log as_root=()
     shift
     command -v dpkg-query >/dev/null || return 0 # no Debian: cmake says what it does not find
     missing=$(packages_missing "$@")
@@ -33,8 +46,12 @@ packages_need() {
     fi
     [ "$(id -u)" -eq 0 ] || as_root=(sudo)
     echo "installing $# packages: ${as_root[*]} apt-get install --no-install-recommends $*"
-    # Lists may be old or absent; a lock of another apt is waited for. No service is started.
-    "${as_root[@]}" apt-get -q -o DPkg::Lock::Timeout=300 update >/dev/null &&
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-            -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@" >/dev/null
+    log=$(mktemp) || return
+    if "${as_root[@]}" sh -c "$packages_install" sh "$@" >"$log" 2>&1; then
+        rm -f "$log"
+        return 0
+    fi
+    tail -n 20 "$log" >&2
+    rm -f "$log"
+    return 1
 }
