@@ -84,16 +84,15 @@ take_word(struct addresslist *list, bool had_space, struct addresslist_words *w)
     return append_both(list, atom) && fits;
 }
 
-/* Collect words up to what ends them, which stays in the list. */
+/* Collect words up to one of stops, which stays in the list. */
 static bool
-take_words(struct addresslist *list, struct addresslist_words *w)
+take_words(struct addresslist *list, struct span stops, struct addresslist_words *w)
 {
     bool fits = true;
 
     *w = (struct addresslist_words){.comment = SPAN_NONE};
     for (;;) {
         bool had_space = token_skip_cfws(&list->rest, &w->comment);
-        struct span stops = SPAN("<@:,;");
         if (list->rest.n == 0 || span_find(stops, list->rest.p[0]) < stops.n)
             return fits;
         fits = take_word(list, had_space, w) && fits;
@@ -184,7 +183,7 @@ take_angle(struct addresslist *list, struct addresslist_item *out, struct span *
     token_take_char(&list->rest, '<');
     buf_reset(&list->local);
     bool fits = take_route(list);
-    fits = take_words(list, &w) && fits;
+    fits = take_words(list, SPAN("@>,;"), &w) && fits;
     if (token_take_char(&list->rest, '@'))
         fits = take_domain(list, &list->domain, NULL) && fits;
     skip_rest(list, true, NULL);
@@ -258,7 +257,7 @@ addresslist_next(struct addresslist *list, struct addresslist_item *out)
                 return end_group(list);
             continue;
         }
-        list->is_truncated = !take_words(list, &w) || list->is_truncated;
+        list->is_truncated = !take_words(list, SPAN("<@:,;"), &w) || list->is_truncated;
         if (list->rest.n > 0 && list->rest.p[0] == ':') {
             if (!begin_group(list, out))
                 continue;

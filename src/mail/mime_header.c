@@ -49,16 +49,26 @@ take_field(const struct field *f, struct mime_header *out)
             take_first((struct span *)(void *)((char *)out + rows[i].offset), f->value);
 }
 
+/* Text without a charset is US-ASCII (RFC 2046 4.1.2); what it really is, is guessed when it is
+ * decoded. */
+static void
+set_default_charset(struct mime_header *h)
+{
+    bool is_text = span_equal_fold(h->type, SPAN("text"));
+
+    if (!is_text || h->params.count == PARAMS_MAX || params_find(&h->params, "charset") != NULL)
+        return;
+    h->params.item[h->params.count++] = (struct param){SPAN("charset"), SPAN("us-ascii"), false};
+}
+
 static void
 set_default_type(struct mime_header *h, bool in_digest)
 {
     h->type = in_digest ? SPAN("message") : SPAN("text");
     h->subtype = in_digest ? SPAN("rfc822") : SPAN("plain");
     h->params.count = 0;
-    if (in_digest)
-        return;
-    h->params.item[0] = (struct param){SPAN("charset"), SPAN("us-ascii"), false};
-    h->params.count = 1;
+    if (!in_digest)
+        set_default_charset(h);
 }
 
 /* A multipart needs a usable boundary; without one its Content-Type is not well-formed, and RFC
@@ -99,4 +109,5 @@ mime_header_parse(struct span block, bool in_digest, struct arena *arena, struct
     params_parse(params, arena, &out->params);
     if (!is_well_formed(out))
         set_default_type(out, false);
+    set_default_charset(out);
 }

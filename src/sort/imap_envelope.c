@@ -44,6 +44,13 @@ static const struct envelope_row rows[ENVELOPE_COUNT] = {
     [ENVELOPE_MESSAGE_ID] = {"Message-ID", 0},
 };
 
+struct envelope_value { /* where a field was found; value.p is NULL: nowhere */
+    struct span name;
+    struct span value;
+    struct span rest; /* of the block behind it */
+    bool is_repeated; /* there is another of that name in rest */
+};
+
 #define CLOSING_MAX 24 /* " (NIL NIL NIL NIL)" of a group's end, and ")" */
 
 /* "(name route local domain)"; a group begins with its name in the local part and no domain. */
@@ -98,20 +105,37 @@ print_items(struct addresslist *list, size_t end, struct buf *out)
     return !list->is_truncated;
 }
 
+/* Items of the field, and of its namesakes behind it: RFC 5322 3.6 forbids those, and all their
+ * addresses count. */
+static bool
+print_fields(const struct envelope_value *v, size_t end, struct buf *out)
+{
+    struct span rest = v->rest;
+    struct field f = {.value = v->value, .name = v->name};
+    bool fits = true;
+
+    do {
+        struct addresslist list;
+        if (!span_equal_fold(f.name, v->name))
+            continue;
+        addresslist_init(&list, f.value);
+        fits = print_items(&list, end, out);
+        addresslist_release(&list);
+    } while (fits && v->is_repeated && field_next(&rest, &f) != FIELD_END);
+    return fits;
+}
+
 /* NIL when there is no address at all. */
 static bool
-print_list(struct span value, size_t octets_max, struct buf *out, bool *is_truncated)
+print_list(const struct envelope_value *v, size_t octets_max, struct buf *out, bool *is_truncated)
 {
-    struct addresslist list;
     size_t before = out->len, end = before + octets_max;
 
     if (end > out->max)
         end = out->max;
     if (!buf_append_char(out, '('))
         return false;
-    addresslist_init(&list, value);
-    *is_truncated = !print_items(&list, end, out) || *is_truncated;
-    addresslist_release(&list);
+    *is_truncated = !print_fields(v, end, out) || *is_truncated;
     if (out->len > before + 1)
         return buf_append_char(out, ')');
     cut_back(out, before);
@@ -125,38 +149,43 @@ print_text(struct span value, struct buf *out, bool *is_truncated)
     return imap_print_nstring(utf8_cut(value, TEXT_MAX), out);
 }
 
-/* The first field of each name counts (RFC 5322 3.6 allows only one). */
 static void
-find_fields(struct span block, struct span values[ENVELOPE_COUNT])
+find_fields(struct span block, struct envelope_value values[ENVELOPE_COUNT])
 {
     struct field f;
     enum field_result result;
 
-    while ((result = field_next(&block, &f)) != FIELD_END)
-        for (int i = 0; result == FIELD_OK && i < ENVELOPE_COUNT; i++)
-            if (values[i].p == NULL && field_is(&f, rows[i].name))
-                values[i] = f.value;
+    while ((result = field_next(&block, &f)) != FIELD_END) {
+        for (int i = 0; result == FIELD_OK && i < ENVELOPE_COUNT; i++) {
+            if (!field_is(&f, rows[i].name))
+                continue;
+            if (values[i].value.p == NULL)
+                values[i] = (struct envelope_value){f.name, f.value, block, false};
+            else
+                values[i].is_repeated = true;
+        }
+    }
 }
 
 bool
 imap_print_envelope(struct span block, size_t octets_max, struct buf *out, bool *is_truncated)
 {
-    struct span values[ENVELOPE_COUNT] = {{NULL, 0}};
+    struct envelope_value values[ENVELOPE_COUNT] = {{.is_repeated = false}};
 
     find_fields(block, values);
-    if (values[ENVELOPE_SENDER].n == 0)
+    if (values[ENVELOPE_SENDER].value.n == 0)
         values[ENVELOPE_SENDER] = values[ENVELOPE_FROM];
-    if (values[ENVELOPE_REPLY_TO].n == 0)
+    if (values[ENVELOPE_REPLY_TO].value.n == 0)
         values[ENVELOPE_REPLY_TO] = values[ENVELOPE_FROM];
     bool fits = buf_append_char(out, '(');
     for (int i = 0; i < ENVELOPE_COUNT && fits; i++) {
+        size_t room = octets_max / 16 * rows[i].share;
         if (i > 0)
             fits = buf_append_char(out, ' ');
         if (rows[i].share == 0)
-            fits = fits && print_text(values[i], out, is_truncated);
+            fits = fits && print_text(values[i].value, out, is_truncated);
         else
-            fits =
-                fits && print_list(values[i], octets_max / 16 * rows[i].share, out, is_truncated);
+            fits = fits && print_list(&values[i], room, out, is_truncated);
     }
     return fits && buf_append_char(out, ')');
 }
