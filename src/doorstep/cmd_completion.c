@@ -64,13 +64,13 @@ print_options(const struct verb_option *o, const char *separator)
 static void
 print_cases(void)
 {
-    fputs("    '') words='", stdout);
+    fputs("    '') choices='", stdout);
     print_first_words(" ");
     puts("' ;;");
     for (const struct verb *v = verbs; v->name != NULL; v++) {
         int n = (int)strcspn(v->name, " ");
         if (v->name[n] != '\0' && is_first_of_group(v)) {
-            printf("    %.*s) words='", n, v->name);
+            printf("    %.*s) choices='", n, v->name);
             print_second_words(v);
             puts("' ;;");
         }
@@ -79,7 +79,7 @@ print_cases(void)
         bool is_completion = v->run == cmd_completion;
         if (v->options[0].name == NULL && !is_completion)
             continue;
-        printf("    '%s') words='%s", v->name, is_completion ? "bash zsh fish" : "");
+        printf("    '%s') choices='%s", v->name, is_completion ? "bash zsh fish" : "");
         print_options(v->options, " ");
         puts("' ;;");
     }
@@ -137,7 +137,7 @@ print_bash(void)
 {
     puts("# bash completion for doorstep(1). Made by `doorstep completion bash`.\n"
          "_doorstep() {\n"
-         "    local cur=${COMP_WORDS[COMP_CWORD]} verb='' words='' count=0 i");
+         "    local cur=${COMP_WORDS[COMP_CWORD]} verb='' choices='' count=0 i");
     print_verb_loop("${COMP_WORDS[i]}", "1", "COMP_CWORD");
     puts("    if [[ ${COMP_WORDS[COMP_CWORD - 1]} == @(-c|--config) ]]; then\n"
          "        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
@@ -146,11 +146,11 @@ print_bash(void)
          "    case $verb in");
     print_cases();
     fputs("    esac\n"
-          "    [[ $cur == -* ]] && words+='",
+          "    [[ $cur == -* ]] && choices+='",
           stdout);
     print_options(verb_options_everywhere, " ");
     puts("'\n"
-         "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+         "    mapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"$cur\")\n"
          "}\n"
          "complete -o default -F _doorstep doorstep");
 }
@@ -164,7 +164,7 @@ print_zsh(void)
          "    local verb='' given count=0 i\n"
          "    local -a candidates\n"
          "    given=(\"${words[@]}\")\n"
-         "    local words=''");
+         "    local choices=''");
     print_verb_loop("${given[i]}", "2", "CURRENT");
     puts("    if [[ ${given[CURRENT - 1]} == (-c|--config) ]]; then\n"
          "        _files\n"
@@ -173,11 +173,11 @@ print_zsh(void)
          "    case $verb in");
     print_cases();
     fputs("    esac\n"
-          "    words+='",
+          "    choices+='",
           stdout);
     print_options(verb_options_everywhere, " ");
     puts("'\n"
-         "    candidates=(${=words})\n"
+         "    candidates=(${=choices})\n"
          "    compadd -a candidates || _files\n"
          "}\n"
          "if [[ $funcstack[1] == _doorstep ]]; then\n"

@@ -22,6 +22,8 @@ struct words {
     const char *group; /* a first word that waits for its second, or NULL */
 };
 
+static void vcomplain(const char *format, va_list list) __attribute__((format(printf, 1, 0)));
+
 static void
 vcomplain(const char *format, va_list list)
 {

@@ -1,0 +1,39 @@
+# bash completion for doorstep(1). Made by `doorstep completion bash`.
+_doorstep() {
+    local cur=${COMP_WORDS[COMP_CWORD]} verb='' choices='' count=0 i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -c|--config|--wait|--quota|--quota-messages|--quota|--quota-messages|--domain|-f|--from|-r|--recipient|--since) ((i++)) ;;
+        -*) ;;
+        *) case $count in
+            0) verb=${COMP_WORDS[i]} ;;
+            1) case $verb in config|account|alias|mailbox|message) verb="$verb "${COMP_WORDS[i]} ;; esac ;;
+            esac
+            ((count++)) ;;
+        esac
+    done
+    if [[ ${COMP_WORDS[COMP_CWORD - 1]} == @(-c|--config) ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+    fi
+    case $verb in
+    '') choices='ping config account alias mailbox message deliver fsck stats trace completion help version' ;;
+    config) choices='show check' ;;
+    account) choices='add list show set delete import passwd' ;;
+    alias) choices='add list delete' ;;
+    mailbox) choices='list create rename delete' ;;
+    message) choices='list show cat' ;;
+    'ping') choices=' --wait' ;;
+    'account add') choices=' --quota --quota-messages --disabled' ;;
+    'account set') choices=' --quota --quota-messages --enabled --disabled' ;;
+    'account delete') choices=' --mail' ;;
+    'account import') choices=' --domain' ;;
+    'deliver') choices=' -f --from -r --recipient' ;;
+    'fsck') choices=' --repair' ;;
+    'trace') choices=' --since' ;;
+    'completion') choices='bash zsh fish' ;;
+    esac
+    [[ $cur == -* ]] && choices+=' -c --config --json -h --help'
+    mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$cur")
+}
+complete -o default -F _doorstep doorstep

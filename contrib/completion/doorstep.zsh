@@ -1,0 +1,48 @@
+#compdef doorstep
+# zsh completion for doorstep(1). Made by `doorstep completion zsh`.
+_doorstep() {
+    local verb='' given count=0 i
+    local -a candidates
+    given=("${words[@]}")
+    local choices=''
+    for ((i = 2; i < CURRENT; i++)); do
+        case ${given[i]} in
+        -c|--config|--wait|--quota|--quota-messages|--quota|--quota-messages|--domain|-f|--from|-r|--recipient|--since) ((i++)) ;;
+        -*) ;;
+        *) case $count in
+            0) verb=${given[i]} ;;
+            1) case $verb in config|account|alias|mailbox|message) verb="$verb "${given[i]} ;; esac ;;
+            esac
+            ((count++)) ;;
+        esac
+    done
+    if [[ ${given[CURRENT - 1]} == (-c|--config) ]]; then
+        _files
+        return
+    fi
+    case $verb in
+    '') choices='ping config account alias mailbox message deliver fsck stats trace completion help version' ;;
+    config) choices='show check' ;;
+    account) choices='add list show set delete import passwd' ;;
+    alias) choices='add list delete' ;;
+    mailbox) choices='list create rename delete' ;;
+    message) choices='list show cat' ;;
+    'ping') choices=' --wait' ;;
+    'account add') choices=' --quota --quota-messages --disabled' ;;
+    'account set') choices=' --quota --quota-messages --enabled --disabled' ;;
+    'account delete') choices=' --mail' ;;
+    'account import') choices=' --domain' ;;
+    'deliver') choices=' -f --from -r --recipient' ;;
+    'fsck') choices=' --repair' ;;
+    'trace') choices=' --since' ;;
+    'completion') choices='bash zsh fish' ;;
+    esac
+    choices+=' -c --config --json -h --help'
+    candidates=(${=choices})
+    compadd -a candidates || _files
+}
+if [[ $funcstack[1] == _doorstep ]]; then
+    _doorstep "$@"
+else
+    compdef _doorstep doorstep
+fi
