@@ -157,13 +157,12 @@ take_id(struct span *in, struct buf *out)
     }
     *in = span_skip(s, n + 1);
     s.n = n + 1;
-    size_t before = out->len;
-    bool fits = s.n <= ID_MAX;
-    for (size_t i = 0; i < s.n && fits; i++)
+    if (s.n > ID_MAX || !buf_reserve(out, s.n))
+        return true; /* too long to be one: left out */
+    for (size_t i = 0; i < s.n; i++)
         if ((unsigned char)s.p[i] > ' ')
-            fits = buf_append_char(out, s.p[i]);
-    if (!fits)
-        out->len = before;
+            out->data[out->len++] = s.p[i];
+    out->data[out->len] = '\0';
     return true;
 }
 

@@ -167,22 +167,32 @@ find_fields(struct span block, struct envelope_value values[ENVELOPE_COUNT])
     }
 }
 
+/* Append what was printed before. */
+static bool
+repeat(size_t at, size_t n, struct buf *out)
+{
+    return buf_reserve(out, n) && buf_append(out, out->data + at, n);
+}
+
 bool
 imap_print_envelope(struct span block, size_t octets_max, struct buf *out, bool *is_truncated)
 {
     struct envelope_value values[ENVELOPE_COUNT] = {{.is_repeated = false}};
+    size_t from = 0, from_octets = 0; /* where it was printed */
 
     find_fields(block, values);
-    if (values[ENVELOPE_SENDER].value.n == 0)
-        values[ENVELOPE_SENDER] = values[ENVELOPE_FROM];
-    if (values[ENVELOPE_REPLY_TO].value.n == 0)
-        values[ENVELOPE_REPLY_TO] = values[ENVELOPE_FROM];
     bool fits = buf_append_char(out, '(');
     for (int i = 0; i < ENVELOPE_COUNT && fits; i++) {
         size_t room = octets_max / 16 * rows[i].share;
         if (i > 0)
             fits = buf_append_char(out, ' ');
-        if (rows[i].share == 0)
+        if (i == ENVELOPE_FROM)
+            from = out->len;
+        if (i == ENVELOPE_SENDER)
+            from_octets = out->len - 1 - from;
+        if ((i == ENVELOPE_SENDER || i == ENVELOPE_REPLY_TO) && values[i].value.n == 0)
+            fits = fits && repeat(from, from_octets, out);
+        else if (rows[i].share == 0)
             fits = fits && print_text(values[i].value, out, is_truncated);
         else
             fits = fits && print_list(&values[i], room, out, is_truncated);

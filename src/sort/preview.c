@@ -10,7 +10,8 @@
 
 #include "html_priv.h"
 
-#define TEXT_MAX 4096 /* octets of text out of HTML */
+#define TEXT_MAX 4096               /* octets of text out of HTML */
+#define SHOWN_MAX (2 * PREVIEW_MAX) /* octets of plain text after which more is not looked for */
 
 void
 preview_init(struct preview *p)
@@ -81,7 +82,7 @@ skip_quotes(struct span text, struct buf *out)
 {
     size_t last = 0; /* where the last line with text begins in out */
 
-    while (text.n > 0) {
+    while (text.n > 0 && out->len < SHOWN_MAX) {
         size_t n = span_find(text, '\n');
         struct span line = span_trim((struct span){text.p, n});
         text = span_skip(text, n + 1);
@@ -122,32 +123,45 @@ is_joiner(uint32_t c)
     return c == 0x200c || c == 0x200d;
 }
 
+/* How many of the first n octets of s are printable ASCII: most text is, and needs no decoding. */
+static size_t
+plain_length(struct span s, size_t n)
+{
+    size_t i = 0;
+
+    while (i < s.n && i < n && s.p[i] > ' ' && s.p[i] < 127)
+        i++;
+    return i;
+}
+
 /* Append the first characters of text, any white space as one space. False: there was nothing. */
 static bool
 print_collapsed(struct span text, struct buf *out)
 {
-    uint32_t joiner = 0;
-    bool had_space = false;
-    unsigned count = 0;
+    uint32_t between = 0; /* a space or joiner that was seen since the last character */
+    size_t count = 0;
 
     while (text.n > 0 && count < PREVIEW_CHARACTERS) {
-        uint32_t c = utf8_next(&text);
-        if (is_invisible(c))
-            continue;
-        if (is_space(c) || is_joiner(c)) {
-            had_space = had_space || is_space(c);
-            joiner = c;
+        struct span rest = text;
+        uint32_t c = utf8_next(&rest);
+        if (is_space(c) || is_joiner(c) || is_invisible(c)) {
+            if (is_space(c) || (is_joiner(c) && between == 0))
+                between = is_space(c) ? ' ' : c;
+            text = rest;
             continue;
         }
-        uint32_t between = had_space ? ' ' : joiner;
         if (between != 0 && count > 0) {
             utf8_append(out, between);
             count++;
         }
-        had_space = false;
-        joiner = 0;
-        if (count < PREVIEW_CHARACTERS && utf8_append(out, c))
-            count++;
+        between = 0;
+        size_t plain = plain_length(text, PREVIEW_CHARACTERS - count);
+        if (plain > 0 && buf_append(out, text.p, plain))
+            rest = span_skip(text, plain);
+        else if (count < PREVIEW_CHARACTERS && utf8_append(out, c))
+            plain = 1;
+        count += plain;
+        text = rest;
     }
     return count > 0;
 }

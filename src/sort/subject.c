@@ -20,12 +20,12 @@ skip_blanks(struct span s)
 static bool
 collapse(struct span s, struct buf *out)
 {
-    bool fits = true;
-
-    for (size_t i = 0; i < s.n && fits; i++)
+    if (!buf_reserve(out, s.n))
+        return false;
+    for (size_t i = 0; i < s.n; i++)
         if (s.p[i] != ' ' || i == 0 || s.p[i - 1] != ' ')
-            fits = buf_append_char(out, s.p[i]);
-    return fits;
+            out->data[out->len++] = s.p[i];
+    return true;
 }
 
 /* Step 2: subj-trailer = "(fwd)" / WSP */
@@ -120,16 +120,16 @@ unwrap(struct span *s)
 static bool
 append_upper(struct span s, struct buf *out)
 {
-    while (s.n > 0) {
+    bool fits = true;
+
+    while (s.n > 0 && fits) {
         uint32_t c = utf8_next(&s);
         if (c < 128)
-            c = c >= 'a' && c <= 'z' ? c - 32 : c;
+            fits = buf_append_char(out, (char)(c >= 'a' && c <= 'z' ? c - 32 : c));
         else if (c != UTF8_WRONG)
-            c = uc_toupper(c);
-        if (c != UTF8_WRONG && !utf8_append(out, c))
-            return false;
+            fits = utf8_append(out, uc_toupper(c));
     }
-    return true;
+    return fits;
 }
 
 bool
