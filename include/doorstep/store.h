@@ -115,11 +115,13 @@ bool store_publish(struct store *st, struct store_staged *staged, struct outcome
  * stable storage (directory syncs, once each). */
 bool store_commit(struct store *st, struct outcome *why);
 
-/* store_discard() - undo a stage or a publish that was not committed; cannot fail. Frees the
+/* store_discard() - undo a stage, a publish, or a delivery that was committed and not forgotten
+ * (its index row failed); cannot fail. The undoing is durable with the next commit. Frees the
  * handle. */
 void store_discard(struct store *st, struct store_staged *staged);
 
-/* store_forget() - free the handle of a committed delivery. */
+/* store_forget() - free the handle of a committed delivery; soon, because an mbox stays locked
+ * until then. */
 void store_forget(struct store *st, struct store_staged *staged);
 
 struct store_entry {  /* one message found by store_scan() */

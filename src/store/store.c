@@ -83,8 +83,12 @@ store_close(struct store *st)
 {
     if (st == NULL)
         return;
-    while (st->staged != NULL)
-        store_discard(st, st->staged);
+    while (st->staged != NULL) {
+        if (st->staged->state == STAGED_COMMITTED)
+            store_forget(st, st->staged);
+        else
+            store_discard(st, st->staged);
+    }
     st->driver->close(st);
     store_release(st);
 }
@@ -277,10 +281,7 @@ void
 store_discard(struct store *st, struct store_staged *staged)
 {
     store_drop(st, staged);
-    if (staged->state == STAGED_COMMITTED)
-        st->driver->forget(st, staged);
-    else
-        st->driver->discard(st, staged);
+    st->driver->discard(st, staged);
 }
 
 void

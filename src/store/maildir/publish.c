@@ -125,7 +125,7 @@ maildir_discard(struct store *st, struct store_staged *staged)
     struct maildir *md = maildir_of(st);
     struct maildir_staged *s = (struct maildir_staged *)staged;
 
-    if (staged->state == STAGED_PUBLISHED)
+    if (staged->state != STAGED_WRITTEN)
         publish_undo(md, s);
     else if (s->tmp[0] != '\0')
         unlinkat(md->fd, s->tmp, 0);

@@ -71,7 +71,7 @@ file_check(const struct mbox *mb, struct mbox_file *f, bool *is_replaced, struct
 
     *is_replaced = fstatat(f->dir, f->name, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
                    named.st_ino != held.st_ino || named.st_dev != held.st_dev;
-    f->size = f->start = (uint64_t)held.st_size;
+    f->size = f->start = f->origin = (uint64_t)held.st_size;
     if (fault != NULL && !*is_replaced)
         return outcome_set(why, OUTCOME_SYSTEM, "%s: %s %s", mb->base.path, f->name, fault);
     return !*is_replaced;
@@ -163,6 +163,9 @@ mbox_file_put(struct mbox *mb, struct mbox_file *f)
     while (*p != f)
         p = &(*p)->next;
     *p = f->next;
+    mbox_cut_gone(f, true);
+    if (f->is_dirty)
+        (void)!fdatasync(f->fd);
     /* What was set aside behind the end for deliveries that did not happen. A failure costs only
      * these blocks, until the next append. */
     if (f->reserved > 0 && fstat(f->fd, &st) == 0)

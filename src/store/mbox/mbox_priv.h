@@ -32,16 +32,18 @@ struct mbox_file { /* a mailbox that we hold locked */
     char name[NAME_MAX + 1]; /* of the file, in dir */
     int dir;                 /* owned */
     int fd;
-    int record;        /* .NAME.doorstep, or -1 */
-    unsigned locks;    /* bits by enum store_lock: which are held */
-    ino_t dotlock;     /* of NAME.lock, while we hold it */
-    unsigned users;    /* staged or published deliveries that need the lock */
-    uint64_t start;    /* size when it was locked, or after the last commit */
-    uint64_t size;     /* with what we appended */
-    uint64_t reserved; /* octets allocated behind size, for staged deliveries */
-    bool is_created;   /* its name is not on stable storage yet */
-    bool is_appended;  /* its content is not */
-    bool is_recorded;  /* the record names what is staged */
+    int record;               /* .NAME.doorstep, or -1 */
+    unsigned locks;           /* bits by enum store_lock: which are held */
+    ino_t dotlock;            /* of NAME.lock, while we hold it */
+    unsigned users;           /* deliveries not yet forgotten or discarded, readers */
+    uint64_t origin;          /* size when it was locked */
+    uint64_t start;           /* where what is not committed begins */
+    uint64_t size;            /* with what we appended */
+    uint64_t reserved;        /* octets allocated behind size, for staged deliveries */
+    bool is_created;          /* its name is not on stable storage yet */
+    bool is_dirty;            /* its content is not */
+    bool is_recorded;         /* the record names all that is staged */
+    struct mbox_staged *gone; /* discarded, but others lie behind them in the file */
 };
 
 struct mbox {
@@ -53,9 +55,11 @@ struct mbox {
 
 struct mbox_staged {
     struct store_staged base;
-    struct mbox_file *file; /* NULL once committed */
-    struct message *msg;    /* a reference of ours */
-    char *trace;            /* owned copy */
+    struct mbox_file *file;
+    struct mbox_staged *next_gone;
+    bool is_safe;        /* committed */
+    struct message *msg; /* a reference of ours */
+    char *trace;         /* owned copy */
     size_t trace_length;
     bool is_crlf;
     char from[MBOX_FROM_SIZE]; /* "From sender date\n" */
@@ -181,6 +185,10 @@ bool mbox_publish(struct store *st, struct store_staged *staged, struct outcome 
 bool mbox_commit(struct store *st, struct outcome *why);
 void mbox_discard(struct store *st, struct store_staged *staged);
 void mbox_forget(struct store *st, struct store_staged *staged);
+/* mbox_cut_gone() - what was discarded goes out of the file: at its end now; with `all`, because
+ * nobody needs the file any longer, in its middle too. */
+void mbox_cut_gone(struct mbox_file *f, bool all);
+void mbox_staged_free(struct mbox_staged *s);
 
 /* scan.c */
 /* mbox_walk() - every message of a locked file: fn gets its entry and where it lies. */

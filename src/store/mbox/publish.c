@@ -67,7 +67,7 @@ mbox_publish(struct store *st, struct store_staged *staged, struct outcome *why)
     }
     f->size = s->offset + s->quoted;
     f->reserved -= s->reserved;
-    f->is_appended = true;
+    f->is_dirty = true;
     return true;
 }
 
@@ -76,26 +76,12 @@ mbox_publish(struct store *st, struct store_staged *staged, struct outcome *why)
 static bool
 commit_sync(struct mbox *mb, struct mbox_file *f, struct outcome *why)
 {
-    if (f->is_appended && fdatasync(f->fd) < 0)
+    if (f->is_dirty && fdatasync(f->fd) < 0)
         return mbox_errno(mb, why, "fdatasync", f->name);
     if (f->is_created && fsync(f->dir) < 0)
         return mbox_errno(mb, why, "fsync folder of", f->name);
+    f->is_dirty = f->is_created = false;
     return true;
-}
-
-/* What is published needs the lock no more. */
-static void
-commit_let_go(struct mbox *mb, struct mbox_file *f)
-{
-    for (struct store_staged *s = mb->base.staged; s != NULL; s = s->next) {
-        struct mbox_staged *m = (struct mbox_staged *)s;
-        if (m->file != f || s->state != STAGED_PUBLISHED)
-            continue;
-        m->file = NULL;
-        f->users--;
-    }
-    f->start = f->size;
-    f->is_appended = f->is_created = false;
 }
 
 /* The mailboxes are safe before their records are emptied; a record that cannot be emptied does no
@@ -104,30 +90,24 @@ bool
 mbox_commit(struct store *st, struct outcome *why)
 {
     struct mbox *mb = mbox_of(st);
-    struct mbox_file *next;
     struct outcome unused;
 
     for (struct mbox_file *f = mb->files; f != NULL; f = f->next) {
         if (!commit_sync(mb, f, why))
             return false;
     }
-    for (struct mbox_file *f = mb->files; f != NULL; f = next) {
-        next = f->next;
-        commit_let_go(mb, f);
-        if (f->record >= 0)
-            mbox_record_write(mb, f, &unused);
-        if (f->users == 0) {
-            f->users = 1;
-            mbox_file_put(mb, f);
-        }
+    for (struct store_staged *s = st->staged; s != NULL; s = s->next)
+        ((struct mbox_staged *)s)->is_safe |= s->state == STAGED_PUBLISHED;
+    for (struct mbox_file *f = mb->files; f != NULL; f = f->next) {
+        f->start = f->size;
+        mbox_record_write(mb, f, &unused);
     }
     return true;
 }
 
 /* ---- discard ---- */
 
-/* Move what follows `from + n` down to `from`. A crash in between is repaired from the record,
- * which knows where the batch began. */
+/* Move what follows `from + n` down to `from`. */
 static bool
 cut_middle(struct mbox_file *f, uint64_t from, uint64_t n)
 {
@@ -145,37 +125,55 @@ cut_middle(struct mbox_file *f, uint64_t from, uint64_t n)
     return ftruncate(f->fd, (off_t)to) == 0;
 }
 
-/* The published deliveries behind the one that went. */
-static unsigned
-discard_shift(struct mbox *mb, const struct mbox_staged *gone)
+/* With the blank line that stood before the first of them. */
+static void
+cut_end(struct mbox_file *f, uint64_t to)
 {
-    unsigned left = 0;
-
-    for (struct store_staged *o = mb->base.staged; o != NULL; o = o->next) {
-        struct mbox_staged *other = (struct mbox_staged *)o;
-        if (other == gone || other->file != gone->file || o->state != STAGED_PUBLISHED)
-            continue;
-        left++;
-        if (other->offset > gone->offset)
-            other->offset -= gone->quoted;
-    }
-    return left;
+    if (to > f->origin && to - f->origin <= 2)
+        to = f->origin;
+    if (ftruncate(f->fd, (off_t)to) == 0)
+        f->size = to;
+    f->is_dirty = true;
 }
 
-static void
-discard_published(struct mbox *mb, struct mbox_staged *s)
+/* The one that lies last in the file, taken out of the list. */
+static struct mbox_staged *
+gone_take_last(struct mbox_file *f)
 {
-    struct mbox_file *f = s->file;
-    bool ok;
+    struct mbox_staged **last = &f->gone;
 
-    if (discard_shift(mb, s) == 0 && f->start <= s->offset && s->offset - f->start <= 2) {
-        ok = ftruncate(f->fd, (off_t)f->start) == 0; /* with the blank line before it */
-        f->size = f->start;
-    } else {
-        ok = cut_middle(f, s->offset, s->quoted);
+    for (struct mbox_staged **p = &f->gone; *p != NULL; p = &(*p)->next_gone) {
+        if ((*p)->offset > (*last)->offset)
+            last = p;
     }
-    if (ok)
-        (void)!fdatasync(f->fd);
+    struct mbox_staged *s = *last;
+    if (s != NULL)
+        *last = s->next_gone;
+    return s;
+}
+
+/* A caller discards a batch from its first to its last: from the end backwards it takes only
+ * truncations, each of which happens or does not. */
+void
+mbox_cut_gone(struct mbox_file *f, bool all)
+{
+    struct mbox_staged *s;
+
+    while ((s = gone_take_last(f)) != NULL) {
+        if (s->offset + s->quoted == f->size) {
+            cut_end(f, s->offset);
+        } else if (all) {
+            (void)!cut_middle(f, s->offset, s->quoted);
+            f->is_dirty = true;
+        } else {
+            s->next_gone = f->gone;
+            f->gone = s;
+            return;
+        }
+        if (f->start > f->size)
+            f->start = f->size;
+        mbox_staged_free(s);
+    }
 }
 
 void
@@ -186,14 +184,17 @@ mbox_discard(struct store *st, struct store_staged *staged)
     struct mbox_file *f = s->file;
     struct outcome unused;
 
-    if (staged->state == STAGED_PUBLISHED)
-        discard_published(mb, s);
-    s->file = NULL;
-    if (f->users == 1 && f->record >= 0) {
-        f->users = 0;
+    if (staged->state == STAGED_WRITTEN) {
+        mbox_staged_free(s);
+    } else {
+        s->next_gone = f->gone;
+        f->gone = s;
+        mbox_cut_gone(f, f->users == 1);
+    }
+    if (f->is_recorded) {
+        if (f->is_dirty)
+            (void)!fdatasync(f->fd);
         mbox_record_write(mb, f, &unused);
-        f->users = 1;
     }
     mbox_file_put(mb, f);
-    mbox_forget(st, staged);
 }

@@ -71,7 +71,8 @@ record_print(struct mbox *mb, const struct mbox_file *f, struct buf *out)
         return false;
     for (const struct store_staged *s = mb->base.staged; s != NULL; s = s->next) {
         const struct mbox_staged *m = (const struct mbox_staged *)s;
-        if (m->file == f && !buf_printf(out, "%" PRIu64 " %s %s", m->quoted, m->hash, m->from))
+        if (m->file == f && !m->is_safe &&
+            !buf_printf(out, "%" PRIu64 " %s %s", m->quoted, m->hash, m->from))
             return false;
     }
     return true;
@@ -93,12 +94,24 @@ record_empty(struct mbox *mb, struct mbox_file *f, struct outcome *why)
            mbox_errno(mb, why, "empty record of", f->name);
 }
 
+/* Is something neither committed nor gone? */
+static bool
+record_is_needed(const struct mbox *mb, const struct mbox_file *f)
+{
+    for (const struct store_staged *s = mb->base.staged; s != NULL; s = s->next) {
+        const struct mbox_staged *m = (const struct mbox_staged *)s;
+        if (m->file == f && !m->is_safe)
+            return true;
+    }
+    return false;
+}
+
 bool
 mbox_record_write(struct mbox *mb, struct mbox_file *f, struct outcome *why)
 {
     struct buf text;
 
-    if (f->users == 0) /* all is committed or gone */
+    if (!record_is_needed(mb, f))
         return f->record < 0 || record_empty(mb, f, why);
     if (f->record < 0 && !record_make(mb, f, why))
         return false;
@@ -311,7 +324,7 @@ repair_cut(struct mbox *mb, struct mbox_file *f, uint64_t end, struct outcome *w
         return mbox_errno(mb, why, "repair", f->name);
     log_event(LOG_LEVEL_WARNING, "mbox-repaired", "path", mb->base.path, "mailbox", f->mailbox,
               "octets_cut", log_num((long long)(f->size - end)), NULL);
-    f->size = f->start = end;
+    f->size = f->start = f->origin = end;
     return true;
 }
 

@@ -15,8 +15,8 @@
 
 #define BUSY_MS 50 /* try again after */
 
-static void
-staged_free(struct mbox_staged *s)
+void
+mbox_staged_free(struct mbox_staged *s)
 {
     message_unref(s->msg);
     free(s->trace);
@@ -33,7 +33,7 @@ staged_new(const struct store_mail *mail)
     s->msg = message_ref(mail->msg);
     s->trace = malloc(mail->trace.n + 1);
     if (s->trace == NULL) {
-        staged_free(s);
+        mbox_staged_free(s);
         return NULL;
     }
     if (mail->trace.n > 0)
@@ -91,7 +91,7 @@ staged_name(struct mbox *mb, struct mbox_staged *s, struct outcome *why)
         return false;
     for (const struct store_staged *o = mb->base.staged; o != NULL; o = o->next) {
         const struct mbox_staged *other = (const struct mbox_staged *)o;
-        bool is_counted = s->name[0] == 'h' && o->state != STAGED_WRITTEN;
+        bool is_counted = s->name[0] == 'h' && o->state != STAGED_WRITTEN; /* by the walk */
         size_t n = strcspn(other->name, "#");
         if (other->file == s->file && !is_counted && strlen(twins.name) == n &&
             strncmp(twins.name, other->name, n) == 0)
@@ -143,13 +143,13 @@ mbox_stage(struct store *st, const struct store_mail *mail, struct store_staged 
     }
     s->file = mbox_file_get(mb, mail->mailbox, true, &busy, why);
     if (s->file == NULL) {
-        staged_free(s);
+        mbox_staged_free(s);
         *wait = (struct store_wait){.fd = -1, .ms = BUSY_MS};
         return busy ? STORE_LATER : stage_failed(mail, why);
     }
     if (!staged_fill(mb, s, mail, ref, why)) {
         mbox_file_put(mb, s->file);
-        staged_free(s);
+        mbox_staged_free(s);
         return stage_failed(mail, why);
     }
     s->file->is_recorded = false;
@@ -171,7 +171,6 @@ mbox_forget(struct store *st, struct store_staged *staged)
 {
     struct mbox_staged *s = (struct mbox_staged *)staged;
 
-    if (s->file != NULL)
-        mbox_file_put(mbox_of(st), s->file);
-    staged_free(s);
+    mbox_file_put(mbox_of(st), s->file);
+    mbox_staged_free(s);
 }
