@@ -52,7 +52,7 @@ folders_make(const char *path, mode_t mode, const struct identity *owner)
         close(fd);
         fd = next;
     }
-    if (fd >= 0 && copy[0] == '/') {
+    if (fd >= 0 && path[0] == '/') {
         close(fd);
         return true;
     }
