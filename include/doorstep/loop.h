@@ -19,13 +19,16 @@ struct loop_timer;
 struct loop_watch;
 struct loop_signal;
 
-struct loop *loop_new(void); /* NULL without memory or descriptors */
+struct loop *loop_new(void);    /* NULL without memory or descriptors */
 void loop_free(struct loop *l); /* closes what is still open */
+/* loop_close_conns() - end all connections at once and wait for their last callback, so that what they use
+ * may be freed. */
+void loop_close_conns(struct loop *l);
 void loop_run(struct loop *l);  /* until loop_stop(), or nothing is left to wait for */
 void loop_stop(struct loop *l);
 
-/* loop_post() - run fn(arg) soon on the loop's thread; from any thread, in order. fn runs exactly once, except
- * when the loop ends first. */
+/* loop_post() - run fn(arg) soon on the loop's thread; from any thread, in order. fn runs exactly
+ * once, except when the loop ends first. */
 bool loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
 
 /* Timers: one shot; start again at will. */
@@ -39,7 +42,8 @@ enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 struct loop_watch *loop_watch_new(struct loop *l, int fd, unsigned events,
                                   void (*fn)(void *arg, unsigned events), void *arg);
 void loop_watch_set(struct loop_watch *w, unsigned events); /* 0 pauses */
-void loop_watch_free(struct loop_watch *w); /* never called again; before the descriptor is closed */
+void
+loop_watch_free(struct loop_watch *w); /* never called again; before the descriptor is closed */
 
 struct loop_signal *loop_signal_new(struct loop *l, int signum, void (*fn)(void *arg, int signum),
                                     void *arg);
@@ -48,10 +52,12 @@ void loop_signal_free(struct loop_signal *s);
 /* Connections. */
 struct conn;
 
-struct conn_handlers { /* called on the loop's thread, never from inside a conn_* call of the same conn */
+struct conn_handlers { /* called on the loop's thread, never from inside a conn_* call of the same
+                          conn */
     void (*on_bytes)(void *arg, struct span bytes); /* all of it must be taken */
     void (*on_timeout)(void *arg);
-    void (*on_writable)(void *arg); /* unsent output fell below the low mark after conn_write() said full */
+    void (*on_writable)(
+        void *arg); /* unsent output fell below the low mark after conn_write() said full */
     void (*on_closed)(void *arg, const char *reason); /* exactly once, last */
 };
 
@@ -60,28 +66,28 @@ struct conn_limits {
     size_t output_high; /* conn_write() returns false from here on: stop reading */
 };
 
-/* conn_new() - takes a connected, non-blocking stream socket. Reading starts paused. NULL: fd is closed. */
+/* conn_new() - takes a connected, non-blocking stream socket. Reading starts paused. NULL: fd is
+ * closed. */
 struct conn *conn_new(struct loop *l, int fd, const struct conn_limits *limits,
                       const struct conn_handlers *handlers, void *arg);
 void conn_read_pause(struct conn *c);
 void conn_read_resume(struct conn *c);
 
-/* conn_write() - queue octets (copied); sent at the end of the loop's turn, so that replies share a packet. false:
- * the high mark is passed (bytes are queued all the same). */
+/* conn_write() - queue octets (copied); sent at the end of the loop's turn, so that replies share a
+ * packet. false: the high mark is passed (bytes are queued all the same). */
 bool conn_write(struct conn *c, struct span bytes);
 void conn_set_timeout(struct conn *c, uint64_t ms); /* from now; 0 stops it */
 
-/* conn_close() - from any state, any number of times. Queued output is still sent when flush (for at most 5 s).
- * reason: static text for the log. */
+/* conn_close() - from any state, any number of times. Queued output is still sent when flush (for
+ * at most 5 s). reason: static text for the log. */
 void conn_close(struct conn *c, bool flush, const char *reason);
 
 struct listener;
-/* listener_new() - takes a listening socket. on_accept owns fd (non-blocking, close-on-exec). EMFILE pauses for 100 ms
- * and is logged; the listener goes on. */
-struct listener *listener_new(struct loop *l, int fd,
-                              void (*on_accept)(void *arg, int fd,
-                                                const struct sockaddr_storage *peer),
-                              void *arg);
+/* listener_new() - takes a listening socket. on_accept owns fd (non-blocking, close-on-exec).
+ * EMFILE pauses for 100 ms and is logged; the listener goes on. */
+struct listener *
+listener_new(struct loop *l, int fd,
+             void (*on_accept)(void *arg, int fd, const struct sockaddr_storage *peer), void *arg);
 void listener_pause(struct listener *ls);
 void listener_resume(struct listener *ls);
 void listener_free(struct listener *ls); /* closes the socket */

@@ -92,7 +92,7 @@ loop_new(void)
     return l;
 }
 
-static void
+void
 loop_close_conns(struct loop *l)
 {
     struct conn *c, *next;

@@ -12,24 +12,28 @@
 #define IN(state) (1u << SESSION_##state)
 #define ANY (IN(CONNECTED) | IN(READY) | IN(MAIL) | IN(BETWEEN))
 
+/* What runs anywhere needs no refusal. */
+#define NEVER REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE
+
 static const struct verb verbs[] = {
-    {"RCPT", IN(MAIL), REPLY_NEED_MAIL, true, cmd_rcpt},
-    {"MAIL", IN(READY), REPLY_NESTED_MAIL, false, cmd_mail},
-    {"DATA", IN(MAIL), REPLY_NEED_MAIL, false, cmd_data},
-    {"BDAT", ANY, REPLY_BAD_SEQUENCE, false, cmd_bdat}, /* its octets follow in any state */
-    {"LHLO", ANY, REPLY_BAD_SEQUENCE, false, cmd_lhlo},
-    {"EHLO", ANY, REPLY_BAD_SEQUENCE, false, cmd_ehlo},
-    {"HELO", ANY, REPLY_BAD_SEQUENCE, false, cmd_helo},
-    {"RSET", ANY, REPLY_BAD_SEQUENCE, false, cmd_rset},
-    {"NOOP", ANY, REPLY_BAD_SEQUENCE, false, cmd_noop},
-    {"QUIT", ANY, REPLY_BAD_SEQUENCE, false, cmd_quit},
-    {"VRFY", ANY, REPLY_BAD_SEQUENCE, false, cmd_vrfy},
-    {"HELP", ANY, REPLY_BAD_SEQUENCE, false, cmd_help},
-    {"EXPN", ANY, REPLY_BAD_SEQUENCE, false, cmd_not_implemented},
-    {"STARTTLS", ANY, REPLY_BAD_SEQUENCE, false, cmd_not_implemented},
-    {"AUTH", ANY, REPLY_BAD_SEQUENCE, false, cmd_not_implemented},
-    {"XCLIENT", IN(CONNECTED) | IN(READY), REPLY_BAD_SEQUENCE, false, cmd_xclient},
-    {"XFORWARD", IN(READY), REPLY_BAD_SEQUENCE, false, cmd_xforward},
+    {"RCPT", IN(MAIL), REPLY_NEED_MAIL, REPLY_BAD_SEQUENCE, true, cmd_rcpt},
+    {"MAIL", IN(READY), REPLY_NESTED_MAIL, REPLY_NESTED_MAIL, false, cmd_mail},
+    {"DATA", IN(MAIL), REPLY_NEED_MAIL, REPLY_DATA_AFTER_BDAT, false, cmd_data},
+    {"BDAT", ANY, NEVER, false, cmd_bdat}, /* its octets follow in any state */
+    {"LHLO", ANY, NEVER, false, cmd_lhlo},
+    {"EHLO", ANY, NEVER, false, cmd_ehlo},
+    {"HELO", ANY, NEVER, false, cmd_helo},
+    {"RSET", ANY, NEVER, false, cmd_rset},
+    {"NOOP", ANY, NEVER, false, cmd_noop},
+    {"QUIT", ANY, NEVER, false, cmd_quit},
+    {"VRFY", ANY, NEVER, false, cmd_vrfy},
+    {"HELP", ANY, NEVER, false, cmd_help},
+    {"EXPN", ANY, NEVER, false, cmd_not_implemented},
+    {"STARTTLS", ANY, NEVER, false, cmd_not_implemented},
+    {"AUTH", ANY, NEVER, false, cmd_not_implemented},
+    {"XCLIENT", IN(CONNECTED) | IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, false,
+     cmd_xclient},
+    {"XFORWARD", IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, false, cmd_xforward},
 };
 
 size_t

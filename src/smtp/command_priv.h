@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "doorstep/span.h"
+#include "replies_priv.h"
 
 /* command_line_length() - octets of the first line of `in`, CRLF included; 0 when its end is not
  * there. Only CRLF ends a line. */
@@ -22,9 +23,10 @@ struct smtp_session;
 
 struct verb {
     const char *name;
-    unsigned states;   /* IN() of those in which it runs */
-    int otherwise;     /* enum smtp_reply in the others */
-    bool may_overtake; /* may run while RCPTs wait for the store */
+    unsigned states;           /* IN() of those in which it runs */
+    enum smtp_reply otherwise; /* where it does not */
+    enum smtp_reply between;   /* the same between two chunks of a message */
+    bool may_overtake;         /* may run while RCPTs wait for the store */
     void (*run)(struct smtp_session *s, struct span args);
 };
 

@@ -61,7 +61,7 @@ content_begin(struct smtp_session *s, bool has_dots)
         return false;
     }
     t->is_open = true;
-    decode_init(&s->decode, is_binary ? BARE_KEEP : s->config.bare_newline, has_dots);
+    smtp_decode_init(&s->decode, is_binary ? BARE_KEEP : s->config.bare_newline, has_dots);
     return true;
 }
 
@@ -76,7 +76,7 @@ size_t
 content_take_text(struct smtp_session *s, struct span in)
 {
     const struct decode_sink sink = {on_content, s};
-    size_t used = decode_feed(&s->decode, in, &sink);
+    size_t used = smtp_decode_feed(&s->decode, in, &sink);
 
     check_bare(s);
     if (s->state == SESSION_DATA && s->decode.state == DECODE_END)
@@ -116,7 +116,7 @@ chunk_done(struct smtp_session *s)
         return;
     }
     if (s->chunk_is_last)
-        decode_finish(&s->decode, &sink);
+        smtp_decode_finish(&s->decode, &sink);
     check_bare(s);
     if (s->chunk_is_last) {
         answers_await(s);
@@ -149,7 +149,7 @@ content_take_chunk(struct smtp_session *s, struct span in)
     if (s->chunk_refusal == REPLY_NONE && s->decode.bare == BARE_KEEP)
         on_content(s, in);
     else if (s->chunk_refusal == REPLY_NONE)
-        decode_feed(&s->decode, in, &sink);
+        smtp_decode_feed(&s->decode, in, &sink);
     if (s->state == SESSION_CHUNK && s->chunk_left == 0)
         chunk_done(s);
     return n;

@@ -18,7 +18,7 @@
 #include <string.h>
 
 void
-decode_init(struct decode *d, enum bare_newline bare, bool has_dots)
+smtp_decode_init(struct decode *d, enum bare_newline bare, bool has_dots)
 {
     *d = (struct decode){.state = DECODE_LINE_START, .bare = bare, .has_dots = has_dots};
 }
@@ -135,7 +135,7 @@ decode_held(struct decode *d, char c, const struct decode_sink *sink)
 }
 
 size_t
-decode_feed(struct decode *d, struct span in, const struct decode_sink *sink)
+smtp_decode_feed(struct decode *d, struct span in, const struct decode_sink *sink)
 {
     const char *p = in.p;
     const char *end = in.n > 0 ? in.p + in.n : p;
@@ -150,7 +150,7 @@ decode_feed(struct decode *d, struct span in, const struct decode_sink *sink)
 }
 
 void
-decode_finish(struct decode *d, const struct decode_sink *sink)
+smtp_decode_finish(struct decode *d, const struct decode_sink *sink)
 {
     if (d->state == DECODE_CR)
         emit_bare_cr(d, sink);

@@ -47,7 +47,7 @@ static const struct span lines[REPLY_COUNT] = {
     [REPLY_BAD_PARAMETER] = LINE("501 5.5.4 bad or repeated parameter"),
     [REPLY_NOT_AUTHORIZED] = LINE("550 5.7.0 you may not say that here"),
 
-    [REPLY_TOO_BIG] = LINE("552 5.3.4 message too big"),
+    [REPLY_TOO_BIG] = LINE("552 5.3.4 message is too big"),
     [REPLY_TOO_MANY_RECIPIENTS] = LINE("452 4.5.3 too many recipients"),
     [REPLY_TOO_MANY_ERRORS] = LINE("421 4.7.0 too many errors"),
     [REPLY_TOO_MANY_MESSAGES] = LINE("421 4.7.0 too many messages, connect again"),

@@ -139,8 +139,7 @@ run_verb(struct smtp_session *s, const struct verb *verb, struct span args)
     else if (s->state == SESSION_CONNECTED)
         session_refuse(s, REPLY_NEED_HELLO);
     else
-        session_refuse(s, s->state == SESSION_BETWEEN ? REPLY_BAD_SEQUENCE
-                                                      : (enum smtp_reply)verb->otherwise);
+        session_refuse(s, s->state == SESSION_BETWEEN ? verb->between : verb->otherwise);
 }
 
 /* May this verb run while RCPTs wait? RCPTs go to the store as a batch, and answers keep their

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The edge's side of its door to the store: questions and messages of all connections, as frames
+ * (door_frames.h). When the store dies, messages under way are lost (451) and questions wait a
+ * moment for the next store, so that peers do not see it restart.
+ */
+#ifndef DOORSTEP_SMTP_DOOR_STORE_PRIV_H
+#define DOORSTEP_SMTP_DOOR_STORE_PRIV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "doorstep/envelope.h"
+#include "doorstep/loop.h"
+#include "doorstep/outcome.h"
+
+struct door_store;
+struct door_request;
+
+struct door_client_calls { /* on the loop's thread, never from inside a door_store_* call but
+                              door_store_replace() */
+    void (*rcpt_answer)(void *arg, uint64_t rcpt_id, const struct outcome *o);
+    void (*answer)(void *arg, uint32_t index, const struct outcome *o, const char *delivery_id);
+    /* The message under way, or its missing answers, will not come: o says why. */
+    void (*lost)(void *arg, const struct outcome *o);
+    /* door_client.is_paused has changed; also from inside door_store_data(). */
+    void (*paced)(void *arg);
+};
+
+struct door_client { /* one connection, as the door sees it; in the connection's memory */
+    const struct door_client_calls *calls;
+    void *arg;
+    LIST_HEAD(, door_request) requests;
+    struct door_request *message; /* the one under way, or NULL */
+    LIST_ENTRY(door_client) sender;
+    bool is_sender; /* between begin and end */
+    bool is_paused; /* too much waits unsent: read no more of the message for now */
+};
+
+void door_client_init(struct door_client *c, const struct door_client_calls *calls, void *arg);
+
+/* door_store_new() - without a store at first. NULL without memory. */
+struct door_store *door_store_new(struct loop *l);
+
+/* door_store_free() - all clients are gone before. */
+void door_store_free(struct door_store *d);
+
+/* door_store_replace() - a (new) store; takes fd. */
+void door_store_replace(struct door_store *d, int fd);
+
+/* door_store_ask_rcpt() - EDGE_RCPT. false: there is no store, or no room; nothing will be
+ * answered. */
+bool door_store_ask_rcpt(struct door_store *d, struct door_client *c, uint64_t rcpt_id,
+                         const struct address *recipient, const struct address *reverse_path,
+                         uint64_t size);
+
+/* A message: begin, data, then end or abort. begin may refuse; what goes wrong afterwards is told
+ * by lost(), a moment later. */
+bool door_store_begin(struct door_store *d, struct door_client *c, uint64_t size);
+void door_store_data(struct door_store *d, struct door_client *c, struct span octets);
+void door_store_end(struct door_store *d, struct door_client *c, const struct envelope *e);
+void door_store_abort(struct door_store *d, struct door_client *c);
+
+/* door_store_push() - send what door_store_data() gathered; at the end of each read. */
+void door_store_push(struct door_store *d);
+
+/* door_store_forget() - the client wants no answer any more. A message that has ended goes on. */
+void door_store_forget(struct door_store *d, struct door_client *c);
+
+#endif

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One connection of the edge: joins a session (what is said) to a conn (how it travels) and to the
+ * door of the store (who answers). It holds no policy but which timeout runs and when reading
+ * pauses: while the client does not read its replies, while too many commands wait behind an
+ * answer, and while the store is slow to take a message.
+ */
+#include "edge_priv.h"
+
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doorstep/clock.h"
+#include "doorstep/log.h"
+#include "doorstep/smtp_session.h"
+#include "peer_priv.h"
+#include "replies_priv.h"
+
+#define OUTPUT_HIGH 16384 /* unsent octets of replies: stop reading commands */
+#define OUTPUT_MAX                                                                                 \
+    4194304 /* the answers of ENVELOPE_RECIPIENTS_MAX recipients fit; more is no client */
+
+#define UNIX_RESERVE 10 /* per cent of the connections that only unix sockets may use */
+
+struct edge_conn {
+    struct edge *edge; /* borrowed */
+    LIST_ENTRY(edge_conn) link;
+    struct conn *conn;
+    struct smtp_session *session; /* owned */
+    struct door_client client;
+    char id[ID_SIZE];
+    char peer[PEER_TEXT_SIZE];
+    enum smtp_wait waits;
+    bool is_full; /* of output the client does not read */
+    bool is_reading;
+};
+
+/* --- pace and time --- */
+
+static uint64_t
+timeout_of(const struct settings_timeouts *t, enum smtp_wait waits)
+{
+    switch (waits) {
+    case SMTP_WAIT_COMMAND:
+        return t->command;
+    case SMTP_WAIT_DATA:
+        return t->data;
+    case SMTP_WAIT_ANSWER:
+        return t->answer;
+    case SMTP_WAIT_NOTHING:
+        break;
+    }
+    return 0;
+}
+
+/* After everything that may have moved the session: input on or off, the right timeout from now on.
+ */
+static void
+update(struct edge_conn *c)
+{
+    const struct settings_timeouts *timeouts = &c->edge->settings->timeouts;
+    bool wants = smtp_session_wants_input(c->session) && !c->is_full && !c->client.is_paused;
+
+    c->waits = smtp_session_waits_for(c->session);
+    if (c->waits == SMTP_WAIT_NOTHING)
+        return; /* conn_close() has its own time */
+    conn_set_timeout(c->conn, c->is_full ? timeouts->write : timeout_of(timeouts, c->waits));
+    if (wants == c->is_reading)
+        return;
+    c->is_reading = wants;
+    if (wants)
+        conn_read_resume(c->conn);
+    else
+        conn_read_pause(c->conn);
+}
+
+/* --- the session's calls --- */
+
+static void
+on_reply(void *arg, struct span octets)
+{
+    struct edge_conn *c = arg;
+
+    if (!conn_write(c->conn, octets))
+        c->is_full = true;
+}
+
+static void
+on_ask_rcpt(void *arg, uint64_t id, const struct address *recipient,
+            const struct address *reverse_path, uint64_t size)
+{
+    struct edge_conn *c = arg;
+    struct outcome o;
+
+    if (door_store_ask_rcpt(c->edge->store, &c->client, id, recipient, reverse_path, size))
+        return;
+    outcome_set(&o, OUTCOME_SYSTEM, "the store is away");
+    smtp_session_rcpt_answer(c->session, id, &o);
+}
+
+static bool
+on_data_begin(void *arg, uint64_t size)
+{
+    struct edge_conn *c = arg;
+
+    return door_store_begin(c->edge->store, &c->client, size);
+}
+
+static void
+on_data(void *arg, struct span octets)
+{
+    struct edge_conn *c = arg;
+
+    door_store_data(c->edge->store, &c->client, octets);
+}
+
+static void
+on_data_end(void *arg, const struct envelope *envelope)
+{
+    struct edge_conn *c = arg;
+
+    door_store_end(c->edge->store, &c->client, envelope);
+}
+
+static void
+on_data_abort(void *arg)
+{
+    struct edge_conn *c = arg;
+
+    door_store_abort(c->edge->store, &c->client);
+}
+
+static void
+on_finished(void *arg, const struct smtp_summary *s)
+{
+    struct edge_conn *c = arg;
+    struct buf from;
+
+    buf_init(&from, 2 * ADDRESS_PATH_MAX);
+    address_print(&s->envelope->reverse_path, &from);
+    log_event(LOG_LEVEL_INFO, "message", "id", c->id, "from", buf_str(&from), "octets",
+              log_num((long long)s->octets), "recipients", log_num(s->envelope->recipient_count),
+              "delivered", log_num(s->delivered), "refused", log_num(s->refused), "deferred",
+              log_num(s->deferred), "queue_id", s->envelope->queue_id, "delivery", s->delivery_id,
+              NULL);
+    buf_release(&from);
+}
+
+static void
+on_session_close(void *arg, const char *reason)
+{
+    struct edge_conn *c = arg;
+
+    conn_close(c->conn, true, reason);
+}
+
+static const struct smtp_session_calls session_calls = {
+    .reply = on_reply,
+    .ask_rcpt = on_ask_rcpt,
+    .data_begin = on_data_begin,
+    .data = on_data,
+    .data_end = on_data_end,
+    .data_abort = on_data_abort,
+    .finished = on_finished,
+    .close = on_session_close,
+};
+
+/* --- the store's answers --- */
+
+static void
+on_rcpt_answer(void *arg, uint64_t rcpt_id, const struct outcome *o)
+{
+    struct edge_conn *c = arg;
+
+    smtp_session_rcpt_answer(c->session, rcpt_id, o);
+    door_store_push(c->edge->store);
+    update(c);
+}
+
+static void
+on_answer(void *arg, uint32_t index, const struct outcome *o, const char *delivery_id)
+{
+    struct edge_conn *c = arg;
+
+    smtp_session_answer(c->session, index, o, delivery_id);
+    door_store_push(c->edge->store);
+    update(c);
+}
+
+static void
+on_lost(void *arg, const struct outcome *o)
+{
+    struct edge_conn *c = arg;
+
+    log_event(LOG_LEVEL_WARNING, "deferred", "id", c->id, "cause", o->cause, NULL);
+    smtp_session_fail(c->session, o);
+    door_store_push(c->edge->store);
+    update(c);
+}
+
+static void
+on_paced(void *arg)
+{
+    update(arg);
+}
+
+static const struct door_client_calls client_calls = {
+    .rcpt_answer = on_rcpt_answer,
+    .answer = on_answer,
+    .lost = on_lost,
+    .paced = on_paced,
+};
+
+/* --- the connection's calls --- */
+
+static void
+on_bytes(void *arg, struct span bytes)
+{
+    struct edge_conn *c = arg;
+
+    smtp_session_feed(c->session, bytes);
+    door_store_push(c->edge->store);
+    update(c);
+}
+
+/* The store owes an answer for too long: what it may still do is its business, the client hears
+ * 451. */
+static void
+give_up_on_store(struct edge_conn *c)
+{
+    struct outcome o;
+
+    log_event(LOG_LEVEL_ERROR, "answer_timeout", "id", c->id, NULL);
+    outcome_set(&o, OUTCOME_SYSTEM, "the store does not answer");
+    door_store_forget(c->edge->store, &c->client);
+    smtp_session_fail(c->session, &o);
+    door_store_push(c->edge->store);
+    update(c);
+}
+
+static void
+on_timeout(void *arg)
+{
+    struct edge_conn *c = arg;
+
+    if (c->is_full)
+        conn_close(c->conn, false, "client does not read");
+    else if (c->waits == SMTP_WAIT_ANSWER)
+        give_up_on_store(c);
+    else
+        smtp_session_timeout(c->session);
+}
+
+static void
+on_writable(void *arg)
+{
+    struct edge_conn *c = arg;
+
+    c->is_full = false;
+    update(c);
+}
+
+static void
+on_closed(void *arg, const char *reason)
+{
+    struct edge_conn *c = arg;
+    struct edge *e = c->edge;
+
+    log_event(LOG_LEVEL_INFO, "disconnect", "id", c->id, "reason", reason, "messages",
+              log_num((long long)smtp_session_messages(c->session)), "errors",
+              log_num((long long)smtp_session_errors(c->session)), NULL);
+    smtp_session_free(c->session);
+    door_store_forget(e->store, &c->client);
+    LIST_REMOVE(c, link);
+    free(c);
+    e->conn_count--;
+    if (e->conn_count == 0 && e->on_empty != NULL)
+        e->on_empty(e);
+}
+
+static const struct conn_handlers conn_calls = {
+    .on_bytes = on_bytes,
+    .on_timeout = on_timeout,
+    .on_writable = on_writable,
+    .on_closed = on_closed,
+};
+
+/* --- begin --- */
+
+static bool
+has_unix_listener(const struct settings *s)
+{
+    for (size_t i = 0; i < s->listen_count; i++) {
+        for (size_t j = 0; j < s->listens[i].address_count; j++) {
+            if (s->listens[i].address[j].is_unix)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The MTA beside us comes through a unix socket: a flood from the network leaves it a part. */
+static bool
+has_room(const struct edge *e, bool is_unix)
+{
+    uint64_t edges = e->settings->edges > 0 ? e->settings->edges : 1;
+    uint64_t max = (e->settings->limits.connections + edges - 1) / edges;
+
+    if (!is_unix && has_unix_listener(e->settings))
+        max -= max * UNIX_RESERVE / 100;
+    return e->conn_count < max;
+}
+
+static void
+turn_away(int fd)
+{
+    static const char line[] = "421 4.3.2 too many connections, try again\r\n";
+
+    if (send(fd, line, sizeof(line) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        log_event(LOG_LEVEL_DEBUG, "turn_away", "reason", "peer is gone", NULL);
+    close(fd);
+}
+
+static struct smtp_session *
+open_session(struct edge_conn *c, const struct settings_listen *listen, bool is_trusted)
+{
+    const struct settings *s = c->edge->settings;
+    const struct smtp_session_config config = {
+        .protocol = listen->protocol,
+        .hostname = s->hostname,
+        .session_id = c->id,
+        .client_ip = c->peer,
+        .trusted = is_trusted,
+        .dsn = s->dsn,
+        .bare_newline = s->bare_newline,
+        .limits = &s->limits,
+    };
+
+    return smtp_session_new(&config, &session_calls, c);
+}
+
+static struct edge_conn *
+edge_conn_new(struct edge *e, const struct settings_listen *listen, int fd,
+              const struct sockaddr_storage *peer)
+{
+    static const struct conn_limits limits = {.output_max = OUTPUT_MAX, .output_high = OUTPUT_HIGH};
+    struct edge_conn *c = calloc(1, sizeof(*c));
+
+    if (c == NULL) {
+        close(fd);
+        return NULL;
+    }
+    c->edge = e;
+    id_make(c->id);
+    peer_print(peer, c->peer);
+    door_client_init(&c->client, &client_calls, c);
+    c->session = open_session(c, listen, peer_is_trusted(peer, listen));
+    if (c->session == NULL)
+        close(fd);
+    else
+        c->conn = conn_new(e->loop, fd, &limits, &conn_calls, c); /* takes fd */
+    if (c->conn == NULL) {
+        smtp_session_free(c->session);
+        free(c);
+        return NULL;
+    }
+    LIST_INSERT_HEAD(&e->conns, c, link);
+    e->conn_count++;
+    return c;
+}
+
+void
+edge_conn_open(struct edge *e, const struct settings_listen *listen, int fd,
+               const struct sockaddr_storage *peer)
+{
+    bool is_unix = peer->ss_family == AF_UNIX;
+    struct edge_conn *c;
+
+    if (e->is_draining || !has_room(e, is_unix)) {
+        turn_away(fd);
+        return;
+    }
+    if (!is_unix) /* replies of one turn are one send: nothing is won by waiting for more */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    c = edge_conn_new(e, listen, fd, peer);
+    if (c == NULL) {
+        log_event(LOG_LEVEL_ERROR, "connect", "error", "out of memory", NULL);
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "connect", "id", c->id, "protocol",
+              listen->protocol == LISTEN_LMTP ? "lmtp" : "smtp", "peer", is_unix ? "unix" : c->peer,
+              NULL);
+    smtp_session_greet(c->session);
+    update(c);
+}
+
+/* --- all of them --- */
+
+void
+edge_conns_drain(struct edge *e)
+{
+    struct edge_conn *c;
+
+    e->is_draining = true;
+    LIST_FOREACH(c, &e->conns, link)
+    {
+        smtp_session_drain(c->session);
+        update(c);
+    }
+}
+
+void
+edge_conns_stop(struct edge *e)
+{
+    struct edge_conn *c;
+
+    LIST_FOREACH(c, &e->conns, link)
+    {
+        smtp_session_stop(c->session);
+    }
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inside the edge role: the role itself (edge.c), its connections (edge_conn.c) and its side of the
+ * door to the store (door_store.c).
+ */
+#ifndef DOORSTEP_SMTP_EDGE_PRIV_H
+#define DOORSTEP_SMTP_EDGE_PRIV_H
+
+#include <sys/queue.h>
+
+#include "doorstep/loop.h"
+#include "doorstep/settings.h"
+#include "door_store_priv.h"
+
+struct edge_conn;
+
+LIST_HEAD(edge_conn_list, edge_conn);
+
+struct edge { /* what all connections share */
+    struct loop *loop;
+    const struct settings *settings; /* NULL until main sent them */
+    struct door_store *store;
+    struct edge_conn_list conns;
+    size_t conn_count;
+    bool is_draining;
+    void (*on_empty)(struct edge *e); /* the last connection is gone */
+};
+
+/* edge_conn_open() - take an accepted socket and greet it. Past the limits it gets 421 and is
+ * closed. */
+void edge_conn_open(struct edge *e, const struct settings_listen *listen, int fd,
+                    const struct sockaddr_storage *peer);
+
+/* edge_conns_drain() - 421 to all that are idle, to the others behind their message. */
+void edge_conns_drain(struct edge *e);
+
+/* edge_conns_stop() - 421 to all, now. */
+void edge_conns_stop(struct edge *e);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Peer addresses: printing, and the networks whose XCLIENT and XFORWARD are believed.
+ */
+#include "peer_priv.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The address's octets: 4, 16, or 0 for a unix socket. */
+static size_t
+peer_octets(const struct sockaddr_storage *peer, uint8_t out[16])
+{
+    if (peer->ss_family == AF_INET) {
+        memcpy(out, &((const struct sockaddr_in *)peer)->sin_addr, 4);
+        return 4;
+    }
+    if (peer->ss_family == AF_INET6) {
+        const struct in6_addr *six = &((const struct sockaddr_in6 *)peer)->sin6_addr;
+
+        if (IN6_IS_ADDR_V4MAPPED(six)) {
+            memcpy(out, six->s6_addr + 12, 4);
+            return 4;
+        }
+        memcpy(out, six, 16);
+        return 16;
+    }
+    return 0;
+}
+
+void
+peer_print(const struct sockaddr_storage *peer, char out[PEER_TEXT_SIZE])
+{
+    uint8_t octets[16];
+    char text[INET6_ADDRSTRLEN] = "";
+    size_t n = peer_octets(peer, octets);
+
+    if (n > 0)
+        inet_ntop(n == 4 ? AF_INET : AF_INET6, octets, text, sizeof(text));
+    snprintf(out, PEER_TEXT_SIZE, "%s%s", n == 16 ? "IPv6:" : "", text);
+}
+
+static bool
+in_network(const uint8_t *octets, size_t n, const struct settings_network *network)
+{
+    unsigned whole = network->bits / 8, rest = network->bits % 8;
+
+    if ((network->family == AF_INET ? 4 : 16) != n || network->bits > n * 8)
+        return false;
+    if (memcmp(octets, network->bytes, whole) != 0)
+        return false;
+    return rest == 0 || ((octets[whole] ^ network->bytes[whole]) & (0xff00 >> rest) & 0xff) == 0;
+}
+
+bool
+peer_is_trusted(const struct sockaddr_storage *peer, const struct settings_listen *listen)
+{
+    uint8_t octets[16];
+    size_t n = peer_octets(peer, octets);
+
+    if (n == 0)
+        return peer->ss_family == AF_UNIX;
+    for (size_t i = 0; i < listen->trusted_count; i++) {
+        if (in_network(octets, n, &listen->trusted[i]))
+            return true;
+    }
+    return false;
+}
