@@ -43,8 +43,8 @@ int door_fd(const struct door *d);
 
 enum door_result door_receive(struct door *d, struct door_frame *out);
 
-/* door_send() - fd (or -1) is duplicated by the kernel, the caller keeps its own. false: the queue is
- * full, no memory, or the other side is gone; nothing of the frame was sent. */
+/* door_send() - fd (or -1) is duplicated by the kernel, the caller keeps its own. false: the queue
+ * is full, no memory, or the other side is gone; nothing of the frame was sent. */
 bool door_send(struct door *d, uint16_t type, uint64_t id, struct span body, int fd);
 
 enum door_result door_flush(struct door *d);
@@ -52,8 +52,8 @@ enum door_result door_flush(struct door *d);
 /* door_queued() - octets that wait for door_flush(). */
 size_t door_queued(const struct door *d);
 
-/* door_call() - for blocking users: send, then wait up to timeout_ms for the frame with this id; others are
- * dropped. DOOR_AGAIN: time ran out. */
+/* door_call() - for blocking users: send, then wait up to timeout_ms for the frame with this id;
+ * others are dropped. DOOR_AGAIN: time ran out. */
 enum door_result door_call(struct door *d, uint16_t type, uint64_t id, struct span body, int fd,
                            unsigned timeout_ms, struct door_frame *out);
 

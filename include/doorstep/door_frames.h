@@ -11,15 +11,15 @@
 enum door_frame_type {
     /* main -> any role. The first frames a role reads, on descriptor 3. */
     MAIN_SETTINGS = 1, /* fd: sealed memfd with the checked configuration's text */
-    MAIN_LISTENER,     /* edge. u32 index in settings.listens, str address as configured; fd: socket */
+    MAIN_LISTENER,     /* edge. u32 index in settings.listens, str address; fd: socket */
     MAIN_STORE_DOOR,   /* edge. fd: its door to the (new) store; an older one is closed */
     MAIN_EDGE_DOOR,    /* store. u32 edge slot; fd */
     MAIN_SORTER_DOOR,  /* store. u32 sorter slot; fd */
     MAIN_HAND_DOOR,    /* store. id: of STORE_WANT_HAND; u32 uid; fd, or none: refused */
     MAIN_CONTROL,      /* store. fd: listening control socket */
-    MAIN_GO,           /* all set: sandbox yourself, start, answer ROLE_READY. u8: 1 offline (no edge) */
-    MAIN_RETIRE,       /* edge: close listeners, serve what is open, then exit (reload) */
-    MAIN_DRAIN,        /* any: end within u32 ms (421 to idle sessions, finish DATA), then exit */
+    MAIN_GO,     /* all set: sandbox yourself, start, say ROLE_READY. u8: 1 offline (no edge) */
+    MAIN_RETIRE, /* edge: close listeners, serve what is open, then exit (reload) */
+    MAIN_DRAIN,  /* any: end within u32 ms (421 to idle sessions, finish DATA), then exit */
 
     /* any role -> main */
     ROLE_READY = 32,
@@ -30,17 +30,17 @@ enum door_frame_type {
     EDGE_RCPT = 64,  /* id; address, reverse-path address, u64 SIZE= or 0 */
     EDGE_DATA_BEGIN, /* id: the transaction's from here on; u64 SIZE= or 0 */
     EDGE_DATA,       /* id; octets, as many as fit; decoded, before trace */
-    EDGE_ENVELOPE,   /* id; a piece of the packed envelope: with 1,000 recipients it passes one frame */
+    EDGE_ENVELOPE,   /* id; a piece of the packed envelope, which may pass one frame */
     EDGE_DATA_END,   /* id; the envelope, or its last piece */
     EDGE_DATA_ABORT, /* id; the client is gone or broke the rules: forget it */
 
     /* store -> edge */
     STORE_RCPT = 96, /* id; outcome */
-    STORE_ANSWER,    /* id; u32 index of recipient, outcome, str delivery id. Once for each recipient */
+    STORE_ANSWER,    /* id; u32 index of recipient, outcome, str delivery id; one a recipient */
 
     /* store -> sorter */
-    SORT_MESSAGE = 128, /* id; u8 kind (0 inline, 1 by fd), u64 octets, octets or fd. More inline octets
-                         * follow in SORT_MORE */
+    SORT_MESSAGE = 128, /* id; u8 kind (0 inline, 1 by fd), u64 octets, octets or fd. More inline
+                         * octets follow in SORT_MORE */
     SORT_MORE,          /* id; octets */
 
     /* sorter -> store */

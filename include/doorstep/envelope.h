@@ -33,7 +33,7 @@ struct envelope {
     uint64_t size;           /* SIZE=, 0 when not given */
     const char *envid;       /* xtext decoded, or "" */
     const char *helo;        /* as the client named itself */
-    const char *client_ip;   /* "127.0.0.1", "IPv6:::1", "" for a unix socket; XCLIENT/XFORWARD win */
+    const char *client_ip;   /* "127.0.0.1", "IPv6:::1", "" for a unix socket; XFORWARD wins */
     const char *client_name; /* or "" */
     const char *queue_id;    /* XFORWARD IDENT, or "" */
     const char *session;     /* our session id, for the log */

@@ -20,8 +20,8 @@ enum facts_flags {
     FACTS_UNKNOWN = 8,       /* no sorter could read the message */
 };
 
-struct facts_header { /* a cached header field, in the order of the message */
-    const char *name; /* as written */
+struct facts_header {  /* a cached header field, in the order of the message */
+    const char *name;  /* as written */
     const char *value; /* unfolded, raw (RFC 2047 words as they are), without the final CRLF */
 };
 

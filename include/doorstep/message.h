@@ -57,8 +57,9 @@ int message_fd(const struct message *m);
 /* message_read() - copy up to n octets at offset; the count, 0 at the end, -1 with errno. */
 ssize_t message_read(const struct message *m, uint64_t offset, void *out, size_t n);
 
-/* message_from_memory() / message_from_fd() - a sealed message over bytes that exist already (copied)
- * or a descriptor (taken, closed with the message). For readers of stored files and for tests. */
+/* message_from_memory() / message_from_fd() - a sealed message over bytes that exist already
+ * (copied) or a descriptor (taken, closed with the message). For readers of stored files and for
+ * tests. */
 struct message *message_from_memory(struct span bytes);
 struct message *message_from_fd(int fd, struct outcome *why);
 
