@@ -18,7 +18,7 @@ struct found { /* a row that is about to change */
 };
 
 void
-bind_u64(struct db_statement *s, int n, uint64_t v)
+index_bind_u64(struct db_statement *s, int n, uint64_t v)
 {
     db_bind_int(s, n, v > INT64_MAX ? INT64_MAX : (int64_t)v);
 }
@@ -43,12 +43,12 @@ find(struct index *ix, int64_t mailbox, uint32_t uid, struct found *out, struct 
     }
     struct row row = {.s = s};
     *out = (struct found){.id = db_int(s, 0), .is_size_known = !db_is_null(s, 3)};
-    out->size.flags = (unsigned)row_max(&row, 1, FLAGS_ALL);
-    out->size.octets = row_u64(&row, 2);
-    out->size.stored_octets = row_u64(&row, 3);
-    row_copy(&row, 4, out->keywords, sizeof(out->keywords));
+    out->size.flags = (unsigned)index_row_max(&row, 1, FLAGS_ALL);
+    out->size.octets = index_row_u64(&row, 2);
+    out->size.stored_octets = index_row_u64(&row, 3);
+    index_row_copy(&row, 4, out->keywords, sizeof(out->keywords));
     db_reset(s);
-    return row_ok(&row, why);
+    return index_row_ok(&row, why);
 }
 
 /* insert_message() - ref.stored_octets UINT64_MAX is kept as NULL. */
@@ -67,7 +67,7 @@ insert_message(struct index *ix, const struct index_message *m, struct outcome *
     internal_date_print(m->received, date);
     db_bind_int(s, 1, m->mailbox);
     db_bind_int(s, 2, m->uid);
-    bind_u64(s, 3, m->modseq);
+    index_bind_u64(s, 3, m->modseq);
     db_bind_int(s, 4, m->flags & FLAGS_ALL);
     db_bind_text(s, 5, m->keywords == NULL ? "" : m->keywords);
     db_bind_text(s, 6, date);
@@ -75,9 +75,9 @@ insert_message(struct index *ix, const struct index_message *m, struct outcome *
     if (m->ref.stored_octets == UINT64_MAX)
         db_bind_null(s, 8);
     else
-        bind_u64(s, 8, m->ref.stored_octets);
-    bind_u64(s, 9, m->octets);
-    bind_u64(s, 10, m->lines);
+        index_bind_u64(s, 8, m->ref.stored_octets);
+    index_bind_u64(s, 9, m->octets);
+    index_bind_u64(s, 10, m->lines);
     db_bind_int(s, 11, m->ref.trace_octets);
     db_bind_int(s, 12, m->ref.is_crlf);
     db_bind_text(s, 13, m->digest == NULL ? "" : m->digest);
@@ -93,9 +93,9 @@ bind_facts(struct db_statement *s, int64_t message, const struct facts *f)
                                  f->bodystructure, f->preview};
     db_bind_int(s, 1, message);
     db_bind_int(s, 2, f->flags);
-    bind_u64(s, 3, f->octets);
-    bind_u64(s, 4, f->lines);
-    bind_u64(s, 5, f->header_octets);
+    index_bind_u64(s, 3, f->octets);
+    index_bind_u64(s, 4, f->lines);
+    index_bind_u64(s, 5, f->header_octets);
     db_bind_int(s, 6, f->received_count);
     for (int i = 0; i < 10; i++)
         db_bind_text(s, 7 + i, texts[i] == NULL ? "" : texts[i]);
@@ -115,7 +115,7 @@ put_facts(struct index *ix, int64_t message, const struct facts *f, struct outco
         "date, envelope, bodystructure, preview, headers, parts) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         why);
-    if (s != NULL && !(facts_blob_headers(f, &headers) && facts_blob_parts(f, &parts)))
+    if (s != NULL && !(index_facts_headers(f, &headers) && index_facts_parts(f, &parts)))
         outcome_set(why, OUTCOME_SYSTEM, "facts do not fit into a row");
     else if (s != NULL) {
         bind_facts(s, message, f);
@@ -139,7 +139,7 @@ index_add(struct index *ix, struct index_message *m, struct outcome *why)
     };
     if (m->uid == 0 || m->uid > UID_MAX || m->ref.name[0] == '\0')
         return outcome_set(why, OUTCOME_BAD_REQUEST, "message without UID or store name");
-    struct mailbox_state *state = mailbox_state(ix, m->mailbox, why);
+    struct mailbox_state *state = mailbox_state_load(ix, m->mailbox, why);
     if (state == NULL)
         return false;
     m->modseq = ix->now.modseq + 1;
@@ -147,8 +147,8 @@ index_add(struct index *ix, struct index_message *m, struct outcome *why)
         return false;
     if (m->facts != NULL && !put_facts(ix, db_last_rowid(ix->db), m->facts, why))
         return false;
-    mailbox_touch(ix, state);
-    mailbox_count(ix, state, &size);
+    mailbox_state_touch(ix, state);
+    mailbox_state_count(ix, state, &size);
     if (state->uid_next <= m->uid)
         state->uid_next = m->uid + 1;
     return true;
@@ -160,7 +160,7 @@ index_set_facts(struct index *ix, int64_t mailbox, uint32_t uid, const struct fa
 {
     assert(ix->in_transaction);
     struct found old;
-    struct mailbox_state *state = mailbox_state(ix, mailbox, why);
+    struct mailbox_state *state = mailbox_state_load(ix, mailbox, why);
     if (state == NULL || !find(ix, mailbox, uid, &old, why) || !put_facts(ix, old.id, facts, why))
         return false;
     struct db_statement *s = db_prepare(
@@ -171,14 +171,14 @@ index_set_facts(struct index *ix, int64_t mailbox, uint32_t uid, const struct fa
     size.octets = octets;
     if (!old.is_size_known)
         size.stored_octets = octets;
-    bind_u64(s, 1, octets);
-    bind_u64(s, 2, lines);
-    bind_u64(s, 3, size.stored_octets);
+    index_bind_u64(s, 1, octets);
+    index_bind_u64(s, 2, lines);
+    index_bind_u64(s, 3, size.stored_octets);
     db_bind_int(s, 4, old.id);
     if (!db_run(s, why))
         return false;
-    mailbox_uncount(ix, state, &old.size);
-    mailbox_count(ix, state, &size);
+    mailbox_state_uncount(ix, state, &old.size);
+    mailbox_state_count(ix, state, &size);
     return true;
 }
 
@@ -188,7 +188,7 @@ index_set_flags(struct index *ix, int64_t mailbox, uint32_t uid, unsigned flags,
 {
     assert(ix->in_transaction);
     struct found old;
-    struct mailbox_state *state = mailbox_state(ix, mailbox, why);
+    struct mailbox_state *state = mailbox_state_load(ix, mailbox, why);
     if (state == NULL || !find(ix, mailbox, uid, &old, why))
         return false;
     flags &= FLAGS_ALL;
@@ -206,12 +206,12 @@ index_set_flags(struct index *ix, int64_t mailbox, uint32_t uid, unsigned flags,
     size.flags = flags;
     db_bind_int(s, 1, flags);
     db_bind_text(s, 2, keywords);
-    bind_u64(s, 3, mailbox_touch(ix, state));
+    index_bind_u64(s, 3, mailbox_state_touch(ix, state));
     db_bind_int(s, 4, old.id);
     if (!db_run(s, why))
         return false;
-    mailbox_uncount(ix, state, &old.size);
-    mailbox_count(ix, state, &size);
+    mailbox_state_uncount(ix, state, &old.size);
+    mailbox_state_count(ix, state, &size);
     return true;
 }
 
@@ -223,7 +223,7 @@ note_expunge(struct index *ix, int64_t mailbox, uint32_t uid, uint64_t modseq, s
     if (s == NULL)
         return false;
     db_bind_int(s, 1, mailbox);
-    bind_u64(s, 2, modseq);
+    index_bind_u64(s, 2, modseq);
     db_bind_int(s, 3, uid);
     return db_run(s, why);
 }
@@ -233,15 +233,15 @@ index_expunge(struct index *ix, int64_t mailbox, uint32_t uid, struct outcome *w
 {
     assert(ix->in_transaction);
     struct found old;
-    struct mailbox_state *state = mailbox_state(ix, mailbox, why);
+    struct mailbox_state *state = mailbox_state_load(ix, mailbox, why);
     if (state == NULL || !find(ix, mailbox, uid, &old, why))
         return false;
     struct db_statement *s = db_prepare(ix->db, "DELETE FROM messages WHERE id = ?", why);
     if (s == NULL)
         return false;
     db_bind_int(s, 1, old.id);
-    if (!db_run(s, why) || !note_expunge(ix, mailbox, uid, mailbox_touch(ix, state), why))
+    if (!db_run(s, why) || !note_expunge(ix, mailbox, uid, mailbox_state_touch(ix, state), why))
         return false;
-    mailbox_uncount(ix, state, &old.size);
+    mailbox_state_uncount(ix, state, &old.size);
     return true;
 }

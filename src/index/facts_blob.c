@@ -17,7 +17,7 @@
 #define YEAR_10000 ((time_t)253402300800LL) /* first second that four digits do not hold */
 
 bool
-facts_blob_headers(const struct facts *f, struct buf *out)
+index_facts_headers(const struct facts *f, struct buf *out)
 {
     struct pack p;
     pack_init(&p, out);
@@ -30,7 +30,7 @@ facts_blob_headers(const struct facts *f, struct buf *out)
 }
 
 bool
-facts_blob_parts(const struct facts *f, struct buf *out)
+index_facts_parts(const struct facts *f, struct buf *out)
 {
     struct pack p;
     pack_init(&p, out);
@@ -73,7 +73,7 @@ read_string(struct unpack *u, struct arena *arena)
 }
 
 bool
-facts_blob_read_headers(struct span in, struct arena *arena, struct facts *f)
+index_facts_read_headers(struct span in, struct arena *arena, struct facts *f)
 {
     struct unpack u;
     unpack_init(&u, in);
@@ -87,7 +87,7 @@ facts_blob_read_headers(struct span in, struct arena *arena, struct facts *f)
 }
 
 bool
-facts_blob_read_parts(struct span in, struct arena *arena, struct facts *f)
+index_facts_read_parts(struct span in, struct arena *arena, struct facts *f)
 {
     struct unpack u;
     unpack_init(&u, in);

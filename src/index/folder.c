@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 bool
-sync_folder(const char *path, struct outcome *why)
+index_folder_sync(const char *path, struct outcome *why)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -36,12 +36,12 @@ make_level(char *path, char *end, struct outcome *why)
     if (is_new) {
         char *slash = strrchr(path, '/');
         if (slash == NULL) {
-            ok = sync_folder(".", why);
+            ok = index_folder_sync(".", why);
         } else if (slash == path) {
-            ok = sync_folder("/", why);
+            ok = index_folder_sync("/", why);
         } else {
             *slash = '\0';
-            ok = sync_folder(path, why);
+            ok = index_folder_sync(path, why);
             *slash = '/';
         }
     }
@@ -50,7 +50,7 @@ make_level(char *path, char *end, struct outcome *why)
 }
 
 bool
-make_folder(const char *path, struct outcome *why)
+index_folder_make(const char *path, struct outcome *why)
 {
     char copy[PATH_MAX];
     size_t n = strlen(path);
@@ -94,7 +94,7 @@ index_set_aside(const char *folder, struct outcome *why)
     /* The main file last: while it has its name, a second try finds all of them. */
     return set_aside_one(folder, "-journal", stamp, why) &&
            set_aside_one(folder, "-wal", stamp, why) && set_aside_one(folder, "", stamp, why) &&
-           sync_folder(folder, why);
+           index_folder_sync(folder, why);
 }
 
 bool

@@ -29,7 +29,7 @@ open_database(const char *folder, bool create, struct outcome *why)
         outcome_errno(why, ENAMETOOLONG, "open", folder);
         return NULL;
     }
-    if (create && !make_folder(folder, why))
+    if (create && !index_folder_make(folder, why))
         return NULL;
     return db_open(path, &options, why);
 }

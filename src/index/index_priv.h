@@ -41,30 +41,30 @@ struct index {
 };
 
 /* A row as it is read: everything is checked as if a stranger had written the file. `bad` is
- * sticky, and so is `full` (no memory); ask row_ok() once. */
+ * sticky, and so is `full` (no memory); ask index_row_ok() once. */
 struct row {
     struct db_statement *s;
     struct arena *arena; /* where strings go */
     bool bad, full;
 };
 
-uint64_t row_u64(struct row *r, int column);
-uint32_t row_u32(struct row *r, int column);
-uint64_t row_max(struct row *r, int column, uint64_t max);
-const char *row_text(struct row *r, int column);
-void row_copy(struct row *r, int column, char *out, size_t size);
-bool row_ok(const struct row *r, struct outcome *why);
+uint64_t index_row_u64(struct row *r, int column);
+uint32_t index_row_u32(struct row *r, int column);
+uint64_t index_row_max(struct row *r, int column, uint64_t max);
+const char *index_row_text(struct row *r, int column);
+void index_row_copy(struct row *r, int column, char *out, size_t size);
+bool index_row_ok(const struct row *r, struct outcome *why);
 
-/* bind_u64() - numbers past 2^63 become the largest that a row holds. */
-void bind_u64(struct db_statement *s, int n, uint64_t v);
+/* index_bind_u64() - numbers past 2^63 become the largest that a row holds. */
+void index_bind_u64(struct db_statement *s, int n, uint64_t v);
 
-/* make_folder() - path with its parents, 0700, each new name synced into its parent. */
-bool make_folder(const char *path, struct outcome *why);
-bool sync_folder(const char *path, struct outcome *why);
+/* index_folder_make() - path with its parents, 0700, each new name synced into its parent. */
+bool index_folder_make(const char *path, struct outcome *why);
+bool index_folder_sync(const char *path, struct outcome *why);
 
-/* mailbox_state() - of that id, from memory or its row; NULL: `why` (NOT_FOUND). Borrowed until the
- * transaction ends. */
-struct mailbox_state *mailbox_state(struct index *ix, int64_t id, struct outcome *why);
+/* mailbox_state_load() - of that id, from memory or its row; NULL: `why` (NOT_FOUND). Borrowed
+ * until the transaction ends. */
+struct mailbox_state *mailbox_state_load(struct index *ix, int64_t id, struct outcome *why);
 bool mailbox_states_write(struct index *ix, struct outcome *why);
 void mailbox_states_release(struct index *ix);
 bool index_totals_read(struct index *ix, struct outcome *why);
@@ -74,16 +74,18 @@ struct message_size {
     unsigned flags;
     uint64_t octets, stored_octets;
 };
-uint64_t mailbox_touch(struct index *ix, struct mailbox_state *state); /* the new MODSEQ */
-void mailbox_count(struct index *ix, struct mailbox_state *state, const struct message_size *m);
-void mailbox_uncount(struct index *ix, struct mailbox_state *state, const struct message_size *m);
+uint64_t mailbox_state_touch(struct index *ix, struct mailbox_state *state); /* the new MODSEQ */
+void mailbox_state_count(struct index *ix, struct mailbox_state *state,
+                         const struct message_size *m);
+void mailbox_state_uncount(struct index *ix, struct mailbox_state *state,
+                           const struct message_size *m);
 
 /* headers and parts of struct facts to octets and back; unpack is false when they are none of ours.
  */
-bool facts_blob_headers(const struct facts *f, struct buf *out);
-bool facts_blob_parts(const struct facts *f, struct buf *out);
-bool facts_blob_read_headers(struct span in, struct arena *arena, struct facts *f);
-bool facts_blob_read_parts(struct span in, struct arena *arena, struct facts *f);
+bool index_facts_headers(const struct facts *f, struct buf *out);
+bool index_facts_parts(const struct facts *f, struct buf *out);
+bool index_facts_read_headers(struct span in, struct arena *arena, struct facts *f);
+bool index_facts_read_parts(struct span in, struct arena *arena, struct facts *f);
 
 #define DATE_SIZE 31 /* "2026-11-22T03:36:13.123456789Z" */
 void internal_date_print(struct timespec t, char out[DATE_SIZE]);

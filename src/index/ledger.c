@@ -54,11 +54,11 @@ index_ledger_find(struct index *ix, const char *key, time_t since, char delivery
         return false;
     struct row row = {.s = s};
     if (result == DB_ROW)
-        row_copy(&row, 0, delivery_id, ID_SIZE);
+        index_row_copy(&row, 0, delivery_id, ID_SIZE);
     db_reset(s);
     if (result == DB_DONE)
         return outcome_set(why, OUTCOME_NOT_FOUND, NULL);
-    return row_ok(&row, why);
+    return index_row_ok(&row, why);
 }
 
 bool

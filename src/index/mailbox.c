@@ -32,15 +32,15 @@ static bool
 read_state(struct row *row, struct mailbox_state *out, struct outcome *why)
 {
     out->id = db_int(row->s, 0);
-    out->uid_next = row_u32(row, 4);
-    out->highest_modseq = row_u64(row, 5);
-    out->messages = row_max(row, 6, UID_MAX);
-    out->unseen = row_max(row, 7, UID_MAX);
-    out->octets = row_u64(row, 8);
-    out->stored_octets = row_u64(row, 9);
+    out->uid_next = index_row_u32(row, 4);
+    out->highest_modseq = index_row_u64(row, 5);
+    out->messages = index_row_max(row, 6, UID_MAX);
+    out->unseen = index_row_max(row, 7, UID_MAX);
+    out->octets = index_row_u64(row, 8);
+    out->stored_octets = index_row_u64(row, 9);
     if (out->uid_next == 0 || out->unseen > out->messages)
         row->bad = true;
-    return row_ok(row, why);
+    return index_row_ok(row, why);
 }
 
 static struct mailbox_state *
@@ -67,7 +67,7 @@ state_in_memory(struct index *ix, int64_t id)
 }
 
 struct mailbox_state *
-mailbox_state(struct index *ix, int64_t id, struct outcome *why)
+mailbox_state_load(struct index *ix, int64_t id, struct outcome *why)
 {
     struct mailbox_state *state = state_in_memory(ix, id);
     if (state != NULL)
@@ -98,11 +98,11 @@ state_write(struct index *ix, struct mailbox_state *state, struct outcome *why)
     if (s == NULL)
         return false;
     db_bind_int(s, 1, state->uid_next);
-    bind_u64(s, 2, state->highest_modseq);
-    bind_u64(s, 3, state->messages);
-    bind_u64(s, 4, state->unseen);
-    bind_u64(s, 5, state->octets);
-    bind_u64(s, 6, state->stored_octets);
+    index_bind_u64(s, 2, state->highest_modseq);
+    index_bind_u64(s, 3, state->messages);
+    index_bind_u64(s, 4, state->unseen);
+    index_bind_u64(s, 5, state->octets);
+    index_bind_u64(s, 6, state->stored_octets);
     db_bind_int(s, 7, state->id);
     state->is_dirty = false;
     return db_run(s, why);
@@ -143,15 +143,15 @@ index_totals_read(struct index *ix, struct outcome *why)
     if (result == DB_FAILED)
         return false;
     struct row row = {.s = s, .bad = result == DB_DONE};
-    ix->now.modseq = row_u64(&row, 0);
-    ix->now.messages = row_u64(&row, 1);
-    ix->now.stored_octets = row_u64(&row, 2);
+    ix->now.modseq = index_row_u64(&row, 0);
+    ix->now.messages = index_row_u64(&row, 1);
+    ix->now.stored_octets = index_row_u64(&row, 2);
     db_reset(s);
-    return row_ok(&row, why);
+    return index_row_ok(&row, why);
 }
 
 uint64_t
-mailbox_touch(struct index *ix, struct mailbox_state *state)
+mailbox_state_touch(struct index *ix, struct mailbox_state *state)
 {
     state->is_dirty = true;
     state->highest_modseq = ++ix->now.modseq;
@@ -159,7 +159,7 @@ mailbox_touch(struct index *ix, struct mailbox_state *state)
 }
 
 void
-mailbox_count(struct index *ix, struct mailbox_state *state, const struct message_size *m)
+mailbox_state_count(struct index *ix, struct mailbox_state *state, const struct message_size *m)
 {
     state->is_dirty = true;
     state->messages++;
@@ -178,7 +178,7 @@ less(uint64_t counter, uint64_t by)
 }
 
 void
-mailbox_uncount(struct index *ix, struct mailbox_state *state, const struct message_size *m)
+mailbox_state_uncount(struct index *ix, struct mailbox_state *state, const struct message_size *m)
 {
     state->is_dirty = true;
     state->messages = less(state->messages, 1);
@@ -197,9 +197,9 @@ read_mailbox(struct index *ix, struct db_statement *s, struct index_mailbox *out
     struct row row = {.s = s};
     struct mailbox_state read = {0};
     *out = (struct index_mailbox){.id = db_int(s, 0), .stamp = (uint64_t)db_int(s, 10)};
-    row_copy(&row, 1, out->name, sizeof(out->name));
-    row_copy(&row, 2, out->special_use, sizeof(out->special_use));
-    out->uid_validity = row_u32(&row, 3);
+    index_row_copy(&row, 1, out->name, sizeof(out->name));
+    index_row_copy(&row, 2, out->special_use, sizeof(out->special_use));
+    out->uid_validity = index_row_u32(&row, 3);
     if (!read_state(&row, &read, why))
         return false;
     const struct mailbox_state *state = state_in_memory(ix, out->id);
@@ -248,7 +248,7 @@ index_mailbox_add(struct index *ix, const char *name, const char *special_use,
     db_bind_text(s, 1, canonical(name));
     db_bind_text(s, 2, special_use);
     db_bind_int(s, 3, uid_validity);
-    bind_u64(s, 4, ix->now.modseq + 1);
+    index_bind_u64(s, 4, ix->now.modseq + 1);
     if (!db_run(s, why))
         return false;
     ix->now.modseq++;
@@ -279,7 +279,7 @@ keep_modseq(struct index *ix, struct outcome *why)
     struct db_statement *s = db_prepare(ix->db, "UPDATE account SET modseq_floor = ?", why);
     if (s == NULL)
         return false;
-    bind_u64(s, 1, ix->now.modseq);
+    index_bind_u64(s, 1, ix->now.modseq);
     return db_run(s, why);
 }
 
@@ -287,7 +287,7 @@ bool
 index_mailbox_delete(struct index *ix, int64_t id, struct outcome *why)
 {
     assert(ix->in_transaction);
-    struct mailbox_state *state = mailbox_state(ix, id, why);
+    struct mailbox_state *state = mailbox_state_load(ix, id, why);
     if (state == NULL || !keep_modseq(ix, why))
         return false;
     struct db_statement *s = db_prepare(ix->db, "DELETE FROM mailboxes WHERE id = ?", why);
@@ -340,7 +340,7 @@ bool
 index_take_uid(struct index *ix, int64_t mailbox, uint32_t *uid, struct outcome *why)
 {
     assert(ix->in_transaction);
-    struct mailbox_state *state = mailbox_state(ix, mailbox, why);
+    struct mailbox_state *state = mailbox_state_load(ix, mailbox, why);
     if (state == NULL)
         return false;
     if (state->uid_next > UID_MAX)

@@ -22,7 +22,7 @@
     " FROM messages m LEFT JOIN facts f ON f.message = m.id "
 
 uint64_t
-row_max(struct row *r, int column, uint64_t max)
+index_row_max(struct row *r, int column, uint64_t max)
 {
     int64_t v = db_int(r->s, column);
     if (v >= 0 && (uint64_t)v <= max)
@@ -32,15 +32,15 @@ row_max(struct row *r, int column, uint64_t max)
 }
 
 uint64_t
-row_u64(struct row *r, int column)
+index_row_u64(struct row *r, int column)
 {
-    return row_max(r, column, INT64_MAX);
+    return index_row_max(r, column, INT64_MAX);
 }
 
 uint32_t
-row_u32(struct row *r, int column)
+index_row_u32(struct row *r, int column)
 {
-    return (uint32_t)row_max(r, column, UINT32_MAX);
+    return (uint32_t)index_row_max(r, column, UINT32_MAX);
 }
 
 static struct span
@@ -54,7 +54,7 @@ row_span(struct row *r, int column)
 }
 
 const char *
-row_text(struct row *r, int column)
+index_row_text(struct row *r, int column)
 {
     const char *copy = arena_copy(r->arena, row_span(r, column));
     if (copy == NULL)
@@ -63,7 +63,7 @@ row_text(struct row *r, int column)
 }
 
 void
-row_copy(struct row *r, int column, char *out, size_t size)
+index_row_copy(struct row *r, int column, char *out, size_t size)
 {
     struct span s = row_span(r, column);
     if (s.n >= size) {
@@ -76,7 +76,7 @@ row_copy(struct row *r, int column, char *out, size_t size)
 }
 
 bool
-row_ok(const struct row *r, struct outcome *why)
+index_row_ok(const struct row *r, struct outcome *why)
 {
     if (r->full)
         return outcome_set(why, OUTCOME_SYSTEM, "out of memory: index row");
@@ -88,21 +88,21 @@ read_message(struct row *r, struct index_message *out)
 {
     struct db_statement *s = r->s;
     *out = (struct index_message){.mailbox = db_int(s, 0)};
-    out->uid = (uint32_t)row_max(r, 1, UID_MAX);
-    out->modseq = row_u64(r, 2);
-    out->flags = (unsigned)row_max(r, 3, FLAGS_ALL);
-    out->keywords = row_text(r, 4);
-    if (!internal_date_parse(row_text(r, 5), &out->received))
+    out->uid = (uint32_t)index_row_max(r, 1, UID_MAX);
+    out->modseq = index_row_u64(r, 2);
+    out->flags = (unsigned)index_row_max(r, 3, FLAGS_ALL);
+    out->keywords = index_row_text(r, 4);
+    if (!internal_date_parse(index_row_text(r, 5), &out->received))
         r->bad = true;
-    row_copy(r, 6, out->ref.name, sizeof(out->ref.name));
-    out->ref.stored_octets = db_is_null(s, 7) ? UINT64_MAX : row_u64(r, 7);
-    out->octets = row_u64(r, 8);
+    index_row_copy(r, 6, out->ref.name, sizeof(out->ref.name));
+    out->ref.stored_octets = db_is_null(s, 7) ? UINT64_MAX : index_row_u64(r, 7);
+    out->octets = index_row_u64(r, 8);
     out->ref.wire_octets = out->octets;
-    out->lines = row_u64(r, 9);
-    out->ref.trace_octets = row_u32(r, 10);
-    out->ref.is_crlf = row_max(r, 11, 1) != 0;
-    out->digest = row_text(r, 12);
-    out->delivery_id = row_text(r, 13);
+    out->lines = index_row_u64(r, 9);
+    out->ref.trace_octets = index_row_u32(r, 10);
+    out->ref.is_crlf = index_row_max(r, 11, 1) != 0;
+    out->digest = index_row_text(r, 12);
+    out->delivery_id = index_row_text(r, 13);
 }
 
 static struct facts *
@@ -114,23 +114,23 @@ read_facts(struct row *r)
         r->full = true;
         return NULL;
     }
-    f->flags = (unsigned)row_max(r, at + 1, 15);
-    f->octets = row_u64(r, at + 2);
-    f->lines = row_u64(r, at + 3);
-    f->header_octets = row_u64(r, at + 4);
-    f->received_count = row_u32(r, at + 5);
-    f->message_id = row_text(r, at + 6);
-    f->subject = row_text(r, at + 7);
-    f->base_subject = row_text(r, at + 8);
-    f->from = row_text(r, at + 9);
-    f->references = row_text(r, at + 10);
-    f->list_id = row_text(r, at + 11);
-    f->date = row_text(r, at + 12);
-    f->envelope = row_text(r, at + 13);
-    f->bodystructure = row_text(r, at + 14);
-    f->preview = row_text(r, at + 15);
-    if (!facts_blob_read_headers(db_blob(r->s, at + 16), r->arena, f) ||
-        !facts_blob_read_parts(db_blob(r->s, at + 17), r->arena, f))
+    f->flags = (unsigned)index_row_max(r, at + 1, 15);
+    f->octets = index_row_u64(r, at + 2);
+    f->lines = index_row_u64(r, at + 3);
+    f->header_octets = index_row_u64(r, at + 4);
+    f->received_count = index_row_u32(r, at + 5);
+    f->message_id = index_row_text(r, at + 6);
+    f->subject = index_row_text(r, at + 7);
+    f->base_subject = index_row_text(r, at + 8);
+    f->from = index_row_text(r, at + 9);
+    f->references = index_row_text(r, at + 10);
+    f->list_id = index_row_text(r, at + 11);
+    f->date = index_row_text(r, at + 12);
+    f->envelope = index_row_text(r, at + 13);
+    f->bodystructure = index_row_text(r, at + 14);
+    f->preview = index_row_text(r, at + 15);
+    if (!index_facts_read_headers(db_blob(r->s, at + 16), r->arena, f) ||
+        !index_facts_read_parts(db_blob(r->s, at + 17), r->arena, f))
         r->bad = true;
     return f;
 }
@@ -141,7 +141,7 @@ read_both(struct row *r, bool with_facts, struct index_message *out, struct outc
     read_message(r, out);
     if (with_facts && !db_is_null(r->s, FACTS_AT))
         out->facts = read_facts(r);
-    return row_ok(r, why);
+    return index_row_ok(r, why);
 }
 
 /* find_one() - step a bound statement, which is reset after it. */

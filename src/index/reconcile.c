@@ -56,10 +56,10 @@ read_known(struct index_reconcile *r, struct db_statement *s, struct outcome *wh
 {
     char name[STORE_REF_SIZE];
     struct row row = {.s = s};
-    row_copy(&row, 0, name, sizeof(name));
-    uint32_t uid = row_u32(&row, 1);
-    unsigned flags = (unsigned)row_max(&row, 2, FLAGS_ALL);
-    if (!row_ok(&row, why))
+    index_row_copy(&row, 0, name, sizeof(name));
+    uint32_t uid = index_row_u32(&row, 1);
+    unsigned flags = (unsigned)index_row_max(&row, 2, FLAGS_ALL);
+    if (!index_row_ok(&row, why))
         return false;
     struct known *k = remember(r, span_of(name), why);
     if (k == NULL)
@@ -101,7 +101,7 @@ struct index_reconcile *
 index_reconcile_begin(struct index *ix, int64_t mailbox, struct outcome *why)
 {
     assert(ix->in_transaction);
-    if (mailbox_state(ix, mailbox, why) == NULL)
+    if (mailbox_state_load(ix, mailbox, why) == NULL)
         return NULL;
     struct index_reconcile *r = calloc(1, sizeof(*r));
     if (r == NULL) {

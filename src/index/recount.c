@@ -5,6 +5,8 @@
  */
 #include "index_priv.h"
 
+#include <assert.h>
+
 static bool
 read_counts(struct index *ix, int64_t mailbox, struct mailbox_state *out, struct outcome *why)
 {
@@ -21,20 +23,19 @@ read_counts(struct index *ix, int64_t mailbox, struct mailbox_state *out, struct
         return false;
     }
     struct row row = {.s = s};
-    out->messages = row_max(&row, 0, UID_MAX);
-    out->unseen = row_max(&row, 1, UID_MAX);
-    out->octets = row_u64(&row, 2);
-    out->stored_octets = row_u64(&row, 3);
+    out->messages = index_row_max(&row, 0, UID_MAX);
+    out->unseen = index_row_max(&row, 1, UID_MAX);
+    out->octets = index_row_u64(&row, 2);
+    out->stored_octets = index_row_u64(&row, 3);
     db_reset(s);
-    return row_ok(&row, why);
+    return index_row_ok(&row, why);
 }
 
 bool
 index_mailbox_recount(struct index *ix, int64_t id, struct outcome *why)
 {
-    struct mailbox_state *state = mailbox_state(ix, id, why);
-    struct mailbox_state counted;
-
+    assert(ix->in_transaction);
+    struct mailbox_state counted, *state = mailbox_state_load(ix, id, why);
     if (state == NULL || !read_counts(ix, id, &counted, why))
         return false;
     ix->now.messages += counted.messages - state->messages;

@@ -27,14 +27,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct facts f = {0};
     arena_init(&arena, 1 << 24);
     buf_init(&out, 1 << 24);
-    if (facts_blob_read_headers(in, &arena, &f)) {
-        if (!facts_blob_headers(&f, &out))
+    if (index_facts_read_headers(in, &arena, &f)) {
+        if (!index_facts_headers(&f, &out))
             abort();
         same(&out, in);
     }
     buf_reset(&out);
-    if (facts_blob_read_parts(in, &arena, &f)) {
-        if (!facts_blob_parts(&f, &out))
+    if (index_facts_read_parts(in, &arena, &f)) {
+        if (!index_facts_parts(&f, &out))
             abort();
         same(&out, in);
     }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doorstep/db.h"
+
 static struct fixture f;
 
 static void
@@ -308,6 +310,37 @@ START_TEST(counts_are_what_a_recount_gives_after_10000_changes)
 }
 END_TEST
 
+START_TEST(a_recount_mends_counters_that_somebody_changed)
+{
+    char path[256];
+    uint64_t octets, messages;
+    const struct db_step none[] = {{"", ""}};
+    const struct db_options options = {.steps = none, .step_count = 1};
+    fixture_add(&f, "a", 0, NULL);
+    fixture_add(&f, "b", STORE_SEEN, NULL);
+    index_close(f.ix);
+    snprintf(path, sizeof(path), "%s/index.sqlite", f.folder);
+    struct db *db = db_open(path, &options, &f.why);
+    struct db_statement *s = db_prepare(
+        db, "UPDATE mailboxes SET messages = 9, unseen = 8, octets = 7, stored_octets = 6", &f.why);
+    OK(&f, db_run(s, &f.why));
+    db_close(db);
+    f.ix = index_open(f.folder, false, &f.why);
+    ck_assert_uint_eq(fixture_mailbox(&f, "INBOX").messages, 9);
+    OK(&f, index_begin(f.ix, &f.why));
+    FAILS(&f, OUTCOME_NOT_FOUND, index_mailbox_recount(f.ix, 99, &f.why));
+    OK(&f, index_mailbox_recount(f.ix, f.inbox.id, &f.why));
+    OK(&f, index_commit(f.ix, &f.why));
+    fixture_reopen(&f);
+    ck_assert_uint_eq(fixture_mailbox(&f, "INBOX").messages, 2);
+    ck_assert_uint_eq(fixture_mailbox(&f, "INBOX").unseen, 1);
+    ck_assert_uint_eq(fixture_mailbox(&f, "INBOX").octets, 2050);
+    OK(&f, index_usage(f.ix, &octets, &messages, &f.why));
+    ck_assert_uint_eq(octets, 2000);
+    ck_assert_uint_eq(messages, 2);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -323,6 +356,7 @@ suite(void)
     tcase_add_test(t, flags_that_the_store_cannot_carry_stay);
     tcase_add_test(t, keywords_survive_a_reflagging);
     tcase_add_test(t, a_rollback_forgets_the_reconcile);
+    tcase_add_test(t, a_recount_mends_counters_that_somebody_changed);
     tcase_add_test(t, counts_are_what_a_recount_gives_after_10000_changes);
     suite_add_tcase(s, t);
     return s;
