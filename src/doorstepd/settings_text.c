@@ -78,24 +78,45 @@ read_all(int fd, struct buf *text)
     return n == 0;
 }
 
-/* The settings with limits.connections cut to what fits. The copy shares all else with the
- * original. */
-static const struct settings *
-adapt(const struct settings *s)
-{
-    struct settings *copy = malloc(sizeof(*copy));
+struct held { /* as long as the process lives */
+    struct config *config;
+    struct settings settings; /* shares all but numbers with config */
+};
 
-    if (copy == NULL)
+static void
+release_held(int status, void *arg)
+{
+    struct held *held = arg;
+
+    (void)status;
+    config_free(held->config);
+    free(held);
+}
+
+/* The configuration until exit(3), with limits.connections cut to what fits. Takes it. */
+static const struct settings *
+hold(struct config *config)
+{
+    struct held *held = malloc(sizeof(*held));
+
+    if (held == NULL || on_exit(release_held, held) != 0) {
+        free(held);
+        config_free(config);
         return NULL;
-    *copy = *s;
-    copy->limits.connections = descriptors_connections(s->limits.connections);
-    return copy;
+    }
+    held->config = config;
+    held->settings = *config_settings(config);
+    held->settings.limits.connections = descriptors_connections(held->settings.limits.connections);
+    return &held->settings;
 }
 
 static const struct settings *
 parse(const char *text)
 {
-    struct config *config;
+    /* A role parses once, and every thread reads the result until the process ends: it is never
+     * freed, and reachable from here for whoever looks for leaks. */
+    static const struct settings *kept;
+    static struct config *config;
     struct buf errors;
 
     buf_init(&errors, ERRORS_MAX);
@@ -103,7 +124,7 @@ parse(const char *text)
     if (config == NULL)
         log_event(LOG_LEVEL_ERROR, "settings", "error", buf_str(&errors), NULL);
     buf_release(&errors);
-    return config == NULL ? NULL : adapt(config_settings(config));
+    return config == NULL ? NULL : hold(config);
 }
 
 const struct settings *
