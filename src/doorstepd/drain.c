@@ -2,7 +2,7 @@
  *
  * SIGTERM and SIGINT: edges end their sessions (a DATA that has begun finishes, others get 421),
  * then the store ends what it has begun, then main removes its sockets and exits. Each stage has
- * timeouts.drain and two seconds more; what is left then, or at a second signal, is killed. Mail
+ * timeouts.drain and three seconds more; what is left then, or at a second signal, is killed. Mail
  * that was not answered yet stays with its MTA.
  */
 #include "supervise_priv.h"
@@ -12,7 +12,7 @@
 #include "doorstep/log.h"
 #include "doorstep/pack.h"
 
-#define KILL_AFTER_MS 2000
+#define KILL_AFTER_MS 3000 /* an edge uses two seconds of it for its last replies */
 
 static void
 send_drain(struct role *r)

@@ -329,6 +329,16 @@ gives_up(struct daemon *d, const struct role *r, bool is_clean)
     return ++d->failed_starts >= FAILED_STARTS_MAX;
 }
 
+/* A sorter whose store has closed the door: the next store's start brings it back. */
+static bool
+waits_for_store(const struct role *r, bool is_clean)
+{
+    const struct role *store = roles_store(r->daemon);
+
+    return r->kind == ROLE_SORTER && is_clean &&
+           (!has_process(store) || store->state == ROLE_LEAVING);
+}
+
 void
 roles_on_ended(struct role *r, bool is_clean)
 {
@@ -340,6 +350,8 @@ roles_on_ended(struct role *r, bool is_clean)
         drain_continue(d);
     } else if (gives_up(d, r, is_clean)) {
         daemon_fail(d, r->exit_code != 0 ? r->exit_code : EX_SOFTWARE);
+    } else if (waits_for_store(r, is_clean)) {
+        supervise_step(r, ROLE_WAITING);
     } else if (is_replaced) {
         loop_timer_stop(d->deadline);
         supervise_step(r, ROLE_WAITING);
