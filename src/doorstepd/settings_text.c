@@ -113,10 +113,7 @@ hold(struct config *config)
 static const struct settings *
 parse(const char *text)
 {
-    /* A role parses once, and every thread reads the result until the process ends: it is never
-     * freed, and reachable from here for whoever looks for leaks. */
-    static const struct settings *kept;
-    static struct config *config;
+    struct config *config;
     struct buf errors;
 
     buf_init(&errors, ERRORS_MAX);
