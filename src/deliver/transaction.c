@@ -14,6 +14,7 @@
 #include "doorstep/log.h"
 
 #define ARENA_MAX (64 * 1024 * 1024)
+#define ENVELOPE_MAX (16 * 1024 * 1024) /* packed; ENVELOPE_RECIPIENTS_MAX of 300 octets */
 
 /* A message that outgrew memory lies in an unnamed file: a crash leaves nothing behind. */
 static int
@@ -47,6 +48,7 @@ transaction_free(struct transaction *t)
     }
     t->deliver->memory -= t->memory;
     message_unref(t->msg);
+    buf_release(&t->envelope_pieces);
     arena_release(&t->arena);
     edge_unref(t->edge);
     free(t);
@@ -98,6 +100,7 @@ transaction_begin(struct edge *e, uint64_t id, struct span body)
     *t = (struct transaction){.deliver = e->deliver, .edge = e, .id = id, .started_ms = clock_ms()};
     e->references++;
     arena_init(&t->arena, ARENA_MAX);
+    buf_init(&t->envelope_pieces, ENVELOPE_MAX);
     set_memory_aside(t);
     t->msg = message_new((size_t)t->memory, open_spill, t->deliver);
     HASH_ADD(hh, e->receiving, id, sizeof t->id, t);
@@ -163,12 +166,22 @@ transactions_abort_all(struct edge *e)
     e->references--;
 }
 
+bool
+transaction_envelope(struct edge *e, uint64_t id, struct span piece)
+{
+    struct transaction *t = find_receiving(e, id);
+
+    return t != NULL && buf_append_span(&t->envelope_pieces, piece);
+}
+
 static bool
-read_envelope(struct transaction *t, struct span body)
+read_envelope(struct transaction *t, struct span last_piece)
 {
     struct unpack u;
 
-    unpack_init(&u, body);
+    if (!buf_append_span(&t->envelope_pieces, last_piece))
+        return false;
+    unpack_init(&u, buf_span(&t->envelope_pieces));
     return envelope_unpack(&t->envelope, &t->arena, &u) && unpack_done(&u) &&
            t->envelope.recipient_count > 0;
 }
@@ -223,6 +236,7 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
         transaction_free(t);
         return false;
     }
+    buf_release(&t->envelope_pieces); /* what was read lies in the arena */
     e->deliver->running++;
     e->deliver->counters.transactions++;
     t->source = (struct delivery_source){

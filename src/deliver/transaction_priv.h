@@ -52,7 +52,8 @@ struct transaction {
     struct message *msg;
     bool is_broken; /* it could not be received: why */
     struct outcome why;
-    struct arena arena; /* envelope, facts, recipients, links */
+    struct arena arena;         /* envelope, facts, recipients, links */
+    struct buf envelope_pieces; /* packed, until the last one is there */
     struct envelope envelope;
     struct facts facts;
     struct delivery_source source;

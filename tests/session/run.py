@@ -21,6 +21,7 @@ Steps:
     C< TEXT                 the client sends TEXT alone; \\r \\n \\t \\0 \\\\ \\xHH are octets,
                             \\{1000,TEXT} is TEXT a thousand times
     S: PATTERN              the server's next line; * matches anything
+    S* N PATTERN            the server's next N lines, each
     S+ PATTERN              the server's next reply, of one or more lines; each must match
     with: PATTERN           one line of the reply of S+ matches; without: none does
     silence                 nothing comes for a while
@@ -173,6 +174,11 @@ class Dialogue:
         if not matches(line, pattern):
             raise Failure(f"the server said: {line}")
 
+    def step_server_lines(self, rest):
+        times, _, pattern = rest.partition(" ")
+        for _ in range(int(times)):
+            self.step_server(pattern)
+
     def step_reply(self, pattern):
         self.reply = []
         while not self.reply or self.reply[-1][3:4] == "-":
@@ -312,6 +318,7 @@ class Dialogue:
         "C:": step_client,
         "C<": step_raw,
         "S:": step_server,
+        "S*": step_server_lines,
         "S+": step_reply,
         "with:": step_with,
         "without:": step_without,
