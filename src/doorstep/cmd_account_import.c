@@ -79,21 +79,28 @@ is_yes(const char *s)
     return strcasecmp(s, "yes") == 0 || strcasecmp(s, "true") == 0 || strcmp(s, "1") == 0;
 }
 
-/* NULL, or what is wrong with the field. */
+/* NULL, or what is wrong with the field. Columns of other programs are passed over. */
 static const char *
-set_field(json_t *args, const char *name, const char *value)
+set_field(json_t *args, const char *column, const char *value)
 {
+    static const char *const texts[] = {"name", "password", "password_hash"};
+    static const char *const limits[] = {"quota", "quota_messages"};
+
     if (value[0] == '\0')
         return NULL;
-    if (strcasecmp(name, "quota") == 0 || strcasecmp(name, "quota_messages") == 0)
-        return set_limit(args, name, value) ? NULL : "a quota is a number like 2G, or none";
-    if (strcasecmp(name, "disabled") == 0) {
-        json_object_set_new(args, "disabled", json_boolean(is_yes(value)));
-        return NULL;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (strcasecmp(column, texts[i]) == 0)
+            return json_object_set_new(args, texts[i], json_string(value)) == 0 ? NULL
+                                                                                : "not UTF-8";
     }
-    if (strcasecmp(name, "password") == 0 || strcasecmp(name, "name") == 0)
-        return json_object_set_new(args, name, json_string(value)) == 0 ? NULL : "not UTF-8";
-    return NULL; /* columns of other programs */
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        if (strcasecmp(column, limits[i]) == 0)
+            return set_limit(args, limits[i], value) ? NULL
+                                                     : "a quota is a number like 2G, or none";
+    }
+    if (strcasecmp(column, "disabled") == 0)
+        json_object_set_new(args, "disabled", json_boolean(is_yes(value)));
+    return NULL;
 }
 
 static const char *

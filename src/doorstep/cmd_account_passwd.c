@@ -31,33 +31,33 @@ read_line(char out[PASSWORD_MAX])
     return n > 0 && (got == 0 || c == '\n');
 }
 
-/* Signals are off too while nothing is echoed: Ctrl-C must not leave the terminal mute. */
+/* The prompt comes when the terminal is mute already: who types fast is not shown either. Signals
+ * are off too: Ctrl-C must not leave it mute. */
 static bool
 read_hidden(const char *prompt, char out[PASSWORD_MAX])
 {
     struct termios before, quiet;
-    bool is_terminal = tcgetattr(STDIN_FILENO, &before) == 0;
 
-    fputs(prompt, stderr);
+    if (tcgetattr(STDIN_FILENO, &before) != 0)
+        return false;
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
     quiet.c_lflag |= ICANON | ECHONL;
     quiet.c_cc[VEOL] = '\003'; /* Ctrl-C ends the line, so that it is seen at once */
-    if (is_terminal && tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) != 0)
+    if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) != 0)
         return false;
+    fputs(prompt, stderr);
     bool good = read_line(out);
-    if (is_terminal)
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     return good;
 }
 
 static int
-ask_twice(struct tool *t, char password[PASSWORD_MAX])
+ask_twice(char password[PASSWORD_MAX])
 {
     char again[PASSWORD_MAX];
     int code = EX_OK;
 
-    (void)t;
     if (!read_hidden("New password: ", password) || !read_hidden("Again: ", again))
         code = tool_error(TOOL_FAILED, "no password was given; nothing is changed");
     else if (strcmp(password, again) != 0)
@@ -73,7 +73,7 @@ cmd_account_passwd(struct tool *t)
     int code = EX_OK;
 
     if (isatty(STDIN_FILENO) == 1)
-        code = ask_twice(t, password);
+        code = ask_twice(password);
     else if (!read_line(password))
         code =
             tool_error(EX_DATAERR, "standard input holds no password (one line, at most %d octets)",

@@ -222,13 +222,12 @@ tool_parse(struct tool *t, int argc, char **argv)
         code = parse_one(t, &w);
     if (code != EX_OK || t->verb != NULL)
         return code;
-    t->verb = verb_find("help", NULL);
-    if (w.group != NULL) {
+    if (!t->help)
+        return w.group != NULL ? tool_usage(t, "'%s' needs a second word", w.group)
+                               : tool_usage(t, "nothing to do");
+    if (w.group != NULL)
         t->args[t->arg_count++] = w.group;
-        t->verb = t->help ? t->verb : NULL;
-        t->help = false;
-        return t->verb != NULL ? EX_OK : tool_usage(t, "'%s' needs a second word", w.group);
-    }
-    t->help = false;
-    return argc > 1 ? EX_OK : tool_usage(&(struct tool){0}, "nothing to do");
+    t->verb = verb_find("help", NULL);
+    t->help = false; /* the help that was asked for is this verb's work */
+    return EX_OK;
 }

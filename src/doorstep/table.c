@@ -237,8 +237,11 @@ is_right(const struct table_column *c)
 }
 
 static void
-print_row(const struct table *t, const size_t *widths, const char *const *cells)
+print_row(const struct table *t, const size_t *widths, const char *const *cells, size_t screen)
 {
+    struct buf line;
+
+    buf_init(&line, t->column_count * (CELL_MAX + 64));
     for (size_t i = 0; i < t->column_count; i++) {
         struct buf cell;
         buf_init(&cell, CELL_MAX + 8);
@@ -248,13 +251,15 @@ print_row(const struct table *t, const size_t *widths, const char *const *cells)
         int pad = (int)(widths[i] > width ? widths[i] - width : 0);
         bool last = i + 1 == t->column_count;
         if (is_right(&t->columns[i]))
-            printf("%*s%s", pad, "", buf_str(&cell));
+            buf_printf(&line, "%*s%s", pad, "", buf_str(&cell));
         else
-            printf("%s%*s", buf_str(&cell), last ? 0 : pad, "");
-        printf("%*s", last ? 0 : GAP, "");
+            buf_printf(&line, "%s%*s", buf_str(&cell), last ? 0 : pad, "");
+        buf_printf(&line, "%*s", last ? 0 : GAP, "");
         buf_release(&cell);
     }
-    putchar('\n');
+    text_cut(&line, screen); /* what could not shrink enough is cut on the right */
+    puts(buf_str(&line));
+    buf_release(&line);
 }
 
 void
@@ -269,13 +274,30 @@ table_print(const struct table *t, const struct screen *s)
         for (size_t i = 0; i < t->column_count; i++)
             titles[i] = t->columns[i].title;
         fputs(screen_bold(s), stdout);
-        print_row(t, widths, titles);
+        print_row(t, widths, titles, s->width);
         fputs(screen_plain(s), stdout);
         for (size_t i = 0; i < t->row_count; i++)
-            print_row(t, widths, (const char *const *)t->cells + i * t->column_count);
+            print_row(t, widths, (const char *const *)t->cells + i * t->column_count, s->width);
     }
     free(titles);
     free(widths);
+}
+
+/* The title of a field may be a key that the daemon sent. */
+static void
+print_field(const struct table_column *f, json_t *value, size_t width, const struct screen *s)
+{
+    struct buf title, cell;
+
+    buf_init(&title, CELL_MAX);
+    buf_init(&cell, CELL_MAX);
+    text_escape(&title, span_of(f->title));
+    table_cell(&cell, f->kind, value);
+    size_t used = text_width(buf_span(&title));
+    printf("%s%s%s%*s  %s\n", screen_dim(s), buf_str(&title), screen_plain(s),
+           (int)(width > used ? width - used : 0), "", buf_str(&cell));
+    buf_release(&title);
+    buf_release(&cell);
 }
 
 void
@@ -287,13 +309,6 @@ table_print_fields(const struct table_column *fields, json_t *object, const stru
         size_t w = text_width(span_of(f->title));
         width = w > width ? w : width;
     }
-    for (const struct table_column *f = fields; f->key != NULL; f++) {
-        struct buf cell;
-        int pad = (int)(width - text_width(span_of(f->title)));
-        buf_init(&cell, CELL_MAX);
-        table_cell(&cell, f->kind, json_object_get(object, f->key));
-        printf("%s%s%s%*s  %s\n", screen_dim(s), f->title, screen_plain(s), pad, "",
-               buf_str(&cell));
-        buf_release(&cell);
-    }
+    for (const struct table_column *f = fields; f->key != NULL; f++)
+        print_field(f, json_object_get(object, f->key), width, s);
 }
