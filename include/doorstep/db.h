@@ -61,6 +61,9 @@ enum db_result { DB_ROW, DB_DONE, DB_FAILED };
 /* db_next() - one step. After DB_DONE or DB_FAILED reset before the next use; DB_FAILED has done
  * so. */
 enum db_result db_next(struct db_statement *s, struct outcome *why);
+
+/* db_next_row() - a row must come; CORRUPT when there is none. */
+bool db_next_row(struct db_statement *s, struct outcome *why);
 int64_t db_int(struct db_statement *s, int column);
 const char *db_text(struct db_statement *s,
                     int column); /* never NULL; borrowed until the next step */

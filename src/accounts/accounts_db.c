@@ -117,7 +117,7 @@ accounts_db_count(struct accounts_db *db, const char *domain, uint64_t *count, s
     if (s == NULL)
         return false;
     db_bind_text(s, 1, domain);
-    if (db_next(s, why) != DB_ROW)
+    if (!db_next_row(s, why))
         return false;
     *count = (uint64_t)db_int(s, 0);
     db_reset(s);
@@ -224,10 +224,9 @@ last_uid_validity(struct db *db, uint32_t *last, struct outcome *why)
     struct db_statement *s = db_prepare(db, "SELECT last FROM uid_validity", why);
     if (s == NULL)
         return false;
-    enum db_result result = db_next(s, why);
-    if (result == DB_FAILED)
+    if (!db_next_row(s, why))
         return false;
-    int64_t v = result == DB_ROW ? db_int(s, 0) : -1;
+    int64_t v = db_int(s, 0);
     db_reset(s);
     *last = (uint32_t)v;
     return (v >= 0 && v <= UINT32_MAX) ||

@@ -29,6 +29,13 @@ has_room(const struct accounts_any *any, struct outcome *why)
                        domain->name, (unsigned long long)domain->accounts_max);
 }
 
+/* is_postmaster() - whose mail is never refused for want of room among accounts. */
+static bool
+is_postmaster(const char *user)
+{
+    return strcmp(user, "postmaster") == 0;
+}
+
 /* any_find() - a name with a delimiter in it is a subaddress of somebody, unless it was given to an
  * account of its own. */
 static enum accounts_result
@@ -40,7 +47,9 @@ any_find(struct accounts_source *s, const char *user, struct account *out, struc
         return result;
     if (strpbrk(user, s->domain->recipient_delimiter) != NULL)
         return ACCOUNTS_UNKNOWN;
-    if (!has_room(any, why))
+    if (is_postmaster(user) && s->domain->postmaster[0] != '\0')
+        return ACCOUNTS_UNKNOWN; /* the setting says who it is */
+    if (!is_postmaster(user) && !has_room(any, why))
         return ACCOUNTS_FAILED;
     account_init(out, s->domain, user);
     return ACCOUNTS_FOUND;
@@ -57,7 +66,9 @@ any_add(struct accounts_source *s, const char *user, const struct account_change
         struct outcome *why)
 {
     struct accounts_any *any = (struct accounts_any *)s;
-    if (!has_room(any, why) || !accounts_db_add(s->db, s->domain->name, user, with, why))
+    if (!is_postmaster(user) && !has_room(any, why))
+        return false;
+    if (!accounts_db_add(s->db, s->domain->name, user, with, why))
         return false;
     any->count++;
     return true;

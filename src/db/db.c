@@ -95,7 +95,7 @@ static bool
 use_wal(struct db *db, struct outcome *why)
 {
     struct db_statement *s = db_prepare(db, "PRAGMA journal_mode=WAL", why);
-    if (s == NULL || db_next(s, why) != DB_ROW)
+    if (s == NULL || !db_next_row(s, why))
         return false;
     bool ok = strcmp(db_text(s, 0), "wal") == 0;
     db_reset(s);
@@ -211,7 +211,7 @@ db_check(struct db *db, bool full, struct outcome *why)
 {
     struct db_statement *s = full ? db_prepare(db, "PRAGMA integrity_check(1)", why)
                                   : db_prepare(db, "PRAGMA quick_check(1)", why);
-    if (s == NULL || db_next(s, why) != DB_ROW)
+    if (s == NULL || !db_next_row(s, why))
         return false;
     bool ok = strcmp(db_text(s, 0), "ok") == 0;
     if (!ok)

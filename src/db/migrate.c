@@ -10,7 +10,7 @@ static bool
 read_version(struct db *db, int64_t *version, struct outcome *why)
 {
     struct db_statement *s = db_prepare(db, "PRAGMA user_version", why);
-    if (s == NULL || db_next(s, why) != DB_ROW)
+    if (s == NULL || !db_next_row(s, why))
         return false;
     *version = db_int(s, 0);
     db_reset(s);

@@ -118,6 +118,17 @@ db_next(struct db_statement *s, struct outcome *why)
     }
 }
 
+bool
+db_next_row(struct db_statement *s, struct outcome *why)
+{
+    enum db_result r = db_next(s, why);
+    if (r != DB_DONE)
+        return r == DB_ROW;
+    outcome_set(why, OUTCOME_CORRUPT, "no row from %.100s", s->sql);
+    db_reset(s);
+    return false;
+}
+
 void
 db_reset(struct db_statement *s)
 {

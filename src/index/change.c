@@ -14,7 +14,7 @@ struct found { /* a row that is about to change */
     int64_t id;
     struct message_size size;
     bool is_size_known;
-    char keywords[4096];
+    char keywords[KEYWORDS_SIZE];
 };
 
 void
@@ -139,6 +139,8 @@ index_add(struct index *ix, struct index_message *m, struct outcome *why)
     };
     if (m->uid == 0 || m->uid > UID_MAX || m->ref.name[0] == '\0')
         return outcome_set(why, OUTCOME_BAD_REQUEST, "message without UID or store name");
+    if (m->keywords != NULL && strlen(m->keywords) >= KEYWORDS_SIZE)
+        return outcome_set(why, OUTCOME_BAD_REQUEST, "too many keywords");
     struct mailbox_state *state = mailbox_state_load(ix, m->mailbox, why);
     if (state == NULL)
         return false;
@@ -194,7 +196,7 @@ index_set_flags(struct index *ix, int64_t mailbox, uint32_t uid, unsigned flags,
     flags &= FLAGS_ALL;
     if (keywords == NULL)
         keywords = old.keywords;
-    if (strlen(keywords) >= sizeof(old.keywords))
+    if (strlen(keywords) >= KEYWORDS_SIZE)
         return outcome_set(why, OUTCOME_BAD_REQUEST, "too many keywords");
     if (flags == old.size.flags && strcmp(keywords, old.keywords) == 0)
         return true;

@@ -13,6 +13,7 @@
 #include "doorstep/index.h"
 
 #define UID_MAX 4294967294U /* so that UIDNEXT is a uint32_t too */
+#define KEYWORDS_SIZE 4096  /* of one message, with the terminating NUL */
 #define FLAGS_ALL                                                                                  \
     (STORE_SEEN | STORE_ANSWERED | STORE_FLAGGED | STORE_DELETED | STORE_DRAFT | STORE_FORWARDED)
 

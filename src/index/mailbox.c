@@ -137,12 +137,9 @@ index_totals_read(struct index *ix, struct outcome *why)
                    "FROM mailboxes)), (SELECT coalesce(sum(messages), 0) FROM mailboxes), "
                    "(SELECT coalesce(sum(stored_octets), 0) FROM mailboxes) FROM account",
                    why);
-    if (s == NULL)
+    if (s == NULL || !db_next_row(s, why))
         return false;
-    enum db_result result = db_next(s, why);
-    if (result == DB_FAILED)
-        return false;
-    struct row row = {.s = s, .bad = result == DB_DONE};
+    struct row row = {.s = s};
     ix->now.modseq = index_row_u64(&row, 0);
     ix->now.messages = index_row_u64(&row, 1);
     ix->now.stored_octets = index_row_u64(&row, 2);

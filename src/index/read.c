@@ -114,7 +114,7 @@ read_facts(struct row *r)
         r->full = true;
         return NULL;
     }
-    f->flags = (unsigned)index_row_max(r, at + 1, 15);
+    f->flags = index_row_u32(r, at + 1);
     f->octets = index_row_u64(r, at + 2);
     f->lines = index_row_u64(r, at + 3);
     f->header_octets = index_row_u64(r, at + 4);

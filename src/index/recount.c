@@ -18,10 +18,8 @@ read_counts(struct index *ix, int64_t mailbox, struct mailbox_state *out, struct
     if (s == NULL)
         return false;
     db_bind_int(s, 1, mailbox);
-    if (db_next(s, why) != DB_ROW) {
-        db_reset(s);
+    if (!db_next_row(s, why))
         return false;
-    }
     struct row row = {.s = s};
     out->messages = index_row_max(&row, 0, UID_MAX);
     out->unseen = index_row_max(&row, 1, UID_MAX);

@@ -316,6 +316,8 @@ START_TEST(postmaster_is_always_somebody)
     fixture_alias(&f, "postmaster@sqlite.example", "bob@sqlite.example");
     resolves("postmaster@sqlite.example", "bob@sqlite.example/");
     resolves("postmaster+x@sqlite.example", "bob@sqlite.example/x");
+    f.domains[DOMAIN_ANY].postmaster = "ann@sqlite.example";
+    resolves("postmaster@any.example", "ann@sqlite.example/");
     f.settings.domain_count = 0;
     resolves("postmaster", "5.7.1");
     f.settings.domain_count = FIXTURE_DOMAINS;
@@ -346,10 +348,13 @@ START_TEST(accounts_max_bounds_what_mail_can_make)
         OK(&f, accounts_any_claim(f.a, users[i], "any.example", &f.why));
     FAILS(&f, OUTCOME_OVERLOAD, accounts_any_claim(f.a, "five", "any.example", &f.why));
     resolves("five@any.example", "4.3.2");
+    resolves("postmaster@any.example", "postmaster@any.example/");
     resolves("four@any.example", "four@any.example/");
     fixture_reopen(&f);
     FAILS(&f, OUTCOME_OVERLOAD, accounts_any_claim(f.a, "five", "any.example", &f.why));
     OK(&f, accounts_any_claim(f.a, "two", "any.example", &f.why));
+    OK(&f, accounts_any_claim(f.a, "postmaster", "any.example", &f.why));
+    OK(&f, accounts_delete(f.a, "postmaster@any.example", &f.why));
     OK(&f, accounts_delete(f.a, "two@any.example", &f.why));
     OK(&f, accounts_any_claim(f.a, "five", "any.example", &f.why));
 }

@@ -238,11 +238,32 @@ START_TEST(facts_may_come_later)
 }
 END_TEST
 
+START_TEST(keywords_are_bounded)
+{
+    char keywords[5000];
+    memset(keywords, 'k', sizeof(keywords) - 1);
+    keywords[sizeof(keywords) - 1] = '\0';
+    OK(&f, index_begin(f.ix, &f.why));
+    struct index_message m = fixture_message(f.inbox.id, 1, "a", 0, NULL);
+    m.keywords = keywords;
+    FAILS(&f, OUTCOME_BAD_REQUEST, index_add(f.ix, &m, &f.why));
+    m.keywords = keywords + 905; /* 4094 of them */
+    OK(&f, index_add(f.ix, &m, &f.why));
+    FAILS(&f, OUTCOME_BAD_REQUEST, index_set_flags(f.ix, f.inbox.id, 1, 0, keywords, &f.why));
+    OK(&f, index_set_flags(f.ix, f.inbox.id, 1, STORE_SEEN, NULL, &f.why));
+}
+END_TEST
+
 START_TEST(names_are_never_sql)
 {
-    static const char *const names[] = {
-        "'; DROP TABLE messages; --",   "\"",          "%", "_", "a\\b",
-        "Entw\xc3\xbcrfe/\xe4\xb8\xad", "x' OR '1'='1"};
+    static const char *const names[] = {"'; DROP TABLE messages; --",
+                                        "\"",
+                                        "%",
+                                        "_",
+                                        "a\\b",
+                                        "Entw\xc3\xbcrfe/\xe4\xb8\xad",
+                                        "x' OR '1'='1",
+                                        "\xff\xfe no UTF-8"};
     struct index_mailbox m;
     struct arena arena;
     struct index_message found;
@@ -408,6 +429,7 @@ suite(void)
     tcase_add_test(t, modseq_rises_for_the_whole_account);
     tcase_add_test(t, flags_change_counts_and_modseq_only_when_they_differ);
     tcase_add_test(t, facts_may_come_later);
+    tcase_add_test(t, keywords_are_bounded);
     tcase_add_test(t, names_are_never_sql);
     tcase_add_test(t, mailboxes_are_added_renamed_listed_deleted);
     tcase_add_test(t, a_deleted_mailbox_takes_its_messages_out_of_the_quota);
