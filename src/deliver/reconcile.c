@@ -42,6 +42,8 @@ compare(struct open_account *oa, const char *name, int64_t mailbox, struct index
 
     if (s.r == NULL)
         return false;
+    if ((store_can(oa->store) & STORE_CAN_FLAGS) == 0)
+        index_reconcile_trust_flags(s.r, 0); /* an mbox lists none: the index's flags stay */
     bool complete = store_scan(oa->store, name, on_entry, &s, &scanned) && !s.failed;
     bool ended = index_reconcile_end(s.r, complete, changes, why);
     if (!complete && !s.failed)
