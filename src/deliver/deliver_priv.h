@@ -92,7 +92,6 @@ bool rcpt_ask(struct edge *e, uint64_t id, struct span body);
 bool transaction_begin(struct edge *e, uint64_t id, struct span body);
 bool transaction_data(struct edge *e, uint64_t id, struct span octets);
 bool transaction_envelope(struct edge *e, uint64_t id, struct span piece);
-bool transaction_envelope(struct edge *e, uint64_t id, struct span piece);
 bool transaction_end(struct edge *e, uint64_t id, struct span body);
 bool transaction_abort(struct edge *e, uint64_t id);
 void transactions_abort_all(struct edge *e);

@@ -83,8 +83,6 @@ take_frame(struct edge *e, const struct door_frame *f)
         return transaction_data(e, f->id, f->body);
     case EDGE_ENVELOPE:
         return transaction_envelope(e, f->id, f->body);
-    case EDGE_ENVELOPE:
-        return transaction_envelope(e, f->id, f->body);
     case EDGE_DATA_END:
         return transaction_end(e, f->id, f->body);
     case EDGE_DATA_ABORT:

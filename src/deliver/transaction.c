@@ -14,7 +14,6 @@
 #include "doorstep/log.h"
 
 #define ARENA_MAX (64 * 1024 * 1024)
-#define ENVELOPE_MAX (16 * 1024 * 1024) /* octets, packed */
 #define ENVELOPE_MAX (16 * 1024 * 1024) /* packed; ENVELOPE_RECIPIENTS_MAX of 300 octets */
 
 /* A message that outgrew memory lies in an unnamed file: a crash leaves nothing behind. */
