@@ -21,10 +21,10 @@ struct loop_signal;
 
 struct loop *loop_new(void);    /* NULL without memory or descriptors */
 void loop_free(struct loop *l); /* closes what is still open */
-/* loop_close_conns() - end all connections at once and wait for their last callback, so that what they use
- * may be freed. */
+/* loop_close_conns() - end all connections at once and wait for their last callback, so that what
+ * they use may be freed. */
 void loop_close_conns(struct loop *l);
-void loop_run(struct loop *l);  /* until loop_stop(), or nothing is left to wait for */
+void loop_run(struct loop *l); /* until loop_stop(), or nothing is left to wait for */
 void loop_stop(struct loop *l);
 
 /* loop_post() - run fn(arg) soon on the loop's thread; from any thread, in order. fn runs exactly
@@ -58,6 +58,9 @@ struct conn_handlers { /* called on the loop's thread, never from inside a conn_
     void (*on_timeout)(void *arg);
     void (*on_writable)(
         void *arg); /* unsent output fell below the low mark after conn_write() said full */
+    /* The peer ended its side, and may still read. true: an answer is under way, and the owner
+     * closes behind it; false, or NULL here: nothing is, and the connection is closed. */
+    bool (*on_end)(void *arg);
     void (*on_closed)(void *arg, const char *reason); /* exactly once, last */
 };
 

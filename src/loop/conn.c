@@ -228,7 +228,9 @@ static void
 conn_end_of_input(struct conn *c)
 {
     c->has_ended = true;
-    if (c->output.len == 0 || c->state == CONN_LINGERING)
+    if (c->state == CONN_OPEN && c->handlers->on_end != NULL && c->handlers->on_end(c->arg))
+        conn_watch(c, c->output.len > 0);
+    else if (c->output.len == 0 || c->state == CONN_LINGERING)
         conn_fail(c, "peer closed");
     else if (c->state == CONN_OPEN)
         conn_close(c, true, "peer closed");

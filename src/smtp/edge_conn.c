@@ -35,6 +35,7 @@ struct edge_conn {
     enum smtp_wait waits;
     bool is_full; /* of output the client does not read */
     bool is_reading;
+    bool has_ended; /* the client sends no more */
 };
 
 /* --- pace and time --- */
@@ -66,6 +67,10 @@ update(struct edge_conn *c)
     c->waits = smtp_session_waits_for(c->session);
     if (c->waits == SMTP_WAIT_NOTHING)
         return; /* conn_close() has its own time */
+    if (c->has_ended && c->waits != SMTP_WAIT_ANSWER) {
+        conn_close(c->conn, true, "peer closed");
+        return;
+    }
     conn_set_timeout(c->conn, c->is_full ? timeouts->write : timeout_of(timeouts, c->waits));
     if (wants == c->is_reading)
         return;
@@ -262,6 +267,16 @@ on_writable(void *arg)
     update(c);
 }
 
+/* Some clients end their side behind the last line, and wait for the answers all the same. */
+static bool
+on_end(void *arg)
+{
+    struct edge_conn *c = arg;
+
+    c->has_ended = true;
+    return c->waits == SMTP_WAIT_ANSWER;
+}
+
 static void
 on_closed(void *arg, const char *reason)
 {
@@ -284,6 +299,7 @@ static const struct conn_handlers conn_calls = {
     .on_bytes = on_bytes,
     .on_timeout = on_timeout,
     .on_writable = on_writable,
+    .on_end = on_end,
     .on_closed = on_closed,
 };
 
