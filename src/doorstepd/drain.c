@@ -88,6 +88,7 @@ drain_begin(struct daemon *d)
     d->exit_status = EXIT_SUCCESS;
     daemon_step(d, DAEMON_DRAINING_EDGES);
     notify_send(&d->notify, "STOPPING=1\nSTATUS=draining");
+    listen_close(&d->listens); /* or clients would wait in a backlog that nobody serves */
     drain_kind(d, ROLE_EDGE);
     loop_timer_start(d->deadline, stage_ms(d));
     drain_continue(d);

@@ -234,10 +234,19 @@ supervise_restart(struct role *r, bool is_clean)
               log_num((long long)wait), NULL);
 }
 
+/* As it should, or because we wanted it; a crash stays one even if our signal came right behind. */
+static bool
+ended_well(const struct role *r, int status)
+{
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status) == 0;
+    return r->is_sacked && WTERMSIG(status) == SIGKILL;
+}
+
 static bool
 log_end(const struct role *r, int status)
 {
-    bool is_clean = (WIFEXITED(status) && WEXITSTATUS(status) == 0) || r->is_sacked;
+    bool is_clean = ended_well(r, status);
     const char *signal_name = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : NULL;
 
     log_event(is_clean ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, "role_ended", "role",
