@@ -139,7 +139,9 @@ static bool
 read_both(struct row *r, bool with_facts, struct index_message *out, struct outcome *why)
 {
     read_message(r, out);
-    if (with_facts && !db_is_null(r->s, FACTS_AT))
+    /* Without facts the column of their key says whether they are there. */
+    out->facts_known = !db_is_null(r->s, FACTS_AT);
+    if (with_facts && out->facts_known)
         out->facts = read_facts(r);
     return index_row_ok(r, why);
 }
@@ -190,7 +192,8 @@ prepare_list(struct index *ix, bool with_facts, struct outcome *why)
         return db_prepare(ix->db, BOTH "WHERE m.mailbox = ? AND m.uid >= ? ORDER BY m.uid", why);
     return db_prepare(ix->db,
                       "SELECT " MESSAGE_COLUMNS
-                      " FROM messages m WHERE m.mailbox = ? AND m.uid >= ? ORDER BY m.uid",
+                      ", f.message FROM messages m LEFT JOIN facts f ON f.message = m.id "
+                      "WHERE m.mailbox = ? AND m.uid >= ? ORDER BY m.uid",
                       why);
 }
 
