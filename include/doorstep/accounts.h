@@ -47,7 +47,8 @@ struct account_targets {
 };
 
 /* accounts_open() - all drivers that the domains name; state_dir/accounts.sqlite is made when
- * missing. settings are borrowed and must outlive it. */
+ * missing. settings are borrowed and must outlive it. Comes before any thread that opens an index:
+ * it sets SQLite up for the process (db_setup()). */
 struct accounts *accounts_open(const struct settings *settings, struct outcome *why);
 void accounts_close(struct accounts *a);
 

@@ -31,7 +31,7 @@ struct db_options {
 };
 
 /* db_setup() - once a process, before the first db_open() and before threads: spares every
- * allocation of SQLite's a process-wide lock. */
+ * allocation of SQLite's a process-wide lock. accounts_open() does it. */
 void db_setup(void);
 const char *db_version(void); /* SQLite's, for the log at start */
 

@@ -28,6 +28,7 @@ accounts_db_open(struct accounts_db *db, const char *state_dir, struct outcome *
         .cache_kib = CACHE_KIB,
     };
     char path[PATH_MAX];
+    db_setup(); /* accounts are opened before the threads that open indexes */
     if (snprintf(path, sizeof(path), "%s/accounts.sqlite", state_dir) >= (int)sizeof(path))
         return outcome_errno(why, ENAMETOOLONG, "open", state_dir);
     db->db = db_open(path, &options, why);
