@@ -737,7 +737,7 @@ def with_daemon(test):
 def test_real_accounts_and_aliases(daemon):
     expect(tool(daemon, "account", "add", "ann@example.org", "--quota", "2G"), 0, "added ann@example.org")
     expect(tool(daemon, "account", "add", "ann@example.org"), 1)
-    expect(tool(daemon, "account", "add", "ann@elsewhere.example"), 77)
+    expect(tool(daemon, "account", "add", "ann@elsewhere.example"), 1, "configuration")
     expect(tool(daemon, "account", "add", "bob@example.org", "--disabled"), 0)
     rows = {r["name"]: r for r in tool(daemon, "account", "list", "--json").json()}
     check(rows["ann@example.org"]["quota"] == 2 << 30 and rows["ann@example.org"]["enabled"], rows)
