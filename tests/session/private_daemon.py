@@ -83,8 +83,10 @@ class Daemon:
                 )
             )
         self.process = None
+        self.is_told_to_end = False
 
     def start(self):
+        self.is_told_to_end = False
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [DOORSTEPD, "-c", self.configuration],
@@ -149,7 +151,8 @@ class Daemon:
         process, self.process = self.process, None
         status = process.poll()
         if status is None:
-            process.send_signal(signal.SIGTERM)
+            if not self.is_told_to_end:  # a second SIGTERM would end it at once
+                process.send_signal(signal.SIGTERM)
             try:
                 status = process.wait(END_SECONDS)
             except subprocess.TimeoutExpired:
@@ -162,6 +165,16 @@ class Daemon:
             raise Failure("the log says:\n" + "\n".join(alarms[:5]))
         if status != 0:
             raise Failure(f"doorstepd ended with status {status}")
+
+    def kill(self):
+        """SIGKILL for main; its roles end when its doors close."""
+        process, self.process = self.process, None
+        process.kill()
+        process.wait()
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.is_told_to_end = True
 
     def half_written(self):
         """Files in any tmp of the store: after the last answer there are none."""

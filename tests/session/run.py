@@ -34,6 +34,10 @@ Steps:
     disk: PATH N, ...       so many messages in PATH: ann/new, or /example.net/zoe.mbox
     stored: PATH TEXT       the newest message there is TEXT (escapes as in C<), behind our trace
     trace: PATH PATTERN     one trace field of the newest message there, unfolded, matches
+    file: PATH TEXT         writes TEXT (escapes) into PATH: mail/example.org/..., state/...
+    log: PATTERN            one line of the daemon's log matches
+    restart | kill          SIGTERM, or SIGKILL, and a new start; the connection is forgotten
+    term                    SIGTERM alone; what is under way goes on
     index: NAME N           so many messages in NAME's INBOX, says the index
     index: NAME KEY=PATTERN the last of them has these values
 
@@ -314,6 +318,33 @@ class Dialogue:
             if not matches(text, pattern):
                 raise Failure(f"the index has {key}={text}")
 
+    def step_file(self, rest):
+        path, _, text = rest.partition(" ")
+        path = f"{self.daemon.folder}/{path}"
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(unescape(text))
+
+    def step_log(self, pattern):
+        end = time.monotonic() + DISK_SECONDS
+        while not any(matches(line, pattern) for line in self.daemon.log_text().splitlines()):
+            if time.monotonic() > end:
+                raise Failure("no such line in the log")
+            time.sleep(0.05)
+
+    def step_restart(self, _):
+        self.step_close(None)
+        self.daemon.end()
+        self.daemon.start()
+
+    def step_kill(self, _):
+        self.step_close(None)
+        self.daemon.kill()
+        self.daemon.start()
+
+    def step_term(self, _):
+        self.daemon.terminate()
+
     STEPS = {
         "C:": step_client,
         "C<": step_raw,
@@ -337,6 +368,11 @@ class Dialogue:
         "stored:": step_stored,
         "trace:": step_trace,
         "index:": step_index,
+        "file:": step_file,
+        "log:": step_log,
+        "restart": step_restart,
+        "kill": step_kill,
+        "term": step_term,
     }
 
     # --- a run ---
