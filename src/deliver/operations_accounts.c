@@ -47,6 +47,7 @@ read_change(struct operation *op, struct account_change *change)
         change->enabled = disabled != NULL ? !json_is_true(disabled) : json_is_true(enabled);
     }
     change->password = json_string_value(json_object_get(op->args, "password"));
+    change->password_hash = json_string_value(json_object_get(op->args, "password_hash"));
     return read_limit(op, "quota", &change->set_quota, &change->quota) &&
            read_limit(op, "quota_messages", &change->set_quota_messages, &change->quota_messages);
 }
