@@ -239,6 +239,27 @@ def test_bash_completes_verbs_and_options():
     check("zsh" in bash_completes("completion", ""))
 
 
+def test_zsh_completes_verbs_and_options():
+    if not shutil.which("zsh"):
+        print("skip: no zsh")
+        return
+    script = (
+        "compdef() { }; compadd() { print -l -- ${(P)2} }; _files() { print files }; "
+        f". {ROOT}/contrib/completion/doorstep.zsh; words=(doorstep $@); CURRENT=$#words; _doorstep"
+    )
+
+    def completes(*words):
+        done = subprocess.run(["zsh", "-fc", script, "zsh", *words, "x"], capture_output=True, timeout=TIMEOUT)
+        check(done.returncode == 0 and not done.stderr, done)
+        return done.stdout.decode().split()
+
+    check("account" in completes() and "passwd" not in completes())
+    check("passwd" in completes("account") and "ping" not in completes("account"))
+    check("show" in completes("-c", "/etc/x", "config"))
+    check("--quota" in completes("account", "add") and "--json" in completes("account", "add"))
+    check(completes("-c") == ["files"])
+
+
 # ---- Answers for people ----
 
 
