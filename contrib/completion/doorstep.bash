@@ -3,7 +3,7 @@ _doorstep() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' choices='' count=0 i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -c|--config|--wait|--quota|--quota-messages|--quota|--quota-messages|--domain|-f|--from|-r|--recipient|--since) ((i++)) ;;
+        -c|--config|--wait|--quota|--quota-messages|--domain|-f|--from|-r|--recipient|--since) ((i++)) ;;
         -*) ;;
         *) case $count in
             0) verb=${COMP_WORDS[i]} ;;

@@ -7,7 +7,7 @@ _doorstep() {
     local choices=''
     for ((i = 2; i < CURRENT; i++)); do
         case ${given[i]} in
-        -c|--config|--wait|--quota|--quota-messages|--quota|--quota-messages|--domain|-f|--from|-r|--recipient|--since) ((i++)) ;;
+        -c|--config|--wait|--quota|--quota-messages|--domain|-f|--from|-r|--recipient|--since) ((i++)) ;;
         -*) ;;
         *) case $count in
             0) verb=${given[i]} ;;

@@ -85,6 +85,18 @@ print_cases(void)
     }
 }
 
+static bool
+is_first_with_option(const struct verb *v, const struct verb_option *o)
+{
+    for (const struct verb *w = verbs; w != v; w++) {
+        for (const struct verb_option *p = w->options; p->name != NULL; p++) {
+            if (strcmp(p->name, o->name) == 0)
+                return false;
+        }
+    }
+    return true;
+}
+
 /* Options whose value stands in the next word, as a pattern of the shell. */
 static void
 print_value_options(void)
@@ -92,7 +104,7 @@ print_value_options(void)
     fputs("-c|--config", stdout);
     for (const struct verb *v = verbs; v->name != NULL; v++) {
         for (const struct verb_option *o = v->options; o->name != NULL; o++) {
-            if (o->value == NULL)
+            if (o->value == NULL || !is_first_with_option(v, o))
                 continue;
             if (o->letter != 0)
                 printf("|-%c", o->letter);
