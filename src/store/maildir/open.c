@@ -48,12 +48,11 @@ maildir_make_subs(struct maildir *md, int folder, struct outcome *why)
     return fsync(folder) == 0 || outcome_errno(why, errno, "fsync", md->base.path);
 }
 
-bool
-maildir_make(struct maildir *md, struct outcome *why)
+static bool
+make_account_folder(struct maildir *md, struct outcome *why)
 {
-    if (md->fd >= 0)
-        return true;
     int root = beneath_root(md->base.root);
+
     if (root < 0)
         return outcome_errno(why, errno, "open", md->base.root);
     int fd = beneath_make_folder(root, md->base.below);
@@ -63,6 +62,14 @@ maildir_make(struct maildir *md, struct outcome *why)
         return outcome_errno(why, error, "mkdir", md->base.path);
     close(fd);
     return maildir_exists(md, why); /* and is ours */
+}
+
+bool
+maildir_make(struct maildir *md, struct outcome *why)
+{
+    if (md->fd < 0 && !make_account_folder(md, why))
+        return false;
+    return maildir_dir_get(md, "INBOX", "new", why) != NULL; /* with cur/ and tmp/ beside it */
 }
 
 bool

@@ -52,6 +52,8 @@ staged_open_tmp(struct maildir *md, struct maildir_staged *s, const struct store
     staged_unique(md, mail, name);
     snprintf(s->tmp, sizeof(s->tmp), "tmp/%.240s", name);
     s->fd = beneath_open(md->fd, s->tmp, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (s->fd < 0 && errno == ENOENT && maildir_make_subs(md, md->fd, why))
+        s->fd = beneath_open(md->fd, s->tmp, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (s->fd >= 0)
         return true;
     maildir_errno(md, why, "open", s->tmp);

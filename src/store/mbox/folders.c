@@ -32,8 +32,7 @@ listing_name(const char *parent, struct span file, struct buf *out)
         return false;
     if (parent[0] != '\0' && (!buf_append_str(out, parent) || !buf_append_char(out, '/')))
         return false;
-    return mbox_level_decode(file, out) && store_mailbox_name_check(buf_str(out)) &&
-           strcasecmp(buf_str(out), "INBOX") != 0;
+    return mbox_level_decode(file, out) && store_mailbox_name_check(buf_str(out));
 }
 
 static void
@@ -54,7 +53,7 @@ listing_entry(struct listing *l, const char *parent, int dir, const char *file)
     if (listing_name(parent, stem, &name)) {
         if (is_folder)
             buf_append(&l->pending, name.data, name.len + 1);
-        else
+        else if (strcasecmp(name.data, "INBOX") != 0) /* which is another file */
             l->is_stopped = !l->fn(l->arg, name.data);
     }
     buf_release(&name);
@@ -63,11 +62,13 @@ listing_entry(struct listing *l, const char *parent, int dir, const char *file)
 static bool
 listing_folder(struct listing *l, const char *parent, struct outcome *why)
 {
-    char path[PATH_MAX];
+    char child[STORE_MAILBOX_SIZE + 2], path[PATH_MAX];
 
-    if (!mbox_path(l->mb, parent[0] != '\0' ? parent : "INBOX", path, why))
+    /* Where a child called "x" would lie: "INBOX" as a level of a name is not INBOX. */
+    snprintf(child, sizeof(child), "%s%sx", parent, parent[0] != '\0' ? "/" : "");
+    if (!mbox_path(l->mb, child, path, why))
         return false;
-    strncat(path, ".d", sizeof(path) - strlen(path) - 1);
+    *strrchr(path, '/') = '\0';
     int fd = beneath_open(l->mb->dir, path, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ||
