@@ -50,15 +50,7 @@ drain_kind(struct daemon *d, enum role_kind kind)
     }
 }
 
-void
-drain_kill(struct daemon *d, int exit_status)
-{
-    d->exit_status = exit_status;
-    for (struct role *r = d->roles; r != NULL; r = r->next)
-        supervise_kill(r);
-}
-
-/* What has no part in the drain: sorters and hands end when the store does. */
+/* Places without a process hold nothing that has to end. */
 static void
 drop_waiting(struct daemon *d)
 {
@@ -69,6 +61,15 @@ drop_waiting(struct daemon *d)
         if (r->pid == 0)
             supervise_remove(r);
     }
+}
+
+void
+drain_kill(struct daemon *d, int exit_status)
+{
+    d->exit_status = exit_status;
+    drop_waiting(d);
+    for (struct role *r = d->roles; r != NULL; r = r->next)
+        supervise_kill(r);
 }
 
 static uint64_t

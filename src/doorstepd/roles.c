@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -266,15 +265,6 @@ on_ready(struct role *r)
     daemon_check_ready(r->daemon);
 }
 
-/* A process that ends has closed its doors already; main's goes first, its number is the lowest. */
-static bool
-is_leaving_by_itself(const struct role *r)
-{
-    struct pollfd door = {.fd = r->door == NULL ? -1 : door_fd(r->door), .events = 0};
-
-    return r->door == NULL || (poll(&door, 1, 0) > 0 && (door.revents & POLLHUP) != 0);
-}
-
 static void
 on_kill_sorter(struct daemon *d, struct span body)
 {
@@ -287,12 +277,10 @@ on_kill_sorter(struct daemon *d, struct span body)
     sorter = unpack_done(&u) ? supervise_find(d, ROLE_SORTER, slot) : NULL;
     if (!has_process(sorter))
         return;
+    /* It hangs, or it is ending already and the store heard of it first: role_ended will tell. */
+    log_event(LOG_LEVEL_WARNING, "sorter_dismissed", "slot", log_num(slot), "pid",
+              log_num(sorter->pid), NULL);
     supervise_kill(sorter);
-    if (is_leaving_by_itself(sorter))
-        sorter->is_sacked = false; /* it crashed, and the store heard of it first */
-    else
-        log_event(LOG_LEVEL_WARNING, "sorter_hangs", "slot", log_num(slot), "pid",
-                  log_num(sorter->pid), NULL);
 }
 
 void

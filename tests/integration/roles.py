@@ -102,7 +102,7 @@ def killed_role_comes_back(name):
         s.deliver_soon("before")
         old = s.roles(name)
         os.kill(old[0], signal.SIGKILL)
-        s.wait_log(f"main.* error role_ended role={name} .*signal=KILL")
+        s.wait_log(f"main.* role_ended role={name} .*signal=KILL")
         new = s.wait_role(name, other_than=old)
         check(new not in old, "the same process")
         s.deliver_soon("after")
