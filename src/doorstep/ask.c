@@ -108,8 +108,10 @@ read_answer(struct tool *t, struct tool_answer *a, struct control_reply *reply)
             break;
         if (reply->kind == CONTROL_PROGRESS)
             progress_show(&progress, reply->done, reply->total);
-        if (reply->kind == CONTROL_ROW && a->on_row != NULL)
+        if (reply->kind == CONTROL_ROW && a->on_row != NULL) {
+            progress_clear(&progress); /* the row may go to the same terminal */
             a->on_row(a->arg, reply->row);
+        }
         if (reply->kind == CONTROL_BYTES && a->on_bytes != NULL &&
             !a->on_bytes(a->arg, reply->bytes)) {
             code = tool_error(EX_IOERR, "standard output: %s", strerror(errno));

@@ -10,6 +10,12 @@
 
 #include "text_priv.h"
 
+static const struct table_column columns[] = {
+    {"name", "COUNTER", TABLE_TEXT, false},
+    {"value", "VALUE", TABLE_COUNT, false},
+    {0},
+};
+
 static int
 compare(const void *a, const void *b)
 {
@@ -21,20 +27,24 @@ static void
 print_counters(json_t *counters, const struct screen *screen)
 {
     size_t n = json_object_size(counters), i = 0;
-    struct table_column *fields = calloc(n + 1, sizeof(*fields));
+    struct table *table = table_new(columns);
     const char **names = calloc(n + 1, sizeof(*names));
     const char *key;
     json_t *value;
 
-    if (fields != NULL && names != NULL) {
+    if (table != NULL && names != NULL) {
         json_object_foreach(counters, key, value) names[i++] = key;
         qsort(names, n, sizeof(*names), compare);
-        for (i = 0; i < n; i++)
-            fields[i] = (struct table_column){names[i], names[i], TABLE_COUNT, false};
-        table_print_fields(fields, counters, screen);
+        for (i = 0; i < n; i++) {
+            json_t *row = json_pack("{s:s, s:O}", "name", names[i], "value",
+                                    json_object_get(counters, names[i]));
+            table_add(table, row);
+            json_decref(row);
+        }
+        table_print(table, screen);
     }
     free(names);
-    free(fields);
+    table_free(table);
 }
 
 /* One role: "edge  pid 123  running ...", whatever the daemon tells of it. */

@@ -87,7 +87,8 @@ const struct verb verbs[] = {
     {"account import", "FILE", 1, 1, "add accounts from a file (- is standard input)",
      "Lines user@domain:hash:... as in passwd files, hash being {PLAIN}word, {SCHEME}hash, a bare\n"
      "crypt hash, or empty; or CSV whose first line names its columns: name, quota,\n"
-     "quota_messages, disabled, password. Says which lines failed and goes on; exits 1 then.",
+     "quota_messages, disabled, password, password_hash. Says which lines failed and goes on;\n"
+     "exits 1 then.",
      account_import_options, cmd_account_import},
     {"account passwd", "NAME", 1, 1, "set the password",
      "Asks twice on a terminal, else reads one line from standard input.", no_options,
