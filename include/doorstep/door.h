@@ -41,6 +41,8 @@ void door_free(struct door *d); /* closes fd; NULL is allowed */
 
 int door_fd(const struct door *d);
 
+/* door_receive() - the next frame. A frame that should bring a descriptor has fd -1 when this
+ * process had none free: fail that request, not the door. DOOR_AGAIN also without memory. */
 enum door_result door_receive(struct door *d, struct door_frame *out);
 
 /* door_send() - fd (or -1) is duplicated by the kernel, the caller keeps its own. false: the queue
