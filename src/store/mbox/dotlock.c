@@ -2,13 +2,14 @@
  *
  * NAME.lock beside a mailbox: the lock that works over NFS and that every mail program knows. Made
  * with link(2), which is atomic everywhere; whether it worked is read from our file's link count,
- * because NFS may answer EEXIST for a success. A lock older than five minutes whose process is
- * gone was left by a crash.
+ * because NFS may answer EEXIST for a success. A lock that a process of ours left behind is broken
+ * at once, another program's when it is five minutes old and its process is gone.
  */
 #include "mbox_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,22 +18,93 @@
 
 #define DOTLOCK_STALE 300 /* seconds */
 
-/* The process that holds a lock is alive as far as we can tell. Locks without a number are from
- * programs that write none. */
-static bool
-dotlock_is_alive(int dir, const char *lock)
+/* What stands in a lock of ours: the number on the first line, as every program reads it, then the
+ * host and when the process began (proc(5), stat), so that neither a number given anew nor another
+ * host's process is taken for the one that made it. */
+struct holder {
+    long pid;
+    char host[HOST_NAME_MAX + 1];
+    unsigned long long began; /* 0: not one of ours */
+};
+
+/* When a process began, in clock ticks since the machine did; 0 when it is gone or cannot be seen.
+ */
+static unsigned long long
+process_began(long pid)
 {
-    char text[32];
+    char path[64], text[1024];
+    unsigned long long began = 0;
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    /* The 22nd field; the second is the name in parentheses, which may hold anything. */
+    const char *field = strrchr(text, ')');
+    for (int i = 2; field != NULL && i < 22; i++)
+        field = strchr(field + 1, ' ');
+    if (field != NULL)
+        began = strtoull(field + 1, NULL, 10);
+    return began;
+}
+
+static void
+holder_self(struct holder *h)
+{
+    *h = (struct holder){.pid = getpid()};
+    if (gethostname(h->host, sizeof(h->host) - 1) < 0)
+        snprintf(h->host, sizeof(h->host), "localhost");
+    h->began = process_began(h->pid);
+}
+
+static bool
+holder_read(int dir, const char *lock, struct holder *h)
+{
+    char text[HOST_NAME_MAX + 64];
     int fd = beneath_open(dir, lock, O_RDONLY, 0);
     ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
 
+    *h = (struct holder){.pid = 0};
     if (fd >= 0)
         close(fd);
     if (n <= 0)
         return false;
     text[n] = '\0';
-    long pid = strtol(text, NULL, 10);
-    return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+    char *end;
+    h->pid = strtol(text, &end, 10);
+    if (sscanf(end, "\n%64s %llu", h->host, &h->began) < 2)
+        h->began = 0;
+    return h->pid > 0;
+}
+
+/* A lock of ours whose process ended, or which this very process could not take away: an account
+ * has one thread, and that one is here to take the lock, so it does not hold it. */
+static bool
+is_left_by_us(const struct holder *h)
+{
+    struct holder self;
+
+    holder_self(&self);
+    if (h->began == 0 || strcmp(h->host, self.host) != 0)
+        return false;
+    if (h->pid == self.pid && h->began == self.began)
+        return true;
+    return self.began != 0 && process_began(h->pid) != h->began;
+}
+
+/* Others' locks are broken when they are old and their process is gone, as far as we can tell. */
+static bool
+is_stale(int dir, const char *lock, time_t age)
+{
+    struct holder h;
+
+    if (!holder_read(dir, lock, &h))
+        return age >= DOTLOCK_STALE;
+    if (is_left_by_us(&h))
+        return true;
+    return age >= DOTLOCK_STALE && kill((pid_t)h.pid, 0) < 0 && errno == ESRCH;
 }
 
 /* Somebody else may break the same lock and take a new one between our look and our deed: so it is
@@ -44,7 +116,7 @@ dotlock_break(int dir, const char *lock, const char *aside, time_t now)
 
     if (fstatat(dir, lock, &seen, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT;
-    if (now - seen.st_mtime < DOTLOCK_STALE || dotlock_is_alive(dir, lock))
+    if (!is_stale(dir, lock, now - seen.st_mtime))
         return false;
     if (renameat(dir, lock, dir, aside) < 0)
         return errno == ENOENT;
@@ -62,9 +134,12 @@ dotlock_break(int dir, const char *lock, const char *aside, time_t now)
 static int
 dotlock_draft(int dir, const char *draft)
 {
-    char text[32];
+    char text[HOST_NAME_MAX + 64];
+    struct holder self;
     int fd = beneath_open(dir, draft, O_WRONLY | O_CREAT | O_EXCL, 0644);
-    int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+
+    holder_self(&self);
+    int n = snprintf(text, sizeof(text), "%ld\n%s %llu\n", self.pid, self.host, self.began);
 
     if (fd < 0 || store_write_all(fd, text, (size_t)n))
         return fd;
