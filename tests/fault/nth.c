@@ -66,7 +66,8 @@ count_call(void)
         return GOES_ON;
     if (atomic_fetch_sub(&left, 1) != 1)
         return GOES_ON;
-    syscall(SYS_unlinkat, AT_FDCWD, getenv("NTH_ORDER"), 0);
+    if (syscall(SYS_unlinkat, AT_FDCWD, getenv("NTH_ORDER"), 0) != 0)
+        return GOES_ON; /* taken back meanwhile */
     if (order_kind == 'k')
         kill(getpid(), SIGKILL);
     if (order_kind == 's')
