@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The same deliveries again and again, with the nth write, sync, cut or deletion going wrong: it
+ * fails once, or the process dies there, or the power fails and what was not synced is lost. What
+ * was committed is there each time, whole, and its UIDs are not given again.
+ */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault_vfs.h"
+
+static struct fixture f;
+static unsigned call; /* that goes wrong */
+
+#define BATCHES 6
+#define BATCH 12
+
+/* big_facts() - so that the WAL reaches a checkpoint in the middle. */
+static struct facts
+big_facts(void)
+{
+    static char text[20000];
+    memset(text, 'x', sizeof(text) - 1);
+    struct facts facts = fixture_facts;
+    facts.bodystructure = text;
+    return facts;
+}
+
+static bool
+deliver_batch(uint32_t *last)
+{
+    char name[32];
+    uint32_t uid = 0;
+    const struct facts facts = big_facts();
+    struct index_mailbox m;
+    if (!index_mailbox_find(f.ix, "INBOX", &m, &f.why) || !index_begin(f.ix, &f.why))
+        return false;
+    for (int i = 0; i < BATCH; i++) {
+        bool ok = index_take_uid(f.ix, m.id, &uid, &f.why);
+        snprintf(name, sizeof(name), "%u", uid);
+        struct index_message x = fixture_message(m.id, uid, name, 0, &facts);
+        if (!ok || !index_add(f.ix, &x, &f.why)) {
+            index_rollback(f.ix);
+            return false;
+        }
+    }
+    if (!index_commit(f.ix, &f.why))
+        return false;
+    *last = uid;
+    return true;
+}
+
+/* deliveries() - until something fails; the highest UID whose commit was acknowledged. */
+static uint32_t
+deliveries(void)
+{
+    uint32_t last = 0;
+    struct index_mailbox m;
+    f.ix = index_open(f.folder, true, &f.why);
+    if (f.ix == NULL)
+        return 0;
+    bool ok = index_begin(f.ix, &f.why) && index_mailbox_add(f.ix, "INBOX", "", 1000, &m, &f.why) &&
+              index_commit(f.ix, &f.why);
+    for (int i = 0; ok && i < BATCHES; i++) {
+        ok = deliver_batch(&last);
+        if (ok && i == BATCHES / 2) {
+            index_close(f.ix);
+            f.ix = index_open(f.folder, false, &f.why);
+            ok = f.ix != NULL;
+        }
+    }
+    index_close(f.ix);
+    f.ix = NULL;
+    return last;
+}
+
+static bool
+count_one(void *arg, const struct index_message *m)
+{
+    *(uint64_t *)arg += m->facts != NULL && m->facts->bodystructure[0] == 'x';
+    return true;
+}
+
+/* check_after() - with a disk that works again. */
+static void
+check_after(uint32_t last)
+{
+    struct index_mailbox m;
+    uint64_t rows = 0;
+    uint32_t uid = 0;
+    f.ix = index_open(f.folder, true, &f.why);
+    if (f.ix == NULL && last == 0) {
+        /* Nothing was promised yet: a file cut short in its making is set aside. */
+        ck_assert_msg(f.why.kind == OUTCOME_CORRUPT, "call %u: %s", call, f.why.cause);
+        return;
+    }
+    ck_assert_msg(f.ix != NULL, "call %u: %s", call, f.why.cause);
+    ck_assert_msg(index_check(f.ix, true, &f.why), "call %u: %s", call, f.why.cause);
+    if (index_mailbox_find(f.ix, "INBOX", &m, &f.why)) {
+        OK(&f, index_message_list(f.ix, m.id, 1, true, count_one, &rows, &f.why));
+        ck_assert_msg(m.messages >= last && m.messages == rows, "call %u: %u promised, %u there",
+                      call, last, (unsigned)rows);
+        ck_assert_msg(m.messages - last <= BATCH, "call %u", call);
+        ck_assert_msg(m.uid_next == m.messages + 1, "call %u", call);
+        ck_assert_msg(deliver_batch(&uid) && uid == m.messages + BATCH, "call %u", call);
+    } else {
+        ck_assert_msg(last == 0 && f.why.kind == OUTCOME_NOT_FOUND, "call %u: %s", call,
+                      f.why.cause);
+    }
+    index_close(f.ix);
+    f.ix = NULL;
+}
+
+/* sweep() - each call until the deliveries get through; the later ones in steps of 13. */
+static void
+sweep(enum fault_mode mode)
+{
+    unsigned cut_short = 0;
+    for (call = 1;; call += call < 60 ? 1 : 13) {
+        fault_arm(mode, call);
+        uint32_t last = deliveries();
+        bool reached = fault_disarm();
+        if (mode == FAULT_POWER && reached)
+            fault_lose_unsynced();
+        check_after(last);
+        fault_remove_files();
+        if (!reached)
+            break;
+        cut_short += last < BATCHES * BATCH;
+    }
+    ck_assert_uint_gt(cut_short, 80);
+}
+
+static void
+setup(void)
+{
+    char path[192];
+    fixture_init(&f);
+    index_close(f.ix);
+    f.ix = NULL;
+    snprintf(path, sizeof(path), "%s/index.sqlite", f.folder);
+    fault_install(path);
+    fault_remove_files();
+}
+
+static void
+teardown(void)
+{
+    fault_uninstall();
+    fixture_release(&f);
+}
+
+START_TEST(the_nth_call_fails)
+{
+    sweep(FAULT_ONCE);
+}
+END_TEST
+
+START_TEST(the_disk_is_full_at_the_nth_call)
+{
+    sweep(FAULT_DISK_FULL);
+}
+END_TEST
+
+START_TEST(the_process_dies_at_the_nth_call)
+{
+    sweep(FAULT_KILL);
+}
+END_TEST
+
+START_TEST(the_power_fails_at_the_nth_call)
+{
+    sweep(FAULT_POWER);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+    Suite *s = suite_create("crash");
+    TCase *t = tcase_create("sweeps");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 240);
+    tcase_add_test(t, the_nth_call_fails);
+    tcase_add_test(t, the_disk_is_full_at_the_nth_call);
+    tcase_add_test(t, the_process_dies_at_the_nth_call);
+    tcase_add_test(t, the_power_fails_at_the_nth_call);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+int
+main(void)
+{
+    SRunner *r = srunner_create(suite());
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
