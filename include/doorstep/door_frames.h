@@ -25,6 +25,7 @@ enum door_frame_type {
     ROLE_READY = 32,
     STORE_WANT_HAND,   /* store. id; u32 uid, u32 gid, str user name, str home */
     STORE_KILL_SORTER, /* store. u32 slot: it hangs; end it and send another */
+    STORE_KILL_EDGE,   /* store. u32 slot: it broke its door; end it and send another */
 
     /* edge -> store */
     EDGE_RCPT = 64,  /* id; address, reverse-path address, u64 SIZE= or 0 */

@@ -75,6 +75,9 @@ struct deliver {
  */
 void deliver_done_running(struct deliver *d);
 
+/* deliver_kill_edge() - ask main to end the edge in this slot and to start another. */
+void deliver_kill_edge(struct deliver *d, uint32_t slot);
+
 /* edge_add() - serve the door (taken) of an edge; an older one in that slot stays until it closes.
  */
 void edge_add(struct deliver *d, uint32_t slot, int door_fd);

@@ -46,6 +46,16 @@ drop_edge(struct edge *e, const char *reason)
         edge_free(e);
 }
 
+/* One that broke the rules: without a door it could never serve again, so main replaces it. */
+static void
+dismiss_edge(struct edge *e, const char *reason)
+{
+    if (e->door == NULL)
+        return;
+    deliver_kill_edge(e->deliver, e->slot);
+    drop_edge(e, reason);
+}
+
 static void
 update_watch(struct edge *e)
 {
@@ -64,7 +74,7 @@ edge_send(struct edge *e, uint16_t type, uint64_t id, struct span body)
     if (door_send(e->door, type, id, body, -1))
         update_watch(e);
     else
-        drop_edge(e, "it does not read its answers"); /* the caller holds a reference */
+        dismiss_edge(e, "it does not read its answers"); /* the caller holds a reference */
 }
 
 static bool
@@ -100,14 +110,18 @@ read_frames(struct edge *e)
         enum door_result got = door_receive(e->door, &f);
         if (got == DOOR_AGAIN)
             return;
+        if (got == DOOR_CLOSED) {
+            drop_edge(e, "it ended");
+            return;
+        }
         if (got != DOOR_OK) {
-            drop_edge(e, got == DOOR_CLOSED ? "it ended" : "broken frame");
+            dismiss_edge(e, "broken frame");
             return;
         }
         if (!take_frame(e, &f)) {
             log_event(LOG_LEVEL_ERROR, "edge_broken", "slot", log_num(e->slot), "type",
                       log_num(f.type), NULL);
-            drop_edge(e, "it said what no edge says");
+            dismiss_edge(e, "it said what no edge says");
             return;
         }
     }

@@ -40,17 +40,28 @@ send_want_hand(void *arg, uint64_t id, struct span body)
 }
 
 static void
-send_kill_sorter(void *arg, uint32_t slot)
+tell_slot(struct deliver *d, uint16_t type, uint32_t slot)
 {
-    struct deliver *d = arg;
     struct buf body;
     struct pack p;
 
     buf_init(&body, 16);
     pack_init(&p, &body);
     pack_u32(&p, slot);
-    tell_main(d, STORE_KILL_SORTER, 0, buf_span(&body));
+    tell_main(d, type, 0, buf_span(&body));
     buf_release(&body);
+}
+
+static void
+send_kill_sorter(void *arg, uint32_t slot)
+{
+    tell_slot(arg, STORE_KILL_SORTER, slot);
+}
+
+void
+deliver_kill_edge(struct deliver *d, uint32_t slot)
+{
+    tell_slot(d, STORE_KILL_EDGE, slot);
 }
 
 static bool

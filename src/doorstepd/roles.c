@@ -265,22 +265,29 @@ on_ready(struct role *r)
     daemon_check_ready(r->daemon);
 }
 
-static void
-on_kill_sorter(struct daemon *d, struct span body)
+static struct role *
+role_in_slot(struct daemon *d, enum role_kind kind, struct span body)
 {
-    struct role *sorter;
+    struct role *r;
     struct unpack u;
     uint32_t slot;
 
     unpack_init(&u, body);
     slot = unpack_u32(&u);
-    sorter = unpack_done(&u) ? supervise_find(d, ROLE_SORTER, slot) : NULL;
-    if (!has_process(sorter))
+    r = unpack_done(&u) ? supervise_find(d, kind, slot) : NULL;
+    return has_process(r) ? r : NULL;
+}
+
+/* The store can do without it. It may be ending already, and the store heard of it first:
+ * role_ended tells. */
+static void
+on_dismissed(struct role *r)
+{
+    if (r == NULL)
         return;
-    /* It hangs, or it is ending already and the store heard of it first: role_ended will tell. */
-    log_event(LOG_LEVEL_WARNING, "sorter_dismissed", "slot", log_num(slot), "pid",
-              log_num(sorter->pid), NULL);
-    supervise_kill(sorter);
+    log_event(LOG_LEVEL_WARNING, "dismissed", "role", supervise_name(r->kind), "slot",
+              log_num(r->slot), "pid", log_num(r->pid), NULL);
+    supervise_kill(r);
 }
 
 void
@@ -295,7 +302,9 @@ roles_on_frame(struct role *r, const struct door_frame *frame)
     } else if (frame->type == STORE_WANT_HAND && is_store) {
         hands_open(r, frame);
     } else if (frame->type == STORE_KILL_SORTER && is_store) {
-        on_kill_sorter(r->daemon, frame->body);
+        on_dismissed(role_in_slot(r->daemon, ROLE_SORTER, frame->body));
+    } else if (frame->type == STORE_KILL_EDGE && is_store) {
+        on_dismissed(role_in_slot(r->daemon, ROLE_EDGE, frame->body));
     } else {
         log_event(LOG_LEVEL_ERROR, "door_broken", "role", supervise_name(r->kind), "pid",
                   log_num(r->pid), "frame", log_num(frame->type), NULL);
