@@ -5,6 +5,8 @@
 import os
 import signal
 import socket
+import struct
+import subprocess
 import sys
 import time
 
@@ -154,6 +156,53 @@ def restarts_slow_down():
             check(f"wait_ms={wait}\n" in s.log_text(), f"no wait of {wait} ms")
         s.deliver_soon("after")
         s.stop()
+
+
+# --- a role alone, with this script as main ---
+
+DOOR_VERSION = 1
+MAIN_SETTINGS, MAIN_EDGE_DOOR, MAIN_GO = 1, 4, 8
+ROLE_READY, STORE_KILL_EDGE = 32, 35
+EDGE_DATA = 66
+
+
+def frame(kind, body=b"", number=0):
+    return struct.pack("<HHIQ", DOOR_VERSION, kind, len(body), number) + body
+
+
+def receive(door, wanted):
+    """The body of the next frame of this kind."""
+    while True:
+        packet = door.recv(1 << 17)
+        check(packet != b"", "the role has closed its door")
+        kind = struct.unpack_from("<H", packet, 2)[0]
+        if kind == wanted:
+            return packet[16:]
+
+
+def a_store_has_an_edge_ended_that_breaks_its_door():
+    pair = lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # noqa: E731
+    (ours, theirs), (edge, edge_end) = pair(), pair()
+    with server() as s, open(s.configuration) as text, ours, theirs, edge, edge_end:
+        ours.settimeout(60)
+        for name in ("state", "mail"):
+            os.mkdir(f"{s.folder}/{name}")
+        with open(s.log, "ab") as log:
+            s.process = subprocess.Popen(
+                [s.program, "--role", "store"],
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+                preexec_fn=lambda: os.dup2(theirs.fileno(), 3, inheritable=True),
+                pass_fds=[3],
+            )
+        socket.send_fds(ours, [frame(MAIN_SETTINGS)], [text.fileno()])
+        socket.send_fds(ours, [frame(MAIN_EDGE_DOOR, struct.pack("<I", 5))], [edge_end.fileno()])
+        ours.send(frame(MAIN_GO, b"\1"))
+        receive(ours, ROLE_READY)
+        edge.send(frame(EDGE_DATA, b"of no transaction", 77))
+        check(receive(ours, STORE_KILL_EDGE) == struct.pack("<I", 5), "another slot")
+        ours.shutdown(socket.SHUT_RDWR)  # as when main dies
+        s.wait_end()
 
 
 # --- reload ---
@@ -324,6 +373,7 @@ TESTS = [
     a_killed_sorter_comes_back,
     a_session_outlives_the_store,
     restarts_slow_down,
+    a_store_has_an_edge_ended_that_breaks_its_door,
     a_bad_file_keeps_the_old_configuration,
     a_good_file_replaces_the_roles_and_keeps_sessions,
     no_connection_is_refused_during_a_reload,
