@@ -19,7 +19,9 @@ struct config; /* owns a struct settings and all its strings */
  * `errors` holds one `file:line: what is wrong, did you mean ...?` line for each problem found. */
 struct config *config_load(const char *path, struct buf *errors);
 
-/* config_parse() - the same from a text (name stands in errors). */
+/* config_parse() - the same from a text of up to CONFIG_TEXT_MAX octets (name stands in errors).
+ * Files are held to 1 MiB together; what config_print() makes of them is longer. */
+#define CONFIG_TEXT_MAX (64 * 1024 * 1024)
 struct config *config_parse(const char *text, const char *name, struct buf *errors);
 
 void config_free(struct config *c);

@@ -9,8 +9,10 @@
 
 #include "reader_priv.h"
 
-#define ARENA_MAX                                                                                  \
-    (256 * 1024 * 1024) /* 1 MiB of short sections and values takes a hundred times that */
+/* 1 MiB of short sections and values takes a hundred times that. */
+#define ARENA_MAX (256 * 1024 * 1024)
+
+_Static_assert(CONFIG_TEXT_MAX == SOURCE_TEXT_MAX, "what is printed can be read");
 
 struct config {
     struct arena arena;

@@ -51,8 +51,8 @@ scan_push(struct scan *s, const char *name, struct buf *text)
     }
     s->octets += text->len;
     s->frames[s->depth++] = (struct scan_frame){.name = name, .text = *text, .line = 1};
-    if (s->octets > SOURCE_SIZE_MAX)
-        return scan_fail(s, "the configuration is larger than 1 MiB");
+    if (s->octets > s->max)
+        return scan_fail(s, "the configuration is too large");
     return check_octets(s) && add_piece(s);
 }
 

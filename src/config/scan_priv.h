@@ -28,6 +28,7 @@ struct scan {
     struct scan_frame frames[SOURCE_DEPTH_MAX];
     size_t depth;
     size_t octets; /* of all files so far */
+    size_t max;    /* of octets */
     unsigned line; /* of source->text */
     enum scan_state state;
     struct source_section name; /* the last one seen: a section when `{` follows */

@@ -36,7 +36,7 @@ void
 source_init(struct source *s, struct arena *arena)
 {
     *s = (struct source){.arena = arena};
-    buf_init(&s->text, 2 * SOURCE_SIZE_MAX);
+    buf_init(&s->text, 2 * SOURCE_TEXT_MAX);
     buf_init(&s->pieces, SOURCE_SIZE_MAX * sizeof(struct source_piece));
     buf_init(&s->sections, SOURCE_SIZE_MAX * sizeof(struct source_section));
 }
@@ -116,9 +116,10 @@ run(struct scan *s)
 
 /* scan_all() - text is taken. */
 static bool
-scan_all(struct source *source, const char *name, struct buf *text, struct source_errors *errors)
+scan_all(struct source *source, const char *name, struct buf *text, size_t max,
+         struct source_errors *errors)
 {
-    struct scan s = {.source = source, .errors = errors, .line = 1};
+    struct scan s = {.source = source, .errors = errors, .max = max, .line = 1};
     bool good = scan_push(&s, name, text) && run(&s);
 
     while (s.depth > 0) {
@@ -136,7 +137,7 @@ source_load(struct source *s, const char *path, struct source_errors *errors)
 
     buf_init(&text, FILE_BUFFER_MAX);
     if (file_read(path, &text))
-        return scan_all(s, path, &text, errors);
+        return scan_all(s, path, &text, SOURCE_SIZE_MAX, errors);
     source_error(errors, (struct source_place){path, 0}, "%s", strerror(errno));
     buf_release(&text);
     return false;
@@ -147,10 +148,10 @@ source_scan(struct source *s, struct span text, const char *name, struct source_
 {
     struct buf copy;
 
-    buf_init(&copy, SOURCE_SIZE_MAX);
+    buf_init(&copy, SOURCE_TEXT_MAX);
     if (buf_append_span(&copy, text))
-        return scan_all(s, name, &copy, errors);
-    source_error(errors, (struct source_place){name, 0}, "the configuration is larger than 1 MiB");
+        return scan_all(s, name, &copy, SOURCE_TEXT_MAX, errors);
+    source_error(errors, (struct source_place){name, 0}, "the configuration is too large");
     buf_release(&copy);
     return false;
 }

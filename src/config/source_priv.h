@@ -12,8 +12,9 @@
 #include "doorstep/arena.h"
 #include "doorstep/buf.h"
 
-#define SOURCE_SIZE_MAX (1024 * 1024) /* octets of all files together */
-#define SOURCE_DEPTH_MAX 10           /* files that include each other */
+#define SOURCE_SIZE_MAX (1024 * 1024)      /* octets of all files together */
+#define SOURCE_TEXT_MAX (64 * 1024 * 1024) /* of a text that config_print() may have written */
+#define SOURCE_DEPTH_MAX 10                /* files that include each other */
 
 struct source_place {
     const char *file; /* as given, or as include() resolved it */

@@ -468,6 +468,23 @@ START_TEST(files_that_include_themselves_end)
 }
 END_TEST
 
+START_TEST(files_that_are_too_large_together_are_refused)
+{
+    char folder[FILES_PATH_SIZE];
+    char *text = malloc(600 * 1024 + 1);
+
+    ck_assert_ptr_nonnull(text);
+    memset(text, ' ', 600 * 1024);
+    text[600 * 1024] = '\0';
+    files_make(folder);
+    files_write(folder, "space", text);
+    files_write(folder, "a.conf", "include(\"space\")\ninclude(\"space\")");
+    load_fails(folder, "a.conf", "space:1: the configuration is too large\n");
+    files_remove(folder);
+    free(text);
+}
+END_TEST
+
 /* libconfuse itself leaves the files of a failed parse open, and gives up after ten. */
 START_TEST(a_hundred_failed_reloads_harm_nothing)
 {
@@ -523,6 +540,7 @@ add_includes(Suite *suite)
     tcase_add_test(tcase, an_include_inside_a_section_is_part_of_it);
     tcase_add_test(tcase, errors_name_the_included_file_and_the_line_behind_it);
     tcase_add_test(tcase, files_that_include_themselves_end);
+    tcase_add_test(tcase, files_that_are_too_large_together_are_refused);
     tcase_add_test(tcase, a_hundred_failed_reloads_harm_nothing);
     tcase_add_test(tcase, the_environment_fills_strings);
     suite_add_tcase(suite, tcase);

@@ -198,6 +198,31 @@ START_TEST(printing_into_too_little_room_fails)
 }
 END_TEST
 
+/* The text for the roles may be larger than any file. */
+START_TEST(five_thousand_domains_are_read_back)
+{
+    struct buf text, printed, again;
+    struct config *first, *second;
+
+    buf_init(&text, 1 << 20);
+    for (int i = 0; i < 5000; i++)
+        ck_assert(buf_printf(&text, "domain d%d.example {}\n", i));
+    buf_init(&printed, CONFIG_TEXT_MAX);
+    buf_init(&again, CONFIG_TEXT_MAX);
+    first = parse("many", buf_str(&text));
+    ck_assert(config_print(first, &printed));
+    ck_assert_uint_gt(printed.len, 1 << 20);
+    second = parse("many", buf_str(&printed));
+    ck_assert(config_print(second, &again));
+    ck_assert(span_equal(buf_span(&printed), buf_span(&again)));
+    config_free(second);
+    config_free(first);
+    buf_release(&again);
+    buf_release(&printed);
+    buf_release(&text);
+}
+END_TEST
+
 START_TEST(json_has_every_setting_as_programs_read_it)
 {
     struct config *c = parse("changed", all_changed);
@@ -251,8 +276,10 @@ main(void)
     SRunner *runner;
     int failed;
 
+    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, printed_settings_are_read_back, 0, sizeof(texts) / sizeof(texts[0]));
     tcase_add_loop_test(tcase, every_setting_differs_from_its_default, 0, SECTION_COUNT);
+    tcase_add_test(tcase, five_thousand_domains_are_read_back);
     tcase_add_test(tcase, printing_into_too_little_room_fails);
     tcase_add_test(tcase, json_has_every_setting_as_programs_read_it);
     tcase_add_test(tcase, json_has_null_where_there_is_no_limit);
