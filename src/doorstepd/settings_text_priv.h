@@ -10,7 +10,7 @@
 #include "doorstep/config.h"
 #include "doorstep/log.h"
 
-#define SETTINGS_TEXT_MAX (4 * 1024 * 1024)
+#define SETTINGS_TEXT_MAX CONFIG_TEXT_MAX
 
 /* settings_seal() - main: what is in force; a sealed memfd, or -1, logged. */
 int settings_seal(const struct config *config);
