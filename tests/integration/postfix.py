@@ -43,7 +43,8 @@ maximal_backoff_time = 2s
 queue_run_delay = 1s
 smtpd_authorized_xclient_hosts =
 transport_maps = inline:{{ {{ tcp@example.org = doorstep:inet:127.0.0.1:{lmtp} }}
-    {{ cut@example.org = doorstep:inet:127.0.0.1:{proxy} }} }}
+    {{ cut@example.org = doorstep:inet:127.0.0.1:{proxy} }}
+    {{ hurt@example.org = doorstep:inet:127.0.0.1:{proxy} }} }}
 """
 
 MASTER = """
@@ -285,16 +286,21 @@ class Checks:
         expect("Return-Path: <j\u00fcrgen@example.com>".encode() in stored, stored)
 
     def cut(self):
-        queue_id = self.postfix.send(["cut@example.org"], message("cut off"))
-        self.postfix.wait_log(rf"{queue_id}: to=<cut@example.org>.*status=deferred.*lost connection")
+        users = ("cut", "hurt")
+        queue_id = self.postfix.send([f"{u}@example.org" for u in users], message("cut off"))
+        for user in users:
+            self.postfix.wait_log(rf"{queue_id}: to=<{user}@.*status=deferred.*lost connection")
         expect(self.proxy.answers_kept[0].startswith(b"250"), self.proxy.answers_kept)
-        self.arrives("cut", 1)
+        for user in users:
+            self.arrives(user, 1)
         self.postfix.flush()
-        self.postfix.wait_log(rf"{queue_id}: to=<cut@example.org>.*status=sent")
+        for user in users:
+            self.postfix.wait_log(rf"{queue_id}: to=<{user}@.*status=sent")
         expect(self.proxy.connections >= 2, "there was no second attempt")
-        self.arrives("cut", 1)
-        listed = self.daemon.tool("message", "list", "--json", "cut@example.org").decode()
-        expect(listed.count('"uid"') == 1, listed)
+        for user in users:
+            self.arrives(user, 1)
+            listed = self.daemon.tool("message", "list", "--json", f"{user}@example.org").decode()
+            expect(listed.count('"uid"') == 1, listed)
 
     def daemon_away(self):
         self.daemon.end()
@@ -310,7 +316,7 @@ def make_daemon():
     daemon = Daemon(in_lmtp='trusted = {"127.0.0.0/8"}')
     os.chmod(daemon.folder, 0o755)  # Postfix connects as its own user
     daemon.start()
-    for name in "ann tcp cut eve one two three ida kim ulf".split():
+    for name in "ann tcp cut hurt eve one two three ida kim ulf".split():
         daemon.tool("account", "add", f"{name}@example.org")
     daemon.tool("account", "add", "--disabled", "disabled@example.org")
     daemon.tool("account", "add", "--quota-messages", "1", "full@example.org")

@@ -335,6 +335,20 @@ def sigterm_lets_a_transaction_finish():
         check(not os.path.exists(f"{s.folder}/state/control.sock"), "the control socket is there")
 
 
+def a_signal_to_the_whole_group_drains_too():
+    """Ctrl-C in a terminal, or a service manager that signals every process."""
+    with server() as s:
+        s.start(start_new_session=True)
+        client = s.client()
+        client.begin_data()
+        client.socket.sendall(b"Subject: half\r\n\r\n")
+        os.killpg(s.process.pid, signal.SIGINT)
+        s.wait_log("to=draining_edges")
+        client.expect("the other half\r\n.", "250")
+        s.wait_end()
+        check("the other half" in s.mailbox(), "what got 250 is not there")
+
+
 def a_transaction_that_does_not_end_is_cut_off():
     with server(more="timeouts {\n    drain = 1s\n}") as s:
         s.start()
@@ -381,6 +395,7 @@ TESTS = [
     user_cannot_change_at_a_reload,
     an_address_that_is_taken_refuses_the_reload,
     sigterm_lets_a_transaction_finish,
+    a_signal_to_the_whole_group_drains_too,
     a_transaction_that_does_not_end_is_cut_off,
     a_second_sigterm_ends_at_once,
 ]
