@@ -18,9 +18,9 @@
 #include <string.h>
 
 void
-smtp_decode_init(struct decode *d, enum bare_newline bare, bool has_dots)
+smtp_decode_init(struct smtp_decode *d, enum bare_newline bare, bool has_dots)
 {
-    *d = (struct decode){.state = DECODE_LINE_START, .bare = bare, .has_dots = has_dots};
+    *d = (struct smtp_decode){.state = DECODE_LINE_START, .bare = bare, .has_dots = has_dots};
 }
 
 static void
@@ -38,7 +38,7 @@ emit_literal(const struct decode_sink *sink, struct span octets)
 
 /* A CR that no LF follows. */
 static void
-emit_bare_cr(struct decode *d, const struct decode_sink *sink)
+emit_bare_cr(struct smtp_decode *d, const struct decode_sink *sink)
 {
     d->saw_bare = true;
     emit_literal(sink, d->bare == BARE_NORMALIZE ? SPAN("\r\n") : SPAN("\r"));
@@ -47,7 +47,7 @@ emit_bare_cr(struct decode *d, const struct decode_sink *sink)
 /* Deal with the bare LFs in [p, end), where no CR is; returns where content not yet emitted
  * begins, given that it begins at run now. */
 static const char *
-bare_line_feeds(struct decode *d, const char *run, const char *p, const char *end,
+bare_line_feeds(struct smtp_decode *d, const char *run, const char *p, const char *end,
                 const struct decode_sink *sink)
 {
     if (d->bare == BARE_KEEP)
@@ -67,7 +67,7 @@ bare_line_feeds(struct decode *d, const char *run, const char *p, const char *en
 /* From inside a line on, over as many lines as need no thought. Stops behind the line end in front
  * of a dot, or at the end; state is set for what comes next. */
 static const char *
-decode_text(struct decode *d, const char *p, const char *end, const struct decode_sink *sink)
+decode_text(struct smtp_decode *d, const char *p, const char *end, const struct decode_sink *sink)
 {
     const char *run = p; /* content from here on is not emitted yet */
 
@@ -106,7 +106,7 @@ decode_text(struct decode *d, const char *p, const char *end, const struct decod
 
 /* One octet decides what was held back. Returns true when it was used up. */
 static bool
-decode_held(struct decode *d, char c, const struct decode_sink *sink)
+decode_held(struct smtp_decode *d, char c, const struct decode_sink *sink)
 {
     switch (d->state) {
     case DECODE_LINE_START:
@@ -135,7 +135,7 @@ decode_held(struct decode *d, char c, const struct decode_sink *sink)
 }
 
 size_t
-smtp_decode_feed(struct decode *d, struct span in, const struct decode_sink *sink)
+smtp_decode_feed(struct smtp_decode *d, struct span in, const struct decode_sink *sink)
 {
     const char *p = in.p;
     const char *end = in.n > 0 ? in.p + in.n : p;
@@ -150,7 +150,7 @@ smtp_decode_feed(struct decode *d, struct span in, const struct decode_sink *sin
 }
 
 void
-smtp_decode_finish(struct decode *d, const struct decode_sink *sink)
+smtp_decode_finish(struct smtp_decode *d, const struct decode_sink *sink)
 {
     if (d->state == DECODE_CR)
         emit_bare_cr(d, sink);

@@ -26,21 +26,21 @@ struct decode_sink {
     void *arg;
 };
 
-struct decode {
+struct smtp_decode {
     enum decode_state state;
     enum bare_newline bare;
     bool has_dots; /* DATA; a chunk of BDAT has none */
     bool saw_bare; /* a bare CR or LF came (not looked for with BARE_KEEP) */
 };
 
-void smtp_decode_init(struct decode *d, enum bare_newline bare, bool has_dots);
+void smtp_decode_init(struct smtp_decode *d, enum bare_newline bare, bool has_dots);
 
-/* smtp_decode_feed() - hand content to sink in pieces as large as can be. Returns how many octets of
- * `in` were used: all, or up to the end of data when d->state is DECODE_END. However a message is
- * split over calls, the same octets come out. */
-size_t smtp_decode_feed(struct decode *d, struct span in, const struct decode_sink *sink);
+/* smtp_decode_feed() - hand content to sink in pieces as large as can be. Returns how many octets
+ * of `in` were used: all, or up to the end of data when d->state is DECODE_END. However a message
+ * is split over calls, the same octets come out. */
+size_t smtp_decode_feed(struct smtp_decode *d, struct span in, const struct decode_sink *sink);
 
 /* smtp_decode_finish() - the last chunk of BDAT is over: what was held back is content. */
-void smtp_decode_finish(struct decode *d, const struct decode_sink *sink);
+void smtp_decode_finish(struct smtp_decode *d, const struct decode_sink *sink);
 
 #endif

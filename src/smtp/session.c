@@ -149,7 +149,7 @@ must_wait(const struct smtp_session *s, const struct verb *verb)
 {
     if (!waits_for_store(s))
         return false;
-    return verb == NULL || !verb->may_overtake || s->transaction->slot_count == RCPT_WINDOW;
+    return verb == NULL || !verb->may_overtake || !rcpt_may_overtake(s);
 }
 
 /* One whole line; false when it has to wait for the store. */

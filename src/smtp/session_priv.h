@@ -78,10 +78,10 @@ struct smtp_session {
     bool skipped_cr;  /* its last octet so far was CR */
     uint64_t next_rcpt_id;
     uint64_t errors;
-    uint64_t messages;    /* transactions that got to their answers */
-    uint64_t accepted;    /* those with a delivery */
-    struct decode decode; /* of the message under way */
-    uint64_t chunk_left;  /* SESSION_CHUNK: octets that are still to come */
+    uint64_t messages;         /* transactions that got to their answers */
+    uint64_t accepted;         /* those with a delivery */
+    struct smtp_decode decode; /* of the message under way */
+    uint64_t chunk_left;       /* SESSION_CHUNK: octets that are still to come */
     bool chunk_is_last;
     enum smtp_reply chunk_refusal;  /* said when they are drained */
     enum session_state after_chunk; /* of a refused one */
@@ -111,6 +111,10 @@ void session_resume(struct smtp_session *s);
 bool session_is_lmtp(const struct smtp_session *s);
 
 /* --- transaction.c: MAIL, RCPT, DATA, BDAT --- */
+
+/* rcpt_may_overtake() - may a RCPT run while others wait for the store? Not when the window is
+ * full, and not when it depends on their answers whether it is one too many. */
+bool rcpt_may_overtake(const struct smtp_session *s);
 
 void cmd_mail(struct smtp_session *s, struct span args);
 void cmd_rcpt(struct smtp_session *s, struct span args);

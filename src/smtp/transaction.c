@@ -114,8 +114,9 @@ reserve_recipient(struct transaction *t)
     return true;
 }
 
+/* Accepted ones, and those that may yet be. */
 static bool
-has_too_many_recipients(const struct smtp_session *s)
+is_at_limit(const struct smtp_session *s)
 {
     const struct transaction *t = s->transaction;
     uint64_t max = s->config.limits->recipients;
@@ -123,6 +124,12 @@ has_too_many_recipients(const struct smtp_session *s)
     if (max > ENVELOPE_RECIPIENTS_MAX)
         max = ENVELOPE_RECIPIENTS_MAX;
     return (uint64_t)t->envelope.recipient_count + t->slot_count >= max;
+}
+
+bool
+rcpt_may_overtake(const struct smtp_session *s)
+{
+    return s->transaction->slot_count < RCPT_WINDOW && !is_at_limit(s);
 }
 
 static enum smtp_reply
@@ -161,7 +168,7 @@ cmd_rcpt(struct smtp_session *s, struct span args)
     enum smtp_reply refusal = parse_rcpt(s, args, &r);
     struct rcpt_slot *slot;
 
-    if (refusal == REPLY_NONE && has_too_many_recipients(s))
+    if (refusal == REPLY_NONE && is_at_limit(s))
         refusal = REPLY_TOO_MANY_RECIPIENTS;
     if (refusal == REPLY_NONE && !reserve_recipient(t))
         refusal = REPLY_NO_MEMORY;

@@ -7,13 +7,15 @@
 #include <check.h>
 #include <string.h>
 
+#include "dense.h"
+
 static void
 on_reply(void *arg, struct span octets)
 {
     struct fake *f = arg;
 
-    ck_assert_msg(f->closed == 0, "a reply after the last word");
-    ck_assert(buf_append_span(&f->output, octets));
+    DENSE_CHECK(f->closed == 0); /* nothing behind the last word */
+    DENSE_CHECK(buf_append_span(&f->output, octets));
 }
 
 static void
@@ -26,7 +28,7 @@ ask(struct fake *f, struct fake_question q)
             smtp_session_answer(f->session, q.index, &q.outcome, "ID");
         return;
     }
-    ck_assert_uint_lt(f->question_count, FAKE_QUESTIONS_MAX);
+    DENSE_CHECK(f->question_count < FAKE_QUESTIONS_MAX);
     f->questions[f->question_count++] = q;
 }
 
@@ -66,7 +68,7 @@ on_data_begin(void *arg, uint64_t size)
     (void)size;
     if (f->is_away)
         return false;
-    ck_assert_uint_eq(f->began, f->ended + f->aborted);
+    DENSE_CHECK(f->began == f->ended + f->aborted);
     f->began++;
     buf_reset(&f->content);
     return true;
@@ -77,9 +79,9 @@ on_data(void *arg, struct span octets)
 {
     struct fake *f = arg;
 
-    ck_assert_uint_eq(f->began, f->ended + f->aborted + 1);
-    ck_assert_uint_gt(octets.n, 0);
-    ck_assert(buf_append_span(&f->content, octets));
+    DENSE_CHECK(f->began == f->ended + f->aborted + 1);
+    DENSE_CHECK(octets.n > 0);
+    DENSE_CHECK(buf_append_span(&f->content, octets));
 }
 
 static void
@@ -87,12 +89,12 @@ write_down(struct fake *f, const struct envelope *e)
 {
     struct buf *out = &f->messages;
 
-    ck_assert(address_print(&e->reverse_path, out));
+    DENSE_CHECK(address_print(&e->reverse_path, out));
     for (uint32_t i = 0; i < e->recipient_count; i++)
-        ck_assert(buf_append_char(out, i == 0 ? '>' : ',') &&
-                  address_print(&e->recipients[i].address, out));
-    ck_assert(buf_append_char(out, '|') && buf_append_span(out, buf_span(&f->content)) &&
-              buf_append_char(out, ';'));
+        DENSE_CHECK(buf_append_char(out, i == 0 ? '>' : ',') &&
+                    address_print(&e->recipients[i].address, out));
+    DENSE_CHECK(buf_append_char(out, '|') && buf_append_span(out, buf_span(&f->content)) &&
+                buf_append_char(out, ';'));
 }
 
 static void
@@ -100,7 +102,7 @@ on_data_end(void *arg, const struct envelope *e)
 {
     struct fake *f = arg;
 
-    ck_assert_uint_eq(f->began, f->ended + f->aborted + 1);
+    DENSE_CHECK(f->began == f->ended + f->aborted + 1);
     f->ended++;
     write_down(f, e);
     for (uint32_t i = 0, n = e->recipient_count; i < n; i++) {
@@ -121,9 +123,9 @@ on_data_abort(void *arg)
 {
     struct fake *f = arg;
 
-    ck_assert_uint_eq(f->began, f->ended + f->aborted + 1);
+    DENSE_CHECK(f->began == f->ended + f->aborted + 1);
     f->aborted++;
-    ck_assert(buf_append_str(&f->messages, "aborted;"));
+    DENSE_CHECK(buf_append_str(&f->messages, "aborted;"));
 }
 
 static void
@@ -132,7 +134,7 @@ on_finished(void *arg, const struct smtp_summary *s)
     struct fake *f = arg;
 
     f->finished++;
-    ck_assert_uint_eq(s->delivered + s->refused + s->deferred, s->envelope->recipient_count);
+    DENSE_CHECK(s->delivered + s->refused + s->deferred == s->envelope->recipient_count);
 }
 
 static void
@@ -142,7 +144,7 @@ on_close(void *arg, const char *reason)
 
     f->closed++;
     f->reason = reason;
-    ck_assert_uint_eq(f->closed, 1);
+    DENSE_CHECK(f->closed == 1);
 }
 
 static const struct smtp_session_calls calls = {
@@ -189,7 +191,7 @@ void
 fake_release(struct fake *f)
 {
     smtp_session_free(f->session);
-    ck_assert_uint_eq(f->began, f->ended + f->aborted);
+    DENSE_CHECK(f->began == f->ended + f->aborted);
     buf_release(&f->output);
     buf_release(&f->messages);
     buf_release(&f->content);
