@@ -42,7 +42,7 @@ list_mailbox(struct listing *l, const char *name)
 void
 operation_mailbox_list(struct operation *op, struct worker *w)
 {
-    struct listing l = {.op = op, .w = w, .oa = operation_account(op, w, false)};
+    struct listing l = {.op = op, .w = w, .oa = operation_account(op, w, true)};
 
     if (l.oa == NULL)
         return;

@@ -138,17 +138,26 @@ on_message(void *arg, const struct index_message *m)
     return !page->op->failed;
 }
 
-/* The argument `mailbox`, opened and in line with the store. */
 static struct open_account *
-open_mailbox(struct operation *op, struct worker *w, struct index_mailbox *box)
+failed(struct operation *op)
+{
+    op->failed = true;
+    return NULL;
+}
+
+/* The argument `mailbox`, opened and in line with the store. NULL: failed, or op->more; with
+ * `quiet` also for an account that has had no mail yet. */
+static struct open_account *
+open_mailbox(struct operation *op, struct worker *w, bool quiet, struct index_mailbox *box)
 {
     const char *name = json_string_value(json_object_get(op->args, "mailbox"));
-    struct open_account *oa = operation_account(op, w, false);
+    struct open_account *oa =
+        operation_account(op, w, quiet && (name == NULL || strcasecmp(name, "INBOX") == 0));
 
     if (oa == NULL)
         return NULL;
     if (op->uid > 0) /* a later slice: a look at the store each time would cost too much */
-        return account_mailbox(w, oa, op->mailbox, false, box, &op->why) ? oa : NULL;
+        return account_mailbox(w, oa, op->mailbox, false, box, &op->why) ? oa : failed(op);
     if (!operation_mailbox(op, w, oa, name == NULL ? "INBOX" : name, box))
         return NULL;
     memcpy(op->mailbox, box->name, sizeof op->mailbox);
@@ -159,13 +168,11 @@ void
 operation_message_list(struct operation *op, struct worker *w)
 {
     struct index_mailbox box;
-    struct open_account *oa = open_mailbox(op, w, &box);
+    struct open_account *oa = open_mailbox(op, w, true, &box);
     struct page page = {.op = op, .left = ROWS_A_SLICE};
 
-    if (oa == NULL) {
-        op->failed = !op->more;
+    if (oa == NULL)
         return;
-    }
     op->total = box.messages;
     if (!op->has_facts) {
         op->failed = !reconcile_facts(w, oa, &box, FACTS_A_SLICE, &op->uid, &op->why);
@@ -261,14 +268,12 @@ void
 operation_message_show(struct operation *op, struct worker *w)
 {
     struct index_mailbox box;
-    struct open_account *oa = open_mailbox(op, w, &box);
+    struct open_account *oa = open_mailbox(op, w, false, &box);
     struct index_message m;
     struct arena arena;
 
-    if (oa == NULL) {
-        op->failed = !op->more;
+    if (oa == NULL)
         return;
-    }
     arena_init(&arena, MESSAGE_ARENA);
     if (find_message(op, w, oa, &box, &arena, &m))
         op->ok = describe(oa, &box, &m);
@@ -280,14 +285,12 @@ void
 operation_message_cat(struct operation *op, struct worker *w)
 {
     struct index_mailbox box;
-    struct open_account *oa = open_mailbox(op, w, &box);
+    struct open_account *oa = open_mailbox(op, w, false, &box);
     struct index_message m;
     struct arena arena;
 
-    if (oa == NULL) {
-        op->failed = !op->more;
+    if (oa == NULL)
         return;
-    }
     arena_init(&arena, MESSAGE_ARENA);
     if (find_message(op, w, oa, &box, &arena, &m))
         op->message = store_read(oa->store, box.name, m.ref.name, &op->why);
