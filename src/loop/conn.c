@@ -308,16 +308,22 @@ on_timer(uv_timer_t *timer)
         conn_finish(c);
 }
 
-void
-conn_set_timeout(struct conn *c, uint64_t ms)
+static void
+conn_set_deadline(struct conn *c, uint64_t ms)
 {
-    if (c->state == CONN_CLOSED)
-        return;
     c->deadline = ms == 0 ? 0 : uv_now(&c->loop->uv) + ms;
     if (ms == 0)
         return;
     if (!uv_is_active((uv_handle_t *)&c->timer) || uv_timer_get_due_in(&c->timer) > ms)
         uv_timer_start(&c->timer, on_timer, ms, 0);
+}
+
+/* A farewell has its own deadline, which no late caller may move. */
+void
+conn_set_timeout(struct conn *c, uint64_t ms)
+{
+    if (c->state == CONN_OPEN)
+        conn_set_deadline(c, ms);
 }
 
 /* --- begin and end --- */
@@ -358,7 +364,7 @@ conn_close(struct conn *c, bool flush, const char *reason)
     if (c->state != CONN_OPEN)
         return;
     conn_step(c, CONN_FLUSHING);
-    conn_set_timeout(c, CONN_FAREWELL_MS);
+    conn_set_deadline(c, CONN_FAREWELL_MS);
     conn_watch(c, (c->watched & UV_WRITABLE) != 0);
     if (c->state != CONN_CLOSED)
         conn_mark_dirty(c);
