@@ -75,8 +75,8 @@ is_dropped(char c)
 bool
 field_unfold(struct span value, struct buf *out)
 {
-    if (!buf_reserve(out, value.n))
-        return false;
+    if (value.n == 0 || !buf_reserve(out, value.n))
+        return value.n == 0;
     for (size_t i = 0, start = 0; i <= value.n; i++) {
         if (i < value.n && !is_dropped(value.p[i]))
             continue;

@@ -30,7 +30,7 @@ struct words {
 static void
 append_text(struct words *w, struct span text)
 {
-    for (size_t i = 0, start = 0; i <= text.n && w->fits; i++) {
+    for (size_t i = 0, start = 0; text.n > 0 && i <= text.n && w->fits; i++) {
         if (i < text.n && (unsigned char)text.p[i] >= ' ' && text.p[i] != 127)
             continue;
         struct span piece = {text.p + start, i - start};

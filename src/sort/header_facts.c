@@ -108,6 +108,20 @@ keep(struct header_scan *s, struct buf *b)
     return copy;
 }
 
+/* Facts are lines of text: a control octet in an address or an identifier is dropped. */
+static void
+drop_controls(struct buf *b)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->len; i++)
+        if ((unsigned char)b->data[i] >= ' ' && b->data[i] != 127)
+            b->data[n++] = b->data[i];
+    b->len = n;
+    if (b->data != NULL)
+        b->data[n] = '\0';
+}
+
 static void
 cache_field(struct header_scan *s, const struct known_row *row, const struct field *f)
 {
@@ -172,6 +186,7 @@ keep_utf8(struct header_scan *s, struct buf *raw)
 {
     struct buf text;
 
+    drop_controls(raw);
     if (utf8_is_valid(buf_span(raw)))
         return keep(s, raw);
     buf_init(&text, raw->len * 3);
@@ -285,6 +300,7 @@ from(struct header_scan *s)
     if (kind == ADDRESSLIST_MAILBOX && !print_person(s, &item, &text))
         s->out->flags |= FACTS_TRUNCATED;
     addresslist_release(&list);
+    drop_controls(&text);
     return keep(s, &text);
 }
 

@@ -19,6 +19,8 @@ is_quotable(struct span s)
 static bool
 print_quoted(struct span s, struct buf *out)
 {
+    if (s.n == 0)
+        return buf_append_str(out, "\"\"");
     if (!buf_reserve(out, s.n * 2 + 2))
         return false;
     buf_append_char(out, '"'); /* there is room: reserved above */

@@ -310,6 +310,7 @@ static const struct {
     {"from without a name", "From: a@b.example\n\n", "|||a@b.example||"},
     {"from a group", "From: g: A <a@b.example>;\n\n", "|||A <a@b.example>||"},
     {"from in Latin-1", "From: Zo\xeb <a@b.example>\n\n", "|||Zo\xc3\xab <a@b.example>||"},
+    {"from with control octets", "From: a\x01\x7f@b.example\n\n", "|||a@b.example||"},
     {"from nobody", "From:\n\n", "|||||"},
     {"a wrong date", "Date: yesterday\n\n", "|||||"},
     {"the first of two", "Subject: one\nSubject: two\n\n", "|||||one"},
