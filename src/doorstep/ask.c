@@ -125,7 +125,7 @@ read_answer(struct tool *t, struct tool_answer *a, struct control_reply *reply)
 int
 tool_ask(struct tool *t, const char *op, json_t *args, struct tool_answer *answer)
 {
-    struct control_reply reply;
+    struct control_reply reply = {0};
     int code = tool_connect(t, TOOL_CONNECT_OR_START);
 
     answer->ok = NULL;
