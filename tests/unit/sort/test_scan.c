@@ -4,6 +4,7 @@
  * messages that were made to hurt.
  */
 #include <check.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,17 @@
 #include "doorstep/sort.h"
 
 #include "facts_check.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_SANITIZER
+#endif
+#endif
+#ifdef HAS_SANITIZER
+size_t __sanitizer_get_current_allocated_bytes(void); /* gcc ships the function without a header */
+#endif
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define BIG (64 * 1024 * 1024)
@@ -437,6 +449,43 @@ START_TEST(damaged_messages_have_facts)
 }
 END_TEST
 
+/* What is allocated now, by whichever allocator the build has. */
+static size_t
+allocated(void)
+{
+#ifdef HAS_SANITIZER
+    return __sanitizer_get_current_allocated_bytes();
+#else
+    return mallinfo2().uordblks;
+#endif
+}
+
+/* 50 MB of a part cost no more memory than its first window did. */
+START_TEST(a_long_body_costs_no_memory)
+{
+    static const char head[] = "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
+                               "Content-Type: text/plain\r\n\r\n";
+    struct sort_scan *scan = sort_scan_new();
+    struct result r;
+    char window[65536];
+    size_t before = allocated();
+
+    memset(window, 'x', sizeof window);
+    for (size_t i = 77; i < sizeof window; i += 78)
+        memcpy(window + i - 1, "\r\n", 2);
+    sort_scan_feed(scan, head, sizeof head - 1);
+    for (int i = 0; i < 800; i++) {
+        sort_scan_feed(scan, window, sizeof window);
+        ck_assert_uint_le(allocated(), before + 64 * 1024);
+    }
+    finish(scan, "long body", &r);
+    ck_assert_uint_eq(r.facts.octets, sizeof head - 1 + 800 * sizeof window);
+    ck_assert_uint_ge(allocated(), before + 1); /* the facts: it does count */
+    result_release(&r);
+    sort_scan_free(scan);
+}
+END_TEST
+
 START_TEST(a_full_arena_is_told)
 {
     struct sort_scan *scan = sort_scan_new();
@@ -473,6 +522,7 @@ main(void)
     tcase_add_loop_test(cases, hostile_messages, 0, COUNT(hostile));
     tcase_add_test(cases, every_prefix_has_facts);
     tcase_add_test(cases, damaged_messages_have_facts);
+    tcase_add_test(cases, a_long_body_costs_no_memory);
     tcase_add_test(cases, a_full_arena_is_told);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
