@@ -46,7 +46,10 @@ daemon_step(struct daemon *d, enum daemon_phase phase)
     static const char *const names[] = {"starting",       "running",        "reloading",
                                         "draining_edges", "draining_store", "ending"};
 
-    assert((next[d->phase] & 1u << phase) != 0);
+    bool is_allowed = (next[d->phase] & 1u << phase) != 0;
+
+    assert(is_allowed);
+    (void)is_allowed;
     log_event(LOG_LEVEL_DEBUG, "phase", "from", names[d->phase], "to", names[phase], NULL);
     d->phase = phase;
 }

@@ -107,7 +107,10 @@ supervise_step(struct role *r, enum role_state state)
     };
     static const char *const names[] = {"waiting", "starting", "serving", "leaving"};
 
-    assert((next[r->state] & 1u << state) != 0);
+    bool is_allowed = (next[r->state] & 1u << state) != 0;
+
+    assert(is_allowed);
+    (void)is_allowed;
     log_event(LOG_LEVEL_DEBUG, "role", "role", supervise_name(r->kind), "slot", log_num(r->slot),
               "pid", log_num(r->pid), "from", names[r->state], "to", names[state], NULL);
     r->state = state;

@@ -59,6 +59,17 @@ run_hand(const struct role_options *o)
     return role_run_hand(SPAWN_DOOR_FD, o->parse);
 }
 
+/* A terminal's Ctrl-C and a service manager's stop may reach every process of the group. Roles
+ * leave it to main to end them, in its order. */
+static void
+ignore_signals(void)
+{
+    static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
+
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+        signal(ignored[i], SIG_IGN);
+}
+
 /* Root folder and identity: everything that the start as root still allowed ends here. */
 static bool
 settle(const struct role_options *o)
@@ -162,7 +173,7 @@ role_main(int argc, char **argv)
     }
     log_start(role->name, LOG_LEVEL_INFO);
     prctl(PR_SET_NAME, role->process_name);
-    signal(SIGPIPE, SIG_IGN);
+    ignore_signals();
     umask(077);
     if (!privileges_harden() || (!role->settles_itself && !settle(&options)))
         return EX_OSERR;
