@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Whole dialogues: the first octet chooses the settings, the rest is what a client sends. It is run
+ * twice, once whole with answers at once, once in small pieces with answers late: client and store
+ * must see the same. Every reply is a well-formed line, and every message that began ends.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "doorstep/smtp_session.h"
+
+#define QUESTIONS_MAX 4096
+
+struct run {
+    struct smtp_session *session;
+    struct buf output;
+    struct buf stored; /* envelopes and contents */
+    bool is_late, is_away, is_closed, in_message;
+    struct question {
+        bool is_rcpt;
+        uint64_t id;
+        uint32_t index;
+        enum outcome_kind kind;
+    } questions[QUESTIONS_MAX];
+    size_t question_count;
+};
+
+static void
+require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+/* Reply lines: three digits, space or '-', CRLF, no other control octets, not too long. */
+static void
+on_reply(void *arg, struct span octets)
+{
+    struct run *r = arg;
+    size_t start = 0;
+
+    require(!r->is_closed);
+    require(octets.n > 5 && octets.p[octets.n - 1] == '\n');
+    for (size_t i = 0; i < octets.n; i++) {
+        if (octets.p[i] != '\n') {
+            require(octets.p[i] == '\r' || (unsigned char)octets.p[i] >= 0x20);
+            continue;
+        }
+        require(i > start + 3 && octets.p[i - 1] == '\r' && i + 1 - start <= 512);
+        require(octets.p[start] >= '2' && octets.p[start] <= '5');
+        require(octets.p[start + 3] == ' ' || octets.p[start + 3] == '-');
+        start = i + 1;
+    }
+    require(buf_append_span(&r->output, octets));
+}
+
+static void
+answer(struct run *r, const struct question *q)
+{
+    struct outcome o;
+
+    outcome_set(&o, q->kind, NULL);
+    if (q->is_rcpt)
+        smtp_session_rcpt_answer(r->session, q->id, &o);
+    else
+        smtp_session_answer(r->session, q->index, &o, "ID");
+}
+
+static void
+answer_all(struct run *r)
+{
+    while (r->question_count > 0) { /* the latest first */
+        struct question q = r->questions[--r->question_count];
+
+        answer(r, &q);
+    }
+}
+
+static void
+ask(struct run *r, struct question q)
+{
+    require(r->question_count < QUESTIONS_MAX);
+    if (r->is_late)
+        r->questions[r->question_count++] = q;
+    else
+        answer(r, &q);
+}
+
+static enum outcome_kind
+kind_of(const struct address *a)
+{
+    static const enum outcome_kind kinds[] = {OUTCOME_RCPT_OK, OUTCOME_RCPT_OK, OUTCOME_RCPT_OK,
+                                              OUTCOME_NO_SUCH_USER, OUTCOME_OVER_QUOTA};
+
+    return kinds[(unsigned char)a->local[0] % 5];
+}
+
+static void
+on_ask_rcpt(void *arg, uint64_t id, const struct address *recipient,
+            const struct address *reverse_path, uint64_t size)
+{
+    (void)reverse_path;
+    (void)size;
+    ask(arg, (struct question){.is_rcpt = true, .id = id, .kind = kind_of(recipient)});
+}
+
+static bool
+on_data_begin(void *arg, uint64_t size)
+{
+    struct run *r = arg;
+
+    (void)size;
+    require(!r->in_message);
+    r->in_message = !r->is_away;
+    return r->in_message;
+}
+
+static void
+on_data(void *arg, struct span octets)
+{
+    struct run *r = arg;
+
+    require(r->in_message && octets.n > 0);
+    require(buf_append_span(&r->stored, octets));
+}
+
+static void
+on_data_end(void *arg, const struct envelope *e)
+{
+    struct run *r = arg;
+    uint32_t count = e->recipient_count;
+    struct pack p;
+
+    require(r->in_message && count > 0);
+    r->in_message = false;
+    pack_init(&p, &r->stored);
+    envelope_pack(e, &p);
+    require(!p.full);
+    for (uint32_t i = 0; i < count; i++)
+        ask(r,
+            (struct question){.index = i, .kind = i % 2 == 0 ? OUTCOME_DELIVERED : OUTCOME_BUSY});
+}
+
+static void
+on_data_abort(void *arg)
+{
+    struct run *r = arg;
+
+    require(r->in_message);
+    r->in_message = false;
+}
+
+static void
+on_finished(void *arg, const struct smtp_summary *s)
+{
+    (void)arg;
+    require(s->delivered + s->refused + s->deferred == s->envelope->recipient_count);
+}
+
+static void
+on_close(void *arg, const char *reason)
+{
+    struct run *r = arg;
+
+    require(!r->is_closed && reason != NULL);
+    r->is_closed = true;
+}
+
+static const struct smtp_session_calls calls = {
+    .reply = on_reply,
+    .ask_rcpt = on_ask_rcpt,
+    .data_begin = on_data_begin,
+    .data = on_data,
+    .data_end = on_data_end,
+    .data_abort = on_data_abort,
+    .finished = on_finished,
+    .close = on_close,
+};
+
+static struct run *
+run(uint8_t options, struct span in, bool in_pieces)
+{
+    static const struct settings_limits limits = {
+        .message_size = 300, .recipients = 5, .command_line = 200, .errors = 20, .transactions = 5};
+    const struct smtp_session_config config = {
+        .protocol = (options & 1) != 0 ? LISTEN_SMTP : LISTEN_LMTP,
+        .hostname = "mx.test",
+        .session_id = "S",
+        .client_ip = "192.0.2.1",
+        .trusted = (options & 2) != 0,
+        .dsn = (options & 4) != 0,
+        .bare_newline = (enum bare_newline)((options >> 3) % 3),
+        .limits = &limits,
+    };
+    struct run *r = calloc(1, sizeof(*r));
+
+    require(r != NULL);
+    buf_init(&r->output, 64 << 20);
+    buf_init(&r->stored, 64 << 20);
+    r->is_late = in_pieces;
+    r->is_away = (options & 0xe0) == 0xe0;
+    r->session = smtp_session_new(&config, &calls, r);
+    require(r->session != NULL);
+    smtp_session_greet(r->session);
+    while (in.n > 0) {
+        size_t n = in_pieces ? (in.n > 3 ? 1 + in.n % 3 : 1) : in.n;
+
+        smtp_session_feed(r->session, (struct span){in.p, n});
+        in = span_skip(in, n);
+        if (!smtp_session_wants_input(r->session))
+            answer_all(r);
+    }
+    answer_all(r);
+    smtp_session_free(r->session);
+    require(!r->in_message);
+    return r;
+}
+
+static void
+release(struct run *r)
+{
+    buf_release(&r->output);
+    buf_release(&r->stored);
+    free(r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct run *whole, *pieces;
+    struct span in;
+
+    if (size < 2 || size > 20000)
+        return 0;
+    in = (struct span){(const char *)data + 1, size - 1};
+    whole = run(data[0], in, false);
+    pieces = run(data[0], in, true);
+    require(span_equal(buf_span(&whole->output), buf_span(&pieces->output)));
+    release(whole);
+    release(pieces);
+    return 0;
+}
