@@ -18,7 +18,7 @@
 #define FROM_MAX 4096
 #define ID_MAX 998 /* a Message-ID or List-Id fits into one line (RFC 5322 2.1.1) */
 #define REFERENCES_MAX 65536
-#define HEADERS_MAX 1000 /* cached fields: Authentication-Results may be many */
+#define HEADERS_MAX 1024 /* cached fields: Authentication-Results may be many */
 
 enum known_field { /* fields that facts are made of */
                    FIELD_OTHER,
@@ -84,6 +84,7 @@ struct header_scan {
     struct charsets *charsets; /* borrowed */
     struct arena *arena;       /* borrowed */
     struct facts *out;         /* borrowed */
+    uint32_t header_size;      /* rows that out->headers has room for */
     struct span first[FIELD_KNOWN_COUNT];
 };
 
@@ -122,25 +123,42 @@ drop_controls(struct buf *b)
         b->data[n] = '\0';
 }
 
+/* Room for one more row: twice as many when they are full, the old ones stay in the arena until the
+ * end. */
+static bool
+reserve_header(struct header_scan *s)
+{
+    struct facts *f = s->out;
+
+    if (f->header_count < s->header_size)
+        return true;
+    uint32_t size = s->header_size == 0 ? 32 : s->header_size * 2;
+    struct facts_header *more =
+        size > HEADERS_MAX ? NULL : arena_alloc(s->arena, size * sizeof *more);
+    if (more == NULL)
+        return false;
+    if (f->header_count > 0)
+        memcpy(more, f->headers, f->header_count * sizeof *more);
+    f->headers = more;
+    s->header_size = size;
+    return true;
+}
+
 static void
-cache_field(struct header_scan *s, const struct known_row *row, const struct field *f)
+cache_field(struct header_scan *s, const struct field *f)
 {
     struct buf value;
-    struct facts_header *h = &s->out->headers[s->out->header_count];
 
-    if (s->out->headers == NULL || s->out->header_count == HEADERS_MAX) {
-        s->out->flags |= FACTS_TRUNCATED;
-        return;
-    }
     buf_init(&value, f->value.n);
-    if (!field_unfold(f->value, &value)) {
+    if (!reserve_header(s) || !field_unfold(f->value, &value)) {
         s->out->flags |= FACTS_TRUNCATED;
+        buf_release(&value);
         return;
     }
+    struct facts_header *h = &s->out->headers[s->out->header_count];
     h->name = arena_copy(s->arena, f->name);
     h->value = keep(s, &value);
-    if (h->name != NULL && h->value != NULL && row->is_cached)
-        s->out->header_count++;
+    s->out->header_count += h->name != NULL && h->value != NULL;
 }
 
 static void
@@ -155,7 +173,7 @@ take_field(struct header_scan *s, const struct field *f)
     if (s->first[row->field].p == NULL)
         s->first[row->field] = f->value;
     if (row->is_cached)
-        cache_field(s, row, f);
+        cache_field(s, f);
 }
 
 /* The next "<...>" of a list of message identifiers, white space inside it dropped. */
@@ -323,7 +341,6 @@ header_facts_take(struct span block, struct charsets *charsets, struct arena *ar
     struct field f;
     enum field_result result;
 
-    out->headers = arena_alloc(arena, HEADERS_MAX * sizeof *out->headers);
     while ((result = field_next(&block, &f)) != FIELD_END) {
         if (result == FIELD_OK)
             take_field(&s, &f);
