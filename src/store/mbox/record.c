@@ -206,14 +206,12 @@ record_read(struct record *r, int fd)
     return record_parse(r);
 }
 
-/* The delivery that was being written at `at`: its From_ line stands there, or the beginning of it
- * where the file ends. */
+/* The next delivery in `rest` whose From_ line stands `there`, or the beginning of it where the
+ * file ends. Several may: sender and second are often the same. */
 static bool
-entry_find(const struct record *r, struct span there, struct record_entry *out)
+entry_find(struct span *rest, struct span there, struct record_entry *out)
 {
-    struct span rest = r->entries;
-
-    while (entry_take(&rest, out)) {
+    while (entry_take(rest, out)) {
         size_t n = out->from.n < there.n ? out->from.n : there.n;
         if (n > 0 && memcmp(out->from.p, there.p, n) == 0)
             return true;
@@ -274,28 +272,27 @@ repair_gap(const struct mbox_file *f, uint64_t at)
 }
 
 /* One delivery at *at: true when it is whole (*at moves behind it); else *cut says whether what is
- * there is the beginning of it and nothing more. */
+ * there is the beginning of one of ours and nothing more. */
 static bool
 repair_step(const struct mbox_file *f, const struct record *r, uint64_t *at, bool *cut)
 {
     char there[MBOX_FROM_SIZE];
+    struct span rest = r->entries;
     struct record_entry e;
     struct tail tail;
     ssize_t n = pread(f->fd, there, sizeof(there), (off_t)*at);
     struct span line = {there, n > 0 ? (size_t)n : 0};
 
-    *cut = false;
-    if (!entry_find(r, line, &e)) {
-        *cut = tail_read(f, *at, UINT64_MAX, &tail) && tail.is_zero;
-        return false;
+    *cut = tail_read(f, *at, UINT64_MAX, &tail) && tail.is_zero;
+    while (entry_find(&rest, line, &e)) {
+        if (!tail_read(f, *at, e.length, &tail))
+            return false;
+        if (f->size - *at >= e.length && strncmp(tail.hash, e.hash.p, e.hash.n) == 0) {
+            *at += e.length;
+            return true;
+        }
+        *cut |= f->size - *at <= e.length && !tail.has_foreign;
     }
-    if (!tail_read(f, *at, e.length, &tail))
-        return false;
-    if (f->size - *at >= e.length && strncmp(tail.hash, e.hash.p, e.hash.n) == 0) {
-        *at += e.length;
-        return true;
-    }
-    *cut = f->size - *at <= e.length && !tail.has_foreign;
     return false;
 }
 

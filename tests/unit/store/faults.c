@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See faults.h.
+ */
+#include "faults.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static struct {
+    int left;  /* calls until it happens; 0: off */
+    int error; /* 0: crash */
+    bool happened;
+} fault;
+
+void
+faults_fail(int n, int error)
+{
+    fault.left = n;
+    fault.error = error;
+    fault.happened = false;
+}
+
+void
+faults_crash(int n)
+{
+    faults_fail(n, 0);
+}
+
+bool
+faults_off(void)
+{
+    fault.left = 0;
+    return fault.happened;
+}
+
+static bool
+fails(void)
+{
+    if (fault.left == 0 || --fault.left > 0)
+        return false;
+    fault.happened = true;
+    if (fault.error == 0)
+        _exit(99);
+    errno = fault.error;
+    return true;
+}
+
+#define WRAP(type, name, parameters, arguments)                                                    \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters                                                                  \
+    {                                                                                              \
+        return fails() ? -1 : __real_##name arguments;                                             \
+    }
+
+WRAP(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n))
+WRAP(ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
+WRAP(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))
+WRAP(int, fsync, (int fd), (fd))
+WRAP(int, fdatasync, (int fd), (fd))
+WRAP(int, ftruncate, (int fd, off_t n), (fd, n))
+WRAP(int, fallocate, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n))
+WRAP(int, mkdirat, (int dir, const char *name, mode_t mode), (dir, name, mode))
+WRAP(int, unlinkat, (int dir, const char *name, int flags), (dir, name, flags))
+WRAP(int, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
+WRAP(int, renameat2, (int a, const char *from, int b, const char *to, unsigned flags),
+     (a, from, b, to, flags))
+WRAP(int, linkat, (int a, const char *from, int b, const char *to, int flags),
+     (a, from, b, to, flags))
+
+int __real_openat(int dir, const char *path, int flags, ...);
+int __wrap_openat(int dir, const char *path, int flags, ...);
+
+int
+__wrap_openat(int dir, const char *path, int flags, ...)
+{
+    va_list args;
+
+    if (fails())
+        return -1;
+    va_start(args, flags);
+    mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    return __real_openat(dir, path, flags, mode);
+}
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+/* openat2(2) is the only one that the drivers make. */
+long
+__wrap_syscall(long number, ...)
+{
+    long a[4];
+    va_list args;
+
+    if (number == SYS_openat2 && fails())
+        return -1;
+    va_start(args, number);
+    for (int i = 0; i < 4; i++)
+        a[i] = va_arg(args, long);
+    va_end(args);
+    return __real_syscall(number, a[0], a[1], a[2], a[3]);
+}

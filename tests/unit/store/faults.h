@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Makes the n-th change to the file system fail, or ends the process there. The program is linked
+ * with
+ * --wrap for these calls (CMakeLists.txt), so that the drivers under test are the real ones.
+ */
+#ifndef STORE_FAULTS_H
+#define STORE_FAULTS_H
+
+#include <stdbool.h>
+
+/* faults_fail() - the n-th call from now on (1 is the next) fails with error. */
+void faults_fail(int n, int error);
+
+/* faults_crash() - the process ends before the n-th call. */
+void faults_crash(int n);
+
+/* faults_off() - true when it happened. */
+bool faults_off(void);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every change to the file system in a batch of deliveries fails once, or is where the process
+ * ends. Each time: what was acknowledged is there and whole, what was not is not seen, and the next
+ * delivery works.
+ */
+#include "fixture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "faults.h"
+
+#define BATCH 2
+#define LONG_LETTER 100000 /* several writes */
+
+static const char *const swept[] = {"maildir", "maildir by tmp", "mbox", "plugin"};
+#define SWEPT (int)(sizeof(swept) / sizeof(swept[0]))
+
+static const int errors[] = {ENOSPC, EIO, EDQUOT, EMFILE};
+
+static char long_bytes[LONG_LETTER];
+
+static struct letter
+long_letter(void)
+{
+    for (size_t i = 0; i < LONG_LETTER; i++)
+        long_bytes[i] = i % 64 == 62 ? '\r' : i % 64 == 63 ? '\n' : (char)('a' + i / 64 % 26);
+    return (struct letter){.bytes = {long_bytes, LONG_LETTER}};
+}
+
+/* As the store role delivers a batch: a delivery that fails is taken back, the others go on. How
+ * many were acknowledged. */
+static size_t
+deliver_batch(struct store *st, const struct letter *l, struct posted p[BATCH])
+{
+    struct outcome why;
+    size_t done = 0;
+
+    for (int i = 0; i < BATCH; i++) {
+        if (letter_stage(st, l, &p[i]) != STORE_DONE)
+            p[i].staged = NULL;
+    }
+    for (int i = 0; i < BATCH; i++) {
+        if (p[i].staged == NULL)
+            continue;
+        if (store_sync(st, p[i].staged, &p[i].why) && store_publish(st, p[i].staged, &p[i].why))
+            continue;
+        store_discard(st, p[i].staged);
+        p[i].staged = NULL;
+    }
+    bool ok = store_commit(st, &why);
+    for (int i = 0; i < BATCH; i++) {
+        if (p[i].staged == NULL)
+            continue;
+        if (ok)
+            store_forget(st, p[i].staged);
+        else
+            store_discard(st, p[i].staged);
+        done += ok;
+    }
+    return done;
+}
+
+/* Whole: our trace, then all of the letter. */
+static bool
+on_whole(void *arg, const struct store_entry *e)
+{
+    struct buf *names = arg;
+
+    return buf_append(names, e->name, strlen(e->name) + 1);
+}
+
+static void
+check_whole(struct fixture *f, const struct letter *l, size_t least, size_t most, const char *when)
+{
+    struct buf names, got;
+    struct posted none = {.trace = ""};
+    struct buf want;
+    struct outcome why;
+    size_t count = 0;
+
+    buf_init(&names, 1 << 20);
+    buf_init(&got, SIZE_MAX);
+    buf_init(&want, SIZE_MAX);
+    letter_stored(f->kind, l, &none, &want);
+    ck_assert_msg(store_scan(f->st, "INBOX", on_whole, &names, &why), "%s", why.cause);
+    for (size_t at = 0; at < names.len; at += strlen(names.data + at) + 1) {
+        count++;
+        buf_reset(&got);
+        read_back(f->st, "INBOX", names.data + at, &got);
+        bool same = got.len > want.len && strncmp(got.data, "Return-Path: ", 13) == 0 &&
+                    memcmp(got.data + got.len - want.len, want.data, want.len) == 0;
+        ck_assert_msg(same, "%s, %s: a message is not whole", f->kind->name, when);
+    }
+    ck_assert_msg(count >= least && count <= most, "%s, %s: %zu messages, not %zu to %zu",
+                  f->kind->name, when, count, least, most);
+    buf_release(&names);
+    buf_release(&got);
+    buf_release(&want);
+}
+
+static bool
+sweep_one(const struct kind *kind, int n, int error)
+{
+    struct fixture f;
+    struct posted p[BATCH];
+    struct letter l = long_letter();
+    char when[64];
+
+    snprintf(when, sizeof(when), "call %d says %s", n, strerror(error));
+    fixture_begin(&f, kind);
+    if (n % 2 == 0) /* on an account that exists, and on a new one */
+        ck_assert(letter_deliver(f.st, &l, &p[0]));
+    size_t before = n % 2 == 0;
+    faults_fail(n, error);
+    size_t done = deliver_batch(f.st, &l, p);
+    bool happened = faults_off();
+    ck_assert_msg(happened || done == BATCH, "%s, %s: %zu delivered", kind->name, when, done);
+    check_whole(&f, &l, before + done, before + done, when);
+    fixture_reopen(&f);
+    check_whole(&f, &l, before + done, before + done, when);
+    ck_assert_msg(letter_deliver(f.st, &l, &p[0]), "%s, %s: then %s", kind->name, when,
+                  p[0].why.cause);
+    check_whole(&f, &l, before + done + 1, before + done + 1, when);
+    fixture_end(&f);
+    return happened;
+}
+
+START_TEST(every_call_fails_once)
+{
+    const struct kind *kind = kind_find(swept[_i]);
+    int n = 1;
+
+    /* Two in a row without a fault: one for each kind of account. */
+    for (int quiet = 0; quiet < 2; n++)
+        quiet = sweep_one(kind, n, errors[n % 4]) ? 0 : quiet + 1;
+    ck_assert_int_gt(n, 8);
+}
+END_TEST
+
+/* ---- crash ---- */
+
+static bool
+crash_one(const struct kind *kind, int n)
+{
+    struct fixture f;
+    struct posted p[BATCH];
+    struct letter l = long_letter();
+    char when[64];
+    int status;
+    size_t *done =
+        mmap(NULL, sizeof(*done), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    snprintf(when, sizeof(when), "process ends at call %d", n);
+    fixture_begin(&f, kind);
+    f.settings.lock_count = 1; /* fcntl: a dotlock would hold for five minutes */
+    ck_assert(letter_deliver(f.st, &l, &p[0]));
+    store_close(f.st);
+    f.st = NULL;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct store *st = fixture_open(&f);
+        faults_crash(n);
+        *done = deliver_batch(st, &l, p);
+        store_close(st);
+        faults_off();
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    bool happened = WIFEXITED(status) && WEXITSTATUS(status) == 99;
+    ck_assert(happened || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+    f.st = fixture_open(&f);
+    /* Whole messages that were not acknowledged yet may stay; none may be lost. */
+    check_whole(&f, &l, 1 + *done, 1 + BATCH, when);
+    size_t count = count_messages(f.st, "INBOX");
+    ck_assert_msg(letter_deliver(f.st, &l, &p[0]), "%s, %s: then %s", kind->name, when,
+                  p[0].why.cause);
+    check_whole(&f, &l, count + 1, count + 1, when);
+    munmap(done, sizeof(*done));
+    fixture_end(&f);
+    return happened;
+}
+
+START_TEST(the_process_ends_at_every_call)
+{
+    const struct kind *kind = kind_find(swept[_i]);
+    int n = 1;
+
+    while (crash_one(kind, n))
+        n++;
+    ck_assert_int_gt(n, 8);
+}
+END_TEST
+
+/* ---- a full disk, a folder that nobody may write to ---- */
+
+START_TEST(a_full_disk_is_said_and_its_space_returns)
+{
+    struct fixture f;
+    struct posted p;
+    static char bytes[600000];
+    struct letter big = {.bytes = {bytes, sizeof(bytes)}};
+    struct letter small = {.bytes = {"A: b\r\n", 6}};
+
+    memset(bytes, 'x', sizeof(bytes));
+    fixture_begin(&f, kind_find(swept[_i]));
+    if (mount("tmpfs", f.dir, "tmpfs", 0, "size=512k,mode=0700") < 0) {
+        printf("skipped: a full disk, %s (mount: %s)\n", swept[_i], strerror(errno));
+        fixture_end(&f);
+        return;
+    }
+    fixture_reopen(&f);
+    ck_assert(letter_deliver(f.st, &small, &p));
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_eq(letter_stage(f.st, &big, &p), STORE_FAILED);
+        ck_assert_msg(p.why.kind == OUTCOME_DISK_FULL, "%s: %s", swept[_i], p.why.cause);
+    }
+    big.bytes.n = 200000;
+    ck_assert_msg(letter_deliver(f.st, &big, &p), "%s: %s", swept[_i], p.why.cause);
+    ck_assert_uint_eq(count_messages(f.st, "INBOX"), 2);
+    store_close(f.st);
+    f.st = NULL;
+    ck_assert_int_eq(umount(f.dir), 0);
+    fixture_end(&f);
+}
+END_TEST
+
+/* As an ordinary user, because root may write anywhere. */
+static int
+deliver_unwritable(struct fixture *f)
+{
+    struct posted p;
+    const struct letter l = {.bytes = {"A: b\r\n", 6}};
+
+    if (geteuid() == 0 && setuid(65534) < 0)
+        return 2;
+    struct store *st = fixture_open(f);
+    if (letter_deliver(st, &l, &p))
+        return 3;
+    store_close(st);
+    if (p.why.kind != OUTCOME_SYSTEM)
+        return 4;
+    return strstr(p.why.cause, "example.org") != NULL || strstr(p.why.cause, "ann") != NULL ? 0 : 5;
+}
+
+START_TEST(an_unwritable_folder_is_named)
+{
+    struct fixture f;
+    int status;
+
+    fixture_begin(&f, kind_find(swept[_i]));
+    ck_assert_int_eq(chmod(f.dir, 0555), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(deliver_unwritable(&f));
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    chmod(f.dir, 0755);
+    fixture_end(&f);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("store faults");
+    TCase *all = tcase_create("faults");
+
+    /* Hundreds of batches, each with its syncs: in memory where that is possible. */
+    if (access("/dev/shm", W_OK) == 0)
+        setenv("TMPDIR", "/dev/shm", 0);
+    tcase_set_timeout(all, 120);
+    tcase_add_loop_test(all, every_call_fails_once, 0, SWEPT);
+    tcase_add_loop_test(all, the_process_ends_at_every_call, 0, SWEPT);
+    tcase_add_loop_test(all, a_full_disk_is_said_and_its_space_returns, 0, SWEPT);
+    tcase_add_loop_test(all, an_unwritable_folder_is_named, 0, SWEPT);
+    suite_add_tcase(s, all);
+
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
