@@ -148,9 +148,10 @@ def a_session_outlives_the_store():
 def restarts_slow_down():
     with server() as s:
         s.start()
+        killed = []
         for _ in range(4):
-            os.kill(s.wait_role("edge"), signal.SIGKILL)
-            time.sleep(0.05)
+            killed.append(s.wait_role("edge", other_than=killed))
+            os.kill(killed[-1], signal.SIGKILL)
         s.wait_log("restart role=edge .*wait_ms=800")
         for wait in (100, 200, 400):
             check(f"wait_ms={wait}\n" in s.log_text(), f"no wait of {wait} ms")

@@ -107,7 +107,7 @@ add_values(scmp_filter_ctx filter, int call, unsigned index, const uint64_t *val
 {
     for (size_t i = 0; i < count; i++) {
         int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
-                                 SCMP_CMP(index, SCMP_CMP_EQ, values[i]));
+                                 SCMP_CMP(index, SCMP_CMP_EQ, values[i], 0));
 
         if (r != 0)
             return r;
@@ -140,7 +140,7 @@ add_descriptors(scmp_filter_ctx filter)
         r = add_values(filter, SCMP_SYS(ioctl), 1, ioctls, COUNT(ioctls));
     if (r == 0) /* isatty(3) */
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 1,
-                             SCMP_CMP(1, SCMP_CMP_EQ, TCGETS));
+                             SCMP_CMP(1, SCMP_CMP_EQ, TCGETS, 0));
     return r;
 }
 
@@ -150,12 +150,12 @@ static int
 add_stat(scmp_filter_ctx filter)
 {
     int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-                             SCMP_CMP(3, SCMP_CMP_EQ, AT_EMPTY_PATH));
+                             SCMP_CMP(3, SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
 
     if (r != 0)
         return r;
     return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(newfstatat), 1,
-                            SCMP_CMP(3, SCMP_CMP_NE, AT_EMPTY_PATH));
+                            SCMP_CMP(3, SCMP_CMP_NE, AT_EMPTY_PATH, 0));
 }
 
 /* abort(3) raises a signal in the own process; none in another. */
@@ -163,7 +163,7 @@ static int
 add_signals(scmp_filter_ctx filter)
 {
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                            SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+                            SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 }
 
 static int
