@@ -15,222 +15,6 @@
 
 #include "mime_priv.h"
 
-#define HEADER_ARENA_MAX (2 * MIME_HEADER_MAX)
-#define NO_BOUNDARY (-1)
-
-struct mime_level {
-    uint32_t part;
-    int boundary; /* that its children are divided by; NO_BOUNDARY: a leaf, or behind the last one
-                   */
-};
-
-struct mime_place {  /* a place in the message */
-    uint64_t offset; /* as CRLF */
-    uint64_t lines;  /* line ends before it */
-};
-
-struct mime {
-    const struct mime_events *events; /* borrowed */
-    void *arg;                        /* borrowed */
-
-    uint64_t octets;        /* as they came */
-    uint64_t bare;          /* LF without CR: an octet more in the count */
-    uint64_t lines;         /* line ends */
-    char last;              /* the last octet */
-    struct mime_place line; /* where the current line begins */
-
-    bool in_header;
-    bool at_line_start;
-    bool skips_line;  /* the rest of a boundary line */
-    bool skips_field; /* it, or its beginning, was too long */
-    bool is_truncated;
-    size_t field_length; /* of the field at the end of header */
-    struct buf header;   /* of the top part, line ends as LF */
-    struct buf window;   /* the beginning of a line whose end did not come yet */
-
-    struct mime_level level[MIME_DEPTH_MAX + 1];
-    size_t depth; /* levels in use */
-    struct boundaries boundaries;
-    uint32_t wants_body;     /* the part, or MIME_NO_PART */
-    struct mime_part *parts; /* owned */
-    uint32_t part_count, part_size;
-};
-
-static struct mime_place
-here(const struct mime *m)
-{
-    return (struct mime_place){m->octets + m->bare, m->lines};
-}
-
-static struct mime_level *
-top(struct mime *m)
-{
-    return &m->level[m->depth - 1];
-}
-
-static struct mime_part *
-top_part(struct mime *m)
-{
-    return &m->parts[top(m)->part];
-}
-
-/* Parts: begin, end of the header, end. */
-
-static bool
-reserve_part(struct mime *m)
-{
-    uint32_t size = m->part_size == 0 ? 16 : m->part_size * 2;
-
-    if (m->part_count == MIME_PARTS_MAX)
-        return false;
-    if (m->part_count < m->part_size)
-        return true;
-    struct mime_part *parts = realloc(m->parts, size * sizeof *parts);
-    if (parts == NULL)
-        return false;
-    m->parts = parts;
-    m->part_size = size;
-    return true;
-}
-
-/* Open a part whose header begins at `at`, in the top part if there is one. The caller has checked
- * the depth. */
-static bool
-begin_part(struct mime *m, struct mime_place at)
-{
-    if (!reserve_part(m)) {
-        m->is_truncated = true;
-        return false;
-    }
-    struct mime_part *part = &m->parts[m->part_count];
-    *part = (struct mime_part){.parent = MIME_NO_PART, .number = 1, .header_start = at.offset};
-    if (m->depth > 0) {
-        part->parent = top(m)->part;
-        part->number = ++top_part(m)->child_count;
-    }
-    m->level[m->depth++] = (struct mime_level){m->part_count++, NO_BOUNDARY};
-    m->in_header = true;
-    m->skips_field = false;
-    m->field_length = 0;
-    buf_reset(&m->header);
-    return true;
-}
-
-static bool
-is_in_digest(const struct mime *m, const struct mime_part *part)
-{
-    return part->parent != MIME_NO_PART && m->parts[part->parent].is_digest;
-}
-
-static bool
-is_message_type(const struct mime_header *h)
-{
-    return span_equal_fold(h->type, SPAN("message")) &&
-           (span_equal_fold(h->subtype, SPAN("rfc822")) ||
-            span_equal_fold(h->subtype, SPAN("global")));
-}
-
-/* What a part is. One that would open a level too many is shown as octets that nobody looks into.
- */
-static enum mime_kind
-kind_of(struct mime *m, struct mime_header *h)
-{
-    bool is_multipart = span_equal_fold(h->type, SPAN("multipart"));
-
-    if (!is_multipart && !is_message_type(h))
-        return MIME_LEAF;
-    if (m->depth < MIME_DEPTH_MAX && (is_multipart || m->part_count < MIME_PARTS_MAX))
-        return is_multipart ? MIME_MULTIPART : MIME_MESSAGE;
-    m->is_truncated = true;
-    h->type = SPAN("application");
-    h->subtype = SPAN("octet-stream");
-    h->params.count = 0;
-    return MIME_LEAF;
-}
-
-/* The header of the top part ends at `at`, where its body begins. */
-static void
-end_header(struct mime *m, struct mime_place at)
-{
-    struct mime_part *part = top_part(m);
-    uint32_t index = top(m)->part;
-    struct mime_header h;
-    struct arena arena;
-
-    arena_init(&arena, HEADER_ARENA_MAX);
-    mime_header_parse(buf_span(&m->header), is_in_digest(m, part), &arena, &h);
-    m->is_truncated = m->is_truncated || h.params.is_truncated;
-    m->in_header = false;
-    part->body_start = at.offset;
-    part->lines_before = at.lines;
-    part->kind = kind_of(m, &h);
-    if (part->kind == MIME_MULTIPART) {
-        part->is_digest = span_equal_fold(h.subtype, SPAN("digest"));
-        const struct param *boundary = params_find(&h.params, "boundary");
-        top(m)->boundary = boundaries_push(&m->boundaries, boundary->value);
-    }
-    if (m->events->on_header(m->arg, index, &h))
-        m->wants_body = index;
-    if (part->kind == MIME_MESSAGE)
-        begin_part(m, at);
-    arena_release(&arena);
-}
-
-/* The top part ends: its body goes up to `end`. */
-static void
-end_part(struct mime *m, struct mime_place end)
-{
-    if (m->in_header) {
-        bool is_empty =
-            end.offset < top_part(m)->header_start; /* not even a line between boundaries */
-        end_header(m, is_empty ? m->line : end);
-        if (m->in_header)
-            return; /* it was a message, and the one inside opened: the caller's loop ends that
-                       first */
-    }
-    struct mime_level *level = top(m);
-    struct mime_part *part = top_part(m);
-    if (level->boundary != NO_BOUNDARY)
-        boundaries_cut(&m->boundaries, level->boundary);
-    if (end.offset > part->body_start) {
-        part->body_octets = end.offset - part->body_start;
-        part->body_lines = end.lines - part->lines_before;
-    }
-    m->depth--;
-    if (m->wants_body == level->part)
-        m->wants_body = MIME_NO_PART;
-    m->events->on_end(m->arg, level->part);
-}
-
-/* End every part above the level of that boundary. The line end before a boundary belongs to it
- * (RFC 2046 5.1.1), unless the part ends with its header's empty line. */
-static void
-end_parts_above(struct mime *m, int boundary)
-{
-    struct mime_place end = m->line;
-
-    end.offset = end.offset > 2 ? end.offset - 2 : 0;
-    end.lines = end.lines > 1 ? end.lines - 1 : 0;
-    while (top(m)->boundary != boundary)
-        end_part(m, end);
-}
-
-/* A line begins with the boundary: the part it divides goes on with its next child or its epilogue.
- */
-static void
-cross_boundary(struct mime *m, int boundary, bool is_last)
-{
-    end_parts_above(m, boundary);
-    m->in_header = false;
-    m->skips_line = true;
-    if (is_last) {
-        boundaries_cut(&m->boundaries, boundary);
-        top(m)->boundary = NO_BOUNDARY;
-    } else {
-        begin_part(m, m->line); /* moved behind the line when that ends */
-    }
-}
-
 /* Lines. */
 
 static void
@@ -248,7 +32,7 @@ count_octets(struct mime *m, struct span piece)
     m->last = last;
     m->at_line_start = last == '\n';
     if (m->at_line_start)
-        m->line = here(m);
+        m->line = mime_here(m);
 }
 
 /* The piece of `in` up to its first line end, with it. */
@@ -269,7 +53,7 @@ skip_line(struct mime *m, struct span in)
     if (m->at_line_start) {
         m->skips_line = false;
         if (m->in_header)
-            top_part(m)->header_start = m->line.offset;
+            mime_top_part(m)->header_start = m->line.offset;
     }
     return piece.n;
 }
@@ -316,15 +100,15 @@ take_header_line(struct mime *m, struct span line, struct mime_place begin)
     if (line.n > 0 && line.p[line.n - 1] == '\r')
         line.n--;
     if (line.n == 0) {
-        end_header(m, here(m));
+        mime_end_header(m, mime_here(m));
     } else if (is_boundary_line(m, line, &boundary, &is_last)) {
         struct mime_place next = m->line;
         m->line = begin;
-        cross_boundary(m, boundary, is_last);
+        mime_cross_boundary(m, boundary, is_last);
         m->line = next;
         m->skips_line = false; /* the line is over */
         if (m->in_header)
-            top_part(m)->header_start = here(m).offset;
+            mime_top_part(m)->header_start = mime_here(m).offset;
     } else {
         keep_header_line(m, line);
     }
@@ -389,7 +173,7 @@ feed_lines(struct mime *m, struct span in)
     m->lines += lines;
     m->last = p[-1];
     if (m->at_line_start)
-        m->line = here(m);
+        m->line = mime_here(m);
     send_body(m, (struct span){in.p, (size_t)(p - in.p)});
     return (size_t)(p - in.p);
 }
@@ -402,7 +186,7 @@ judge_line(struct mime *m, struct span begin)
     bool is_last;
 
     if (is_boundary_line(m, begin, &boundary, &is_last)) {
-        cross_boundary(m, boundary, is_last);
+        mime_cross_boundary(m, boundary, is_last);
         m->octets += begin.n;
         m->last = begin.p[begin.n - 1];
         m->at_line_start = false;
@@ -480,10 +264,10 @@ mime_finish(struct mime *m)
 {
     finish_line(m);
     if (m->skips_line && m->in_header)
-        top_part(m)->header_start = here(m).offset;
+        mime_top_part(m)->header_start = mime_here(m).offset;
     m->skips_line = false;
     while (m->depth > 0)
-        end_part(m, here(m));
+        mime_end_part(m, mime_here(m));
 }
 
 void
@@ -499,7 +283,7 @@ mime_reset(struct mime *m)
     m->part_count = 0;
     m->wants_body = MIME_NO_PART;
     boundaries_init(&m->boundaries);
-    begin_part(m, m->line);
+    mime_begin_part(m, m->line);
 }
 
 struct mime *

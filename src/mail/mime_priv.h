@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Inside the MIME scanner: the boundaries that are open, and what a part's header says.
+ * Inside the MIME scanner: the boundaries that are open, what a part's header says, and the
+ * scanner's state, which mime.c (lines) and mime_part.c (parts) share.
  */
 #ifndef DOORSTEP_MAIL_MIME_PRIV_H
 #define DOORSTEP_MAIL_MIME_PRIV_H
@@ -45,5 +46,80 @@ int boundaries_find(struct boundaries *b, struct span line, bool *is_last);
  * message/rfc822. The first field of a name counts. */
 void mime_header_parse(struct span block, bool in_digest, struct arena *arena,
                        struct mime_header *out);
+
+#define MIME_NO_BOUNDARY (-1)
+
+struct mime_level {
+    uint32_t part;
+    int boundary; /* that its children are divided by; MIME_NO_BOUNDARY: a leaf, or behind the last
+                   * one
+                   */
+};
+
+struct mime_place {  /* a place in the message */
+    uint64_t offset; /* as CRLF */
+    uint64_t lines;  /* line ends before it */
+};
+
+struct mime {
+    const struct mime_events *events; /* borrowed */
+    void *arg;                        /* borrowed */
+
+    uint64_t octets;        /* as they came */
+    uint64_t bare;          /* LF without CR: an octet more in the count */
+    uint64_t lines;         /* line ends */
+    char last;              /* the last octet */
+    struct mime_place line; /* where the current line begins */
+
+    bool in_header;
+    bool at_line_start;
+    bool skips_line;  /* the rest of a boundary line */
+    bool skips_field; /* it, or its beginning, was too long */
+    bool is_truncated;
+    size_t field_length; /* of the field at the end of header */
+    struct buf header;   /* of the top part, line ends as LF */
+    struct buf window;   /* the beginning of a line whose end did not come yet */
+
+    struct mime_level level[MIME_DEPTH_MAX + 1];
+    size_t depth; /* levels in use */
+    struct boundaries boundaries;
+    uint32_t wants_body;     /* the part, or MIME_NO_PART */
+    struct mime_part *parts; /* owned */
+    uint32_t part_count, part_size;
+};
+
+static inline struct mime_place
+mime_here(const struct mime *m)
+{
+    return (struct mime_place){m->octets + m->bare, m->lines};
+}
+
+static inline struct mime_level *
+mime_top(struct mime *m)
+{
+    return &m->level[m->depth - 1];
+}
+
+static inline struct mime_part *
+mime_top_part(struct mime *m)
+{
+    return &m->parts[mime_top(m)->part];
+}
+
+/* mime_begin_part() - open a part whose header begins at `at`, in the top part if there is one. The
+ * caller has checked the depth. False at the limit of parts, or without memory. */
+bool mime_begin_part(struct mime *m, struct mime_place at);
+
+/* mime_end_header() - the header of the top part ends at `at`, where its body begins. */
+void mime_end_header(struct mime *m, struct mime_place at);
+
+/* mime_end_part() - the top part ends: its body goes up to `end`. Where it turns out to be a
+ * message that was not opened yet, the message inside is the top part then and is to be ended
+ * first. */
+void mime_end_part(struct mime *m, struct mime_place end);
+
+/* mime_cross_boundary() - a line, at m->line, begins with that boundary: the part it divides goes
+ * on with its next child, or with its epilogue (is_last). */
+void mime_cross_boundary(struct mime *m, int boundary, bool is_last);
 
 #endif
