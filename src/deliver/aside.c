@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Deliveries that wait for a busy account (a mailbox that another program has locked, a hand that
+ * is still starting), so that the worker goes on with the others: see aside_priv.h.
+ */
+#include "aside_priv.h"
+
+#include <utlist.h>
+
+#define AGAIN_MAX_MS 50
+#define ASIDE_MAX 100 /* deliveries that may wait for one account */
+
+bool
+aside_put(struct worker *w, struct delivery *d, struct store_wait wait)
+{
+    uint64_t now = clock_ms();
+    unsigned ms = wait.ms == 0 || wait.ms > AGAIN_MAX_MS ? AGAIN_MAX_MS : wait.ms;
+
+    if (d->give_up_ms == 0)
+        d->give_up_ms = now + d->account->store_settings->lock_timeout;
+    if (now >= d->give_up_ms || d->account->aside >= ASIDE_MAX)
+        return outcome_set(&d->why, OUTCOME_BUSY, "%s is busy", d->account->key);
+    buf_release(&d->trace);
+    d->again_ms = now + ms;
+    d->account->aside++;
+    DL_APPEND(w->aside, d);
+    return true;
+}
+
+void
+aside_take_due(struct worker *w)
+{
+    uint64_t now = clock_ms();
+    struct delivery *d, *next;
+
+    DL_FOREACH_SAFE(w->aside, d, next)
+    {
+        if (d->again_ms > now || w->batch_count == BATCH_MAX)
+            continue;
+        DL_DELETE(w->aside, d);
+        d->account->aside--;
+        w->batch[w->batch_count++] = d;
+    }
+}
+
+unsigned
+aside_next_due(const struct worker *w)
+{
+    uint64_t now = clock_ms(), soonest = UINT64_MAX;
+    struct delivery *d;
+
+    DL_FOREACH(w->aside, d)
+    {
+        if (d->again_ms < soonest)
+            soonest = d->again_ms;
+    }
+    if (soonest == UINT64_MAX)
+        return JOB_WAIT_FOREVER;
+    return soonest <= now ? 0 : (unsigned)(soonest - now);
+}
+
+struct delivery *
+aside_take_any(struct worker *w)
+{
+    struct delivery *d = w->aside;
+
+    if (d != NULL) {
+        DL_DELETE(w->aside, d);
+        d->account->aside--;
+    }
+    return d;
+}

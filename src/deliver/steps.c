@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The steps of a delivery up to the moment when everybody sees the message: prepare and stage,
+ * sync, publish. batch.c has the order of all steps and what holds after each.
+ */
+#include "steps_priv.h"
+
+#include <string.h>
+
+#include "aside_priv.h"
+#include "ledger_priv.h"
+#include "trace_priv.h"
+
+static bool
+has_room(struct delivery *d, struct outcome *why)
+{
+    const struct account *a = &d->target.account;
+    uint64_t octets, messages;
+
+    if (d->overshoot || (a->quota == UINT64_MAX && a->quota_messages == UINT64_MAX))
+        return true;
+    if (!index_usage(d->account->index, &octets, &messages, why))
+        return false;
+    uint64_t size = message_traits(d->source->msg)->octets;
+    if (messages < a->quota_messages && octets <= a->quota && size <= a->quota - octets)
+        return true;
+    enum outcome_kind kind =
+        d->account->domain->quota_hard ? OUTCOME_OVER_QUOTA_HARD : OUTCOME_OVER_QUOTA;
+    return outcome_set(why, kind, "%s: %llu of %llu octets used, %llu messages", d->account->key,
+                       (unsigned long long)octets, (unsigned long long)a->quota,
+                       (unsigned long long)messages);
+}
+
+/* False when it goes on; true when an earlier delivery holds, or the index failed. */
+static bool
+is_known(struct worker *w, struct delivery *d)
+{
+    const struct envelope *e = d->source->envelope;
+    time_t since = clock_wall().tv_sec - (time_t)(w->with.settings->ledger_window / 1000);
+    struct outcome why;
+
+    ledger_key(&e->recipients[d->recipient].address, &e->reverse_path, d->source->msg, d->key);
+    if (index_ledger_find(d->account->index, d->key, since, d->id, &why)) {
+        outcome_set(&d->why, OUTCOME_DUPLICATE, NULL);
+        outcome_say(&d->why, "delivered before as %s", d->id);
+        return true;
+    }
+    if (why.kind == OUTCOME_NOT_FOUND)
+        return false;
+    d->why = why;
+    return true;
+}
+
+static bool
+build_trace(struct worker *w, struct delivery *d)
+{
+    const struct envelope *e = d->source->envelope;
+    struct trace_options options = {w->with.settings->hostname, d->source->id, d->source->received,
+                                    d->account->domain->delivered_to};
+
+    buf_init(&d->trace, TRACE_MAX);
+    if (trace_build(&options, e, &e->recipients[d->recipient], &d->trace))
+        return true;
+    return outcome_set(&d->why, OUTCOME_SYSTEM, "trace fields do not fit");
+}
+
+static enum step_result
+set_aside(struct worker *w, struct delivery *d, struct store_wait wait)
+{
+    return aside_put(w, d, wait) ? IS_ASIDE : IS_DONE;
+}
+
+static enum step_result
+prepare(struct worker *w, struct delivery *d)
+{
+    struct store_wait wait;
+
+    switch (account_open(w, &d->target.account, true, &d->account, &wait, &d->why)) {
+    case ACCOUNT_FAILED:
+        d->account = NULL;
+        return IS_DONE;
+    case ACCOUNT_LATER:
+        return set_aside(w, d, wait);
+    case ACCOUNT_OPEN:
+        break;
+    }
+    bool goes_on = !is_known(w, d) && has_room(d, &d->why) &&
+                   account_inbox(w, d->account, &d->why) && build_trace(w, d);
+    return goes_on ? GOES_ON : IS_DONE;
+}
+
+/* A copy whose first delivery is in this very batch waits for that one's outcome and repeats it. */
+static bool
+is_twin(struct worker *w, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct delivery *other = w->batch[i];
+        if (other->account == w->batch[n]->account && strcmp(other->key, w->batch[n]->key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Another delivery of the same message whose file this one may share: same trace fields, same
+ * store. */
+static struct store_staged *
+find_shared(struct worker *w, size_t n)
+{
+    struct delivery *d = w->batch[n];
+
+    if (d->account->domain->delivered_to ||
+        (store_can(d->account->store) & STORE_CAN_HARDLINK) == 0)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        struct delivery *other = w->batch[i];
+        if (other->source == d->source && other->staged != NULL && other->account != d->account &&
+            !other->account->domain->delivered_to &&
+            other->account->store_settings == d->account->store_settings)
+            return other->staged;
+    }
+    return NULL;
+}
+
+static enum store_result
+stage_bytes(struct worker *w, size_t n, struct store_wait *wait)
+{
+    struct delivery *d = w->batch[n];
+    const struct envelope *e = d->source->envelope;
+    struct store_staged *shared = find_shared(w, n);
+    struct buf sender;
+
+    buf_init(&sender, ADDRESS_PATH_MAX);
+    address_print(&e->reverse_path, &sender);
+    const struct store_mail mail = {
+        .msg = d->source->msg,
+        .mailbox = "INBOX",
+        .trace = buf_span(&d->trace),
+        .keep_bytes = e->body == BODY_BINARYMIME,
+        .return_path = buf_str(&sender),
+        .id = d->source->id,
+        .received = d->source->received,
+    };
+    enum store_result result = STORE_FAILED;
+    if (shared != NULL)
+        result = store_stage_link(d->account->store, &mail, shared, &d->staged, &d->ref, &d->why);
+    if (result != STORE_DONE) /* not shared, or on another file system */
+        result = store_stage(d->account->store, &mail, &d->staged, &d->ref, wait, &d->why);
+    buf_release(&sender);
+    return result;
+}
+
+/* A hand ends when nobody needed it for a minute: once, another one is asked for. */
+static bool
+may_reopen(struct delivery *d)
+{
+    if (!d->account->account.is_system || d->reopened || d->account->in_batch)
+        return false;
+    store_close(d->account->store);
+    d->account->store = NULL;
+    d->reopened = true;
+    return true;
+}
+
+enum step_result
+step_stage(struct worker *w, size_t n)
+{
+    struct delivery *d = w->batch[n];
+    struct store_wait wait = {-1, 1};
+    enum step_result prepared = prepare(w, d);
+
+    if (prepared != GOES_ON)
+        return prepared;
+    if (is_twin(w, n))
+        return set_aside(w, d, wait);
+    switch (stage_bytes(w, n, &wait)) {
+    case STORE_DONE:
+        d->account->in_batch = true;
+        return GOES_ON;
+    case STORE_LATER:
+        return set_aside(w, d, wait);
+    case STORE_FAILED:
+        break;
+    }
+    if (!may_reopen(d))
+        return IS_DONE;
+    return set_aside(w, d, wait);
+}
+
+void
+step_discard(struct delivery *d)
+{
+    store_discard(d->account->store, d->staged);
+    d->staged = NULL;
+}
+
+enum step_result
+step_sync(struct worker *w, size_t n)
+{
+    struct delivery *d = w->batch[n];
+
+    if (store_sync(d->account->store, d->staged, &d->why))
+        return GOES_ON;
+    step_discard(d);
+    return IS_DONE;
+}
+
+enum step_result
+step_publish(struct worker *w, size_t n)
+{
+    struct delivery *d = w->batch[n];
+
+    if (store_publish(d->account->store, d->staged, &d->why))
+        return GOES_ON;
+    step_discard(d);
+    return IS_DONE;
+}
