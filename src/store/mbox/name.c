@@ -82,7 +82,7 @@ head_id(struct span head, char id[ID_SIZE])
 {
     for (;;) {
         struct span field = field_take(&head);
-        if (field.n == 0)
+        if (field.n == 0 || field.p[0] == '\n' || field.p[0] == '\r')
             return false;
         if (span_has_prefix_fold(field, SPAN("Received:")))
             return received_id(field, id);

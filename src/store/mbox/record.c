@@ -281,7 +281,7 @@ repair_step(const struct mbox_file *f, const struct record *r, uint64_t *at, boo
     struct record_entry e;
     struct tail tail;
     ssize_t n = pread(f->fd, there, sizeof(there), (off_t)*at);
-    struct span line = {there, n > 0 ? (size_t)n : 0};
+    struct span line = {there, n > 0 ? strnlen(there, (size_t)n) : 0}; /* up to unwritten octets */
 
     *cut = tail_read(f, *at, UINT64_MAX, &tail) && tail.is_zero;
     while (entry_find(&rest, line, &e)) {
