@@ -22,8 +22,6 @@
 #define OUTPUT_MAX                                                                                 \
     4194304 /* the answers of ENVELOPE_RECIPIENTS_MAX recipients fit; more is no client */
 
-#define UNIX_RESERVE 10 /* per cent of the connections that only unix sockets may use */
-
 struct edge_conn {
     struct edge *edge; /* borrowed */
     LIST_ENTRY(edge_conn) link;
@@ -305,40 +303,6 @@ static const struct conn_handlers conn_calls = {
 
 /* --- begin --- */
 
-static bool
-has_unix_listener(const struct settings *s)
-{
-    for (size_t i = 0; i < s->listen_count; i++) {
-        for (size_t j = 0; j < s->listens[i].address_count; j++) {
-            if (s->listens[i].address[j].is_unix)
-                return true;
-        }
-    }
-    return false;
-}
-
-/* The MTA beside us comes through a unix socket: a flood from the network leaves it a part. */
-static bool
-has_room(const struct edge *e, bool is_unix)
-{
-    uint64_t edges = e->settings->edges > 0 ? e->settings->edges : 1;
-    uint64_t max = (e->settings->limits.connections + edges - 1) / edges;
-
-    if (!is_unix && has_unix_listener(e->settings))
-        max -= max * UNIX_RESERVE / 100;
-    return e->conn_count < max;
-}
-
-static void
-turn_away(int fd)
-{
-    static const char line[] = "421 4.3.2 too many connections, try again\r\n";
-
-    if (send(fd, line, sizeof(line) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        log_event(LOG_LEVEL_DEBUG, "turn_away", "reason", "peer is gone", NULL);
-    close(fd);
-}
-
 static struct smtp_session *
 open_session(struct edge_conn *c, const struct settings_listen *listen, bool is_trusted)
 {
@@ -394,8 +358,8 @@ edge_conn_open(struct edge *e, const struct settings_listen *listen, int fd,
     bool is_unix = peer->ss_family == AF_UNIX;
     struct edge_conn *c;
 
-    if (e->is_draining || !has_room(e, is_unix)) {
-        turn_away(fd);
+    if (e->is_draining || !admission_has_room(e, is_unix)) {
+        admission_refuse(fd);
         return;
     }
     if (!is_unix) /* replies of one turn are one send: nothing is won by waiting for more */

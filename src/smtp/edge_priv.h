@@ -26,6 +26,12 @@ struct edge { /* what all connections share */
     void (*on_empty)(struct edge *e); /* the last connection is gone */
 };
 
+/* admission_has_room() - for one more connection? */
+bool admission_has_room(const struct edge *e, bool is_unix);
+
+/* admission_refuse() - 421 and close; takes fd. */
+void admission_refuse(int fd);
+
 /* edge_conn_open() - take an accepted socket and greet it. Past the limits it gets 421 and is
  * closed. */
 void edge_conn_open(struct edge *e, const struct settings_listen *listen, int fd,

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The door to the store: frames out and answers in, pace, and what happens when the store goes and
+ * comes. An answer whose id is not known (its connection is gone) is dropped.
+ */
+#include "door_link_priv.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "doorstep/clock.h"
+#include "doorstep/log.h"
+
+#define QUEUE_MAX (16u << 20)  /* octets unsent; nothing more is sent */
+#define QUEUE_HIGH (1u << 20)  /* from here on connections in a message are paused, */
+#define QUEUE_LOW (256u << 10) /* below they go on */
+#define FRAMES_PER_TURN 256    /* received: connections want their turn too */
+#define AWAY_MS 3000           /* how long questions wait for a store that is gone */
+
+static void on_door(void *arg, unsigned events);
+
+/* --- sending --- */
+
+static void
+watch_writes(struct door_store *d, bool wanted)
+{
+    if (d->watches_write == wanted)
+        return;
+    d->watches_write = wanted;
+    loop_watch_set(d->watch, wanted ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+}
+
+/* Pause all connections that send a message, or let them go on. */
+static void
+pace(struct door_store *d)
+{
+    size_t queued = d->door == NULL ? 0 : door_queued(d->door);
+    bool congested = queued >= (d->is_congested ? QUEUE_LOW : QUEUE_HIGH);
+    struct door_client *c, *next;
+
+    if (congested == d->is_congested)
+        return;
+    d->is_congested = congested;
+    for (c = LIST_FIRST(&d->senders); c != NULL; c = next) {
+        next = LIST_NEXT(c, sender);
+        c->is_paused = congested;
+        c->calls->paced(c->arg);
+    }
+}
+
+bool
+door_link_send(struct door_store *d, uint16_t type, uint64_t id, struct span body)
+{
+    if (d->door == NULL || !door_send(d->door, type, id, body, -1))
+        return false;
+    watch_writes(d, door_queued(d->door) > 0);
+    pace(d);
+    return true;
+}
+
+bool
+door_link_ask(struct door_store *d, const struct door_request *r)
+{
+    return door_link_send(d, EDGE_RCPT, r->id, (struct span){r->body, r->body_length});
+}
+
+void
+door_link_lose(struct door_store *d, struct door_request *r)
+{
+    r->is_lost = true;
+    loop_timer_start(d->soon, 0);
+}
+
+/* --- answers --- */
+
+static bool
+take_rcpt(struct door_store *d, const struct door_frame *f)
+{
+    struct door_request *r = door_request_find(d, f->id);
+    struct door_client *c;
+    struct outcome o;
+    struct unpack u;
+    uint64_t rcpt_id;
+
+    unpack_init(&u, f->body);
+    outcome_unpack(&o, &u);
+    if (!unpack_done(&u))
+        return false;
+    if (r == NULL)
+        return true;
+    if (r->body == NULL)
+        return false;
+    c = r->client;
+    rcpt_id = r->rcpt_id;
+    door_request_free(d, r);
+    c->calls->rcpt_answer(c->arg, rcpt_id, &o);
+    return true;
+}
+
+static bool
+take_answer(struct door_store *d, const struct door_frame *f)
+{
+    struct door_request *r = door_request_find(d, f->id);
+    char delivery_id[2 * ID_SIZE];
+    struct door_client *c;
+    struct outcome o;
+    struct unpack u;
+    uint32_t index;
+
+    unpack_init(&u, f->body);
+    index = unpack_u32(&u);
+    outcome_unpack(&o, &u);
+    unpack_str(&u, delivery_id, sizeof(delivery_id));
+    if (!unpack_done(&u))
+        return false;
+    if (r == NULL)
+        return true;
+    if (!r->has_ended)
+        return false;
+    c = r->client;
+    if (--r->answers_missing == 0)
+        door_request_free(d, r);
+    c->calls->answer(c->arg, index, &o, delivery_id);
+    return true;
+}
+
+static bool
+take_frame(struct door_store *d, const struct door_frame *f)
+{
+    if (f->fd >= 0)
+        return false;
+    switch (f->type) {
+    case STORE_RCPT:
+        return take_rcpt(d, f);
+    case STORE_ANSWER:
+        return take_answer(d, f);
+    default:
+        return false;
+    }
+}
+
+/* --- the store goes and comes --- */
+
+static void
+close_door(struct door_store *d)
+{
+    loop_watch_free(d->watch);
+    door_free(d->door);
+    d->watch = NULL;
+    d->door = NULL;
+    d->watches_write = false;
+    buf_reset(&d->piece);
+}
+
+static void
+tell_lost(struct door_store *d, struct door_request *r)
+{
+    struct door_client *c = r->client;
+    struct outcome o;
+
+    outcome_set(&o, OUTCOME_SYSTEM, "the store is away");
+    if (!r->has_ended)
+        door_link_send(d, EDGE_DATA_ABORT, r->id, SPAN_NONE); /* a store that lives may forget it */
+    door_request_free(d, r);
+    c->calls->lost(c->arg, &o);
+}
+
+/* lost() may make new requests: their ids are beyond last_id as it is now. */
+static void
+lose_messages(struct door_store *d, bool all)
+{
+    uint64_t last = d->last_id;
+    struct door_request *r, *next;
+
+    HASH_ITER(hh, d->requests, r, next)
+    {
+        if (r->id <= last && r->body == NULL && (all || r->is_lost)) {
+            tell_lost(d, r);
+            next = d->requests; /* the table may have changed; begin anew */
+        }
+    }
+}
+
+static void
+on_soon(void *arg)
+{
+    lose_messages(arg, false);
+}
+
+static void
+store_is_gone(struct door_store *d, const char *reason)
+{
+    log_event(LOG_LEVEL_WARNING, "store", "state", "away", "reason", reason, NULL);
+    close_door(d);
+    d->is_long_away = false;
+    loop_timer_start(d->away, AWAY_MS);
+    lose_messages(d, true);
+    pace(d);
+}
+
+static void
+on_long_away(void *arg)
+{
+    struct door_store *d = arg;
+    struct door_request *r, *next;
+    struct outcome o;
+
+    if (d->door != NULL)
+        return;
+    d->is_long_away = true; /* from now on questions are refused at once */
+    outcome_set(&o, OUTCOME_SYSTEM, "the store is away");
+    HASH_ITER(hh, d->requests, r, next)
+    {
+        struct door_client *c = r->client;
+        uint64_t rcpt_id = r->rcpt_id;
+
+        if (r->body == NULL)
+            continue;
+        door_request_free(d, r);
+        c->calls->rcpt_answer(c->arg, rcpt_id, &o);
+        next = d->requests;
+    }
+}
+
+void
+door_store_replace(struct door_store *d, int fd)
+{
+    struct door_request *r, *next;
+
+    if (d->door != NULL)
+        store_is_gone(d, "replaced");
+    d->door = door_new(fd, QUEUE_MAX);
+    if (d->door == NULL) {
+        close(fd);
+        return;
+    }
+    d->watch = loop_watch_new(d->loop, fd, LOOP_READ, on_door, d);
+    if (d->watch == NULL) {
+        close_door(d);
+        return;
+    }
+    d->is_long_away = false;
+    loop_timer_stop(d->away);
+    log_event(LOG_LEVEL_INFO, "store", "state", "here", NULL);
+    HASH_ITER(hh, d->requests, r, next)
+    {
+        if (r->body != NULL)
+            door_link_ask(d, r);
+    }
+}
+
+static void
+receive_frames(struct door_store *d)
+{
+    for (int i = 0; i < FRAMES_PER_TURN && d->door != NULL; i++) {
+        struct door_frame f;
+        enum door_result result = door_receive(d->door, &f);
+
+        if (result == DOOR_AGAIN)
+            return;
+        if (result == DOOR_OK && take_frame(d, &f))
+            continue;
+        if (result == DOOR_OK && f.fd >= 0)
+            close(f.fd);
+        store_is_gone(d, result == DOOR_CLOSED ? "closed" : "broken frame");
+    }
+}
+
+static void
+on_door(void *arg, unsigned events)
+{
+    struct door_store *d = arg;
+
+    if ((events & LOOP_WRITE) != 0 && door_flush(d->door) == DOOR_CLOSED) {
+        store_is_gone(d, "closed");
+        return;
+    }
+    watch_writes(d, door_queued(d->door) > 0);
+    if ((events & LOOP_READ) != 0)
+        receive_frames(d);
+    pace(d);
+}
+
+/* --- begin and end --- */
+
+struct door_store *
+door_store_new(struct loop *l)
+{
+    struct door_store *d = calloc(1, sizeof(*d));
+
+    if (d == NULL)
+        return NULL;
+    d->loop = l;
+    LIST_INIT(&d->senders);
+    buf_init(&d->piece, DOOR_BODY_MAX);
+    d->away = loop_timer_new(l, on_long_away, d);
+    d->soon = loop_timer_new(l, on_soon, d);
+    if (d->away == NULL || d->soon == NULL) {
+        door_store_free(d);
+        return NULL;
+    }
+    loop_timer_start(d->away, AWAY_MS);
+    return d;
+}
+
+void
+door_store_free(struct door_store *d)
+{
+    if (d == NULL)
+        return;
+    close_door(d);
+    loop_timer_free(d->away);
+    loop_timer_free(d->soon);
+    buf_release(&d->piece);
+    free(d);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inside the edge's side of the store's door: what is asked (door_requests.c), how (door_store.c),
+ * and the door itself (door_link.c).
+ */
+#ifndef DOORSTEP_SMTP_DOOR_LINK_PRIV_H
+#define DOORSTEP_SMTP_DOOR_LINK_PRIV_H
+
+#include "door_store_priv.h"
+#include "doorstep/buf.h"
+#include "doorstep/door.h"
+#include "doorstep/door_frames.h"
+
+/* Without memory for the table a request is not added; see door_request_add(). */
+#define uthash_nonfatal_oom(request) ((request)->is_unlisted = true)
+#include <uthash.h>
+
+struct door_request {
+    uint64_t id;
+    struct door_client *client;
+    uint64_t rcpt_id; /* of a question */
+    char *body;       /* owned; of a question; NULL: this is a message */
+    size_t body_length;
+    uint32_t answers_missing; /* of a message that has ended */
+    bool has_ended;
+    bool is_lost;     /* lost() will be called */
+    bool is_unlisted; /* the table had no memory for it */
+    LIST_ENTRY(door_request) of_client;
+    UT_hash_handle hh; /* by id */
+};
+
+struct door_store {
+    struct loop *loop; /* borrowed */
+    struct door *door; /* owned; NULL: the store is away */
+    struct loop_watch *watch;
+    struct loop_timer *away; /* runs while questions wait for a store */
+    struct loop_timer *soon; /* tells clients what was lost inside one of their own calls */
+    bool is_long_away;       /* questions wait no more */
+    bool watches_write;
+    bool is_congested; /* too much waits unsent: the senders are paused */
+    uint64_t last_id;
+    struct door_request *requests;    /* table */
+    LIST_HEAD(, door_client) senders; /* those in the middle of a message */
+    struct buf piece;                 /* content of one message, gathered */
+    uint64_t piece_id;
+};
+
+/* --- door_requests.c --- */
+
+/* door_request_add() - with a new id, among the client's; NULL without memory. */
+struct door_request *door_request_add(struct door_store *d, struct door_client *c);
+void door_request_free(struct door_store *d, struct door_request *r);
+
+/* door_request_find() - NULL: nobody waits for that any more. */
+struct door_request *door_request_find(const struct door_store *d, uint64_t id);
+
+/* A client between the begin and the end of its message is paused when the door is congested. */
+void door_client_start_sending(struct door_store *d, struct door_client *c);
+void door_client_stop_sending(struct door_client *c);
+
+/* --- door_link.c --- */
+
+/* door_link_send() - false: the store is away, or the queue is full. */
+bool door_link_send(struct door_store *d, uint16_t type, uint64_t id, struct span body);
+
+/* door_link_lose() - this message cannot go on; its client hears of it a moment later. */
+void door_link_lose(struct door_store *d, struct door_request *r);
+
+/* door_link_ask() - send a question (again). */
+bool door_link_ask(struct door_store *d, const struct door_request *r);
+
+#endif
