@@ -10,7 +10,7 @@
 #include <arpa/inet.h>
 
 #include "../../../src/smtp/fold_priv.h"
-#include "../../../src/smtp/peer_priv.h"
+#include "../../../src/smtp/edge/peer_priv.h"
 
 #define D OUTCOME_DELIVERED
 #define A OUTCOME_DUPLICATE

@@ -16,7 +16,6 @@
 #include "doorstep/log.h"
 #include "doorstep/smtp_session.h"
 #include "peer_priv.h"
-#include "replies_priv.h"
 
 #define OUTPUT_HIGH 16384 /* unsent octets of replies: stop reading commands */
 #define OUTPUT_MAX                                                                                 \
