@@ -60,14 +60,22 @@ open_by_hand(struct fixture *f)
 }
 
 struct store *
+fixture_try_open(struct fixture *f, struct outcome *why)
+{
+    struct store *st = store_open(&f->settings, PLUGIN_DIR, &ann, why);
+
+    if (st != NULL && f->kind->no_unnamed)
+        ((struct maildir *)st)->no_tmpfile = true;
+    return st;
+}
+
+struct store *
 fixture_open(struct fixture *f)
 {
     struct outcome why;
-    struct store *st = store_open(&f->settings, PLUGIN_DIR, &ann, &why);
+    struct store *st = fixture_try_open(f, &why);
 
     ck_assert_msg(st != NULL, "%s", why.cause);
-    if (f->kind->no_unnamed)
-        ((struct maildir *)st)->no_tmpfile = true;
     return st;
 }
 

@@ -38,7 +38,8 @@ struct fixture {
 void fixture_begin(struct fixture *f, const struct kind *kind); /* folder made, store open */
 void fixture_end(struct fixture *f);
 void fixture_reopen(struct fixture *f);
-struct store *fixture_open(struct fixture *f); /* once more; not by hand */
+struct store *fixture_open(struct fixture *f);                          /* once more; not by hand */
+struct store *fixture_try_open(struct fixture *f, struct outcome *why); /* NULL where it fails */
 const struct kind *kind_find(const char *name);
 
 /* The account's path with a suffix, for looking behind the store's back. */
