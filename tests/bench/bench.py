@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Called by tests/bench/run, which has built and installed what this needs. Loads go over all servers
+in turn, round after round, so that whatever else the machine does hits all alike."""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import memory
+import processes
+import report
+import servers
+
+USERS = 1000
+KB = 1024
+ALL_LOADS = [(s, kb, r) for r in (1, 50) for kb in (1, 10, 100) for s in (1, 20, 100)]
+QUICK_LOADS = [(1, 10, 1), (20, 10, 1), (100, 10, 1), (20, 10, 50)]
+
+
+class Load:
+    """So many connections, each with one message in flight."""
+
+    def __init__(self, connections, kb, recipients):
+        self.connections, self.kb, self.recipients = connections, kb, recipients
+
+    def as_dict(self):
+        return {"connections": self.connections, "kb": self.kb, "recipients": self.recipients}
+
+    def run(self, generator, server, seconds):
+        """lmtpload's own figures and what the server took for it."""
+        command = [generator, "-s", self.connections, "-b", self.kb * KB, "-r", self.recipients]
+        command += ["-u", USERS, "-t", seconds, "-d", servers.DOMAIN, f"127.0.0.1:{server.port}"]
+        os.sync()  # what the run before left to be written is not this one's
+        began, machine = time.monotonic(), processes.machine_cpu_seconds()
+        cpu = processes.cpu_seconds(server.pid)
+        with processes.PeakSampler(server.pid) as peak:
+            done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True)
+        cpu = processes.cpu_seconds(server.pid) - cpu
+        machine = processes.machine_cpu_seconds() - machine
+        if done.returncode == 2:
+            raise SystemExit("lmtpload could not do its work")
+        result = json.loads(done.stdout)
+        others = (machine - cpu - result["client_cpu_s"]) / (time.monotonic() - began)
+        return result | {
+            "server": server.name,
+            "load": self.as_dict(),
+            "cpu_s_per_1000": cpu * 1000 / max(result["delivered"], 1),
+            "peak_rss": peak.rss,
+            "peak_pss": peak.pss,
+            "other_cpus": max(others, 0),
+        }
+
+
+def medians(runs):
+    """One row a load and server."""
+    groups = {}
+    for run in runs:
+        groups.setdefault((tuple(run["load"].values()), run["server"]), []).append(run)
+    rows = []
+    for (_, server), group in groups.items():
+        row = {"load": group[0]["load"], "server": server, "runs": len(group)}
+        for key, value in group[0].items():
+            if isinstance(value, (int, float)):
+                row[key] = statistics.median(run[key] for run in group)
+        rows.append(row)
+    return rows
+
+
+def measure(options, both, generator):
+    loads = [Load(*values) for values in (QUICK_LOADS if options.quick else ALL_LOADS)]
+    runs = []
+    for server in both:  # every account exists and was used once
+        Load(20, 1, 1).run(generator, server, options.warm_up)
+        Load(20, 1, 50).run(generator, server, options.warm_up)
+    for number in range(options.rounds):
+        for load in loads:
+            report.progress(f"round {number + 1} of {options.rounds}: {report.name(load.as_dict())}")
+            for server in both:
+                runs.append(load.run(generator, server, options.seconds))
+    report.progress("")
+    return runs
+
+
+def machine(folder):
+    found = subprocess.run(
+        ["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True
+    )
+    model = [line for line in processes.read("/proc/cpuinfo").splitlines() if "model name" in line]
+    return {
+        "processors": os.cpu_count(),
+        "model": model[0].split(":", 1)[1].strip() if model else platform.machine(),
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "kernel": platform.release(),
+        "file_system": found.stdout.strip(),
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--json")
+    parser.add_argument("--no-dovecot", action="store_true")
+    options = parser.parse_args()
+    options.build = os.path.abspath(options.build)
+    options.rounds = options.rounds or (2 if options.quick else 3)
+    options.warm_up = 3
+    return options
+
+
+def main():
+    options = parse()
+    folder = tempfile.mkdtemp(prefix="bench.", dir=options.build)
+    os.chmod(folder, 0o755)  # the servers' own users go through it
+    both = [servers.Doorstep(folder, options.build)]
+    if not options.no_dovecot:
+        both.append(servers.Dovecot(folder))
+    result = {"machine": machine(folder)}
+    try:
+        for server in both:
+            server.start()
+        result["runs"] = measure(options, both, f"{options.build}/tests/bench/lmtpload")
+        result["medians"] = medians(result["runs"])
+        report.print_loads(result["medians"])
+        for server in both:
+            server.end()
+        result["memory"] = memory.measure(folder, options.build)
+        report.print_memory(result["memory"])
+        report.print_machine(result["machine"], result["runs"])
+    finally:
+        for server in both:
+            server.end()
+        shutil.rmtree(folder, ignore_errors=True)
+    if options.json:
+        with open(options.json, "w") as f:
+            json.dump(result, f, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Tables for people."""
+
+import statistics
+import sys
+
+COLUMNS = "{:>5} {:>6} {:>5}  {:<9} {:>8} {:>7} {:>8} {:>8} {:>8} {:>9} {:>7}"
+MB = 1e6
+KIB = 1024
+
+
+def name(load):
+    return f"{load['connections']} x {load['kb']} KB x {load['recipients']}"
+
+
+def progress(text):
+    """One line that is written over, on a terminal; nothing elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def ratio(row, rows):
+    """Beside the first other server of the same load."""
+    for other in rows:
+        if other["load"] == row["load"] and other["server"] != row["server"]:
+            return row["deliveries_per_s"] / max(other["deliveries_per_s"], 0.1)
+    return None
+
+
+def print_loads(rows):
+    print("\nDeliveries: a message counts once for each of its recipients. CPU and memory are those of")
+    print("all processes of a server together; RSS counts shared pages for each of them, PSS once.\n")
+    print(
+        COLUMNS.format(
+            "conns", "size", "rcpts", "server", "deliv./s", "ratio", "p50 ms", "p99 ms",
+            "CPU s/1k", "RSS MB", "PSS MB",
+        )
+    )
+    for row in rows:
+        load, beside = row["load"], ratio(row, rows)
+        print(
+            COLUMNS.format(
+                load["connections"],
+                f"{load['kb']} KB",
+                load["recipients"],
+                row["server"],
+                f"{row['deliveries_per_s']:,.0f}",
+                f"{beside:.2f}" if beside is not None else "",
+                f"{row['p50_ms']:.1f}",
+                f"{row['p99_ms']:.1f}",
+                f"{row['cpu_s_per_1000']:.3f}",
+                f"{row['peak_rss'] / MB:.0f}",
+                f"{row['peak_pss'] / MB:.0f}",
+            )
+        )
+        if row["refused"] or row["lost"]:
+            print(f"      refused {row['refused']:.0f}, lost {row['lost']:.0f} (medians)")
+
+
+def print_memory(found):
+    idle, large = found["idle_connections"], found["large_message"]
+    print("\nIdle connections (after LHLO), growth of each process in KiB a connection:")
+    for step in idle["steps"]:
+        each = ", ".join(f"{role} {n / KIB:.2f}" for role, n in step["octets_each"].items())
+        print(f"  up to {step['open']:>6}: {each}")
+    print(f"  with {idle['held']} held: " + "; ".join(idle["answers"]))
+    print(f"\nA message of {large['octets'] / MB:.0f} MB ({large['seconds']:.1f} s): {large['answer']}")
+    each = ", ".join(f"{role} {n / MB:.2f}" for role, n in sorted(large["growth"].items()))
+    print(f"  growth of each process at its peak, MB: {each}")
+
+
+def print_machine(machine, runs):
+    others = [run["other_cpus"] for run in runs]
+    print(
+        f"\n{machine['processors']} processors ({machine['model']}), {machine['memory'] / MB / KIB:.0f} GB, "
+        f"Linux {machine['kernel']}, {machine['file_system']}."
+    )
+    print(
+        "Others than server and client (kernel threads that write back included) took "
+        f"{statistics.median(others):.2f} processors, at most {max(others):.2f}."
+    )

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""The servers that are measured: each private, on a free port of loopback, with folders of its own, and
+ended by its process id. Both take any user of example.com and make its Maildir at the first message."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+
+START_SECONDS = 30
+END_SECONDS = 60
+DOMAIN = "example.com"
+MAIL_UID = 61099  # nobody's: the mail of both servers belongs to it when they are started by root
+
+DOORSTEP_CONFIGURATION = """\
+hostname = "mx.example.com"
+state_dir = "{folder}/state"
+log_level = "warning"
+listen lmtp {{
+    address = {{"127.0.0.1:{port}"}}
+}}
+domain "example.com" {{
+    accounts = "any"
+}}
+store maildir {{
+    path = "{folder}/mail/%{{domain}}/%{{user}}"
+}}
+limits {{
+    connections = {connections}
+}}
+"""
+
+DOVECOT_CONFIGURATION = """\
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/log
+protocols = lmtp
+ssl = no
+default_process_limit = 400
+default_client_limit = 2000
+first_valid_uid = 1
+mail_location = maildir:~/Maildir
+mail_fsync = optimized
+passdb {{
+  driver = static
+  args = nopassword=y
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={uid} home={folder}/mail/%n allow_all_users=yes
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+service stats {{
+  unix_listener stats-writer {{
+    mode = 0666
+  }}
+}}
+namespace inbox {{
+  inbox = yes
+}}
+"""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """name, port and pid of something that speaks LMTP."""
+
+    configuration = ""
+    name = ""
+
+    def __init__(self, folder, **values):
+        self.folder = os.path.join(folder, self.name)
+        self.port = free_port()
+        self.process = None
+        os.mkdir(self.folder, 0o755)
+        for name in ("state", "mail", "run"):
+            os.mkdir(f"{self.folder}/{name}", 0o755)
+            if os.geteuid() == 0:
+                self.give(f"{self.folder}/{name}")
+        self.file = f"{self.folder}/{self.name}.conf"
+        with open(self.file, "w") as f:
+            f.write(
+                self.configuration.format(
+                    folder=self.folder, port=self.port, uid=MAIL_UID, **values
+                )
+            )
+
+    def give(self, folder):
+        os.chown(folder, MAIL_UID, MAIL_UID)
+
+    def command(self):
+        raise NotImplementedError
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def start(self):
+        with open(f"{self.folder}/output", "ab") as output:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                self.connect().close()
+                return
+            except OSError:
+                time.sleep(0.1)
+        with open(f"{self.folder}/output", errors="replace") as output:
+            raise SystemExit(f"{self.name} does not start:\n{output.read()[-2000:]}")
+
+    def connect(self):
+        s = socket.create_connection(("127.0.0.1", self.port), 30)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return s
+
+    def end(self):
+        if self.process is None:
+            return
+        process, self.process = self.process, None
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class Doorstep(Server):
+    configuration = DOORSTEP_CONFIGURATION
+    name = "doorstep"
+
+    def __init__(self, folder, build, connections=2000):
+        self.build = build
+        super().__init__(folder, connections=connections)
+
+    def command(self):
+        return [f"{self.build}/src/doorstepd/doorstepd", "-c", self.file]
+
+
+class Dovecot(Server):
+    """Maildir with the syncs that Dovecot does by default (mail_fsync = optimized)."""
+
+    configuration = DOVECOT_CONFIGURATION
+    name = "dovecot"
+
+    def give(self, folder):
+        if folder.endswith("/mail"):  # the others are its master's
+            super().give(folder)
+
+    def command(self):
+        return ["dovecot", "-F", "-c", self.file]
+
+    @staticmethod
+    def version():
+        done = subprocess.run(["dovecot", "--version"], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
