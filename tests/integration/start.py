@@ -401,7 +401,7 @@ def the_service_manager_is_told(address, variable):
         manager.wait("STATUS=reload refused")
         if IS_ROOT:
             for name in ("edge", "store", "sorter"):
-                with open(f"/proc/{s.roles(name)[0]}/environ") as f:
+                with open(f"/proc/{s.wait_role(name)}/environ") as f:
                     check("NOTIFY_SOCKET" not in f.read(), f"{name} has NOTIFY_SOCKET")
         s.process.send_signal(signal.SIGTERM)
         manager.wait("STOPPING=1")
