@@ -389,6 +389,10 @@ def the_service_manager_is_told(address, variable):
         environment = dict(os.environ, NOTIFY_SOCKET=variable(s), WATCHDOG_USEC="300000")
         s.launch(env=environment)
         check(any("accepting mail" in x for x in manager.wait("READY=1")), "no STATUS")
+        if IS_ROOT:
+            for name in ("edge", "store", "sorter"):
+                with open(f"/proc/{s.wait_role(name)}/environ") as f:
+                    check("NOTIFY_SOCKET" not in f.read(), f"{name} has NOTIFY_SOCKET")
         manager.wait("WATCHDOG=1")
         manager.wait("WATCHDOG=1")
         s.hang_up()
@@ -399,10 +403,6 @@ def the_service_manager_is_told(address, variable):
             f.write("nonsense\n")
         s.hang_up()
         manager.wait("STATUS=reload refused")
-        if IS_ROOT:
-            for name in ("edge", "store", "sorter"):
-                with open(f"/proc/{s.wait_role(name)}/environ") as f:
-                    check("NOTIFY_SOCKET" not in f.read(), f"{name} has NOTIFY_SOCKET")
         s.process.send_signal(signal.SIGTERM)
         manager.wait("STOPPING=1")
         s.wait_end()
