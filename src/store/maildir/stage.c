@@ -128,24 +128,48 @@ staged_new(struct maildir *md, const struct store_mail *mail, struct outcome *wh
     return s;
 }
 
-enum store_result
-maildir_stage(struct store *st, const struct store_mail *mail, struct store_staged **staged,
-              struct store_ref *ref, struct store_wait *wait, struct outcome *why)
+/* Was the Maildir removed while we held it open? Then it is opened anew, and made anew if need be.
+ */
+static bool
+stage_was_gone(struct maildir *md, const struct maildir_dir *dir)
 {
-    struct maildir *md = maildir_of(st);
+    struct stat st;
+
+    if (fstat(dir->fd, &st) < 0 || st.st_nlink > 0)
+        return false;
+    maildir_dirs_forget(md);
+    return true;
+}
+
+static enum store_result
+stage_once(struct maildir *md, const struct store_mail *mail, struct store_staged **staged,
+           struct store_ref *ref, bool *was_gone, struct outcome *why)
+{
     struct maildir_staged *s = staged_new(md, mail, why);
 
-    (void)wait; /* a Maildir knows no locks */
     if (s == NULL)
         return stage_failed(mail, why);
     if (!staged_open(md, s, mail, why) || !staged_write(md, s, mail, why)) {
-        maildir_discard(st, &s->base);
+        *was_gone = stage_was_gone(md, s->dir);
+        maildir_discard(&md->base, &s->base);
         return stage_failed(mail, why);
     }
     staged_name(md, s, mail);
     staged_ref(s, mail, ref);
     *staged = &s->base;
     return STORE_DONE;
+}
+
+enum store_result
+maildir_stage(struct store *st, const struct store_mail *mail, struct store_staged **staged,
+              struct store_ref *ref, struct store_wait *wait, struct outcome *why)
+{
+    struct maildir *md = maildir_of(st);
+    bool was_gone = false;
+    enum store_result result = stage_once(md, mail, staged, ref, &was_gone, why);
+
+    (void)wait; /* a Maildir knows no locks */
+    return was_gone ? stage_once(md, mail, staged, ref, &was_gone, why) : result;
 }
 
 /* Can the other delivery's file get a name in our directory? */
