@@ -299,7 +299,9 @@ hand_listing(struct hand *h, hand_item_fn item, void *arg, struct outcome *why)
             return hand_give_up(h, why, "sent a damaged listing");
         ok = listing_next(h, &u, &result, why);
     }
-    return ok && (result == HAND_DONE || hand_give_up(h, why, "broke off a listing"));
+    if (ok && (result != HAND_DONE || !unpack_done(&u)))
+        return hand_give_up(h, why, "sent a damaged listing");
+    return ok;
 }
 
 struct scan_call {
