@@ -61,7 +61,7 @@ struct deliver {
     struct delivery_log *log;
     struct control *control;
     int control_fd;   /* until the loop starts to serve it */
-    unsigned running; /* transactions past their end of data, and the tool's operations */
+    unsigned running; /* transactions from their begin on, and the tool's operations */
     uint64_t memory;  /* octets set aside for messages in memory */
     uint64_t started_ms;
     bool is_offline; /* no edges: the tool asked for a daemon for one task */
@@ -71,9 +71,11 @@ struct deliver {
     struct counters counters;
 };
 
-/* deliver_done_running() - one thing less is under way: when draining, the last one ends the role.
- */
+/* deliver_done_running() - one thing less is under way. */
 void deliver_done_running(struct deliver *d);
+
+/* deliver_end_when_drained() - draining, nothing under way and every answer sent: the role ends. */
+void deliver_end_when_drained(struct deliver *d);
 
 /* deliver_kill_edge() - ask main to end the edge in this slot and to start another. */
 void deliver_kill_edge(struct deliver *d, uint32_t slot);
@@ -82,6 +84,7 @@ void deliver_kill_edge(struct deliver *d, uint32_t slot);
  */
 void edge_add(struct deliver *d, uint32_t slot, int door_fd);
 void edges_free(struct deliver *d);
+bool edges_have_unsent(const struct deliver *d);
 void edge_unref(struct edge *e);
 /* edge_send() - a frame to the edge; nothing happens when it is gone. An edge that does not read is
  * dropped. */

@@ -102,11 +102,8 @@ send_answers(struct transaction *t)
         return;
     while (t->answered < count && t->recipients[t->answered].is_complete)
         send_answer(t, &t->recipients[t->answered++]);
-    if (t->answered == count) {
-        struct deliver *d = t->deliver;
+    if (t->answered == count)
         transaction_free(t);
-        deliver_done_running(d);
-    }
 }
 
 static void

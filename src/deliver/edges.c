@@ -135,6 +135,7 @@ on_door(void *arg, unsigned events)
     if ((events & LOOP_WRITE) != 0) {
         door_flush(e->door);
         update_watch(e);
+        deliver_end_when_drained(e->deliver);
     }
     if ((events & LOOP_READ) != 0)
         read_frames(e);
@@ -159,6 +160,15 @@ edge_add(struct deliver *d, uint32_t slot, int door_fd)
         return;
     }
     DL_APPEND(d->edges, e);
+}
+
+bool
+edges_have_unsent(const struct deliver *d)
+{
+    for (const struct edge *e = d->edges; e != NULL; e = e->next)
+        if (e->door != NULL && door_queued(e->door) > 0)
+            return true;
+    return false;
 }
 
 void

@@ -120,25 +120,29 @@ on_drain_deadline(void *arg)
     _exit(EXIT_SUCCESS);
 }
 
+void
+deliver_end_when_drained(struct deliver *d)
+{
+    if (d->is_draining && d->running == 0 && !edges_have_unsent(d))
+        end_role(d, EXIT_SUCCESS);
+}
+
 static void
 drain(struct deliver *d, uint32_t ms)
 {
     d->is_draining = true;
     control_free(d->control);
     d->control = NULL;
-    if (d->running == 0) {
-        end_role(d, EXIT_SUCCESS);
-        return;
-    }
     d->drain_timer = loop_timer_new(d->loop, on_drain_deadline, d);
     loop_timer_start(d->drain_timer, ms);
+    deliver_end_when_drained(d);
 }
 
 void
 deliver_done_running(struct deliver *d)
 {
-    if (--d->running == 0 && d->is_draining)
-        end_role(d, EXIT_SUCCESS);
+    d->running--;
+    deliver_end_when_drained(d);
 }
 
 /* A frame with a descriptor to keep. */

@@ -11,15 +11,35 @@
 #include "ledger_priv.h"
 #include "trace_priv.h"
 
+/* What the account holds with the deliveries that are before this one in its batch: their rows come
+ * later. */
 static bool
-has_room(struct delivery *d, struct outcome *why)
+usage_with_batch(struct worker *w, size_t n, uint64_t *octets, uint64_t *messages,
+                 struct outcome *why)
 {
+    const struct open_account *oa = w->batch[n]->account;
+
+    if (!index_usage(oa->index, octets, messages, why))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (w->batch[i]->account != oa)
+            continue;
+        *octets += w->batch[i]->ref.stored_octets;
+        ++*messages;
+    }
+    return true;
+}
+
+static bool
+has_room(struct worker *w, size_t n, struct outcome *why)
+{
+    const struct delivery *d = w->batch[n];
     const struct account *a = &d->target.account;
     uint64_t octets, messages;
 
     if (d->overshoot || (a->quota == UINT64_MAX && a->quota_messages == UINT64_MAX))
         return true;
-    if (!index_usage(d->account->index, &octets, &messages, why))
+    if (!usage_with_batch(w, n, &octets, &messages, why))
         return false;
     uint64_t size = message_traits(d->source->msg)->octets;
     if (messages < a->quota_messages && octets <= a->quota && size <= a->quota - octets)
@@ -70,9 +90,29 @@ set_aside(struct worker *w, struct delivery *d, struct store_wait wait)
     return aside_put(w, d, wait) ? IS_ASIDE : IS_DONE;
 }
 
-static enum step_result
-prepare(struct worker *w, struct delivery *d)
+static bool
+may_go_on(struct worker *w, size_t n)
 {
+    struct delivery *d = w->batch[n];
+
+    return !is_known(w, d) && account_inbox(w, d->account, &d->why) && has_room(w, n, &d->why);
+}
+
+/* Any look may find the index damaged: it is renewed, and asked once more. Nothing of this account
+ * that is staged is in the new one yet, and nothing of it is visible. */
+static bool
+may_go_on_after_renewal(struct worker *w, size_t n)
+{
+    struct delivery *d = w->batch[n];
+
+    return d->why.kind == OUTCOME_CORRUPT && account_renew_index(w, d->account, &d->why) &&
+           may_go_on(w, n);
+}
+
+static enum step_result
+prepare(struct worker *w, size_t n)
+{
+    struct delivery *d = w->batch[n];
     struct store_wait wait;
 
     switch (account_open(w, &d->target.account, true, &d->account, &wait, &d->why)) {
@@ -84,9 +124,8 @@ prepare(struct worker *w, struct delivery *d)
     case ACCOUNT_OPEN:
         break;
     }
-    bool goes_on = !is_known(w, d) && has_room(d, &d->why) &&
-                   account_inbox(w, d->account, &d->why) && build_trace(w, d);
-    return goes_on ? GOES_ON : IS_DONE;
+    bool goes_on = may_go_on(w, n) || may_go_on_after_renewal(w, n);
+    return goes_on && build_trace(w, d) ? GOES_ON : IS_DONE;
 }
 
 /* A copy whose first delivery is in this very batch waits for that one's outcome and repeats it. */
@@ -166,7 +205,7 @@ step_stage(struct worker *w, size_t n)
 {
     struct delivery *d = w->batch[n];
     struct store_wait wait = {-1, 1};
-    enum step_result prepared = prepare(w, d);
+    enum step_result prepared = prepare(w, n);
 
     if (prepared != GOES_ON)
         return prepared;

@@ -39,6 +39,7 @@ find_receiving(struct edge *e, uint64_t id)
 void
 transaction_free(struct transaction *t)
 {
+    struct deliver *d = t->deliver;
     struct parcel *p, *next;
 
     HASH_ITER(hh, t->parcels, p, next)
@@ -46,12 +47,13 @@ transaction_free(struct transaction *t)
         HASH_DEL(t->parcels, p);
         free(p);
     }
-    t->deliver->memory -= t->memory;
+    d->memory -= t->memory;
     message_unref(t->msg);
     buf_release(&t->envelope_pieces);
     arena_release(&t->arena);
     edge_unref(t->edge);
     free(t);
+    deliver_done_running(d);
 }
 
 static void
@@ -99,6 +101,7 @@ transaction_begin(struct edge *e, uint64_t id, struct span body)
         return false;
     *t = (struct transaction){.deliver = e->deliver, .edge = e, .id = id, .started_ms = clock_ms()};
     e->references++;
+    e->deliver->running++;
     arena_init(&t->arena, ARENA_MAX);
     buf_init(&t->envelope_pieces, ENVELOPE_MAX);
     set_memory_aside(t);
@@ -237,7 +240,6 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
         return false;
     }
     buf_release(&t->envelope_pieces); /* what was read lies in the arena */
-    e->deliver->running++;
     e->deliver->counters.transactions++;
     t->source = (struct delivery_source){
         .envelope = &t->envelope, .facts = &t->facts, .msg = t->msg, .received = clock_wall()};
