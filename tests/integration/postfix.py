@@ -266,6 +266,8 @@ class Checks:
     def queue_id(self):
         queue_id = self.postfix.send(["ida@example.org"], message("with a queue id"))
         self.arrives("ida", 1)
+        # Visible a moment before it is answered and logged.
+        self.postfix.wait_log(rf"{queue_id}: .*status=sent")
         found = self.daemon.tool("trace", queue_id).decode()
         expect("ida@example.org" in found, f"trace {queue_id}: {found}")
 
