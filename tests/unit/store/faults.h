@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Makes the n-th change to the file system fail, or ends the process there. The program is linked
- * with
- * --wrap for these calls (CMakeLists.txt), so that the drivers under test are the real ones.
+ * Makes the n-th change to the file system fail, or ends the process there. The program is
+ * linked with --wrap for these calls (CMakeLists.txt): the drivers under test are the real ones.
  */
 #ifndef STORE_FAULTS_H
 #define STORE_FAULTS_H
