@@ -76,6 +76,10 @@ bool db_run(struct db_statement *s, struct outcome *why);
 int64_t db_last_rowid(struct db *db);
 int64_t db_changes(struct db *db);
 
+/* db_was_removed() - its file has lost its name, or another one has it: what is written now is lost
+ * when the database is closed. One stat(2). */
+bool db_was_removed(struct db *db);
+
 /* db_check() - quick_check, or integrity_check when full; CORRUPT with the first finding. */
 bool db_check(struct db *db, bool full, struct outcome *why);
 

@@ -64,6 +64,10 @@ bool index_set_aside(const char *folder, struct outcome *why);
 /* index_remove() - the index of an account that is no more; call with it closed. */
 bool index_remove(const char *folder, struct outcome *why);
 
+/* index_was_removed() - somebody took the file away while it was open: close it and open a new one.
+ * One stat(2). */
+bool index_was_removed(struct index *ix);
+
 /* index_check() - SQLite's quick_check (or integrity_check when full). */
 bool index_check(struct index *ix, bool full, struct outcome *why);
 

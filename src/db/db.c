@@ -207,6 +207,15 @@ db_changes(struct db *db)
 }
 
 bool
+db_was_removed(struct db *db)
+{
+    int moved = 0;
+
+    return sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+           moved != 0;
+}
+
+bool
 db_check(struct db *db, bool full, struct outcome *why)
 {
     struct db_statement *s = full ? db_prepare(db, "PRAGMA integrity_check(1)", why)

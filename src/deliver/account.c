@@ -15,6 +15,7 @@
 #include "worker_priv.h"
 
 #define HAND_WAIT_MS 5
+#define LOOK_MS 1000 /* how often an open index is asked whether its file is still there */
 
 static void
 account_free(struct open_account *oa)
@@ -153,7 +154,7 @@ account_renew_index(struct worker *w, struct open_account *oa, struct outcome *w
     index_close(oa->index);
     oa->index = NULL;
     oa->inbox = 0;
-    if (!index_set_aside(oa->folder, why))
+    if (!index_set_aside(oa->folder, why) && why->kind != OUTCOME_NOT_FOUND)
         return false;
     oa->index = index_open(oa->folder, true, why);
     return oa->index != NULL;
@@ -190,18 +191,64 @@ open_by_hand(struct worker *w, struct open_account *oa, struct store_wait *wait,
     return oa->store == NULL ? ACCOUNT_FAILED : ACCOUNT_OPEN;
 }
 
+static bool
+open_store(struct worker *w, struct open_account *oa, struct outcome *why)
+{
+    if (oa->store == NULL)
+        oa->store = store_open(oa->store_settings, w->with.settings->plugin_dir, &oa->who, why);
+    return oa->store != NULL;
+}
+
+static bool
+on_any(void *arg, const struct store_entry *e)
+{
+    (void)e;
+    *(bool *)arg = true;
+    return false;
+}
+
+/* An account whose index is gone is no new one: its mail is still there. (One that needs a hand is
+ * taken in with its next delivery.) */
+static bool
+has_mail(struct worker *w, struct open_account *oa)
+{
+    struct outcome ignored;
+    bool found = false;
+
+    if (!needs_hand(&oa->account) && open_store(w, oa, &ignored))
+        store_scan(oa->store, "INBOX", on_any, &found, &ignored);
+    return found;
+}
+
 static enum account_result
 open_parts(struct worker *w, struct open_account *oa, bool create, struct store_wait *wait,
            struct outcome *why)
 {
-    if (oa->index == NULL && !open_index(w, oa, create, why))
-        return ACCOUNT_FAILED;
-    if (oa->store != NULL)
-        return ACCOUNT_OPEN;
-    if (needs_hand(&oa->account))
+    if (oa->index == NULL && !open_index(w, oa, create, why)) {
+        bool is_lost = !create && why->kind == OUTCOME_NOT_FOUND && has_mail(w, oa);
+        if (!is_lost || !open_index(w, oa, true, why))
+            return ACCOUNT_FAILED;
+    }
+    if (oa->store == NULL && needs_hand(&oa->account))
         return open_by_hand(w, oa, wait, why);
-    oa->store = store_open(oa->store_settings, w->with.settings->plugin_dir, &oa->who, why);
-    return oa->store == NULL ? ACCOUNT_FAILED : ACCOUNT_OPEN;
+    return open_store(w, oa, why) ? ACCOUNT_OPEN : ACCOUNT_FAILED;
+}
+
+/* Somebody took the file away under us: rows that are written to it now would be lost with it. */
+static void
+drop_removed_index(struct open_account *oa)
+{
+    uint64_t now = clock_ms();
+
+    if (oa->index == NULL || now - oa->looked_ms < LOOK_MS)
+        return;
+    oa->looked_ms = now;
+    if (!index_was_removed(oa->index))
+        return;
+    log_event(LOG_LEVEL_ERROR, "index_removed", "account", oa->key, NULL);
+    index_close(oa->index);
+    oa->index = NULL;
+    oa->inbox = 0;
 }
 
 /* What may have changed since it was opened. A new home or uid means another place for the mail. */
@@ -237,6 +284,7 @@ account_open(struct worker *w, const struct account *a, bool create, struct open
     }
     oa->account.quota = a->quota;
     oa->account.quota_messages = a->quota_messages;
+    drop_removed_index(oa);
     enum account_result result = open_parts(w, oa, create, wait, why);
     if (result == ACCOUNT_FAILED && !oa->in_batch && oa->aside == 0)
         account_close(w, oa);
@@ -253,6 +301,8 @@ add_mailbox(struct worker *w, struct open_account *oa, const char *name, struct 
     bool ok = accounts_uid_validity(accounts, 0, &validity, why);
 
     directory_unlock(w->with.directory);
+    if (!ok && why->kind == OUTCOME_CORRUPT)
+        why->kind = OUTCOME_SYSTEM; /* accounts.sqlite is; this index is sound */
     if (!ok || !index_begin(oa->index, why))
         return false;
     ok = index_mailbox_add(oa->index, name, "", validity, out, why) && index_commit(oa->index, why);

@@ -26,6 +26,7 @@ struct open_account {
     struct store *store;       /* owned */
     struct hand_request *hand; /* owned; asked and not there yet */
     int64_t inbox;             /* row of INBOX in the index, 0: not looked up yet */
+    uint64_t looked_ms;        /* when its file was last seen to be there */
     unsigned aside;            /* deliveries that wait for this account */
     struct open_account *next_in_batch;
     bool in_batch;
@@ -35,8 +36,8 @@ struct open_account {
 
 enum account_result { ACCOUNT_OPEN, ACCOUNT_FAILED, ACCOUNT_LATER };
 
-/* account_open() - from those open, else opened. create false: NOT_FOUND when there is no index
- * yet. LATER: a hand was asked for; try again in wait->ms. *out is the worker's, valid until the
+/* account_open() - from those open, else opened. create false: NOT_FOUND when there is neither
+ * an index nor mail yet. LATER: a hand was asked for; try again in wait->ms. *out is the worker's, valid until the
  * worker's next account_open(). */
 enum account_result account_open(struct worker *w, const struct account *a, bool create,
                                  struct open_account **out, struct store_wait *wait,

@@ -137,6 +137,21 @@ end(struct operation *op)
 
 static void on_slice(void *arg);
 
+/* What a look found damaged is renewed; true: nothing was said yet, the slice may begin anew. */
+static bool
+renew_index(struct operation *op, struct worker *w)
+{
+    struct open_account *oa;
+    struct store_wait wait;
+    struct outcome why;
+
+    if (account_open(w, &op->accounts[op->current], false, &oa, &wait, &why) != ACCOUNT_OPEN ||
+        !account_renew_index(w, oa, &why) || op->uid != 0 || json_array_size(op->rows) > 0)
+        return false;
+    op->failed = false;
+    return true;
+}
+
 static void
 run_slice(struct job *job, void *where)
 {
@@ -145,6 +160,8 @@ run_slice(struct job *job, void *where)
 
     op->more = false;
     op->row->run(op, w);
+    if (w != NULL && op->failed && op->why.kind == OUTCOME_CORRUPT && renew_index(op, w))
+        op->row->run(op, w);
     loop_post(op->deliver->loop, on_slice, op);
 }
 

@@ -91,6 +91,8 @@ bool
 rows_write(struct worker *w, struct open_account *oa, struct delivery **list, size_t count,
            struct outcome *why)
 {
+    if (oa->index == NULL) /* damaged, and not to be renewed */
+        return outcome_set(why, OUTCOME_SYSTEM, "%s has no index", oa->key);
     if (account_inbox(w, oa, why) && write_all(oa, list, count, false, why))
         return true;
     index_rollback(oa->index);

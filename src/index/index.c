@@ -61,6 +61,12 @@ index_close(struct index *ix)
 }
 
 bool
+index_was_removed(struct index *ix)
+{
+    return db_was_removed(ix->db);
+}
+
+bool
 index_check(struct index *ix, bool full, struct outcome *why)
 {
     return db_check(ix->db, full, why);
