@@ -106,7 +106,7 @@ read_frames(struct edge *e)
 {
     struct door_frame f;
 
-    for (unsigned n = 0; n < FRAMES_A_TURN; n++) {
+    for (unsigned n = 0; n < FRAMES_A_TURN && e->door != NULL; n++) {
         enum door_result got = door_receive(e->door, &f);
         if (got == DOOR_AGAIN)
             return;
@@ -132,6 +132,7 @@ on_door(void *arg, unsigned events)
 {
     struct edge *e = arg;
 
+    e->references++; /* an answer that cannot be sent drops it while its frames are read */
     if ((events & LOOP_WRITE) != 0) {
         door_flush(e->door);
         update_watch(e);
@@ -139,6 +140,7 @@ on_door(void *arg, unsigned events)
     }
     if ((events & LOOP_READ) != 0)
         read_frames(e);
+    edge_unref(e);
 }
 
 void

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Main and its roles while they run: how each is confined, that each comes back, reload, drain."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -164,7 +165,7 @@ def restarts_slow_down():
 DOOR_VERSION = 1
 MAIN_SETTINGS, MAIN_EDGE_DOOR, MAIN_GO = 1, 4, 8
 ROLE_READY, STORE_KILL_EDGE = 32, 35
-EDGE_DATA = 66
+EDGE_RCPT, EDGE_DATA, STORE_RCPT = 64, 66, 96
 
 
 def frame(kind, body=b"", number=0):
@@ -181,7 +182,13 @@ def receive(door, wanted):
             return packet[16:]
 
 
-def a_store_has_an_edge_ended_that_breaks_its_door():
+def pack_text(text):
+    return struct.pack("<I", len(text)) + text
+
+
+@contextlib.contextmanager
+def lone_store():
+    """A store alone: the server, main's door to it, an edge's door to it."""
     pair = lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # noqa: E731
     (ours, theirs), (edge, edge_end) = pair(), pair()
     with server() as s, open(s.configuration) as text, ours, theirs, edge, edge_end:
@@ -198,12 +205,33 @@ def a_store_has_an_edge_ended_that_breaks_its_door():
             )
         socket.send_fds(ours, [frame(MAIN_SETTINGS)], [text.fileno()])
         socket.send_fds(ours, [frame(MAIN_EDGE_DOOR, struct.pack("<I", 5))], [edge_end.fileno()])
+        edge_end.close()
         ours.send(frame(MAIN_GO, b"\1"))
         receive(ours, ROLE_READY)
-        edge.send(frame(EDGE_DATA, b"of no transaction", 77))
-        check(receive(ours, STORE_KILL_EDGE) == struct.pack("<I", 5), "another slot")
+        yield s, ours, edge
         ours.shutdown(socket.SHUT_RDWR)  # as when main dies
         s.wait_end()
+
+
+def a_store_has_an_edge_ended_that_breaks_its_door():
+    with lone_store() as (_, ours, edge):
+        edge.send(frame(EDGE_DATA, b"of no transaction", 77))
+        check(receive(ours, STORE_KILL_EDGE) == struct.pack("<I", 5), "another slot")
+
+
+def a_store_outlives_an_edge_that_dies_with_questions_on_the_way():
+    with lone_store() as (s, ours, edge):
+        null = struct.pack("<B", 1) + pack_text(b"") + pack_text(b"")
+        to = struct.pack("<B", 0) + pack_text(b"ann") + pack_text(b"elsewhere.example")
+        question = to + null + struct.pack("<Q", 0)
+        edge.send(frame(EDGE_RCPT, question, 1))
+        receive(edge, STORE_RCPT)  # the next ones are answered at once
+        os.kill(s.process.pid, signal.SIGSTOP)
+        for number in range(2, 7):
+            edge.send(frame(EDGE_RCPT, question, number))
+        edge.close()
+        os.kill(s.process.pid, signal.SIGCONT)
+        check(receive(ours, STORE_KILL_EDGE) == struct.pack("<I", 5), "another slot")
 
 
 # --- reload ---
@@ -389,6 +417,7 @@ TESTS = [
     a_session_outlives_the_store,
     restarts_slow_down,
     a_store_has_an_edge_ended_that_breaks_its_door,
+    a_store_outlives_an_edge_that_dies_with_questions_on_the_way,
     a_bad_file_keeps_the_old_configuration,
     a_good_file_replaces_the_roles_and_keeps_sessions,
     no_connection_is_refused_during_a_reload,
