@@ -6,6 +6,7 @@
 #include "identities_priv.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -25,6 +26,19 @@ identities_sandbox(const struct settings *s, struct identity *out)
     return false;
 }
 
+/* The owner as the user database knows it: the group of a folder that somebody gave away with chown
+ * alone is still root's, and a role that keeps group 0 has not left root. */
+static struct identity
+owner_of(const struct stat *st)
+{
+    const struct passwd *user = getpwuid(st->st_uid);
+    struct identity who;
+
+    if (user != NULL && identity_find(user->pw_name, &who) && who.uid == st->st_uid)
+        return who;
+    return identity_of_owner(st->st_uid, st->st_gid);
+}
+
 bool
 identities_store(const struct settings *s, struct identity *out)
 {
@@ -37,7 +51,7 @@ identities_store(const struct settings *s, struct identity *out)
         return false;
     }
     if (stat(s->state_dir, &st) == 0) {
-        *out = identity_of_owner(st.st_uid, st.st_gid);
+        *out = owner_of(&st);
     } else if (errno == ENOENT) {
         *out = identity_of_owner(0, 0); /* main is about to make it */
     } else {
