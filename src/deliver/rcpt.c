@@ -39,8 +39,9 @@ log_refusal(const struct rcpt *r, const struct outcome *why)
     struct delivery_event e = {
         .from = buf_str(&from), .to = buf_str(&to), .why = why, .octets = r->size};
     delivery_log_append(r->edge->deliver->log, &e);
-    if (*why->cause != '\0')
-        log_event(LOG_LEVEL_WARNING, "rcpt_refused", "to", buf_str(&to), "cause", why->cause, NULL);
+    if (*why->cause != '\0') /* a permanent one is everyday business: addresses that nobody has */
+        log_event(outcome_is_permanent(why) ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "rcpt_refused",
+                  "to", buf_str(&to), "cause", why->cause, NULL);
     buf_release(&from);
     buf_release(&to);
 }
