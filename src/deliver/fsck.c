@@ -204,7 +204,7 @@ check_mailbox(struct operation *op, struct worker *w, struct open_account *oa, c
         if (op->why.kind != OUTCOME_NOT_FOUND)
             return false;
         report(&c, "mailbox without a row", name, repair);
-        return !repair || account_mailbox(w, oa, name, true, &box, &op->why);
+        return !repair || (account_mailbox(w, oa, name, true, &box, &op->why) && mend(&c, w, &box));
     }
     return find_differences(&c, &box) && (!repair || op->problems == before || mend(&c, w, &box));
 }
