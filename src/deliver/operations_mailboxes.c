@@ -82,7 +82,12 @@ mailbox_argument(struct operation *op, const char *argument)
 
     if (name == NULL)
         return NULL;
-    if (!store_mailbox_name_check(name) || strcasecmp(name, "INBOX") == 0) {
+    if (strcasecmp(name, "INBOX") == 0) {
+        operation_fail(op, OUTCOME_BAD_REQUEST,
+                       "INBOX is always there: it is not created, renamed or deleted");
+        return NULL;
+    }
+    if (!store_mailbox_name_check(name)) {
         operation_fail(op, OUTCOME_BAD_REQUEST, "a mailbox cannot be called \"%s\"", name);
         return NULL;
     }
