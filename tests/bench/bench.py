@@ -110,6 +110,7 @@ def parse():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--json")
+    parser.add_argument("--dir")
     parser.add_argument("--no-dovecot", action="store_true")
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
@@ -120,7 +121,7 @@ def parse():
 
 def main():
     options = parse()
-    folder = tempfile.mkdtemp(prefix="bench.", dir=options.build)
+    folder = tempfile.mkdtemp(prefix="bench.", dir=options.dir or options.build)
     os.chmod(folder, 0o755)  # the servers' own users go through it
     both = [servers.Doorstep(folder, options.build)]
     if not options.no_dovecot:
