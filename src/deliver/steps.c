@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "aside_priv.h"
-#include "rows_priv.h"
+#include "ledger_priv.h"
 #include "trace_priv.h"
 
 /* What the account holds with the deliveries that are before this one in its batch: their rows come
@@ -55,12 +55,12 @@ has_room(struct worker *w, size_t n, struct outcome *why)
 static bool
 is_known(struct worker *w, struct delivery *d)
 {
+    const struct envelope *e = d->source->envelope;
     time_t since = clock_wall().tv_sec - (time_t)(w->with.settings->ledger_window / 1000);
-    char key[INDEX_LEDGER_KEY_SIZE];
     struct outcome why;
 
-    rows_key(d, 0, key);
-    if (index_ledger_find(d->account->index, key, since, d->id, &why)) {
+    ledger_key(&e->recipients[d->recipient].address, &e->reverse_path, d->source->msg, d->key);
+    if (index_ledger_find(d->account->index, d->key, since, d->id, &why)) {
         outcome_set(&d->why, OUTCOME_DUPLICATE, NULL);
         return true;
     }
@@ -78,7 +78,7 @@ build_trace(struct worker *w, struct delivery *d)
                                     d->account->domain->delivered_to};
 
     buf_init(&d->trace, TRACE_MAX);
-    if (trace_build(&options, e, &e->recipients[d->recipients[0]], &d->trace))
+    if (trace_build(&options, e, &e->recipients[d->recipient], &d->trace))
         return true;
     return outcome_set(&d->why, OUTCOME_SYSTEM, "trace fields do not fit");
 }
@@ -127,17 +127,13 @@ prepare(struct worker *w, size_t n)
     return goes_on && build_trace(w, d) ? GOES_ON : IS_DONE;
 }
 
-/* The same message by another transaction of this very batch: it waits for that one's outcome, and
- * the ledger then tells whether it was for the same recipient. */
+/* A copy whose first delivery is in this very batch waits for that one's outcome and repeats it. */
 static bool
 is_twin(struct worker *w, size_t n)
 {
-    const struct delivery *d = w->batch[n];
-
     for (size_t i = 0; i < n; i++) {
-        const struct delivery *other = w->batch[i];
-        if (other->account == d->account && other->source != d->source &&
-            strcmp(message_digest(other->source->msg), message_digest(d->source->msg)) == 0)
+        struct delivery *other = w->batch[i];
+        if (other->account == w->batch[n]->account && strcmp(other->key, w->batch[n]->key) == 0)
             return true;
     }
     return false;
