@@ -22,7 +22,6 @@
 #include "doorstep/log.h"
 
 #include "aside_priv.h"
-#include "ledger_priv.h"
 #include "rows_priv.h"
 #include "steps_priv.h"
 
@@ -157,12 +156,10 @@ remember(struct worker *w, struct delivery *d)
     struct delivery *finished = NULL;
     struct store_wait wait;
     struct open_account *oa;
-    const struct envelope *e = d->source->envelope;
 
-    if (account_open(w, &d->target.account, false, &oa, &wait, &d->why) == ACCOUNT_OPEN) {
-        ledger_key(&e->recipients[d->recipient].address, &e->reverse_path, d->source->msg, d->key);
-        if (index_begin(oa->index, &d->why) &&
-            index_ledger_add(oa->index, d->key, d->source->id, clock_wall().tv_sec, &d->why) &&
+    /* The index alone is needed: its hand may be away. */
+    if (account_open(w, &d->target.account, false, &oa, &wait, &d->why) != ACCOUNT_FAILED) {
+        if (index_begin(oa->index, &d->why) && rows_remember(oa, d, &d->why) &&
             index_commit(oa->index, &d->why))
             outcome_set(&d->why, OUTCOME_OK, NULL);
         else

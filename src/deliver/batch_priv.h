@@ -21,12 +21,23 @@ struct delivery_source {
     bool from_queue; /* a queueing MTA: XFORWARD IDENT, or a Received field */
 };
 
+struct parcel;
+
+struct link { /* recipient and parcel: a recipient has several (alias), a parcel too (given twice)
+               */
+    uint32_t recipient; /* its number in the envelope */
+    struct parcel *parcel;
+    struct link *next_of_recipient;
+    struct link *next_of_parcel;
+};
+
 struct delivery {
     struct job job;        /* run = batch_run_delivery */
     struct delivery *next; /* in the aside list or among the finished */
     struct delivery *prev;
     const struct delivery_source *source; /* borrowed; outlives the delivery */
-    uint32_t recipient;                   /* in the envelope: whose Delivered-To */
+    uint32_t recipient;                   /* the first, in the envelope: whose Delivered-To */
+    const struct link *links;             /* borrowed: to all of its recipients */
     struct account_target target;
     bool overshoot; /* past the quota (design section 8: SMTP's mixed answer) */
     bool remember;  /* only write the ledger's row: the transaction was answered 4xx */
@@ -45,7 +56,6 @@ struct delivery {
     struct store_staged *staged;
     struct store_ref ref;
     struct buf trace;
-    char key[INDEX_LEDGER_KEY_SIZE];
     uint64_t again_ms;   /* aside: when to try again */
     uint64_t give_up_ms; /* aside: when to answer BUSY; 0 until it was busy once */
     bool reopened;       /* its hand was gone; asked for another once */

@@ -91,6 +91,14 @@ send_answer(struct transaction *t, struct recipient *r)
     count_answer(&t->deliver->counters, &r->why);
 }
 
+/* SMTP's fold needs all recipients; LMTP needs them where an account has a message that its
+ * recipient is told to be sent again. */
+static bool
+answers_together(const struct transaction *t)
+{
+    return !is_lmtp(t) || t->is_partial;
+}
+
 /* What is known goes out: in LMTP up to the first recipient still under way, in SMTP all or
  * nothing. */
 static void
@@ -98,7 +106,7 @@ send_answers(struct transaction *t)
 {
     uint32_t count = t->envelope.recipient_count;
 
-    if (!is_lmtp(t) && t->complete < count)
+    if (answers_together(t) && t->complete < count)
         return;
     while (t->answered < count && t->recipients[t->answered].is_complete)
         send_answer(t, &t->recipients[t->answered++]);
@@ -111,8 +119,15 @@ complete(struct transaction *t, struct recipient *r, const struct outcome *why, 
 {
     r->why = *why;
     memcpy(r->id, id, sizeof r->id);
+    t->complete += !r->is_complete; /* one of its accounts may have been tried again */
     r->is_complete = true;
-    t->complete++;
+}
+
+static void
+reopen(struct transaction *t, struct recipient *r)
+{
+    t->complete -= r->is_complete;
+    r->is_complete = false;
 }
 
 void
@@ -131,6 +146,7 @@ post(struct parcel *p)
     const struct account *a = &p->delivery.target.account;
 
     p->is_done = false;
+    p->delivery.links = p->links;
     for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
         p->transaction->recipients[l->recipient].pending++;
     workers_post(p->transaction->deliver->workers, a->user, a->domain, &p->delivery.job);
@@ -188,6 +204,17 @@ fold_parcels(const struct recipient *r)
     return delivered != NULL ? delivered : refused;
 }
 
+/* Answered 4xx though one of its accounts has the message? */
+static bool
+is_partial(const struct recipient *r)
+{
+    bool delivered = false;
+
+    for (const struct link *l = r->links; l != NULL; l = l->next_of_recipient)
+        delivered = delivered || outcome_is_success(&l->parcel->delivery.why);
+    return delivered && outcome_is_temporary(&r->why);
+}
+
 static void
 recipient_done(struct transaction *t, struct recipient *r)
 {
@@ -195,6 +222,7 @@ recipient_done(struct transaction *t, struct recipient *r)
         return;
     const struct parcel *p = fold_parcels(r);
     complete(t, r, &p->delivery.why, p->delivery.id);
+    t->is_partial = t->is_partial || is_partial(r);
 }
 
 static void
@@ -210,8 +238,8 @@ on_remembered(struct delivery *delivery)
         send_answers(t);
 }
 
-/* SMTP's answer will be 4xx and the whole message comes again: whoever has it already must be
- * found then, though no Received field says that it comes from a queue. */
+/* The message comes again: whoever has it already must be found then, though no Received field says
+ * that it comes from a queue. */
 static void
 remember_delivered(struct transaction *t)
 {
@@ -232,7 +260,7 @@ remember_delivered(struct transaction *t)
         send_answers(t);
 }
 
-/* SMTP, all recipients known: the fold over the whole transaction. */
+/* All recipients are known: the fold over the whole transaction. */
 static void
 fold_transaction(struct transaction *t)
 {
@@ -247,10 +275,8 @@ fold_transaction(struct transaction *t)
     {
         if (!delivered || temporary || !is_refused_over_quota(p))
             continue;
-        for (struct link *l = p->links; l != NULL; l = l->next_of_parcel) {
-            t->recipients[l->recipient].is_complete = false;
-            t->complete--;
-        }
+        for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
+            reopen(t, &t->recipients[l->recipient]);
         post_overshoot(p);
         again = true;
     }
@@ -265,7 +291,7 @@ fold_transaction(struct transaction *t)
 static void
 progress(struct transaction *t)
 {
-    if (!is_lmtp(t) && t->complete == t->envelope.recipient_count)
+    if (answers_together(t) && t->complete == t->envelope.recipient_count)
         fold_transaction(t);
     else
         send_answers(t);

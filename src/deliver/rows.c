@@ -4,6 +4,8 @@
  */
 #include "rows_priv.h"
 
+#include "ledger_priv.h"
+
 #define ADOPTED_ARENA (4 * 1024 * 1024)
 
 /* Trace fields are ours: every line ends in CRLF. */
@@ -28,6 +30,27 @@ body_lines(const struct delivery_source *source)
     return source->facts->lines;
 }
 
+void
+rows_key(const struct delivery *d, uint32_t recipient, char key[INDEX_LEDGER_KEY_SIZE])
+{
+    const struct envelope *e = d->source->envelope;
+
+    ledger_key(&e->recipients[recipient].address, &e->reverse_path, d->source->msg, key);
+}
+
+bool
+rows_remember(struct open_account *oa, const struct delivery *d, struct outcome *why)
+{
+    char key[INDEX_LEDGER_KEY_SIZE];
+
+    for (const struct link *l = d->links; l != NULL; l = l->next_of_parcel) {
+        rows_key(d, l->recipient, key);
+        if (!index_ledger_add(oa->index, key, d->source->id, d->source->received.tv_sec, why))
+            return false;
+    }
+    return true;
+}
+
 static bool
 add_row(struct open_account *oa, struct delivery *d, struct outcome *why)
 {
@@ -47,8 +70,7 @@ add_row(struct open_account *oa, struct delivery *d, struct outcome *why)
     if (!index_take_uid(oa->index, oa->inbox, &m.uid, why) || !index_add(oa->index, &m, why))
         return false;
     d->uid = m.uid;
-    return !d->source->from_queue ||
-           index_ledger_add(oa->index, d->key, d->source->id, d->source->received.tv_sec, why);
+    return !d->source->from_queue || rows_remember(oa, d, why);
 }
 
 /* A renewed index has taken the published message in already, without facts: the delivery's own row

@@ -13,4 +13,11 @@
 bool rows_write(struct worker *w, struct open_account *oa, struct delivery **list, size_t count,
                 struct outcome *why);
 
+/* rows_key() - the ledger's key of a delivery for one of its recipients. */
+void rows_key(const struct delivery *d, uint32_t recipient, char key[INDEX_LEDGER_KEY_SIZE]);
+
+/* rows_remember() - into the ledger, for each of its recipients: an MTA may send again to some of
+ * them only. Inside a transaction. */
+bool rows_remember(struct open_account *oa, const struct delivery *d, struct outcome *why);
+
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "aside_priv.h"
-#include "ledger_priv.h"
+#include "rows_priv.h"
 #include "trace_priv.h"
 
 /* What the account holds with the deliveries that are before this one in its batch: their rows come
@@ -55,12 +55,12 @@ has_room(struct worker *w, size_t n, struct outcome *why)
 static bool
 is_known(struct worker *w, struct delivery *d)
 {
-    const struct envelope *e = d->source->envelope;
     time_t since = clock_wall().tv_sec - (time_t)(w->with.settings->ledger_window / 1000);
+    char key[INDEX_LEDGER_KEY_SIZE];
     struct outcome why;
 
-    ledger_key(&e->recipients[d->recipient].address, &e->reverse_path, d->source->msg, d->key);
-    if (index_ledger_find(d->account->index, d->key, since, d->id, &why)) {
+    rows_key(d, d->recipient, key);
+    if (index_ledger_find(d->account->index, key, since, d->id, &why)) {
         outcome_set(&d->why, OUTCOME_DUPLICATE, NULL);
         return true;
     }
@@ -127,13 +127,17 @@ prepare(struct worker *w, size_t n)
     return goes_on && build_trace(w, d) ? GOES_ON : IS_DONE;
 }
 
-/* A copy whose first delivery is in this very batch waits for that one's outcome and repeats it. */
+/* The same message by another transaction of this very batch: it waits for that one's outcome, and
+ * the ledger then tells whether it was for the same recipient. */
 static bool
 is_twin(struct worker *w, size_t n)
 {
+    const struct delivery *d = w->batch[n];
+
     for (size_t i = 0; i < n; i++) {
-        struct delivery *other = w->batch[i];
-        if (other->account == w->batch[n]->account && strcmp(other->key, w->batch[n]->key) == 0)
+        const struct delivery *other = w->batch[i];
+        if (other->account == d->account && other->source != d->source &&
+            strcmp(message_digest(other->source->msg), message_digest(d->source->msg)) == 0)
             return true;
     }
     return false;

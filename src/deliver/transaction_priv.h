@@ -13,16 +13,6 @@
 
 #include "deliver_priv.h"
 
-struct parcel;
-
-struct link { /* recipient and parcel: a recipient has several (alias), a parcel too (given twice)
-               */
-    uint32_t recipient;
-    struct parcel *parcel;
-    struct link *next_of_recipient;
-    struct link *next_of_parcel;
-};
-
 struct recipient {
     struct transaction *transaction;
     uint32_t number;
@@ -62,6 +52,7 @@ struct transaction {
     struct parcel *parcels;
     uint32_t complete; /* recipients */
     uint32_t answered;
+    bool is_partial;      /* a recipient was answered 4xx, and an account of its has the message */
     unsigned remembering; /* ledger rows under way */
 };
 
