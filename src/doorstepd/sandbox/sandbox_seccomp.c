@@ -58,6 +58,7 @@ static const int common_calls[] = {
     SCMP_SYS(rseq),
     SCMP_SYS(set_robust_list),
     SCMP_SYS(clock_getres),
+    SCMP_SYS(sysinfo), /* qsort(3) of more than a kilobyte asks how much memory there is */
 };
 
 /* An edge lives in a loop and accepts connections on sockets that main has bound. */
@@ -83,10 +84,10 @@ static const int refused_calls[] = {
 
 /* What sanitizers do while they watch or report. */
 static const int sanitizer_calls[] = {
-    SCMP_SYS(prctl),       SCMP_SYS(prlimit64), SCMP_SYS(sched_getaffinity),
-    SCMP_SYS(sysinfo),     SCMP_SYS(getppid),   SCMP_SYS(mincore),
-    SCMP_SYS(msync),       SCMP_SYS(uname),     SCMP_SYS(getrusage),
-    SCMP_SYS(personality), SCMP_SYS(wait4),     SCMP_SYS(dup),
+    SCMP_SYS(prctl),   SCMP_SYS(prlimit64), SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(getppid), SCMP_SYS(mincore),   SCMP_SYS(msync),
+    SCMP_SYS(uname),   SCMP_SYS(getrusage), SCMP_SYS(personality),
+    SCMP_SYS(wait4),   SCMP_SYS(dup),
 };
 
 static int

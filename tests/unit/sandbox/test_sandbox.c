@@ -223,6 +223,25 @@ do_wait_in_epoll(const struct bench *b)
            epoll_wait(fd, &event, 1, 1000) == 1;
 }
 
+static int
+compare_octets(const void *a, const void *b)
+{
+    return *(const unsigned char *)a - *(const unsigned char *)b;
+}
+
+/* qsort(3) looks how much memory there is before it takes some. */
+static bool
+do_sort_a_long_list(const struct bench *b)
+{
+    unsigned char list[5000];
+
+    (void)b;
+    for (size_t i = 0; i < sizeof(list); i++)
+        list[i] = (unsigned char)(i * 7);
+    qsort(list, sizeof(list), 1, compare_octets);
+    return list[0] == 0 && list[sizeof(list) - 1] == 255;
+}
+
 static bool
 do_allocate(const struct bench *b)
 {
@@ -368,6 +387,7 @@ static const struct row {
     {"a sorter reads a file lent to it", confine_sorter, do_read_lent_file, ALLOWED},
     {"a sorter allocates", confine_sorter, do_allocate, ALLOWED},
     {"a sorter logs", confine_sorter, do_log, ALLOWED},
+    {"a sorter sorts a long list", confine_sorter, do_sort_a_long_list, ALLOWED},
 
     {"Landlock alone: no file is opened", confine_landlock_alone, try_open_passwd, REFUSED},
     {"Landlock alone: no file is created", confine_landlock_alone, try_create_file, REFUSED},
