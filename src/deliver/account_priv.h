@@ -37,8 +37,8 @@ struct open_account {
 enum account_result { ACCOUNT_OPEN, ACCOUNT_FAILED, ACCOUNT_LATER };
 
 /* account_open() - from those open, else opened. create false: NOT_FOUND when there is neither
- * an index nor mail yet. LATER: a hand was asked for; try again in wait->ms. *out is the worker's, valid until the
- * worker's next account_open(). */
+ * an index nor mail yet. LATER: a hand was asked for; try again in wait->ms. *out is the worker's,
+ * valid until the worker's next account_open(). */
 enum account_result account_open(struct worker *w, const struct account *a, bool create,
                                  struct open_account **out, struct store_wait *wait,
                                  struct outcome *why);
@@ -47,7 +47,7 @@ enum account_result account_open(struct worker *w, const struct account *a, bool
 void account_close(struct worker *w, struct open_account *oa);
 void account_close_all(struct worker *w);
 
-/* account_forget_name() - close it when it is open (it was deleted). */
+/* account_forget_name() - close it when it is open (it was deleted); nothing may wait for it. */
 void account_forget_name(struct worker *w, const char *user, const char *domain);
 
 /* account_renew_index() - the index is damaged: set it aside and begin a new one. */

@@ -5,6 +5,7 @@
  */
 #include "aside_priv.h"
 
+#include <string.h>
 #include <utlist.h>
 
 #define AGAIN_MAX_MS 50
@@ -69,4 +70,21 @@ aside_take_any(struct worker *w)
         d->account->aside--;
     }
     return d;
+}
+
+struct delivery *
+aside_take_of(struct worker *w, const char *user, const char *domain)
+{
+    struct delivery *d;
+
+    DL_FOREACH(w->aside, d)
+    {
+        const struct account *a = &d->target.account;
+        if (strcmp(a->user, user) != 0 || strcmp(a->domain, domain) != 0)
+            continue;
+        DL_DELETE(w->aside, d);
+        d->account->aside--;
+        return d;
+    }
+    return NULL;
 }

@@ -20,4 +20,7 @@ unsigned aside_next_due(const struct worker *w);
 /* aside_take_any() - one that waits, due or not; NULL when none does. */
 struct delivery *aside_take_any(struct worker *w);
 
+/* aside_take_of() - one that waits for this account, due or not; NULL when none does. */
+struct delivery *aside_take_of(struct worker *w, const char *user, const char *domain);
+
 #endif

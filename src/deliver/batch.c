@@ -197,6 +197,19 @@ batch_idle(void *worker)
 }
 
 void
+batch_forget_account(struct worker *w, const char *user, const char *domain)
+{
+    struct delivery *d, *finished = NULL;
+
+    while ((d = aside_take_of(w, user, domain)) != NULL) {
+        outcome_set(&d->why, OUTCOME_BUSY, "%s@%s is being deleted", user, domain);
+        finish_one(d, &finished);
+    }
+    account_forget_name(w, user, domain);
+    answer(w, finished);
+}
+
+void
 batch_end(struct worker *w)
 {
     struct delivery *d, *finished = NULL;

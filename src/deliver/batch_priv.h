@@ -70,6 +70,10 @@ void batch_finish(struct worker *w);
 /* batch_idle() - the thread's idle hook: the batch, then what is aside and due. */
 unsigned batch_idle(void *worker);
 
+/* batch_forget_account() - close an account that was deleted; what waits for it is answered BUSY.
+ */
+void batch_forget_account(struct worker *w, const char *user, const char *domain);
+
 /* batch_end() - the worker ends: what is still aside is answered BUSY. */
 void batch_end(struct worker *w);
 

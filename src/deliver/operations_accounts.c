@@ -299,7 +299,7 @@ operation_account_delete(struct operation *op, struct worker *w)
     char *folder = NULL;
     if (remove_index && asprintf(&folder, "%s", oa->folder) < 0)
         folder = NULL;
-    account_forget_name(w, a->user, a->domain);
+    batch_forget_account(w, a->user, a->domain);
     if (folder != NULL && !index_remove(folder, &op->why))
         op->failed = true;
     free(folder);
