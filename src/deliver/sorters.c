@@ -18,9 +18,8 @@
 #include "doorstep/log.h"
 
 #define SLOTS_MAX 64
-#define QUEUE_MAX (1024 * 1024)     /* octets unsent to one sorter: one inline message */
-#define INLINE_MAX (512 * 1024)     /* larger messages go by descriptor */
-#define FACTS_MAX (2 * 1024 * 1024) /* packed facts of one message */
+#define QUEUE_MAX (80 * 1024 * 1024) /* unsent to one sorter: a message in memory (64M) */
+#define FACTS_MAX (2 * 1024 * 1024)  /* packed facts of one message */
 #define FACTS_ARENA (16 * 1024 * 1024)
 #define DEATHS_MAX 2   /* sorters that one message may cost */
 #define HEADER_ROOM 16 /* octets before the message's own in SORT_MESSAGE */
@@ -301,8 +300,10 @@ sorters_add(struct sorters *s, uint32_t slot, int door_fd)
         struct request *r = so->busy;
         so->busy = NULL;
         close_door(so);
-        if (r != NULL)
+        if (r != NULL) {
+            buf_reset(&r->facts); /* of the answer that broke off */
             DL_PREPEND(s->waiting, r);
+        }
     }
     if (so->deadline == NULL)
         so->deadline = loop_timer_new(s->loop, on_deadline, so);

@@ -12,7 +12,7 @@
 #include "sorters_priv.h"
 #include "suites.h"
 
-enum behaviour { ANSWERS, LIES, HANGS, DIES, ANSWERS_SOMEBODY_ELSE };
+enum behaviour { ANSWERS, LIES, HANGS, DIES, ANSWERS_SOMEBODY_ELSE, BREAKS_OFF, READS_LATE };
 
 struct fake {
     int fd;
@@ -71,6 +71,8 @@ run_fake(void *arg)
     struct door_frame frame;
     uint64_t left = 0;
 
+    if (f->behaviour == READS_LATE)
+        usleep(100000);
     while (door_wait(door, false, -1)) {
         enum door_result got = door_receive(door, &frame);
         if (got == DOOR_AGAIN)
@@ -81,8 +83,10 @@ run_fake(void *arg)
             continue;
         if (f->behaviour == LIES)
             door_send(door, SORT_FACTS, frame.id, SPAN("\0nonsense"), -1);
+        else if (f->behaviour == BREAKS_OFF)
+            door_send(door, SORT_FACTS, frame.id, SPAN("\1the first half of"), -1);
         else
-            send_facts(door, f->behaviour == ANSWERS ? frame.id : frame.id + 7);
+            send_facts(door, f->behaviour == ANSWERS_SOMEBODY_ELSE ? frame.id + 7 : frame.id);
     }
     door_free(door);
     return NULL;
@@ -193,29 +197,53 @@ START_TEST(pool)
 }
 END_TEST
 
-START_TEST(large_messages_arrive_whole)
-{
-    struct fake fake;
-    int wanted = 3;
-    struct message *m = sample(300000);
-
-    begin(5000);
-    for (int i = 0; i < wanted; i++)
-        sorters_ask(sorters, m, on_facts, &wanted);
-    start_fake(&fake, 3, ANSWERS);
-    loop_run(loop);
-    ck_assert_uint_eq(received_count, 42);
-    finish(&fake, 1);
-    ck_assert_uint_eq(fake.octets, 900000);
-    message_unref(m);
-}
-END_TEST
+static const size_t sizes[] = {300000, 5000000}; /* in memory: limits.message_memory decides */
 
 static void
 stop_loop(void *arg)
 {
     loop_stop(arg);
 }
+
+START_TEST(another_one_in_its_place_begins_anew)
+{
+    struct fake fakes[2];
+    int wanted = 1;
+    struct message *m = sample(100);
+
+    begin(5000);
+    struct loop_timer *timer = loop_timer_new(loop, stop_loop, loop);
+    start_fake(&fakes[0], 0, BREAKS_OFF);
+    sorters_ask(sorters, m, on_facts, &wanted);
+    loop_timer_start(timer, 100); /* enough for half an answer */
+    loop_run(loop);
+    start_fake(&fakes[1], 0, ANSWERS);
+    loop_run(loop);
+    ck_assert_uint_eq(received_count, 42);
+    ck_assert_int_eq(replaced, 0);
+    loop_timer_free(timer);
+    finish(fakes, 2);
+    message_unref(m);
+}
+END_TEST
+
+START_TEST(large_messages_arrive_whole)
+{
+    struct fake fake;
+    int wanted = 3;
+    struct message *m = sample(sizes[_i]);
+
+    begin(5000);
+    for (int i = 0; i < wanted; i++)
+        sorters_ask(sorters, m, on_facts, &wanted);
+    start_fake(&fake, 3, READS_LATE);
+    loop_run(loop);
+    ck_assert_uint_eq(received_count, 42);
+    finish(&fake, 1);
+    ck_assert_uint_eq(fake.octets, 3 * sizes[_i]);
+    message_unref(m);
+}
+END_TEST
 
 static void *
 wait_for_facts(void *arg)
@@ -254,7 +282,8 @@ sorters_tests(void)
     TCase *t = tcase_create("sorters");
 
     tcase_add_loop_test(t, pool, 0, sizeof pairs / sizeof pairs[0]);
-    tcase_add_test(t, large_messages_arrive_whole);
+    tcase_add_test(t, another_one_in_its_place_begins_anew);
+    tcase_add_loop_test(t, large_messages_arrive_whole, 0, sizeof sizes / sizeof sizes[0]);
     tcase_add_test(t, a_thread_may_wait);
     return t;
 }
