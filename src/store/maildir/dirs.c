@@ -142,6 +142,16 @@ maildir_dirs_moved(struct maildir *md, const char *from, const char *to)
     }
 }
 
+bool
+maildir_dirs_busy(const struct maildir *md)
+{
+    for (const struct maildir_dir *d = md->dirs; d != NULL; d = d->next) {
+        if (!dir_is_idle(d))
+            return true;
+    }
+    return md->is_dirty;
+}
+
 /* Directories of a Maildir that was removed under us: a delivery would be linked into nowhere. */
 void
 maildir_dirs_forget(struct maildir *md)

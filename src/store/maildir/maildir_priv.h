@@ -103,6 +103,8 @@ struct maildir_dir *maildir_dir_get(struct maildir *md, const char *mailbox, con
 void maildir_dirs_close(struct maildir *md);
 /* maildir_dirs_moved() - a folder has a new name, or none more (""). */
 void maildir_dirs_moved(struct maildir *md, const char *from, const char *to);
+/* maildir_dirs_busy() - a delivery is under way in one, or names in it are not synced yet. */
+bool maildir_dirs_busy(const struct maildir *md);
 /* maildir_dirs_forget() - the Maildir is gone: close what is idle, open it anew when next asked. */
 void maildir_dirs_forget(struct maildir *md);
 bool maildir_commit(struct store *st, struct outcome *why);
@@ -137,6 +139,7 @@ bool maildir_stamp(struct store *st, const char *mailbox, uint64_t *stamp);
 /* message.c */
 struct message *maildir_read(struct store *st, const char *mailbox, const char *name,
                              struct outcome *why);
+bool maildir_where(struct store *st, const char *mailbox, const char *name, struct buf *out);
 bool maildir_set_flags(struct store *st, const char *mailbox, const char *name, unsigned flags,
                        struct outcome *why);
 bool maildir_remove(struct store *st, const char *mailbox, const char *name, struct outcome *why);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const subs[] = {"tmp", "new", "cur"};
@@ -23,9 +24,24 @@ maildir_errno(const struct maildir *md, struct outcome *why, const char *call, c
     return outcome_errno(why, error, call, full);
 }
 
+/* An operator who restores a mailbox moves the old one away: mail must not follow it there. */
+static bool
+was_moved(struct maildir *md)
+{
+    struct stat held, there;
+
+    if (md->fd < 0 || maildir_dirs_busy(md) || fstat(md->fd, &held) < 0)
+        return false;
+    if (lstat(md->base.path, &there) < 0)
+        return errno == ENOENT;
+    return held.st_ino != there.st_ino || held.st_dev != there.st_dev;
+}
+
 bool
 maildir_exists(struct maildir *md, struct outcome *why)
 {
+    if (was_moved(md))
+        maildir_dirs_forget(md);
     if (md->fd >= 0)
         return true;
     int root = beneath_root(md->base.root);
@@ -67,7 +83,8 @@ make_account_folder(struct maildir *md, struct outcome *why)
 bool
 maildir_make(struct maildir *md, struct outcome *why)
 {
-    if (md->fd < 0 && !make_account_folder(md, why))
+    if (!maildir_exists(md, why) &&
+        (why->kind != OUTCOME_NOT_FOUND || !make_account_folder(md, why)))
         return false;
     return maildir_dir_get(md, "INBOX", "new", why) != NULL; /* with cur/ and tmp/ beside it */
 }
