@@ -17,6 +17,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "doorstep/buf.h"
 #include "doorstep/message.h"
 #include "doorstep/outcome.h"
 #include "doorstep/settings.h"
@@ -150,6 +151,10 @@ bool store_stamp(struct store *st, const char *mailbox, uint64_t *stamp);
  * reference for the caller, or NULL (NOT_FOUND when it is gone). */
 struct message *store_read(struct store *st, const char *mailbox, const char *name,
                            struct outcome *why);
+
+/* store_where() - for people: the path where the message lies now, or of the store when the driver
+ * cannot say. false: out is full. */
+bool store_where(struct store *st, const char *mailbox, const char *name, struct buf *out);
 
 bool store_set_flags(struct store *st, const char *mailbox, const char *name, unsigned flags,
                      struct outcome *why);

@@ -57,6 +57,7 @@ struct store_driver {
     bool (*stamp)(struct store *st, const char *mailbox, uint64_t *stamp);
     struct message *(*read)(struct store *st, const char *mailbox, const char *name,
                             struct outcome *why);
+    bool (*where)(struct store *st, const char *mailbox, const char *name, struct buf *out);
     bool (*set_flags)(struct store *st, const char *mailbox, const char *name, unsigned flags,
                       struct outcome *why);
     bool (*remove)(struct store *st, const char *mailbox, const char *name, struct outcome *why);

@@ -251,16 +251,17 @@ describe(const struct open_account *oa, const struct index_mailbox *box,
     static const struct facts unknown;
     const struct facts *f = m->facts == NULL ? &unknown : m->facts;
     json_t *row = message_json(m);
-    char hint[STORE_MAILBOX_SIZE + STORE_REF_SIZE + 64];
+    struct buf where;
 
-    snprintf(hint, sizeof hint, "%s store of %s, mailbox %s: %s", oa->store_settings->driver,
-             oa->key, box->name, m->ref.name);
+    buf_init(&where, 8192);
+    store_where(oa->store, box->name, m->ref.name, &where);
     json_object_set_new(row, "headers", headers_json(m->facts));
     json_object_set_new(row, "parts", parts_json(m->facts));
     json_object_set_new(row, "references", text_json(f->references));
     json_object_set_new(row, "list_id", text_json(f->list_id));
     json_object_set_new(row, "base_subject", text_json(f->base_subject));
-    json_object_set_new(row, "path_hint", text_json(hint));
+    json_object_set_new(row, "path_hint", text_json(buf_str(&where)));
+    buf_release(&where);
     return row;
 }
 

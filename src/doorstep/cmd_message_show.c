@@ -32,7 +32,7 @@ static const struct table_column mail_fields[] = {
     {"digest", "BLAKE2b", TABLE_TEXT, false},
     {"uid", "UID", TABLE_TEXT, false},
     {"modseq", "MODSEQ", TABLE_TEXT, false},
-    {"path_hint", "Stored", TABLE_TEXT, false},
+    {"path_hint", "Stored in", TABLE_TEXT, false},
     {0},
 };
 

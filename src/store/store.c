@@ -317,6 +317,18 @@ store_read(struct store *st, const char *mailbox, const char *name, struct outco
 }
 
 bool
+store_where(struct store *st, const char *mailbox, const char *name, struct buf *out)
+{
+    struct outcome why;
+
+    mailbox = message_place(mailbox, name, &why);
+    if (mailbox != NULL && st->driver->where != NULL && st->driver->where(st, mailbox, name, out))
+        return true;
+    buf_reset(out);
+    return buf_append_str(out, st->path);
+}
+
+bool
 store_set_flags(struct store *st, const char *mailbox, const char *name, unsigned flags,
                 struct outcome *why)
 {

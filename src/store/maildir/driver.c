@@ -23,6 +23,7 @@ const struct store_driver store_maildir = {
     .scan = maildir_scan,
     .stamp = maildir_stamp,
     .read = maildir_read,
+    .where = maildir_where,
     .set_flags = maildir_set_flags,
     .remove = maildir_remove,
     .mailbox_list = maildir_mailbox_list,

@@ -51,6 +51,16 @@ maildir_read(struct store *st, const char *mailbox, const char *name, struct out
     return message_from_fd(fd, why);
 }
 
+bool
+maildir_where(struct store *st, const char *mailbox, const char *name, struct buf *out)
+{
+    struct maildir_place at;
+    struct outcome why;
+
+    return maildir_find(maildir_of(st), mailbox, name, &at, &why) &&
+           buf_printf(out, "%s/%s/%s", st->path, at.dir->path, at.name);
+}
+
 /* One try; false with errno ENOENT when somebody was faster. */
 static bool
 message_rename(struct maildir_place *from, struct maildir_dir *cur, const char *base,
