@@ -79,33 +79,61 @@ message_unref(struct message *m)
     free(m);
 }
 
-/* One pass without branches, so that the compiler can take 16 octets at a time. Bare line ends
+static uint64_t
+count_octet(const unsigned char *p, size_t n, unsigned char c)
+{
+    const unsigned char *end = p + n, *at;
+    uint64_t count = 0;
+
+    for (; p < end && (at = memchr(p, c, (size_t)(end - p))) != NULL; p = at + 1)
+        count++;
+    return count;
+}
+
+static bool
+has_high_octet(const unsigned char *p, size_t n)
+{
+    uint64_t all = 0, eight;
+    size_t i = 0;
+
+    for (; n - i >= sizeof(eight); i += sizeof(eight)) {
+        memcpy(&eight, p + i, sizeof(eight));
+        all |= eight;
+    }
+    for (; i < n; i++)
+        all |= p[i];
+    return (all & 0x8080808080808080) != 0;
+}
+
+/* LFs, and in *pairs how many of them end a CRLF; before: the octet in front of p. */
+static uint64_t
+count_line_ends(unsigned char before, const unsigned char *p, size_t n, uint64_t *pairs)
+{
+    const unsigned char *begin = p, *end = p + n, *at;
+    uint64_t lfs = 0;
+
+    for (; p < end && (at = memchr(p, '\n', (size_t)(end - p))) != NULL; p = at + 1) {
+        lfs++;
+        *pairs += (at > begin ? at[-1] : before) == '\r';
+    }
+    return lfs;
+}
+
+/* memchr() leaps over whole lines: a loop over the octets cost more than the digest. Bare line ends
  * need no state over appends: they are the CRs and LFs that no pair explains. */
 static void
 message_count(struct message *m, const unsigned char *p, size_t n)
 {
-    uint64_t crs = 0, lfs = 0, pairs = m->last == '\r' && p[0] == '\n';
-    unsigned char high = 0, nul = 0;
+    struct message_traits *t = &m->traits;
 
-    for (size_t i = 0; i < n; i++) {
-        high |= p[i];
-        nul |= p[i] == '\0';
-        crs += p[i] == '\r';
-        lfs += p[i] == '\n';
-    }
-    for (size_t i = 1; i < n; i++)
-        pairs += (p[i - 1] == '\r') & (p[i] == '\n');
-    m->crs += crs;
-    m->lfs += lfs;
+    m->lfs += count_line_ends(m->last, p, n, &t->lines);
+    m->crs += count_octet(p, n, '\r');
     m->last_but_one = n > 1 ? p[n - 2] : m->last;
     m->last = p[n - 1];
-
-    struct message_traits *t = &m->traits;
     t->octets += n;
-    t->lines += pairs;
     t->bare = m->crs + m->lfs - 2 * t->lines;
-    t->has_nul |= nul != 0;
-    t->has_8bit |= (high & 0x80) != 0;
+    t->has_nul = t->has_nul || memchr(p, '\0', n) != NULL;
+    t->has_8bit = t->has_8bit || has_high_octet(p, n);
     t->ends_with_crlf = m->last_but_one == '\r' && m->last == '\n';
     crypto_generichash_update(&m->hash, p, n);
 }
