@@ -11,7 +11,7 @@
 
 #include "batch_priv.h"
 
-#define OPEN_MAX 256            /* accounts a worker keeps open */
+#define OPEN_MAX 2048           /* accounts that all workers together keep open */
 #define DESCRIPTORS_A_ACCOUNT 8 /* database, WAL, folders, one in use */
 #define DESCRIPTORS_OTHERS 512  /* doors, spool files, the tool's connections */
 
@@ -34,15 +34,16 @@ static unsigned
 open_max(unsigned workers)
 {
     struct rlimit files;
+    unsigned share = OPEN_MAX / workers < 2 ? 2 : OPEN_MAX / workers;
 
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
-        return OPEN_MAX;
+        return share;
     if (files.rlim_cur < 2 * DESCRIPTORS_OTHERS)
         return 2;
     rlim_t fit = (files.rlim_cur - DESCRIPTORS_OTHERS) / workers / DESCRIPTORS_A_ACCOUNT;
     if (fit < 2)
         return 2;
-    return fit > OPEN_MAX ? OPEN_MAX : (unsigned)fit;
+    return fit > share ? share : (unsigned)fit;
 }
 
 static bool
