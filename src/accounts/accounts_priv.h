@@ -70,6 +70,12 @@ bool alias_db_list(struct accounts_db *db, const char *domain, alias_fn fn, void
 bool alias_db_list_to(struct accounts_db *db, const char *target_domain, const char *target_local,
                       alias_fn fn, void *arg, struct outcome *why);
 
+/* accounts_postmaster() - the account that a domain's postmaster has where nobody was named. It has
+ * a home even where accounts are system users, because the store's path may ask for one; false when
+ * state_dir is too long for it. */
+bool accounts_postmaster(const struct accounts *a, const struct settings_domain *domain,
+                         struct account *out);
+
 /* resolve_reaches() - does `from` lead to the alias to_local@to_domain, through any number of
  * aliases? */
 bool resolve_reaches(struct accounts *a, const char *from_domain, const char *from_local,

@@ -225,24 +225,30 @@ push_setting(struct walk *w, const struct step *from, const char *detail, const 
     return push_target(w, from, detail, at + 1, local);
 }
 
-/* make_postmaster() - nobody was named, so there is an account on first delivery. It has a home
- * even where accounts are system users, because the store's path may ask for one. */
+bool
+accounts_postmaster(const struct accounts *a, const struct settings_domain *domain,
+                    struct account *out)
+{
+    account_init(out, domain, "postmaster");
+    const struct span parts[] = {span_of(a->settings->state_dir), SPAN("/accounts/"),
+                                 span_of(out->domain), SPAN("/postmaster")};
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (!copy(out->home + used, sizeof(out->home) - used, parts[i]))
+            return false;
+        used += parts[i].n;
+    }
+    return true;
+}
+
 static enum accounts_result
 make_postmaster(struct walk *w, const struct step *step, const char *detail)
 {
     struct account account;
-    account_init(&account, step->source->domain, "postmaster");
-    const struct span parts[] = {span_of(w->a->settings->state_dir), SPAN("/accounts/"),
-                                 span_of(account.domain), SPAN("/postmaster")};
-    size_t used = 0;
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (!copy(account.home + used, sizeof(account.home) - used, parts[i])) {
-            fail(w, "state_dir is too long");
-            return ACCOUNTS_FAILED;
-        }
-        used += parts[i].n;
-    }
-    return add_account(w, &account, detail) ? ACCOUNTS_FOUND : ACCOUNTS_FAILED;
+    if (accounts_postmaster(w->a, step->source->domain, &account))
+        return add_account(w, &account, detail) ? ACCOUNTS_FOUND : ACCOUNTS_FAILED;
+    fail(w, "state_dir is too long");
+    return ACCOUNTS_FAILED;
 }
 
 static enum accounts_result

@@ -120,11 +120,12 @@ fail:
     return NULL;
 }
 
-/* Accounts of an "any" domain begin with their first delivery, as many as accounts_max allows. */
+/* Accounts of an "any" domain begin with their first delivery, as many as accounts_max allows, and
+ * so does a postmaster that nobody has made. */
 static bool
 claim(struct worker *w, struct open_account *oa, struct outcome *why)
 {
-    if (strcmp(oa->domain->accounts, "any") != 0)
+    if (strcmp(oa->domain->accounts, "any") != 0 && strcmp(oa->account.user, "postmaster") != 0)
         return true;
     struct accounts *accounts = directory_lock(w->with.directory);
     bool ok = accounts_any_claim(accounts, oa->account.user, oa->account.domain, why);

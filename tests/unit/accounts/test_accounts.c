@@ -341,6 +341,20 @@ START_TEST(a_claim_remembers_who_had_mail)
 }
 END_TEST
 
+START_TEST(mail_for_a_postmaster_nobody_made_can_be_found)
+{
+    struct account a;
+    OK(&f, accounts_find(f.a, "Postmaster", "passwd.example", &a, &f.why));
+    ck_assert_str_eq(a.user, "postmaster");
+    ck_assert(strstr(a.home, "/accounts/passwd.example/postmaster") != NULL);
+    OK(&f, accounts_find(f.a, "postmaster", "file.example", &a, &f.why));
+    FAILS(&f, OUTCOME_NO_SUCH_USER,
+          accounts_find(f.a, "postmaster", "sqlite.example", &a, &f.why)); /* before its claim */
+    OK(&f, accounts_any_claim(f.a, "postmaster", "sqlite.example", &f.why));
+    OK(&f, accounts_find(f.a, "postmaster", "sqlite.example", &a, &f.why));
+}
+END_TEST
+
 START_TEST(accounts_max_bounds_what_mail_can_make)
 {
     static const char *const users[] = {"one", "two", "three", "four"};
@@ -453,6 +467,7 @@ suite(void)
     tcase_add_test(t, catch_all_gets_what_nobody_has);
     tcase_add_test(t, postmaster_is_always_somebody);
     tcase_add_test(t, a_claim_remembers_who_had_mail);
+    tcase_add_test(t, mail_for_a_postmaster_nobody_made_can_be_found);
     tcase_add_test(t, accounts_max_bounds_what_mail_can_make);
     tcase_add_test(t, any_accounts_can_be_limited_before_their_first_mail);
     tcase_add_test(t, uid_validity_only_rises);
