@@ -178,6 +178,10 @@ struct store *store_open_by_hand(int door_fd, const struct settings_store *setti
                                  const char *plugin_dir, const struct store_account *who,
                                  struct outcome *why);
 
+/* store_hand_is_gone() - it is a store by hand, and the hand has ended (of itself, when nobody
+ * asked for a while) or was given up: every call would fail. */
+bool store_hand_is_gone(const struct store *st);
+
 /* store_hand_run() - the hand's role: serve driver calls on the door (taken) until it closes or
  * idle_ms passed without one; the exit status. Runs with the account's uid already set. */
 int store_hand_run(int door_fd, unsigned idle_ms);

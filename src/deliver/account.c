@@ -252,6 +252,16 @@ drop_removed_index(struct open_account *oa)
     oa->inbox = 0;
 }
 
+/* Hands end when nobody needs them for a while: another one is asked for. */
+static void
+drop_ended_hand(struct open_account *oa)
+{
+    if (oa->store == NULL || oa->in_batch || !store_hand_is_gone(oa->store))
+        return;
+    store_close(oa->store);
+    oa->store = NULL;
+}
+
 /* What may have changed since it was opened. A new home or uid means another place for the mail. */
 static bool
 is_current(const struct open_account *oa, const struct account *a)
@@ -286,6 +296,7 @@ account_open(struct worker *w, const struct account *a, bool create, struct open
     oa->account.quota = a->quota;
     oa->account.quota_messages = a->quota_messages;
     drop_removed_index(oa);
+    drop_ended_hand(oa);
     enum account_result result = open_parts(w, oa, create, wait, why);
     if (result == ACCOUNT_FAILED && !oa->in_batch && oa->aside == 0)
         account_close(w, oa);

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "doorstep/door.h"
@@ -480,6 +481,17 @@ static const struct store_driver store_hand = {
     .mailbox_delete = hand_mailbox_delete,
     .tidy = hand_tidy,
 };
+
+bool
+store_hand_is_gone(const struct store *st)
+{
+    const struct hand *h = (const struct hand *)st;
+    char octet;
+
+    if (st->driver != &store_hand)
+        return false;
+    return h->door == NULL || recv(door_fd(h->door), &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
 
 static bool
 open_call(struct hand *h, const char *plugin_dir, struct outcome *why)

@@ -16,7 +16,7 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "session"))
-from private_daemon import DOORSTEPD, READY_SECONDS, Failure, free_ports  # noqa: E402
+from private_daemon import DOORSTEP, DOORSTEPD, READY_SECONDS, Failure, free_ports  # noqa: E402
 
 IS_ROOT = os.geteuid() == 0
 USER = "games"  # in base-passwd of every Debian; owns nothing

@@ -16,11 +16,13 @@ import sys
 import time
 
 from role_daemon import (
+    DOORSTEP,
     DOORSTEPD,
     IS_ROOT,
     USER,
     Client,
     check,
+    is_alive,
     needs_root,
     run,
     server,
@@ -210,6 +212,21 @@ def delivered(s, to):
     with contextlib.closing(s.client()) as c:
         c.begin_data(to)
         return c.say("Subject: x\r\n\r\nbody\r\n.").startswith("250")
+
+
+@needs_root
+def another_hand_takes_the_place_of_one_that_ended():
+    with server_with_system_accounts(uid_min=1) as s:
+        wait_for(lambda: delivered(s, "news@example.edu"), "delivery to a system account")
+        (hand,) = s.roles("hand")
+        os.kill(hand, signal.SIGKILL)
+        wait_for(lambda: not is_alive(hand), "the end of the hand", 20)
+        done = subprocess.run(
+            [DOORSTEP, "-c", s.configuration, "message", "list", "news@example.edu"],
+            capture_output=True,
+        )
+        check(done.returncode == 0, f"message list: {done.stderr.decode()}")
+        s.stop()
 
 
 @needs_root
@@ -450,6 +467,7 @@ TESTS = [
     users_that_cannot_be_are_refused,
     a_configuration_that_a_role_may_write_is_refused,
     a_hand_has_the_uid_of_the_account,
+    another_hand_takes_the_place_of_one_that_ended,
     no_hand_below_uid_min,
     a_stale_unix_socket_is_replaced,
     a_unix_socket_that_answers_is_left_alone,

@@ -361,6 +361,22 @@ START_TEST(an_idle_hand_ends)
 }
 END_TEST
 
+START_TEST(an_idle_hand_that_ended_is_noticed)
+{
+    const struct settings_store in_tmp = {.driver = "maildir", .path = "/tmp/%{user}"};
+    struct outcome why;
+    int fds[2];
+    pid_t pid = start_hand(fds, 500);
+    struct store *st = store_open_by_hand(fds[0], &in_tmp, "", &ann, &why);
+
+    ck_assert_msg(st != NULL, "%s", why.cause);
+    ck_assert(!store_hand_is_gone(st));
+    ck_assert_int_eq(status_of(pid), EX_OK);
+    ck_assert(store_hand_is_gone(st));
+    store_close(st);
+}
+END_TEST
+
 START_TEST(a_killed_hand_costs_one_delivery)
 {
     struct fixture f;
@@ -401,6 +417,7 @@ main(void)
     tcase_add_loop_test(all, a_damaged_call_ends_the_hand, 0, CALLS);
     tcase_add_loop_test(all, a_damaged_call_after_open_ends_the_hand, 0, LATER_CALLS);
     tcase_add_test(all, an_idle_hand_ends);
+    tcase_add_test(all, an_idle_hand_that_ended_is_noticed);
     tcase_add_test(all, a_killed_hand_costs_one_delivery);
     suite_add_tcase(s, all);
 
