@@ -134,7 +134,8 @@ loop_free(struct loop *l)
     uv_close((uv_handle_t *)&l->prepare, NULL);
     uv_close((uv_handle_t *)&l->check, NULL);
     uv_walk(&l->uv, close_item, NULL);
-    uv_run(&l->uv, UV_RUN_DEFAULT);
+    while (uv_run(&l->uv, UV_RUN_DEFAULT) != 0) /* a late loop_stop() cuts one run short */
+        ;
     if (uv_loop_close(&l->uv) != 0)
         assert(!"a handle outlived its loop");
     pthread_mutex_destroy(&l->post_lock);
