@@ -61,7 +61,8 @@ struct deliver {
     struct delivery_log *log;
     struct control *control;
     int control_fd;   /* until the loop starts to serve it */
-    unsigned running; /* transactions from their begin on, and the tool's operations */
+    unsigned running; /* look-ups of recipients, transactions from their begin on, and the tool's
+                       * operations */
     uint64_t memory;  /* octets set aside for messages in memory */
     uint64_t started_ms;
     bool is_offline; /* no edges: the tool asked for a daemon for one task */

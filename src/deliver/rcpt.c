@@ -49,7 +49,8 @@ log_refusal(const struct rcpt *r, const struct outcome *why)
 static void
 rcpt_answer(struct rcpt *r, const struct outcome *why)
 {
-    struct counters *count = &r->edge->deliver->counters;
+    struct deliver *d = r->edge->deliver;
+    struct counters *count = &d->counters;
     struct buf body;
     struct pack p;
 
@@ -67,6 +68,7 @@ rcpt_answer(struct rcpt *r, const struct outcome *why)
     edge_unref(r->edge);
     arena_release(&r->arena);
     free(r);
+    deliver_done_running(d);
 }
 
 static void
@@ -159,6 +161,7 @@ rcpt_ask(struct edge *e, uint64_t id, struct span body)
     }
     r->edge = e;
     e->references++;
+    e->deliver->running++; /* a drain waits for the answer */
     directory_resolve(e->deliver->directory, &r->to, on_resolved, r);
     return true;
 }
