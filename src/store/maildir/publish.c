@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define UNDO_TRIES 8 /* looks for a delivery that is to be taken back */
+
 /* linkat() by descriptor alone needs CAP_DAC_READ_SEARCH on older kernels (ENOENT without). */
 static bool
 publish_unnamed(struct maildir *md, struct maildir_staged *s)
@@ -95,9 +97,10 @@ staged_free(struct maildir_staged *s)
     free(s);
 }
 
-/* A reader may have moved it to cur/ and flagged it already. */
-static void
-publish_undo(struct maildir *md, struct maildir_staged *s)
+/* A reader may have moved it to cur/ and flagged it already, and may do so again between our look
+ * and our hand. */
+static bool
+undo_moved(struct maildir *md, const struct maildir_staged *s)
 {
     char mailbox[STORE_MAILBOX_SIZE] = "INBOX";
     char base[NAME_MAX + 1];
@@ -105,16 +108,25 @@ publish_undo(struct maildir *md, struct maildir_staged *s)
     struct maildir_place place;
     struct outcome why;
 
-    if (unlinkat(s->dir->fd, s->name, 0) < 0) {
-        snprintf(folder, sizeof(folder), "%.*s", (int)strcspn(s->dir->path, "/"), s->dir->path);
-        if (folder[0] == '.' && !maildir_folder_decode(folder, mailbox))
-            return;
-        snprintf(base, sizeof(base), "%.*s", (int)s->base_length, s->name);
-        if (!maildir_find(md, mailbox, base, &place, &why))
-            return;
-        unlinkat(place.dir->fd, place.name, 0);
-        place.dir->is_dirty = true;
+    snprintf(folder, sizeof(folder), "%.*s", (int)strcspn(s->dir->path, "/"), s->dir->path);
+    if (folder[0] == '.' && !maildir_folder_decode(folder, mailbox))
+        return false;
+    snprintf(base, sizeof(base), "%.*s", (int)s->base_length, s->name);
+    for (int i = 0; i < UNDO_TRIES; i++) {
+        if (maildir_find(md, mailbox, base, &place, &why) &&
+            unlinkat(place.dir->fd, place.name, 0) == 0) {
+            place.dir->is_dirty = true;
+            return true;
+        }
     }
+    return false;
+}
+
+static void
+publish_undo(struct maildir *md, struct maildir_staged *s)
+{
+    if (unlinkat(s->dir->fd, s->name, 0) < 0 && !undo_moved(md, s))
+        return;
     s->dir->is_dirty = true;
     maildirsize_note(md, s->dir->path, -(long long)s->stored_octets, -1);
 }
