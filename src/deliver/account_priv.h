@@ -26,6 +26,7 @@ struct open_account {
     struct store *store;       /* owned */
     struct hand_request *hand; /* owned; asked and not there yet */
     int64_t inbox;             /* row of INBOX in the index, 0: not looked up yet */
+    uint64_t tidied_ms;        /* when housekeeping was here, 0: not yet */
     uint64_t looked_ms;        /* when its file was last seen to be there */
     unsigned aside;            /* deliveries that wait for this account */
     struct open_account *next_in_batch;

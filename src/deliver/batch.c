@@ -22,6 +22,7 @@
 #include "doorstep/log.h"
 
 #include "aside_priv.h"
+#include "housekeeping_priv.h"
 #include "rows_priv.h"
 #include "steps_priv.h"
 
@@ -189,11 +190,15 @@ unsigned
 batch_idle(void *worker)
 {
     struct worker *w = worker;
+    bool was_busy = w->batch_count > 0;
 
     batch_finish(w);
     aside_take_due(w);
+    was_busy = was_busy || w->batch_count > 0;
     batch_finish(w);
-    return aside_next_due(w);
+    unsigned due_ms = aside_next_due(w);
+    unsigned house_ms = housekeeping_idle(w, was_busy);
+    return due_ms < house_ms ? due_ms : house_ms;
 }
 
 void

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What an open account needs once a day, done when its worker has had nothing to do for a second.
+ * One that is closed needs nothing: what dies half-way leaves remains in accounts that get mail.
+ */
+#include "housekeeping_priv.h"
+
+#include "doorstep/clock.h"
+#include "doorstep/log.h"
+
+#define EVERY_MS (24 * 3600 * 1000u)
+#define QUIET_MS 1000
+
+void
+housekeeping_do(const struct settings *settings, struct open_account *oa, time_t now)
+{
+    time_t before = now - (time_t)(settings->ledger_window / 1000);
+    struct outcome why;
+
+    if (oa->store != NULL)
+        store_tidy(oa->store, now);
+    if (oa->index == NULL)
+        return;
+    if (index_begin(oa->index, &why) && index_ledger_prune(oa->index, before, &why) &&
+        index_commit(oa->index, &why))
+        return;
+    index_rollback(oa->index);
+    log_event(LOG_LEVEL_WARNING, "ledger_not_pruned", "account", oa->key, "cause", why.cause, NULL);
+}
+
+static struct open_account *
+find_due(struct worker *w, uint64_t now)
+{
+    struct open_account *oa = w->open;
+
+    while (oa != NULL && oa->tidied_ms != 0 && now - oa->tidied_ms < EVERY_MS)
+        oa = oa->hh.next;
+    return oa;
+}
+
+unsigned
+housekeeping_idle(struct worker *w, bool was_busy)
+{
+    uint64_t now = clock_ms();
+
+    if (was_busy)
+        return QUIET_MS;
+    struct open_account *oa = find_due(w, now);
+    if (oa == NULL)
+        return JOB_WAIT_FOREVER; /* until there is mail, nothing new is left behind */
+    oa->tidied_ms = now;
+    housekeeping_do(w->with.settings, oa, clock_wall().tv_sec);
+    return 0;
+}
