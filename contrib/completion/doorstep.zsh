@@ -33,7 +33,7 @@ _doorstep() {
     'account delete') choices=' --mail' ;;
     'account import') choices=' --domain' ;;
     'deliver') choices=' -f --from -r --recipient' ;;
-    'fsck') choices=' --repair' ;;
+    'fsck') choices=' --repair --content' ;;
     'trace') choices=' --since' ;;
     'completion') choices='bash zsh fish' ;;
     esac

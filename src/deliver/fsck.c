@@ -10,6 +10,7 @@
 
 #include <uthash.h>
 
+#include "content_priv.h"
 #include "operation_priv.h"
 #include "reconcile_priv.h"
 
@@ -29,9 +30,12 @@ struct check {
     struct open_account *oa;
     const char *mailbox;
     bool repair;
-    struct row *rows; /* uthash by name; what is left after the scan has no message */
+    struct row *rows;  /* uthash by name; what is left after the scan has no message */
+    uint32_t *damaged; /* owned: UIDs whose bytes are not those that were delivered */
+    size_t damaged_count;
     uint64_t messages, unseen;
     uint64_t wire_octets;
+    bool failed; /* a row could not be looked at */
 };
 
 static void
@@ -45,14 +49,52 @@ report(struct check *c, const char *problem, const char *detail, bool repaired)
 }
 
 static bool
+remember_damaged(struct check *c, uint32_t uid)
+{
+    uint32_t *more = realloc(c->damaged, (c->damaged_count + 1) * sizeof *more);
+
+    if (more == NULL)
+        return outcome_set(&c->op->why, OUTCOME_SYSTEM, "no memory");
+    c->damaged = more;
+    c->damaged[c->damaged_count++] = uid;
+    return true;
+}
+
+/* With --content: what other programs brought has no digest, and what is gone shows in the scan. */
+static bool
+check_content(struct check *c, const struct index_message *m)
+{
+    struct outcome reading = {0};
+    bool same = true;
+
+    if (*m->digest == '\0' || !json_is_true(json_object_get(c->op->args, "content")))
+        return true;
+    struct message *stored = store_read(c->oa->store, c->mailbox, m->ref.name, &reading);
+    if (stored == NULL && reading.kind == OUTCOME_NOT_FOUND)
+        return true;
+    bool ok = stored != NULL && content_is_as_delivered(stored, m, &same, &reading);
+    message_unref(stored);
+    if (!ok) {
+        c->op->why = reading;
+        return false;
+    }
+    if (same)
+        return true;
+    report(c, "content differs", m->ref.name, c->repair);
+    return remember_damaged(c, m->uid);
+}
+
+static bool
 on_row(void *arg, const struct index_message *m)
 {
     struct check *c = arg;
     size_t n = strlen(m->ref.name);
-    struct row *r = calloc(1, sizeof *r + n + 1);
+    struct row *r = check_content(c, m) ? calloc(1, sizeof *r + n + 1) : NULL;
 
-    if (r == NULL)
+    if (r == NULL) {
+        c->failed = true;
         return false;
+    }
     memcpy(r->name, m->ref.name, n + 1);
     r->uid = m->uid;
     r->flags = m->flags;
@@ -124,7 +166,7 @@ static bool
 find_differences(struct check *c, const struct index_mailbox *box)
 {
     struct outcome *why = &c->op->why;
-    bool ok = index_message_list(c->oa->index, box->id, 1, false, on_row, c, why) &&
+    bool ok = index_message_list(c->oa->index, box->id, 1, false, on_row, c, why) && !c->failed &&
               store_scan(c->oa->store, c->mailbox, on_entry, c, why);
 
     if (ok)
@@ -134,8 +176,8 @@ find_differences(struct check *c, const struct index_mailbox *box)
     return ok;
 }
 
-/* A row whose size is wrong stands for other bytes than those it describes: it goes, and the
- * message comes in anew. */
+/* A row whose size or digest is wrong stands for other bytes than those it describes: it goes, and
+ * the message comes in anew. */
 struct resized {
     struct open_account *oa;
     struct outcome *why;
@@ -162,12 +204,21 @@ on_resized(void *arg, const struct store_entry *e)
 }
 
 static bool
+drop_damaged(struct check *c, const struct index_mailbox *box)
+{
+    for (size_t i = 0; i < c->damaged_count; i++)
+        if (!index_expunge(c->oa->index, box->id, c->damaged[i], &c->op->why))
+            return false;
+    return true;
+}
+
+static bool
 drop_resized(struct check *c, const struct index_mailbox *box)
 {
     struct outcome *why = &c->op->why;
     struct resized r = {c->oa, why, c, box->id, true};
 
-    bool ok = index_begin(c->oa->index, why) &&
+    bool ok = index_begin(c->oa->index, why) && drop_damaged(c, box) &&
               store_scan(c->oa->store, c->mailbox, on_resized, &r, why) && r.ok &&
               index_mailbox_recount(c->oa->index, box->id, why) &&
               index_mailbox_set_stamp(c->oa->index, box->id, 0, why) &&
@@ -206,7 +257,10 @@ check_mailbox(struct operation *op, struct worker *w, struct open_account *oa, c
         report(&c, "mailbox without a row", name, repair);
         return !repair || (account_mailbox(w, oa, name, true, &box, &op->why) && mend(&c, w, &box));
     }
-    return find_differences(&c, &box) && (!repair || op->problems == before || mend(&c, w, &box));
+    bool ok =
+        find_differences(&c, &box) && (!repair || op->problems == before || mend(&c, w, &box));
+    free(c.damaged);
+    return ok;
 }
 
 struct names {

@@ -63,8 +63,9 @@ fsck_json(struct tool *t, json_t *args, json_t **ok)
 int
 cmd_fsck(struct tool *t)
 {
-    json_t *args = json_pack("{s:s*, s:b}", "account", tool_arg(t, 0), "repair",
-                             tool_option(t, "repair") != NULL);
+    json_t *args =
+        json_pack("{s:s*, s:b, s:b}", "account", tool_arg(t, 0), "repair",
+                  tool_option(t, "repair") != NULL, "content", tool_option(t, "content") != NULL);
     json_t *ok = NULL;
     int code =
         t->json ? fsck_json(t, args, &ok) : tool_list(t, "fsck", args, columns, NULL, NULL, &ok);

@@ -54,6 +54,7 @@ static const struct verb_option deliver_options[] = {
 
 static const struct verb_option fsck_options[] = {
     {"repair", 0, NULL, "mend what is found"},
+    {"content", 0, NULL, "read every message: are its bytes still those that were delivered?"},
     {0},
 };
 

@@ -456,8 +456,8 @@ def test_what_is_typed_is_what_is_asked():
         (["mailbox", "create", "a@b", "Büro/Ä"], "mailbox.create", {"account": "a@b", "name": "Büro/Ä"}),
         (["mailbox", "rename", "a@b", "A", "B"], "mailbox.rename", {"account": "a@b", "from": "A", "to": "B"}),
         (["mailbox", "delete", "a@b", "--", "-A"], "mailbox.delete", {"account": "a@b", "name": "-A"}),
-        (["fsck"], "fsck", {"repair": False}),
-        (["fsck", "a@b", "--repair"], "fsck", {"account": "a@b", "repair": True}),
+        (["fsck"], "fsck", {"repair": False, "content": False}),
+        (["fsck", "a@b", "--repair"], "fsck", {"account": "a@b", "repair": True, "content": False}),
         (["trace", "<1@x>"], "trace", {"term": "<1@x>"}),
         (["trace", "x", "--since", "2026-01-02T03:04:05+01:00"], "trace", {"term": "x", "since": "2026-01-02T02:04:05Z"}),
     ]  # fmt: skip
@@ -895,6 +895,26 @@ def running_daemons(folder):
         except OSError:
             pass
     return found
+
+
+def test_fsck_content_finds_bytes_that_were_changed():
+    daemon = Daemon()
+    try:
+        daemon.start()
+        expect(tool(daemon, "account", "add", "ann@example.org"), 0)
+        expect(deliver(daemon, "ann@example.org"), 0)
+        expect(tool(daemon, "fsck", "--content"), 0, "mail and index agree")
+        folder = f"{daemon.folder}/mail/example.org/ann/new"
+        with open(f"{folder}/{os.listdir(folder)[0]}", "r+b") as f:
+            f.seek(-2, os.SEEK_END)
+            f.write(b"?")
+        expect(tool(daemon, "fsck"), 0)
+        expect(tool(daemon, "fsck", "--content"), 1, "content differs")
+        expect(tool(daemon, "fsck", "--content", "--repair"), 0, "1 repaired")
+        expect(tool(daemon, "fsck", "--content"), 0)
+        check([r["uid"] for r in tool(daemon, "message", "list", "ann@example.org", "--json").json()] == [2])
+    finally:
+        daemon.end()
 
 
 def test_offline_verbs_need_no_daemon_and_leave_none():
