@@ -152,14 +152,13 @@ maildir_dirs_busy(const struct maildir *md)
     return md->is_dirty;
 }
 
-/* Directories of a Maildir that was removed under us: a delivery would be linked into nowhere. */
+/* Directories of a Maildir that was removed under us: a delivery would be linked into nowhere. What
+ * has names to sync stays open for it: perhaps not all of them are gone. */
 void
 maildir_dirs_forget(struct maildir *md)
 {
-    for (struct maildir_dir *d = md->dirs; d != NULL; d = d->next) {
+    for (struct maildir_dir *d = md->dirs; d != NULL; d = d->next)
         d->path[0] = '\0';
-        d->is_dirty = false;
-    }
     dirs_trim(md, 0);
     if (md->fd >= 0)
         close(md->fd);

@@ -45,9 +45,16 @@ struct maildir {
     long long count_change;
 };
 
+struct maildir_file { /* shared by the deliveries that give it a name */
+    int fd;           /* open until the last of them ends, so that it can be linked */
+    unsigned users;
+    bool is_synced;
+    bool is_lost; /* a sync failed: the kernel says so once, and nobody may ask again */
+};
+
 struct maildir_staged {
     struct store_staged base;
-    int fd;                  /* the file; open until forget or discard, so that it can be linked */
+    struct maildir_file *file;
     struct maildir_dir *dir; /* where it goes */
     char tmp[NAME_MAX + 1];  /* its name in tmp/, or "" for an unnamed file */
     char name[NAME_MAX + 1]; /* its name in dir */
@@ -55,7 +62,6 @@ struct maildir_staged {
     uint64_t stored_octets;
     uint64_t wire_octets; /* UINT64_MAX: not told in the name */
     bool is_crlf;
-    bool is_synced;
 };
 
 struct maildir_name { /* a file name taken apart */

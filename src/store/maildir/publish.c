@@ -21,13 +21,13 @@ publish_unnamed(struct maildir *md, struct maildir_staged *s)
     char link[32];
 
     if (!md->no_empty_path) {
-        if (linkat(s->fd, "", s->dir->fd, s->name, AT_EMPTY_PATH) == 0)
+        if (linkat(s->file->fd, "", s->dir->fd, s->name, AT_EMPTY_PATH) == 0)
             return true;
         if (errno != ENOENT && errno != EPERM)
             return false;
         md->no_empty_path = true;
     }
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", s->fd);
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", s->file->fd);
     return linkat(AT_FDCWD, link, s->dir->fd, s->name, AT_SYMLINK_FOLLOW) == 0;
 }
 
@@ -52,7 +52,7 @@ publish_named(struct maildir *md, struct maildir_staged *s)
     int done = linkat(md->fd, s->tmp, s->dir->fd, s->name, 0);
     int error = errno;
 
-    if (fstat(s->fd, &st) < 0)
+    if (fstat(s->file->fd, &st) < 0)
         return false;
     if (st.st_nlink == 2) {
         unlinkat(md->fd, s->tmp, 0);
@@ -91,10 +91,15 @@ maildir_publish(struct store *st, struct store_staged *staged, struct outcome *w
 static void
 staged_free(struct maildir_staged *s)
 {
+    struct maildir_file *f = s->file;
+
     s->dir->users--;
-    if (s->fd >= 0)
-        close(s->fd);
     free(s);
+    if (--f->users > 0)
+        return;
+    if (f->fd >= 0)
+        close(f->fd);
+    free(f);
 }
 
 /* A reader may have moved it to cur/ and flagged it already, and may do so again between our look

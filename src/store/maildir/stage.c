@@ -51,10 +51,10 @@ staged_open_tmp(struct maildir *md, struct maildir_staged *s, const struct store
 
     staged_unique(md, mail, name);
     snprintf(s->tmp, sizeof(s->tmp), "tmp/%.240s", name);
-    s->fd = beneath_open(md->fd, s->tmp, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    if (s->fd < 0 && errno == ENOENT && maildir_make_subs(md, md->fd, why))
-        s->fd = beneath_open(md->fd, s->tmp, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    if (s->fd >= 0)
+    s->file->fd = beneath_open(md->fd, s->tmp, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (s->file->fd < 0 && errno == ENOENT && maildir_make_subs(md, md->fd, why))
+        s->file->fd = beneath_open(md->fd, s->tmp, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (s->file->fd >= 0)
         return true;
     maildir_errno(md, why, "open", s->tmp);
     s->tmp[0] = '\0';
@@ -67,8 +67,8 @@ staged_open(struct maildir *md, struct maildir_staged *s, const struct store_mai
 {
     if (md->no_tmpfile)
         return staged_open_tmp(md, s, mail, why);
-    s->fd = openat(s->dir->fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-    if (s->fd >= 0)
+    s->file->fd = openat(s->dir->fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (s->file->fd >= 0)
         return true;
     if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
         return maildir_errno(md, why, "open unnamed file in", s->dir->path);
@@ -82,7 +82,7 @@ staged_write(struct maildir *md, struct maildir_staged *s, const struct store_ma
 {
     s->is_crlf = md->base.settings->crlf || store_keeps_bytes(mail);
     s->wire_octets = store_wire_octets(mail);
-    if (!store_write_mail(s->fd, mail, s->is_crlf, &s->stored_octets))
+    if (!store_write_mail(s->file->fd, mail, s->is_crlf, &s->stored_octets))
         return maildir_errno(md, why, "write", s->dir->path);
     return true;
 }
@@ -108,8 +108,20 @@ stage_failed(const struct store_mail *mail, struct outcome *why)
     return STORE_FAILED;
 }
 
+static struct maildir_file *
+file_new(void)
+{
+    struct maildir_file *f = calloc(1, sizeof(*f));
+
+    if (f != NULL)
+        f->fd = -1;
+    return f;
+}
+
+/* With a new file, or one that another delivery shares. */
 static struct maildir_staged *
-staged_new(struct maildir *md, const struct store_mail *mail, struct outcome *why)
+staged_new(struct maildir *md, const struct store_mail *mail, struct maildir_file *shared,
+           struct outcome *why)
 {
     struct maildir_dir *dir = NULL;
 
@@ -118,11 +130,16 @@ staged_new(struct maildir *md, const struct store_mail *mail, struct outcome *wh
     if (dir == NULL)
         return NULL;
     struct maildir_staged *s = calloc(1, sizeof(*s));
-    if (s == NULL) {
+    struct maildir_file *file = shared != NULL ? shared : file_new();
+    if (s == NULL || file == NULL) {
+        if (shared == NULL)
+            free(file);
+        free(s);
         outcome_set(why, OUTCOME_OVERLOAD, "no memory to stage a delivery");
         return NULL;
     }
-    s->fd = -1;
+    s->file = file;
+    file->users++;
     s->dir = dir;
     dir->users++;
     return s;
@@ -145,7 +162,7 @@ static enum store_result
 stage_once(struct maildir *md, const struct store_mail *mail, struct store_staged **staged,
            struct store_ref *ref, bool *was_gone, struct outcome *why)
 {
-    struct maildir_staged *s = staged_new(md, mail, why);
+    struct maildir_staged *s = staged_new(md, mail, NULL, why);
 
     if (s == NULL)
         return stage_failed(mail, why);
@@ -179,19 +196,15 @@ staged_share(struct maildir *md, struct maildir_staged *s, const struct maildir_
 {
     struct stat st;
 
-    if (fstat(other->fd, &st) < 0)
+    if (fstat(s->file->fd, &st) < 0)
         return maildir_errno(md, why, "fstat", other->name);
     if (md->no_tmpfile || st.st_dev != s->dir->device || st.st_nlink >= LINKS_MAX) {
         errno = EXDEV;
         return maildir_errno(md, why, "link into", s->dir->path);
     }
-    s->fd = fcntl(other->fd, F_DUPFD_CLOEXEC, 3);
-    if (s->fd < 0)
-        return maildir_errno(md, why, "fcntl", other->name);
     s->stored_octets = other->stored_octets;
     s->wire_octets = other->wire_octets;
     s->is_crlf = other->is_crlf;
-    s->is_synced = other->is_synced;
     return true;
 }
 
@@ -201,11 +214,12 @@ maildir_stage_link(struct store *st, const struct store_mail *mail,
                    struct store_ref *ref, struct outcome *why)
 {
     struct maildir *md = maildir_of(st);
-    struct maildir_staged *s = staged_new(md, mail, why);
+    const struct maildir_staged *o = (const struct maildir_staged *)other;
+    struct maildir_staged *s = staged_new(md, mail, o->file, why);
 
     if (s == NULL)
         return stage_failed(mail, why);
-    if (!staged_share(md, s, (const struct maildir_staged *)other, why)) {
+    if (!staged_share(md, s, o, why)) {
         maildir_discard(st, &s->base);
         return STORE_FAILED;
     }
@@ -219,9 +233,14 @@ bool
 maildir_sync(struct store *st, struct store_staged *staged, struct outcome *why)
 {
     struct maildir_staged *s = (struct maildir_staged *)staged;
+    struct maildir_file *f = s->file;
 
-    if (!s->is_synced && fdatasync(s->fd) < 0)
-        return maildir_errno(maildir_of(st), why, "fdatasync", s->name);
-    s->is_synced = true;
-    return true;
+    if (f->is_lost)
+        return outcome_set(why, OUTCOME_SYSTEM, "%s: a sync of its file failed", s->name);
+    if (f->is_synced || fdatasync(f->fd) == 0) {
+        f->is_synced = true;
+        return true;
+    }
+    f->is_lost = true;
+    return maildir_errno(maildir_of(st), why, "fdatasync", s->name);
 }

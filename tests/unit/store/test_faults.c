@@ -268,6 +268,40 @@ START_TEST(an_unwritable_folder_is_named)
 }
 END_TEST
 
+/* The kernel tells one reader of a write that failed, and once: fdatasync() would then succeed. */
+START_TEST(a_failed_sync_fails_all_that_share_the_file)
+{
+    const struct letter plain = {.bytes = SPAN("Subject: a\r\n\r\nbody\r\n")};
+    struct fixture f, g;
+    struct posted p;
+    struct store_ref ref;
+    struct store_staged *linked;
+    struct outcome why;
+    struct message *m = message_from_memory(plain.bytes);
+
+    fixture_begin(&f, kind_find("maildir"));
+    fixture_begin(&g, kind_find("maildir"));
+    ck_assert_int_eq(letter_stage(f.st, &plain, &p), STORE_DONE);
+    struct store_mail mail = {.msg = m,
+                              .mailbox = "INBOX",
+                              .return_path = "",
+                              .id = p.id,
+                              .trace = span_of(p.trace),
+                              .received = clock_wall()};
+    ck_assert_int_eq(store_stage_link(g.st, &mail, p.staged, &linked, &ref, &why), STORE_DONE);
+    faults_fail(1, EIO);
+    ck_assert(!store_sync(f.st, p.staged, &why));
+    ck_assert(faults_off());
+    store_discard(f.st, p.staged);
+    ck_assert(!store_sync(g.st, linked, &why));
+    ck_assert(outcome_is_temporary(&why));
+    store_discard(g.st, linked);
+    message_unref(m);
+    fixture_end(&f);
+    fixture_end(&g);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -282,6 +316,7 @@ main(void)
     tcase_add_loop_test(all, the_process_ends_at_every_call, 0, SWEPT);
     tcase_add_loop_test(all, a_full_disk_is_said_and_its_space_returns, 0, SWEPT);
     tcase_add_loop_test(all, an_unwritable_folder_is_named, 0, SWEPT);
+    tcase_add_test(all, a_failed_sync_fails_all_that_share_the_file);
     suite_add_tcase(s, all);
 
     SRunner *runner = srunner_create(s);
