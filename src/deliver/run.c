@@ -14,6 +14,7 @@
 
 #include "deliver_priv.h"
 
+#define CUT_OFF_S 5 /* for batches that are being written when main dies */
 #define MAIN_QUEUE_MAX (1024 * 1024)
 
 static void
@@ -274,6 +275,17 @@ release(struct deliver *d)
     loop_free(d->loop);
 }
 
+/* Main is gone, or a door broke, with work under way. Its pieces call back into each other, so
+ * nothing is taken apart: workers end what they have begun, as far as they need nobody else for
+ * that, and the answers are left to the clients' next attempt. */
+static _Noreturn void
+cut_off(struct deliver *d)
+{
+    alarm(CUT_OFF_S); /* a worker may wait for a sorter whom nobody hears any more */
+    workers_end(d->workers);
+    _exit(d->exit_status);
+}
+
 static bool
 init(struct deliver *d)
 {
@@ -304,6 +316,8 @@ deliver_run(int main_door, const struct deliver_hooks *hooks)
     }
     if (init(&d))
         loop_run(d.loop);
+    if (d.running > 0)
+        cut_off(&d);
     release(&d);
     return d.exit_status;
 }

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import subprocess
 import time
 
 from hostile_client import (
@@ -11,7 +12,10 @@ from hostile_client import (
     Session,
     check_index,
     check_once,
+    is_alive,
+    listed,
     load,
+    private_daemon,
     roles,
     server,
     subjects,
@@ -147,6 +151,43 @@ def sigterm_under_load_answers_truly():
         check_once(d, queues)
 
 
+def a_killed_main_loses_and_doubles_nothing():
+    with server() as d:
+        with load(d) as queues:
+            for _ in range(2):
+                time.sleep(0.5)
+                d.kill()
+                d.start()
+            until(lambda: all(len(q.taken) > 3 for q in queues), "service")
+        found = subjects(d)
+        for q in queues:
+            for subject in q.taken:
+                copies = found[subject]
+                expect(1 <= copies <= q.tries[subject], f"{subject} is there {copies} times")
+        check_index(d)
+
+
+def no_store_outlives_main_in_the_middle_of_a_listing():
+    """A worker waits for a sorter then, and whoever waits holds the account's index."""
+    with server(more="sorters = 1\n") as d, Session(d) as s:
+        s.expect("LHLO c", "250")
+        expect(s.deliver("Subject: first\r\n\r\nx\r\n")[0].startswith("250"), "the first")
+        for n in range(50):
+            with open(d.mail_path(f"ann/new/{n}.other.host"), "w") as f:
+                f.write(f"Subject: other {n}\n\nx\n")
+        sorter = roles(d, "sorter")[0]
+        os.kill(sorter, signal.SIGSTOP)
+        store = roles(d, "store")[0]
+        tool = [private_daemon.DOORSTEP, "-c", d.configuration, "message", "list", ANN]
+        with subprocess.Popen(tool, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+            time.sleep(0.5)
+            d.kill()
+            until(lambda: not is_alive(store), "the end of the store", 20)
+            os.kill(sorter, signal.SIGKILL)
+        d.start()
+        expect(len(listed(d)) == 51, "not all is listed")
+
+
 def sighup_under_load_loses_and_doubles_nothing():
     with server() as d:
         with load(d, 3) as queues:
@@ -165,5 +206,7 @@ CHECKS = [
     an_edge_that_dies_in_data_leaves_nothing,
     stopped_sorters_are_replaced,
     sigterm_under_load_answers_truly,
+    a_killed_main_loses_and_doubles_nothing,
+    no_store_outlives_main_in_the_middle_of_a_listing,
     sighup_under_load_loses_and_doubles_nothing,
 ]
