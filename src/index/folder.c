@@ -45,6 +45,8 @@ make_level(char *path, char *end, struct outcome *why)
             *slash = '/';
         }
     }
+    if (is_new && !ok)
+        rmdir(path); /* the next one to come would take it for durable */
     *end = cut;
     return ok;
 }

@@ -124,13 +124,18 @@ beneath_folder(int dir, const char *path)
     return beneath_only_own(beneath_open(dir, path, O_RDONLY | O_DIRECTORY, 0));
 }
 
-/* One step down, made when missing. */
+/* One step down, made when missing. A folder whose name could not be synced goes again: the next
+ * one to come would take it for durable. */
 static int
 beneath_enter(int at, const char *name)
 {
     if (mkdirat(at, name, 0700) == 0) {
-        if (fsync(at) < 0)
+        if (fsync(at) < 0) {
+            int error = errno;
+            unlinkat(at, name, AT_REMOVEDIR);
+            errno = error;
             return -1;
+        }
     } else if (errno != EEXIST) {
         return -1;
     }

@@ -5,6 +5,7 @@
 #include "maildir_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -61,7 +62,12 @@ maildir_make_subs(struct maildir *md, int folder, struct outcome *why)
         if (mkdirat(folder, subs[i], 0700) < 0 && errno != EEXIST)
             return outcome_errno(why, errno, "mkdir", md->base.path);
     }
-    return fsync(folder) == 0 || outcome_errno(why, errno, "fsync", md->base.path);
+    if (fsync(folder) == 0)
+        return true;
+    outcome_errno(why, errno, "fsync", md->base.path);
+    for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]); i++)
+        unlinkat(folder, subs[i], AT_REMOVEDIR); /* whoever comes next makes and syncs them */
+    return false;
 }
 
 static bool

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "doorstep/beneath.h"
 #include "faults.h"
 
 #define BATCH 2
@@ -302,6 +303,24 @@ START_TEST(a_failed_sync_fails_all_that_share_the_file)
 }
 END_TEST
 
+/* It would be taken for durable by the next delivery. */
+START_TEST(a_folder_that_could_not_be_synced_is_gone)
+{
+    char path[] = "/tmp/test_faults.XXXXXX";
+    struct stat st;
+
+    ck_assert(mkdtemp(path) != NULL);
+    int root = beneath_root(path);
+    faults_fail(2, EIO); /* behind mkdirat() */
+    ck_assert_int_lt(beneath_make_folder(root, "a/b"), 0);
+    ck_assert(faults_off());
+    ck_assert_int_eq(errno, EIO);
+    ck_assert_int_lt(fstatat(root, "a", &st, 0), 0);
+    close(root);
+    ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -316,6 +335,7 @@ main(void)
     tcase_add_loop_test(all, the_process_ends_at_every_call, 0, SWEPT);
     tcase_add_loop_test(all, a_full_disk_is_said_and_its_space_returns, 0, SWEPT);
     tcase_add_loop_test(all, an_unwritable_folder_is_named, 0, SWEPT);
+    tcase_add_test(all, a_folder_that_could_not_be_synced_is_gone);
     tcase_add_test(all, a_failed_sync_fails_all_that_share_the_file);
     suite_add_tcase(s, all);
 
