@@ -74,7 +74,7 @@ END_TEST
 static bool
 is_of(const char *folder, const char *file, mode_t mode)
 {
-    char path[256];
+    char path[512];
     struct stat st;
     snprintf(path, sizeof(path), "%s/%s", folder, file);
     return stat(path, &st) == 0 && (st.st_mode & 0777) == mode;
