@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def measure(options, both, generator):
 
 def machine(folder):
     found = subprocess.run(
-        ["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True
+        ["findmnt", "-n", "-o", "FSTYPE", "-T", folder], capture_output=True, text=True, check=False
     )
     model = [line for line in processes.read("/proc/cpuinfo").splitlines() if "model name" in line]
     return {
@@ -98,9 +99,13 @@ def machine(folder):
         "model": model[0].split(":", 1)[1].strip() if model else platform.machine(),
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "kernel": platform.release(),
-        "file_system": found.stdout.strip(),
+        "file_system": found.stdout.strip() or "unknown file system",
         "load_average": os.getloadavg()[0],
     }
+
+
+def on_terminate(*_):
+    raise SystemExit("ended")  # so that the servers are ended and the folder goes
 
 
 def parse():
@@ -121,12 +126,14 @@ def parse():
 
 def main():
     options = parse()
+    signal.signal(signal.SIGTERM, on_terminate)
     folder = tempfile.mkdtemp(prefix="bench.", dir=options.dir or options.build)
     os.chmod(folder, 0o755)  # the servers' own users go through it
     both = [servers.Doorstep(folder, options.build)]
+    result = {"machine": machine(folder), "rounds": options.rounds, "seconds": options.seconds}
     if not options.no_dovecot:
         both.append(servers.Dovecot(folder))
-    result = {"machine": machine(folder)}
+        result["machine"]["dovecot"] = servers.Dovecot.version()
     try:
         for server in both:
             server.start()

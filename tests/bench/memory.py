@@ -28,7 +28,7 @@ class Client:
         while True:
             lines = got.split(b"\n")[:-1]
             if lines and lines[-1][3:4] != b"-":
-                return lines[-1].decode(errors="replace")
+                return lines[-1].decode(errors="replace").rstrip("\r")
             piece = self.socket.recv(4096)
             if not piece:
                 raise SystemExit("doorstep closed a connection: " + got.decode(errors="replace"))

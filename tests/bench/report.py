@@ -73,7 +73,7 @@ def print_machine(machine, runs):
     others = [run["other_cpus"] for run in runs]
     print(
         f"\n{machine['processors']} processors ({machine['model']}), {machine['memory'] / MB / KIB:.0f} GB, "
-        f"Linux {machine['kernel']}, {machine['file_system']}."
+        f"Linux {machine['kernel']}, {machine['file_system']}; Dovecot {machine.get('dovecot', 'left out')}."
     )
     print(
         "Others than server and client (kernel threads that write back included) took "
