@@ -12,6 +12,7 @@
 
 #include "doorstep/log.h"
 
+#include "trace_priv.h"
 #include "worker_priv.h"
 
 #define FACTS_ARENA (16 * 1024 * 1024)
@@ -207,7 +208,56 @@ on_message(void *arg, const struct index_message *m)
     return true;
 }
 
-/* A message that cannot be read now keeps its row without facts; the next look tries again. */
+/* Line ends of our trace prefix, which is `octets` long when each is counted as CRLF. */
+static uint64_t
+trace_lines(const struct message *bytes, uint64_t octets, bool is_crlf)
+{
+    char text[TRACE_MAX];
+    ssize_t n = message_read(bytes, 0, text, sizeof text);
+    uint64_t lines = 0, counted = 0;
+
+    for (ssize_t i = 0; i < n && counted < octets; i++) {
+        lines += text[i] == '\n';
+        counted += text[i] == '\n' && !is_crlf ? 2 : 1;
+    }
+    return lines;
+}
+
+static uint64_t
+less(uint64_t from, uint64_t by)
+{
+    return from > by ? from - by : 0;
+}
+
+/* A sorter that reads a stored file counts from its first octet, the index from behind our trace
+ * prefix (facts.h): as if the sorter had seen the message as it was received. */
+static void
+count_from_behind_trace(struct facts *f, uint64_t octets, uint64_t lines)
+{
+    f->octets = less(f->octets, octets);
+    f->lines = less(f->lines, lines);
+    f->header_octets = less(f->header_octets, octets);
+    for (uint32_t i = 0; i < f->part_count; i++) {
+        f->parts[i].header_start = less(f->parts[i].header_start, octets);
+        f->parts[i].body_start = less(f->parts[i].body_start, octets);
+        f->parts[i].lines_before = less(f->parts[i].lines_before, lines);
+    }
+}
+
+static bool
+set_facts(struct open_account *oa, const struct index_message *m, const struct message *bytes,
+          struct facts *facts, struct outcome *why)
+{
+    uint64_t octets = facts->octets, lines = facts->lines;
+
+    if (m->ref.trace_octets > 0)
+        count_from_behind_trace(facts, m->ref.trace_octets,
+                                trace_lines(bytes, m->ref.trace_octets, m->ref.is_crlf));
+    return index_set_facts(oa->index, m->mailbox, m->uid, facts, octets, lines, why);
+}
+
+/* Inside a transaction. A message that cannot be read now keeps its row without facts; the next
+ * look tries again. */
 static bool
 find_facts(struct worker *w, struct open_account *oa, const struct index_mailbox *box, uint32_t uid,
            struct outcome *why)
@@ -223,13 +273,24 @@ find_facts(struct worker *w, struct open_account *oa, const struct index_mailbox
     if (ok)
         bytes = store_read(oa->store, box->name, m.ref.name, &reading);
     if (bytes != NULL && sorters_wait(w->with.sorters, bytes, &arena, &facts))
-        ok = index_begin(oa->index, why) &&
-             index_set_facts(oa->index, box->id, uid, &facts, facts.octets, facts.lines, why) &&
-             index_commit(oa->index, why);
-    if (!ok)
-        index_rollback(oa->index);
+        ok = set_facts(oa, &m, bytes, &facts, why);
     message_unref(bytes);
     arena_release(&arena);
+    return ok;
+}
+
+static bool
+find_all_facts(struct worker *w, struct open_account *oa, const struct index_mailbox *box,
+               const struct missing *missing, struct outcome *why)
+{
+    if (missing->count == 0)
+        return true;
+    bool ok = index_begin(oa->index, why);
+    for (unsigned i = 0; ok && i < missing->count; i++)
+        ok = find_facts(w, oa, box, missing->uids[i], why);
+    ok = ok && index_commit(oa->index, why);
+    if (!ok)
+        index_rollback(oa->index);
     return ok;
 }
 
@@ -241,9 +302,8 @@ reconcile_facts(struct worker *w, struct open_account *oa, const struct index_ma
 
     if (missing.uids == NULL)
         return outcome_set(why, OUTCOME_SYSTEM, "no memory");
-    bool ok = index_message_list(oa->index, box->id, *from, false, on_message, &missing, why);
-    for (unsigned i = 0; ok && i < missing.count; i++)
-        ok = find_facts(w, oa, box, missing.uids[i], why);
+    bool ok = index_message_list(oa->index, box->id, *from, false, on_message, &missing, why) &&
+              find_all_facts(w, oa, box, &missing, why);
     *from = missing.next;
     free(missing.uids);
     return ok;
