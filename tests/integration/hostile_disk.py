@@ -266,7 +266,8 @@ def others_may_change_the_maildir_while_mail_arrives():
                             os.remove(f"{folder}/cur/{name}")
                             removed.add(name.split(":")[0])
                         else:
-                            os.rename(f"{folder}/cur/{name}", f"{folder}/cur/{name.split(':')[0]}:2,FS")
+                            flagged = name.split(":")[0] + ":2,FS"
+                            os.rename(f"{folder}/cur/{name}", f"{folder}/cur/{flagged}")
                     n += 1
                     with open(f"{folder}/tmp/other.{n}", "w") as f:
                         f.write(f"Subject: other-{n}\n\nx\n")

@@ -37,9 +37,9 @@ def alarms_but_ended_roles(daemon):
     """A role that we killed is no alarm; anything else is."""
     text = daemon.log_text()
     expect("signal=KILL" in text, "the log does not name the signal")
-    text = "\n".join(x for x in text.splitlines() if "role_ended" not in x or "signal=KILL" not in x)
+    lines = [x for x in text.splitlines() if "role_ended" not in x or "signal=KILL" not in x]
     with open(daemon.log, "w") as f:
-        f.write(text + "\n")
+        f.write("\n".join(lines) + "\n")
 
 
 def killed_edges_lose_and_double_nothing():
