@@ -3,6 +3,7 @@
 """What the index lost is found again in the store: facts made a second time are those of the delivery, and
 an index made anew lists every message."""
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -34,7 +35,7 @@ class Checks:
         self.daemon.start()
 
     def forget_facts(self):
-        with sqlite3.connect(self.index) as c:
+        with contextlib.closing(sqlite3.connect(self.index)) as c, c:
             expect(c.execute("DELETE FROM facts").rowcount == 3, "three messages have facts")
 
     def facts(self):
