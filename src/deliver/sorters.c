@@ -82,7 +82,10 @@ lose_sorter(struct sorter *so, const char *reason)
 {
     struct request *r = so->busy;
 
-    log_event(LOG_LEVEL_WARNING, "sorter_lost", "slot", log_num(so->slot), "reason", reason, NULL);
+    /* One that ends between two messages has served its number of them. */
+    log_event(r == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+              r == NULL ? "sorter_ended" : "sorter_lost", "slot", log_num(so->slot), "reason",
+              reason, NULL);
     so->busy = NULL;
     close_door(so);
     so->pool->replace(so->pool->arg, so->slot);

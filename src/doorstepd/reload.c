@@ -58,8 +58,10 @@ load(struct daemon *d)
     buf_init(&errors, ERRORS_MAX);
     config = config_load(d->config_path, &errors);
     if (config == NULL) {
-        refuse(d, errors.len > 0 ? buf_str(&errors) : "it cannot be read");
         log_errors(&errors);
+        if (errors.len > 0) /* the first line stands for all */
+            errors.data[span_find(buf_span(&errors), '\n')] = '\0';
+        refuse(d, errors.len > 0 ? buf_str(&errors) : "it cannot be read");
     }
     buf_release(&errors);
     return config;
