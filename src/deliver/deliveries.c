@@ -221,7 +221,10 @@ recipient_done(struct transaction *t, struct recipient *r)
     if (overshoot_alias(r))
         return;
     const struct parcel *p = fold_parcels(r);
-    complete(t, r, &p->delivery.why, p->delivery.id);
+    struct outcome why = p->delivery.why;
+    if (r->lacks_target)
+        outcome_set(&why, OUTCOME_SYSTEM, "no memory for a delivery");
+    complete(t, r, &why, p->delivery.id);
     t->is_partial = t->is_partial || is_partial(r);
 }
 
@@ -410,7 +413,8 @@ on_resolved(void *arg, const struct account_targets *targets, const struct outco
         refuse_recipient(r, why);
     } else {
         for (size_t i = 0; i < targets->count; i++)
-            add_target(r, &targets->list[i]);
+            if (!add_target(r, &targets->list[i]))
+                r->lacks_target = true;
         if (r->links == NULL) {
             outcome_set(&no_memory, OUTCOME_SYSTEM, "no memory for a delivery");
             refuse_recipient(r, &no_memory);

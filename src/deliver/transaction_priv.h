@@ -19,6 +19,7 @@ struct recipient {
     unsigned pending; /* parcels not done */
     struct link *links;
     bool is_complete;
+    bool lacks_target; /* no memory for one of its accounts: not everybody has the message */
     struct outcome why;
     char id[ID_SIZE];
 };

@@ -11,7 +11,7 @@
 
 #include "batch_priv.h"
 
-#define OPEN_MAX 2048           /* accounts that all workers together keep open */
+#define OPEN_MAX 1024           /* accounts that all workers together keep open */
 #define DESCRIPTORS_A_ACCOUNT 8 /* database, WAL, folders, one in use */
 #define DESCRIPTORS_OTHERS 512  /* doors, spool files, the tool's connections */
 

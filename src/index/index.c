@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CACHE_KIB 512  /* of SQLite's pages; a thousand indexes may be open at once */
+#define CACHE_KIB 128  /* of SQLite's pages; a thousand indexes may be open at once */
 #define STATES_KEPT 64 /* mailbox counters that stay in memory between transactions */
 
 static struct db *
