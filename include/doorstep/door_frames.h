@@ -47,7 +47,7 @@ enum door_frame_type {
     /* sorter -> store */
     SORT_FACTS = 160, /* id; u8 1 when more frames follow, then a piece of the packed facts */
 
-    /* store -> hand, and back: store/hand_priv.h */
+    /* store -> hand, and back: store/hand/hand_priv.h */
     HAND_CALL = 192,
     HAND_REPLY
 };

@@ -28,7 +28,8 @@ void log_set_level(enum log_level lowest);
 /* log_event() - event name, then pairs of C strings, ended by NULL. A NULL value prints "-". */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
 
-/* log_num() - a number as text for log_event(), in one of 16 buffers of the thread, used in turn. */
+/* log_num() - a number as text for log_event(), in one of 16 buffers of the thread, used in turn.
+ */
 const char *log_num(long long v);
 
 #endif

@@ -17,11 +17,12 @@
 
 enum listen_protocol { LISTEN_LMTP, LISTEN_SMTP };
 
-struct settings_address { /* one of `address`: "127.0.0.1:2424", "[::1]:2424", "unix:/path,mode=0660" */
+struct settings_address { /* one of `address`: "127.0.0.1:2424", "[::1]:2424",
+                             "unix:/path,mode=0660" */
     const char *text;     /* as configured */
     bool is_unix;
-    const char *path; /* unix: absolute */
-    mode_t mode;      /* unix: default 0666 (who may connect is decided by the folder) */
+    const char *path;  /* unix: absolute */
+    mode_t mode;       /* unix: default 0666 (who may connect is decided by the folder) */
     const char *owner; /* unix: user name or "" */
     const char *group; /* unix: group name or "" */
     struct sockaddr_storage ip;

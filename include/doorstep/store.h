@@ -172,7 +172,7 @@ bool store_mailbox_name_check(const char *mailbox);
 /* store_tidy() - housekeeping now and then: old files in tmp/ (36 h). */
 void store_tidy(struct store *st, time_t now);
 
-/* store_open_by_hand() - the same store, its driver's calls carried out by a hand (store/hand.c)
+/* store_open_by_hand() - the same store, its driver's calls carried out by a hand (store/hand/)
  * behind the door `door_fd` (taken), with the account's uid. */
 struct store *store_open_by_hand(int door_fd, const struct settings_store *settings,
                                  const char *plugin_dir, const struct store_account *who,

@@ -17,7 +17,7 @@
 
 #include "doorstep/door.h"
 #include "doorstep/door_frames.h"
-#include "hand_priv.h"
+#include "hand/hand_priv.h"
 
 static const struct letter plain = {.bytes = {"Subject: a\r\n\r\nbody\r\n", 20}};
 static const struct store_account ann = {"ann", "example.org", ""};
