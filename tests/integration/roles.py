@@ -45,7 +45,10 @@ def check_confined(pid, name):
 def check_descriptors(pid, name):
     """Standard error is the log; beside it no file that has a name is open."""
     for fd in os.listdir(f"/proc/{pid}/fd"):
-        target = os.readlink(f"/proc/{pid}/fd/{fd}")
+        try:
+            target = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except FileNotFoundError:  # closed since it was listed: a connection that ended
+            continue
         named = target.startswith("/") and not target.startswith(("/dev/null", "/memfd:"))
         check(fd == "2" or not named, f"{name}: descriptor {fd} is {target}")
 
