@@ -28,8 +28,8 @@ struct facts_header {  /* a cached header field, in the order of the message */
 struct facts_part {        /* one row a MIME part, depth first; offsets from the message's start
                             * (after our trace), counted as if every line end were CRLF */
     const char *number;    /* "1.2.3" (RFC 9051 6.4.5.1); "" is the message itself, "2.TEXT" the one
-                            * inside    part 2: their header and text. A message that is no multipart is
-                            * also its own part 1: "1", "2.1" */
+                            * inside    part 2: their header and text. A message that is no multipart
+                            * is    also its own part 1: "1", "2.1" */
     uint64_t header_start; /* of the part's MIME header */
     uint64_t body_start;
     uint64_t body_octets;
