@@ -103,7 +103,7 @@ bool transaction_end(struct edge *e, uint64_t id, struct span body);
 bool transaction_abort(struct edge *e, uint64_t id);
 void transactions_abort_all(struct edge *e);
 
-/* operation_handle() - the control socket's requests; operations.c. */
+/* operation_handle() - the control socket's requests; tool/operations.c. */
 void operation_handle(void *deliver, struct control_request *r);
 
 #endif
