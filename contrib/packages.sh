@@ -54,3 +54,16 @@ packages_need() {
     rm -f "$log"
     return 1
 }
+
+# packages_unpack FOLDER PACKAGE... - the files of packages that may not be installed beside each other
+# (two MTAs), below FOLDER; nothing of the system changes. False when they cannot be had.
+packages_unpack() {
+    local folder=$1 package
+    shift
+    mkdir -p "$folder" && chmod 777 "$folder" || return
+    (cd "$folder" && apt-get -q download "$@") >/dev/null 2>&1 || return
+    for package in "$folder"/*.deb; do
+        dpkg-deb -x "$package" "$folder" || return
+    done
+    chmod 755 "$folder"
+}
