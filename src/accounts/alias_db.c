@@ -28,6 +28,19 @@ alias_db_targets(struct accounts_db *db, const char *domain, const char *local, 
     return result != DB_FAILED;
 }
 
+/* A statement over domain, local part, target's domain and target's local part. */
+static bool
+change(struct accounts_db *db, struct db_statement *s, const char *const columns[4],
+       struct outcome *why)
+{
+    for (int i = 0; i < 4; i++)
+        db_bind_text(s, i + 1, columns[i]);
+    if (!db_run(s, why))
+        return false;
+    db->generation++;
+    return true;
+}
+
 bool
 alias_db_add(struct accounts_db *db, const char *domain, const char *local,
              const char *target_domain, const char *target_local, struct outcome *why)
@@ -38,14 +51,7 @@ alias_db_add(struct accounts_db *db, const char *domain, const char *local,
         why);
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, domain);
-    db_bind_text(s, 2, local);
-    db_bind_text(s, 3, target_domain);
-    db_bind_text(s, 4, target_local);
-    if (!db_run(s, why))
-        return false;
-    db->generation++;
-    return true;
+    return change(db, s, (const char *const[]){domain, local, target_domain, target_local}, why);
 }
 
 bool
@@ -59,13 +65,8 @@ alias_db_remove(struct accounts_db *db, const char *domain, const char *local,
                    why);
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, domain);
-    db_bind_text(s, 2, local);
-    db_bind_text(s, 3, target_domain);
-    db_bind_text(s, 4, target_local);
-    if (!db_run(s, why))
+    if (!change(db, s, (const char *const[]){domain, local, target_domain, target_local}, why))
         return false;
-    db->generation++;
     return db_changes(db->db) > 0 ||
            outcome_set(why, OUTCOME_NOT_FOUND, "no such alias of %s@%s", local, domain);
 }
