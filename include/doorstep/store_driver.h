@@ -86,6 +86,9 @@ uint64_t store_wire_octets(const struct store_mail *mail);
 /* store_write_all() - write(2) until all is written; false with errno. */
 bool store_write_all(int fd, const void *data, size_t n);
 
+/* store_pwrite_all() - the same at an offset. */
+bool store_pwrite_all(int fd, const void *data, size_t n, uint64_t offset);
+
 /* store_stamp_of() - a stamp of files or folders for the stamp method; false when one was changed
  * so short a time ago that its times could stay the same through the next change. */
 bool store_stamp_of(const struct stat *files, size_t count, uint64_t *stamp);

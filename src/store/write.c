@@ -50,6 +50,24 @@ store_write_all(int fd, const void *data, size_t n)
     return true;
 }
 
+bool
+store_pwrite_all(int fd, const void *data, size_t n, uint64_t offset)
+{
+    const char *p = data;
+
+    while (n > 0) {
+        ssize_t done = pwrite(fd, p, n, (off_t)offset);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return false;
+        p += done;
+        n -= (size_t)done;
+        offset += (uint64_t)done;
+    }
+    return true;
+}
+
 static bool
 writer_flush(struct writer *w)
 {

@@ -46,9 +46,20 @@ answer(struct worker *w, struct delivery *finished)
         loop_post(w->with.loop, on_finished, finished);
 }
 
+/* What tells a person that a mailbox or message is not there says nothing of the recipient, whom
+ * RCPT has found: mail that can wait is not refused for it (promise 8). */
+static void
+keep_temporary(struct outcome *why)
+{
+    if (why->kind == OUTCOME_NOT_FOUND || why->kind == OUTCOME_EXISTS ||
+        why->kind == OUTCOME_BAD_REQUEST)
+        why->kind = OUTCOME_SYSTEM;
+}
+
 static void
 finish_one(struct delivery *d, struct delivery **finished)
 {
+    keep_temporary(&d->why);
     buf_release(&d->trace);
     if (!outcome_is_success(&d->why))
         log_event(outcome_is_temporary(&d->why) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,

@@ -44,7 +44,7 @@ publish_append(struct mbox_file *f, struct mbox_staged *s)
 {
     unsigned gap = publish_gap(f);
 
-    if (gap > 0 && pwrite(f->fd, "\n\n", gap, (off_t)f->size) != (ssize_t)gap)
+    if (gap > 0 && !store_pwrite_all(f->fd, "\n\n", gap, f->size))
         return false;
     s->offset = f->size + gap;
     return mbox_quote_write(s, f->fd, s->offset);
@@ -116,7 +116,7 @@ cut_middle(struct mbox_file *f, uint64_t from, uint64_t n)
 
     for (uint64_t at = from + n; at < f->size;) {
         ssize_t got = pread(f->fd, piece, sizeof(piece), (off_t)at);
-        if (got <= 0 || pwrite(f->fd, piece, (size_t)got, (off_t)to) != got)
+        if (got <= 0 || !store_pwrite_all(f->fd, piece, (size_t)got, to))
             return false;
         at += (uint64_t)got;
         to += (uint64_t)got;

@@ -81,7 +81,7 @@ record_print(struct mbox *mb, const struct mbox_file *f, struct buf *out)
 static bool
 record_put(int fd, struct span text)
 {
-    if (pwrite(fd, text.p, text.n, 0) != (ssize_t)text.n || ftruncate(fd, (off_t)text.n) < 0)
+    if (!store_pwrite_all(fd, text.p, text.n, 0) || ftruncate(fd, (off_t)text.n) < 0)
         return false;
     return fdatasync(fd) == 0;
 }
@@ -118,6 +118,7 @@ mbox_record_write(struct mbox *mb, struct mbox_file *f, struct outcome *why)
     if (f->record < 0)
         return true;
     buf_init(&text, RECORD_MAX);
+    errno = ENOBUFS; /* when it does not fit */
     bool ok = record_print(mb, f, &text) && record_put(f->record, buf_span(&text));
     if (!ok)
         mbox_errno(mb, why, "write record of", f->name);
