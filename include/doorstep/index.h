@@ -72,7 +72,10 @@ bool index_was_removed(struct index *ix);
 bool index_check(struct index *ix, bool full, struct outcome *why);
 
 bool index_begin(struct index *ix, struct outcome *why);
-bool index_commit(struct index *ix, struct outcome *why);
+bool index_commit(struct index *ix, struct outcome *why); /* on stable storage */
+/* index_commit_unsynced() - committed, but a power cut may take it back (a crash of ours not): for
+ * what a journal holds until index_sync_fd() was synced. */
+bool index_commit_unsynced(struct index *ix, struct outcome *why);
 void index_rollback(struct index *ix);
 
 typedef bool (*index_mailbox_fn)(void *arg, const struct index_mailbox *m);
@@ -96,6 +99,19 @@ bool index_mailbox_recount(struct index *ix, int64_t id, struct outcome *why);
 
 /* index_take_uid() - the next UID of the mailbox; taken for good once the transaction commits. */
 bool index_take_uid(struct index *ix, int64_t mailbox, uint32_t *uid, struct outcome *why);
+
+/* index_reserve_uid() - the same at once and in memory alone, in or outside of a transaction: for a
+ * delivery whose row comes later. Given once also when that transaction rolls back. (A crash
+ * forgets it: the journal tells.) index_take_uid() and index_add() respect it. */
+bool index_reserve_uid(struct index *ix, int64_t mailbox, uint32_t *uid, struct outcome *why);
+
+/* index_burn_uid() - no message will ever get this UID or a smaller one (again). Inside a
+ * transaction. */
+bool index_burn_uid(struct index *ix, int64_t mailbox, uint32_t uid, struct outcome *why);
+
+/* index_raise_modseq() - after a crash that may have taken rows back: no MODSEQ that was seen then
+ * is given again. Inside a transaction. */
+bool index_raise_modseq(struct index *ix, struct outcome *why);
 
 /* index_add() - a row; counts of the mailbox move in the same transaction. m->modseq is filled. */
 bool index_add(struct index *ix, struct index_message *m, struct outcome *why);
@@ -128,6 +144,27 @@ bool index_message_list(struct index *ix, int64_t mailbox, uint32_t uid_from, bo
 /* index_usage() - what quota counts, over all mailboxes: stored octets (,S=) and messages. Kept by
  * triggers or counters, not by a scan. */
 bool index_usage(struct index *ix, uint64_t *octets, uint64_t *messages, struct outcome *why);
+
+/* What a checkpoint does for one index, in this order: rows committed, index_mark(), then a sync of
+ * the file system (the caller's: syncfs), then the journal's segment is free. */
+
+/* index_mark() - writes beside the database how many UIDs this index has given (folder/index.mark;
+ * not synced). */
+bool index_mark(struct index *ix, struct outcome *why);
+
+/* index_has_lost_rows() - the mark knows more UIDs than the index: its WAL was removed, cut or
+ * damaged, and no journal brought the rows back. Ask after a replay; then
+ * index_renew_validity(). */
+bool index_has_lost_rows(struct index *ix);
+
+/* index_renew_validity() - every mailbox gets a new UIDVALIDITY from `next` (called once a mailbox)
+ * and the mark is written anew. UIDs stay as they are. Inside a transaction. */
+typedef bool (*index_validity_fn)(void *arg, uint32_t *validity, struct outcome *why);
+bool index_renew_validity(struct index *ix, index_validity_fn next, void *arg, struct outcome *why);
+
+/* index_checkpoint() - when the WAL has grown past `wal_octets`: its pages go into the database
+ * (SQLite's checkpoint, with its two syncs). Not inside a transaction. true: nothing failed. */
+bool index_checkpoint(struct index *ix, uint64_t wal_octets, struct outcome *why);
 
 /* The ledger (promise 4). key: hex digest over what design section 8 names. find: NOT_FOUND when it
  * is not there or older than `since`. */

@@ -33,7 +33,8 @@ enum store_can {
     STORE_CAN_FOLDERS = 2,  /* mailboxes besides INBOX */
     STORE_CAN_DURABLE = 4,  /* publish is durable on its own */
     STORE_CAN_HARDLINK = 8, /* the same bytes for several accounts may share a file */
-    STORE_CAN_DELETE = 16   /* single messages can be removed and flagged in place */
+    STORE_CAN_DELETE = 16,  /* single messages can be removed and flagged in place */
+    STORE_CAN_RESTORE = 32  /* a journal may hold the bytes: store_restore(), store_sync_fd() */
 };
 
 enum store_flags { /* IMAP system flags (RFC 9051 2.3.2) */
@@ -105,6 +106,30 @@ enum store_result store_stage_link(struct store *st, const struct store_mail *ma
                                    const struct store_staged *other, struct store_staged **staged,
                                    struct store_ref *ref, struct outcome *why);
 
+/* With STORE_CAN_RESTORE a caller may keep the bytes durable elsewhere (a journal), and then
+ * leaves out store_sync() and store_commit(): stage -> (journal) -> publish -> forget. What was
+ * published so reaches stable storage with syncfs(2) on store_sync_fd(). After a crash before that
+ * it is brought back by store_restore(). */
+
+/* store_place() - appends what store_restore() needs besides the name (mbox: where the message will
+ * lie; a Maildir: nothing) to out. After stage, before publish. false: out is full. */
+bool store_place(struct store *st, const struct store_staged *staged, struct buf *out);
+
+/* store_sync_fd() - a descriptor (the caller's to close) of a folder on the file system that holds
+ * this account's mail. -1: `why`. */
+int store_sync_fd(struct store *st, struct outcome *why);
+
+/* store_restore() - after a crash: the message that was staged with this mail, got this ref and
+ * place, and may or may not have been published. It is visible, whole, once, when the result is
+ * DONE: what lies there whole (in any mailbox, whatever its flags; compared byte for byte) is left,
+ * what is torn is replaced under the same name, what is absent is published. `mailbox` is filled
+ * with where it lies (mail->mailbox, unless another program moved it; STORE_MAILBOX_SIZE octets).
+ * Idempotent. Remembers names that it has listed until store_restore_end(). */
+enum store_result store_restore(struct store *st, const struct store_mail *mail,
+                                const struct store_ref *ref, struct span place, char *mailbox,
+                                struct store_wait *wait, struct outcome *why);
+void store_restore_end(struct store *st);
+
 /* store_sync() - the staged bytes are on stable storage. */
 bool store_sync(struct store *st, struct store_staged *staged, struct outcome *why);
 
@@ -159,6 +184,12 @@ bool store_where(struct store *st, const char *mailbox, const char *name, struct
 bool store_set_flags(struct store *st, const char *mailbox, const char *name, unsigned flags,
                      struct outcome *why);
 bool store_remove(struct store *st, const char *mailbox, const char *name, struct outcome *why);
+
+/* store_move() - to another mailbox, flags kept; `moved` is its ref there (for a Maildir the name
+ * stays). Visible in one of the two at every moment; a crash may leave it in both. Done again after
+ * it was done it changes nothing. NOT_FOUND when it is in neither. */
+bool store_move(struct store *st, const char *from, const char *name, const char *to,
+                struct store_ref *moved, struct outcome *why);
 
 bool store_mailbox_list(struct store *st, store_mailbox_fn fn, void *arg, struct outcome *why);
 bool store_mailbox_create(struct store *st, const char *mailbox, struct outcome *why);

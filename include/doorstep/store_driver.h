@@ -12,7 +12,7 @@
 
 #include "doorstep/store.h"
 
-#define STORE_DRIVER_ABI 1
+#define STORE_DRIVER_ABI 2
 
 struct store_driver;
 
@@ -47,6 +47,12 @@ struct store_driver {
     enum store_result (*stage_link)(struct store *st, const struct store_mail *mail,
                                     const struct store_staged *other, struct store_staged **staged,
                                     struct store_ref *ref, struct outcome *why);
+    bool (*place)(struct store *st, const struct store_staged *staged, struct buf *out);
+    int (*sync_fd)(struct store *st, struct outcome *why);
+    enum store_result (*restore)(struct store *st, const struct store_mail *mail,
+                                 const struct store_ref *ref, struct span place, char *mailbox,
+                                 struct store_wait *wait, struct outcome *why);
+    void (*restore_end)(struct store *st);
     bool (*sync)(struct store *st, struct store_staged *staged, struct outcome *why);
     bool (*publish)(struct store *st, struct store_staged *staged, struct outcome *why);
     bool (*commit)(struct store *st, struct outcome *why);
@@ -61,6 +67,8 @@ struct store_driver {
     bool (*set_flags)(struct store *st, const char *mailbox, const char *name, unsigned flags,
                       struct outcome *why);
     bool (*remove)(struct store *st, const char *mailbox, const char *name, struct outcome *why);
+    bool (*move)(struct store *st, const char *from, const char *name, const char *to,
+                 struct store_ref *moved, struct outcome *why);
     bool (*mailbox_list)(struct store *st, store_mailbox_fn fn, void *arg, struct outcome *why);
     bool (*mailbox_create)(struct store *st, const char *mailbox, struct outcome *why);
     bool (*mailbox_rename)(struct store *st, const char *from, const char *to, struct outcome *why);
