@@ -28,8 +28,9 @@ struct journal_options {
     unsigned segments_max;   /* at least 2 */
 };
 
-/* journal_open() - for new records. Every file of this number in the folder must be free: read and
- * cleared (journal_reader_clear()), or it is refused with EXISTS. NULL: `why`. */
+/* journal_open() - for new records, in files that are free or new. Files of this number that still
+ * hold records from before are left alone and not counted; journal_reader_clear() removes them.
+ * NULL: `why`. */
 struct journal *journal_open(const struct journal_options *options, struct outcome *why);
 
 /* journal_close() - what was added and not written is dropped; the segments stay as they are. NULL
@@ -118,10 +119,9 @@ void journal_reader_close(struct journal_reader *r); /* NULL is allowed */
 bool journal_reader_run(struct journal_reader *r, const struct journal_hooks *hooks, void *arg);
 void journal_reader_usage(const struct journal_reader *r, struct journal_usage *out);
 
-/* journal_reader_clear() - everything in the folder has been brought to stable storage: all
- * segments are free, durably. Files beyond numbers_max writers of segments_max files each are
- * removed. Not while a writer is open. */
-bool journal_reader_clear(struct journal_reader *r, unsigned numbers_max, unsigned segments_max,
-                          struct outcome *why);
+/* journal_reader_clear() - what the reader read has been brought to stable storage elsewhere (or
+ * into new records): its files that hold records are removed, durably; so are free ones of writers
+ * from numbers_max on. Writers may be open: their files are not touched. */
+bool journal_reader_clear(struct journal_reader *r, unsigned numbers_max, struct outcome *why);
 
 #endif
