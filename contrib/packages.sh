@@ -6,7 +6,8 @@
 # shellcheck shell=bash disable=SC2034,SC2016
 
 PACKAGES_BUILD="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libsqlite3-dev libsodium-dev
-    libconfuse-dev libidn2-dev libunistring-dev libjansson-dev libseccomp-dev uthash-dev"
+    libconfuse-dev libidn2-dev libunistring-dev libjansson-dev libseccomp-dev
+    libxxhash-dev uthash-dev"
 PACKAGES_RUN="python3 curl"
 PACKAGES_TEST="check python3 swaks curl postfix dovecot-imapd dovecot-lmtpd mutt mblaze zsh getmail6"
 

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Writing: records are gathered by reference, laid out as one batch a segment, and go to the kernel
+ * as they are. A segment is synced before anything is written to the next one, so what a reader
+ * finds in a segment says that all before it were whole. After a failure the next segment begins
+ * with a record that cuts off what was not acknowledged.
+ */
+#include "doorstep/journal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "segments_priv.h"
+
+struct added { /* a record that waits to be written */
+    uint8_t head[JOURNAL_RECORD_HEAD];
+    size_t parts; /* how many of journal.parts are its own */
+};
+
+struct batch { /* what waits for one segment */
+    struct slot *slot;
+    uint64_t offset;
+    uint64_t octets; /* with its head, without padding */
+    uint64_t synced; /* what lies before this in the segment is on stable storage */
+    uint32_t records;
+    uint8_t head[JOURNAL_BATCH_HEAD];
+};
+
+struct place {
+    uint64_t segment;
+    uint64_t offset;
+};
+
+struct journal {
+    struct segments segments;
+    struct slot *now;   /* where the next record goes, NULL: into a segment not yet taken */
+    uint64_t end;       /* of what was written or waits for `now`; whole blocks */
+    uint64_t synced;    /* up to here `now` is on stable storage */
+    struct slot *dirty; /* was written and not synced; at most one */
+    struct place kept;  /* end of what the last journal_sync() that succeeded has covered */
+    bool must_cut;      /* what lies behind `kept` must not be given back */
+    uint64_t freed;     /* as the caller said */
+
+    struct added *added; /* owned, as all below; they grow and stay */
+    size_t added_count, added_room;
+    struct span *parts;
+    size_t parts_count, parts_room;
+    struct batch *batches;
+    size_t batches_count, batches_room;
+    struct iovec *iov;
+    size_t iov_room;
+};
+
+static const char padding[JOURNAL_BLOCK];
+
+struct journal *
+journal_open(const struct journal_options *options, struct outcome *why)
+{
+    struct journal *j = calloc(1, sizeof *j);
+
+    if (j == NULL) {
+        outcome_errno(why, errno, "calloc", NULL);
+        return NULL;
+    }
+    if (!segments_open(&j->segments, options, why)) {
+        segments_close(&j->segments);
+        free(j);
+        return NULL;
+    }
+    j->freed = j->segments.needed;
+    j->kept = (struct place){j->segments.newest + 1, 0};
+    return j;
+}
+
+void
+journal_close(struct journal *j)
+{
+    if (j == NULL)
+        return;
+    segments_close(&j->segments);
+    free(j->added);
+    free(j->parts);
+    free(j->batches);
+    free(j->iov);
+    free(j);
+}
+
+uint64_t
+journal_record_max(const struct journal *j)
+{
+    return j->segments.octets - JOURNAL_BLOCK - JOURNAL_BATCH_HEAD - JOURNAL_RECORD_HEAD;
+}
+
+/* ---- gathering ---- */
+
+static bool
+grow(void **array, size_t *room, size_t wanted, size_t size)
+{
+    size_t n = *room > 0 ? *room : 16;
+    void *grown;
+
+    while (n < wanted)
+        n *= 2;
+    if (n == *room)
+        return true;
+    grown = reallocarray(*array, n, size);
+    if (grown == NULL)
+        return false;
+    *array = grown;
+    *room = n;
+    return true;
+}
+
+/* Memory is found here, so that a write does not fail for want of it. */
+static bool
+have_room(struct journal *j, size_t parts, struct outcome *why)
+{
+    size_t iov = j->parts_count + parts + j->added_count + 1 + 2 * (j->batches_count + 1);
+
+    if (grow((void **)&j->added, &j->added_room, j->added_count + 1, sizeof *j->added) &&
+        grow((void **)&j->parts, &j->parts_room, j->parts_count + parts, sizeof *j->parts) &&
+        grow((void **)&j->batches, &j->batches_room, j->batches_count + 1, sizeof *j->batches) &&
+        grow((void **)&j->iov, &j->iov_room, iov, sizeof *j->iov))
+        return true;
+    return outcome_errno(why, ENOMEM, "realloc", NULL);
+}
+
+static struct batch *
+last_batch(struct journal *j)
+{
+    struct batch *b = j->batches_count > 0 ? &j->batches[j->batches_count - 1] : NULL;
+
+    return b != NULL && b->slot == j->now ? b : NULL;
+}
+
+static bool
+take_next(struct journal *j, struct outcome *why)
+{
+    struct slot *slot = segments_take(&j->segments, why);
+
+    if (slot == NULL)
+        return false;
+    j->now = slot;
+    j->end = j->synced = JOURNAL_BLOCK;
+    return true;
+}
+
+static void
+begin_batch(struct journal *j)
+{
+    j->batches[j->batches_count++] = (struct batch){
+        .slot = j->now, .offset = j->end, .octets = JOURNAL_BATCH_HEAD, .synced = j->synced};
+}
+
+/* The batch that a record of that many octets goes into. There is room for one more. */
+static struct batch *
+find_batch(struct journal *j, uint64_t octets, struct outcome *why)
+{
+    struct batch *b = last_batch(j);
+    uint64_t at = b != NULL ? b->offset + b->octets : j->end + JOURNAL_BATCH_HEAD;
+
+    if (j->now == NULL || at + octets > j->segments.octets) {
+        if (!take_next(j, why))
+            return NULL;
+        b = NULL;
+    }
+    if (b == NULL)
+        begin_batch(j);
+    return &j->batches[j->batches_count - 1];
+}
+
+/* As journal_add(), types of the journal's own too. */
+static bool
+add_record(struct journal *j, uint16_t type, const struct span *parts, size_t count,
+           uint64_t *segment, struct outcome *why)
+{
+    uint64_t octets = JOURNAL_RECORD_HEAD;
+    struct added *a;
+    struct batch *b;
+
+    for (size_t i = 0; i < count; i++) {
+        octets += parts[i].n;
+        if (octets - JOURNAL_RECORD_HEAD > journal_record_max(j) || octets < parts[i].n)
+            return outcome_set(why, OUTCOME_TOO_BIG, "journal: a record past %llu octets",
+                               (unsigned long long)journal_record_max(j));
+    }
+    if (!have_room(j, count, why) || (b = find_batch(j, octets, why)) == NULL)
+        return false;
+    a = &j->added[j->added_count++];
+    a->parts = count;
+    format_print_record(type, parts, count, b->slot->salt, b->offset + b->octets, a->head);
+    if (count > 0)
+        memcpy(j->parts + j->parts_count, parts, count * sizeof *parts);
+    j->parts_count += count;
+    b->records++;
+    b->octets += octets;
+    j->end = b->offset + format_round(b->octets);
+    *segment = b->slot->number;
+    return true;
+}
+
+/* ---- writing ---- */
+
+/* What the caller has freed, but for what is still on its way to the disk. */
+static void
+free_segments(struct journal *j)
+{
+    uint64_t needed = j->freed;
+
+    if (j->batches_count > 0 && needed > j->batches[0].slot->number)
+        needed = j->batches[0].slot->number;
+    segments_free(&j->segments, needed, j->dirty);
+}
+
+static void
+forget_added(struct journal *j)
+{
+    j->added_count = j->parts_count = j->batches_count = 0;
+}
+
+static bool
+sync_dirty(struct journal *j, struct slot **failed, struct outcome *why)
+{
+    if (j->dirty == NULL)
+        return true;
+    if (!segment_sync(j->dirty->fd)) {
+        outcome_errno(why, errno, "fdatasync", "journal");
+        *failed = j->dirty;
+        return false;
+    }
+    j->dirty = NULL;
+    return true;
+}
+
+static bool
+write_batch(struct journal *j, struct batch *b, const struct added **a, const struct span **part,
+            struct outcome *why)
+{
+    struct batch_head head = {.segment = b->slot->number,
+                              .offset = b->offset,
+                              .octets = b->octets,
+                              .synced = b->synced,
+                              .needed = j->freed < b->slot->number ? j->freed : b->slot->number,
+                              .records = b->records};
+    uint64_t pad = format_round(b->octets) - b->octets;
+    size_t n = 0;
+
+    format_print_batch(&head, b->slot->salt, b->head);
+    j->iov[n++] = (struct iovec){b->head, sizeof b->head};
+    for (uint32_t r = 0; r < b->records; r++, (*a)++) {
+        j->iov[n++] = (struct iovec){(void *)(uintptr_t)(*a)->head, sizeof(*a)->head};
+        for (size_t i = 0; i < (*a)->parts; i++, (*part)++)
+            if ((*part)->n > 0)
+                j->iov[n++] = (struct iovec){(void *)(uintptr_t)(*part)->p, (*part)->n};
+    }
+    if (pad > 0)
+        j->iov[n++] = (struct iovec){(void *)(uintptr_t)padding, pad};
+    if (!segment_write(b->slot->fd, j->iov, n, b->offset))
+        return outcome_errno(why, errno, "pwritev", "journal");
+    return true;
+}
+
+static bool
+write_added(struct journal *j, struct slot **failed, struct outcome *why)
+{
+    const struct added *a = j->added;
+    const struct span *part = j->parts;
+
+    for (size_t i = 0; i < j->batches_count; i++) {
+        struct batch *b = &j->batches[i];
+        if (j->dirty != b->slot && !sync_dirty(j, failed, why))
+            return false;
+        *failed = b->slot;
+        if (!write_batch(j, b, &a, &part, why))
+            return false;
+        j->dirty = b->slot;
+    }
+    return true;
+}
+
+/* ---- failure ---- */
+
+static bool
+write_and_sync(struct journal *j, struct slot **failed, struct outcome *why)
+{
+    if (!write_added(j, failed, why) || !sync_dirty(j, failed, why))
+        return false;
+    forget_added(j);
+    j->synced = j->end;
+    j->kept = j->now != NULL ? (struct place){j->now->number, j->end}
+                             : (struct place){j->segments.newest, j->segments.octets};
+    return true;
+}
+
+static void
+lose(struct journal *j, struct slot *failed)
+{
+    forget_added(j);
+    segments_lose(&j->segments, failed);
+    j->dirty = NULL;
+    j->must_cut = true;
+    if (j->now == failed)
+        j->now = NULL;
+    else
+        j->end = j->synced = JOURNAL_BLOCK; /* taken ahead, and nothing was written to it yet */
+}
+
+/* One record, in a segment behind the place that it names. */
+static bool
+write_cut(struct journal *j, struct outcome *why)
+{
+    uint8_t place[16];
+    struct span part = {(const char *)place, sizeof place};
+    struct slot *failed = NULL;
+    uint64_t segment;
+
+    format_put_u64(place, j->kept.segment);
+    format_put_u64(place + 8, j->kept.offset);
+    if (!add_record(j, JOURNAL_TYPE_CUT, &part, 1, &segment, why))
+        return false;
+    if (!write_and_sync(j, &failed, why)) {
+        lose(j, failed);
+        return false;
+    }
+    j->must_cut = false;
+    return true;
+}
+
+/* The answers that wait for these records become failures at once, so the cut is tried at once; if
+ * it fails too, the next journal_add() tries again. */
+static bool
+fail(struct journal *j, struct slot *failed)
+{
+    struct outcome why;
+
+    lose(j, failed);
+    (void)write_cut(j, &why);
+    return false;
+}
+
+/* ---- entry points ---- */
+
+bool
+journal_add(struct journal *j, uint16_t type, const struct span *parts, size_t count,
+            uint64_t *segment, struct outcome *why)
+{
+    assert(type >= JOURNAL_TYPE_MIN);
+    if (j->must_cut && !write_cut(j, why))
+        return false;
+    return add_record(j, type, parts, count, segment, why);
+}
+
+bool
+journal_write(struct journal *j, struct outcome *why)
+{
+    struct slot *failed = NULL;
+
+    if (!write_added(j, &failed, why))
+        return fail(j, failed);
+    forget_added(j);
+    free_segments(j);
+    return true;
+}
+
+bool
+journal_sync(struct journal *j, struct outcome *why)
+{
+    struct slot *failed = NULL;
+
+    if (j->batches_count == 0 && j->dirty == NULL)
+        return true;
+    if (!write_and_sync(j, &failed, why))
+        return fail(j, failed);
+    free_segments(j);
+    return true;
+}
+
+void
+journal_turn(struct journal *j)
+{
+    if (j->now != NULL && j->end > JOURNAL_BLOCK)
+        j->now = NULL;
+}
+
+uint64_t
+journal_current(const struct journal *j)
+{
+    return j->now != NULL ? j->now->number : j->segments.newest + 1;
+}
+
+uint64_t
+journal_oldest(const struct journal *j)
+{
+    return segments_oldest((struct segments *)(uintptr_t)&j->segments);
+}
+
+bool
+journal_is_pressed(const struct journal *j)
+{
+    struct segments *s = (struct segments *)(uintptr_t)&j->segments;
+
+    return 2 * segments_waiting(s, journal_current(j)) >= s->max;
+}
+
+void
+journal_free(struct journal *j, uint64_t segment)
+{
+    if (segment > journal_current(j))
+        segment = journal_current(j);
+    if (segment > j->freed)
+        j->freed = segment;
+    free_segments(j);
+}
+
+bool
+journal_prepare(struct journal *j)
+{
+    return segments_prepare(&j->segments);
+}
