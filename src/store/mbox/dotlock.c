@@ -4,6 +4,10 @@
  * with link(2), which is atomic everywhere; whether it worked is read from our file's link count,
  * because NFS may answer EEXIST for a success. A lock that a process of ours left behind is broken
  * at once, another program's when it is five minutes old and its process is gone.
+ *
+ * A power cut keeps the name of a lock and loses its content, which nothing has synced. So that
+ * ours is known then too, its modification time, which the file system's journal keeps with the
+ * name, carries a mark of the host in its nanoseconds.
  */
 #include "mbox_priv.h"
 
@@ -14,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DOTLOCK_STALE 300 /* seconds */
@@ -94,14 +99,36 @@ is_left_by_us(const struct holder *h)
     return self.began != 0 && process_began(h->pid) != h->began;
 }
 
+/* Nanoseconds that stand for a host (FNV-1a). */
+static long
+host_mark(const char *host)
+{
+    uint32_t mark = 2166136261u;
+
+    for (; *host != '\0'; host++)
+        mark = (mark ^ (unsigned char)*host) * 16777619u;
+    return (long)(mark % 1000000000u);
+}
+
+/* A lock of this host without content: ours have theirs before they have their name, so only a
+ * power cut makes one. */
+static bool
+is_left_by_power_cut(const struct stat *seen)
+{
+    struct holder self;
+
+    holder_self(&self);
+    return seen->st_mtim.tv_nsec == host_mark(self.host);
+}
+
 /* Others' locks are broken when they are old and their process is gone, as far as we can tell. */
 static bool
-is_stale(int dir, const char *lock, time_t age)
+is_stale(int dir, const char *lock, const struct stat *seen, time_t age)
 {
     struct holder h;
 
     if (!holder_read(dir, lock, &h))
-        return age >= DOTLOCK_STALE;
+        return age >= DOTLOCK_STALE || is_left_by_power_cut(seen);
     if (is_left_by_us(&h))
         return true;
     return age >= DOTLOCK_STALE && kill((pid_t)h.pid, 0) < 0 && errno == ESRCH;
@@ -116,7 +143,7 @@ dotlock_break(int dir, const char *lock, const char *aside, time_t now)
 
     if (fstatat(dir, lock, &seen, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT;
-    if (!is_stale(dir, lock, now - seen.st_mtime))
+    if (!is_stale(dir, lock, &seen, now - seen.st_mtime))
         return false;
     if (renameat(dir, lock, dir, aside) < 0)
         return errno == ENOENT;
@@ -130,9 +157,9 @@ dotlock_break(int dir, const char *lock, const char *aside, time_t now)
     return same;
 }
 
-/* Our own file, with our number in it. */
+/* Our own file, with our number in it and our mark on it. */
 static int
-dotlock_draft(int dir, const char *draft)
+dotlock_draft(int dir, const char *draft, time_t now)
 {
     char text[HOST_NAME_MAX + 64];
     struct holder self;
@@ -141,7 +168,9 @@ dotlock_draft(int dir, const char *draft)
     holder_self(&self);
     int n = snprintf(text, sizeof(text), "%ld\n%s %llu\n", self.pid, self.host, self.began);
 
-    if (fd < 0 || store_write_all(fd, text, (size_t)n))
+    const struct timespec marked[2] = {{.tv_nsec = UTIME_NOW},
+                                       {.tv_sec = now, .tv_nsec = host_mark(self.host)}};
+    if (fd < 0 || (store_write_all(fd, text, (size_t)n) && futimens(fd, marked) == 0))
         return fd;
     int error = errno;
     close(fd);
@@ -175,7 +204,7 @@ dotlock_take(int dir, const char *name, time_t now, ino_t *inode)
     snprintf(lock, sizeof(lock), "%s.lock", name);
     snprintf(draft, sizeof(draft), ".lock.%s", id);
     snprintf(aside, sizeof(aside), ".stale.%s", id);
-    int fd = dotlock_draft(dir, draft);
+    int fd = dotlock_draft(dir, draft, now);
     if (fd < 0)
         return MBOX_LOCK_FAILED;
     enum mbox_locked result = dotlock_link(dir, draft, fd, lock, inode);

@@ -356,6 +356,27 @@ START_TEST(dotlocks_are_kept_and_stale_ones_broken)
 }
 END_TEST
 
+/* What a power cut leaves of a lock of ours: its name and its time, not its content. */
+START_TEST(a_dotlock_that_lost_its_content_in_a_power_cut_is_broken)
+{
+    struct fixture f;
+    struct posted p;
+    struct stat lock;
+
+    fixture_begin(&f, kind_find("mbox"));
+    ck_assert_int_eq(letter_stage(f.st, &plain, &p), STORE_DONE);
+    ck_assert_int_eq(stat(fixture_path(&f, ".lock"), &lock), 0);
+    store_discard(f.st, p.staged);
+    write_file(fixture_path(&f, ".lock"), span_of(""));
+    ck_assert_int_eq(letter_stage(f.st, &plain, &p), STORE_LATER);
+    const struct timespec times[2] = {lock.st_atim, lock.st_mtim};
+    ck_assert_int_eq(utimensat(AT_FDCWD, fixture_path(&f, ".lock"), times, 0), 0);
+    ck_assert_int_eq(letter_stage(f.st, &plain, &p), STORE_DONE);
+    store_discard(f.st, p.staged);
+    fixture_end(&f);
+}
+END_TEST
+
 /* ---- repair ---- */
 
 /* A mailbox with one message, its record, and a tail that a crash left. */
@@ -643,6 +664,7 @@ main(void)
     tcase_add_loop_test(all, a_locked_mailbox_is_tried_later, 0, 2);
     tcase_add_test(all, a_staged_mailbox_is_locked);
     tcase_add_test(all, dotlocks_are_kept_and_stale_ones_broken);
+    tcase_add_test(all, a_dotlock_that_lost_its_content_in_a_power_cut_is_broken);
     tcase_add_test(all, any_part_of_ours_is_cut_off);
     tcase_add_test(all, unwritten_blocks_are_cut_off);
     tcase_add_test(all, mail_of_others_is_never_cut);
