@@ -9,7 +9,8 @@ PACKAGES_BUILD="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libsqlite3
     libconfuse-dev libidn2-dev libunistring-dev libjansson-dev libseccomp-dev
     libxxhash-dev uthash-dev"
 PACKAGES_RUN="python3 curl"
-PACKAGES_TEST="check python3 swaks curl postfix dovecot-imapd dovecot-lmtpd mutt mblaze zsh getmail6"
+PACKAGES_TEST="check python3 swaks curl postfix dovecot-imapd dovecot-lmtpd mutt mblaze zsh getmail6
+    strace xfsprogs e2fsprogs mount fuse3 libfuse3-dev"
 
 # packages_missing PACKAGE... - prints those that are not installed.
 packages_missing() {

@@ -16,7 +16,7 @@ END_SECONDS = 60
 
 CONFIGURATION = """\
 hostname = "mx.example.org"
-state_dir = "{folder}/state"
+state_dir = "{state}"
 listen lmtp {{
     address = {{"unix:{folder}/lmtp.sock", "127.0.0.1:{lmtp}"}}
     {in_lmtp}
@@ -35,11 +35,11 @@ domain "example.net" {{
     store = "mbox"
 }}
 store maildir {{
-    path = "{folder}/mail/%{{domain}}/%{{user}}"
+    path = "{mail}/%{{domain}}/%{{user}}"
     {in_maildir}
 }}
 store mbox {{
-    path = "{folder}/mail/%{{domain}}/%{{user}}.mbox"
+    path = "{mail}/%{{domain}}/%{{user}}.mbox"
 }}
 {more}
 """
@@ -63,10 +63,13 @@ class Failure(Exception):
 
 
 class Daemon:
-    def __init__(self, in_lmtp="", in_smtp="", in_domain="", in_maildir="", more=""):
+    def __init__(self, in_lmtp="", in_smtp="", in_domain="", in_maildir="", more="", state=None, mail=None):
+        """`state` and `mail` are folders elsewhere, which the caller removes; else they are made."""
         self.folder = tempfile.mkdtemp(prefix="doorstep-session.")
-        for name in ("state", "mail"):
-            os.mkdir(f"{self.folder}/{name}", 0o700)
+        self.state = state or f"{self.folder}/state"
+        self.mail = mail or f"{self.folder}/mail"
+        for name in (self.state, self.mail):
+            os.makedirs(name, 0o700, exist_ok=True)
         self.ports = dict(zip(("lmtp", "smtp"), free_ports(2)))
         self.configuration = f"{self.folder}/doorstep.conf"
         self.log = f"{self.folder}/log"
@@ -74,6 +77,8 @@ class Daemon:
             f.write(
                 CONFIGURATION.format(
                     folder=self.folder,
+                    state=self.state,
+                    mail=self.mail,
                     in_lmtp=in_lmtp,
                     in_smtp=in_smtp,
                     in_domain=in_domain,
@@ -85,11 +90,12 @@ class Daemon:
         self.process = None
         self.is_told_to_end = False
 
-    def start(self):
+    def start(self, wrapper=()):
+        """`wrapper` is a command that becomes the daemon, such as strace -D."""
         self.is_told_to_end = False
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [DOORSTEPD, "-c", self.configuration],
+                [*wrapper, DOORSTEPD, "-c", self.configuration],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -124,8 +130,8 @@ class Daemon:
     def mail_path(self, path):
         """ann/new lies in the first domain; /example.net/zoe.mbox names another."""
         if path.startswith("/"):
-            return f"{self.folder}/mail{path}"
-        return f"{self.folder}/mail/example.org/{path}"
+            return f"{self.mail}{path}"
+        return f"{self.mail}/example.org/{path}"
 
     def messages(self, path):
         """Contents of all messages in a folder of a Maildir, oldest name first, or of an mbox."""
@@ -180,7 +186,7 @@ class Daemon:
         """Files in any tmp of the store: after the last answer there are none."""
         return [
             f"{where}/{name}"
-            for where, _, names in os.walk(f"{self.folder}/mail")
+            for where, _, names in os.walk(self.mail)
             if os.path.basename(where) == "tmp"
             for name in names
         ]

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""File systems of our own, on images in memory and loop devices, whose power can be cut.
+
+What mounts them runs in a mount and process namespace of its own (`in_namespace`), so when the
+script ends, however it ends, its servers are killed, its mounts undone, its loop devices given back."""
+
+import atexit
+import fcntl
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+FS_IOC_SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32): ext4, XFS
+NOLOGFLUSH = 2  # what was not written out before is gone, the file system's journal too
+UNMOUNT_SECONDS = 30
+MEGABYTE = 1024 * 1024
+
+MAKE = {
+    "ext4": ["mkfs.ext4", "-q", "-F", "-b", "4096", "-J", "size=8", "-E", "lazy_itable_init=0,lazy_journal_init=0"],
+    "xfs": ["mkfs.xfs", "-q", "-f"],
+}
+SMALLEST = {"ext4": 96, "xfs": 320}  # megabytes that mkfs accepts, and a server can live with
+
+
+def missing(programs=(), devices=("/dev/loop-control",)):
+    """What this computer lacks for such a test, in a few words; None when all is there."""
+    if os.geteuid() != 0:
+        return "not root"
+    for program in programs:
+        if shutil.which(program) is None:
+            return f"no {program}"
+    for device in devices:
+        if not os.path.exists(device):
+            return f"no {device}"
+    if subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode != 0:
+        return "no namespaces"
+    return None
+
+
+NAMESPACE = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+INSIDE = "DOORSTEP_TEST_NAMESPACE"
+
+
+def in_namespace():
+    """Starts the script anew where nothing of it can be left behind, and returns there. A signal
+    ends it in order."""
+    if os.environ.pop(INSIDE, None) is None:
+        os.environ[INSIDE] = "yes"
+        os.execvp(NAMESPACE[0], [*NAMESPACE, sys.executable, *sys.argv])
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda n, _: sys.exit(128 + n))
+
+
+def make_folder(prefix):
+    """A folder in memory, that is gone with what is mounted in it when the script has ended."""
+    folder = tempfile.mkdtemp(prefix=prefix)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder], check=True)
+    atexit.register(remove_folder, folder)
+    return folder
+
+
+def remove_folder(folder):
+    subprocess.run(["umount", "--recursive", "--lazy", folder], capture_output=True)
+    os.rmdir(folder)
+
+
+def make_image(kind, path, megabytes):
+    with open(path, "wb") as f:
+        f.truncate(max(megabytes, SMALLEST[kind]) * MEGABYTE)
+    subprocess.run([*MAKE[kind], path], check=True, capture_output=True)
+
+
+def mount(image, folder):
+    """False: the file system cannot be mounted."""
+    return subprocess.run(["mount", "-o", "loop", image, folder], capture_output=True).returncode == 0
+
+
+def unmount(folder):
+    until = time.monotonic() + UNMOUNT_SECONDS
+    while True:
+        done = subprocess.run(["umount", folder], capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+        if time.monotonic() > until:
+            raise OSError(done.stderr.strip())
+        time.sleep(0.01)
+
+
+class Disk:
+    """A file system of `kind` that is mounted at `path`."""
+
+    def __init__(self, kind, folder, name, megabytes=512):
+        self.image = f"{folder}/{name}.image"
+        self.path = f"{folder}/{name}"
+        os.mkdir(self.path)
+        make_image(kind, self.image, megabytes)
+        self.mount()
+
+    def mount(self):
+        if not mount(self.image, self.path):
+            raise OSError(f"{self.path}: mount failed")
+
+    def cut(self):
+        """As when the power fails: what lies in memory never gets to the disk."""
+        fd = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.ioctl(fd, FS_IOC_SHUTDOWN, struct.pack("I", NOLOGFLUSH))
+        finally:
+            os.close(fd)
+
+    def unmount(self):
+        unmount(self.path)
+
+    def remove(self):
+        self.unmount()
+        os.rmdir(self.path)
+        os.unlink(self.image)
+
+
+def processes_of(daemon):
+    """Main, its roles and hands."""
+    pid = daemon.process.pid
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as f:
+            return [pid] + [int(p) for p in f.read().split()]
+    except OSError:
+        return [pid]
+
+
+def signal_all(pids, number):
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
