@@ -26,6 +26,11 @@ int beneath_folder(int dir, const char *path);
  * is on stable storage when it returns. Whose it is, is not looked at. "" or "." is dir itself. */
 int beneath_make_folder(int dir, const char *path);
 
+/* beneath_make_folder_unsynced() - the same, for who has other means to bring it back after a
+ * crash.
+ */
+int beneath_make_folder_unsynced(int dir, const char *path);
+
 /* beneath_file_fault() - NULL when fd is a regular file of ours with one name, as a file that mail
  * is appended to must be; else what is wrong, for the log. */
 const char *beneath_file_fault(int fd, struct stat *st);

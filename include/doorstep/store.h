@@ -111,6 +111,12 @@ enum store_result store_stage_link(struct store *st, const struct store_mail *ma
  * published so reaches stable storage with syncfs(2) on store_sync_fd(). After a crash before that
  * it is brought back by store_restore(). */
 
+/* store_use_journal() - said once, after open: from now on deliveries go that way, and flags,
+ * removals and moves are in the journal too. Then none of them waits for a sync (nor do folders
+ * that stage makes), and nothing is kept for a commit that never comes. store_commit() is still
+ * needed after store_mailbox_create(), rename and delete. Only with STORE_CAN_RESTORE. */
+void store_use_journal(struct store *st);
+
 /* store_place() - appends what store_restore() needs besides the name (mbox: where the message will
  * lie; a Maildir: nothing) to out. After stage, before publish. false: out is full. */
 bool store_place(struct store *st, const struct store_staged *staged, struct buf *out);
@@ -185,9 +191,10 @@ bool store_set_flags(struct store *st, const char *mailbox, const char *name, un
                      struct outcome *why);
 bool store_remove(struct store *st, const char *mailbox, const char *name, struct outcome *why);
 
-/* store_move() - to another mailbox, flags kept; `moved` is its ref there (for a Maildir the name
- * stays). Visible in one of the two at every moment; a crash may leave it in both. Done again after
- * it was done it changes nothing. NOT_FOUND when it is in neither. */
+/* store_move() - to another mailbox, flags kept; `moved` is its ref there: only the name is
+ * filled in (for a Maildir it stays), for the octets are the same. Visible in one of the two at
+ * every moment; a crash may leave it in both. Done again after it was done it changes nothing.
+ * NOT_FOUND when it is in neither. */
 bool store_move(struct store *st, const char *from, const char *name, const char *to,
                 struct store_ref *moved, struct outcome *why);
 

@@ -25,6 +25,7 @@ struct store { /* every driver's struct begins with this, named base; filled bef
     const char *below;                     /* borrowed: path after root, no slash in front */
     struct store_account who;              /* owned strings */
     struct store_staged *staged;           /* store.c's: what store_close() must discard */
+    bool is_journaled;                     /* store_use_journal(): neither sync nor commit follow */
 };
 
 struct store_staged {          /* a driver's handle begins with this, named base */
@@ -87,6 +88,10 @@ bool store_keeps_bytes(const struct store_mail *mail);
  * with the message. *octets counts what was written. false with errno; what was written so far
  * stays. */
 bool store_write_mail(int fd, const struct store_mail *mail, bool crlf, uint64_t *octets);
+
+/* store_same_mail() - are these just the octets that the file holds, from its beginning to its end?
+ * False also when it cannot be read. */
+bool store_same_mail(int fd, const struct store_mail *mail, bool crlf);
 
 /* store_wire_octets() - trace and message counted as CRLF. */
 uint64_t store_wire_octets(const struct store_mail *mail);

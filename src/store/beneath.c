@@ -127,10 +127,10 @@ beneath_folder(int dir, const char *path)
 /* One step down, made when missing. A folder whose name could not be synced goes again: the next
  * one to come would take it for durable. */
 static int
-beneath_enter(int at, const char *name)
+beneath_enter(int at, const char *name, bool sync)
 {
     if (mkdirat(at, name, 0700) == 0) {
-        if (fsync(at) < 0) {
+        if (sync && fsync(at) < 0) {
             int error = errno;
             unlinkat(at, name, AT_REMOVEDIR);
             errno = error;
@@ -142,8 +142,8 @@ beneath_enter(int at, const char *name)
     return beneath_open(at, name, O_RDONLY | O_DIRECTORY, 0);
 }
 
-int
-beneath_make_folder(int dir, const char *path)
+static int
+beneath_make(int dir, const char *path, bool sync)
 {
     char name[NAME_MAX + 1];
     int at = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -154,7 +154,7 @@ beneath_make_folder(int dir, const char *path)
             break;
         int next = -1;
         if (n > 0)
-            next = beneath_enter(at, name);
+            next = beneath_enter(at, name, sync);
         else
             errno = EXDEV;
         int error = errno;
@@ -163,6 +163,18 @@ beneath_make_folder(int dir, const char *path)
         at = next;
     }
     return at;
+}
+
+int
+beneath_make_folder(int dir, const char *path)
+{
+    return beneath_make(dir, path, true);
+}
+
+int
+beneath_make_folder_unsynced(int dir, const char *path)
+{
+    return beneath_make(dir, path, false);
 }
 
 const char *

@@ -9,12 +9,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistr.h>
 
 #include "store_priv.h"
-
-#define MAILBOX_DEPTH_MAX 32
 
 static const struct store_driver *const built_in[] = {&store_maildir, &store_mbox};
 
@@ -99,98 +95,7 @@ store_can(const struct store *st)
     return st->can;
 }
 
-/* ---- names ---- */
-
-/* One level of a mailbox name: octets, or 0 when it is none. */
-static size_t
-mailbox_level(const char *p)
-{
-    size_t n = strcspn(p, "/");
-
-    if (p[0] == '.' && (n == 1 || (n == 2 && p[1] == '.')))
-        return 0;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)p[i];
-        if (c < 0x20 || c == 0x7f)
-            return 0;
-    }
-    return n;
-}
-
-bool
-store_mailbox_name_check(const char *mailbox)
-{
-    size_t length = strlen(mailbox);
-    const char *p = mailbox;
-
-    if (length >= STORE_MAILBOX_SIZE || u8_check((const uint8_t *)mailbox, length) != NULL)
-        return false;
-    for (unsigned depth = 1; depth <= MAILBOX_DEPTH_MAX; depth++) {
-        size_t n = mailbox_level(p);
-        if (n == 0)
-            return false;
-        p += n;
-        if (*p == '\0')
-            return true;
-        p++;
-    }
-    return false;
-}
-
-/* The name as drivers get it, or NULL with `why`. */
-static const char *
-mailbox_checked(const char *mailbox, struct outcome *why)
-{
-    if (strcasecmp(mailbox, "INBOX") == 0)
-        return "INBOX";
-    if (store_mailbox_name_check(mailbox))
-        return mailbox;
-    outcome_set(why, OUTCOME_BAD_REQUEST, "not a mailbox name");
-    return NULL;
-}
-
-/* A message's name goes into paths of the drivers. */
-static bool
-message_name_check(const char *name, struct outcome *why)
-{
-    size_t n = strlen(name);
-
-    if (n > 0 && n < STORE_REF_SIZE && name[0] != '.' && strchr(name, '/') == NULL)
-        return true;
-    return outcome_set(why, OUTCOME_NOT_FOUND, "not the name of a message");
-}
-
-/* Both, for the functions about one message. */
-static const char *
-message_place(const char *mailbox, const char *name, struct outcome *why)
-{
-    return message_name_check(name, why) ? mailbox_checked(mailbox, why) : NULL;
-}
-
-static bool
-store_cannot(struct outcome *why, const struct store *st, const char *what)
-{
-    return outcome_set(why, OUTCOME_BAD_REQUEST, "store driver %s cannot %s", st->driver->name,
-                       what);
-}
-
 /* ---- delivery ---- */
-
-static bool
-mail_check(const struct store_mail *in, struct store_mail *out, struct outcome *why)
-{
-    static const char id_octets[] =
-        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
-    size_t n = strlen(in->id);
-
-    *out = *in;
-    out->mailbox = mailbox_checked(in->mailbox, why);
-    if (out->mailbox == NULL)
-        return false;
-    if (n == 0 || n > 40 || strspn(in->id, id_octets) != n)
-        return outcome_set(why, OUTCOME_BAD_REQUEST, "not a delivery id");
-    return true;
-}
 
 static enum store_result
 store_keep(struct store *st, enum store_result result, struct store_staged *staged)
@@ -212,7 +117,7 @@ store_stage(struct store *st, const struct store_mail *mail, struct store_staged
     *staged = NULL;
     *wait = (struct store_wait){.fd = -1, .ms = 100};
     memset(ref, 0, sizeof(*ref));
-    if (!mail_check(mail, &checked, why))
+    if (!store_check_mail(mail, &checked, why))
         return STORE_FAILED;
     enum store_result result = st->driver->stage(st, &checked, staged, ref, wait, why);
     return store_keep(st, result, *staged);
@@ -230,7 +135,7 @@ store_stage_link(struct store *st, const struct store_mail *mail, const struct s
         store_cannot(why, st, "share files");
         return STORE_FAILED;
     }
-    if (!mail_check(mail, &checked, why))
+    if (!store_check_mail(mail, &checked, why))
         return STORE_FAILED;
     enum store_result result = st->driver->stage_link(st, &checked, other, staged, ref, why);
     return store_keep(st, result, *staged);
@@ -296,7 +201,7 @@ store_forget(struct store *st, struct store_staged *staged)
 bool
 store_scan(struct store *st, const char *mailbox, store_entry_fn fn, void *arg, struct outcome *why)
 {
-    mailbox = mailbox_checked(mailbox, why);
+    mailbox = store_check_mailbox(mailbox, why);
     return mailbox != NULL && st->driver->scan(st, mailbox, fn, arg, why);
 }
 
@@ -305,14 +210,14 @@ store_stamp(struct store *st, const char *mailbox, uint64_t *stamp)
 {
     struct outcome why;
 
-    mailbox = mailbox_checked(mailbox, &why);
+    mailbox = store_check_mailbox(mailbox, &why);
     return mailbox != NULL && st->driver->stamp != NULL && st->driver->stamp(st, mailbox, stamp);
 }
 
 struct message *
 store_read(struct store *st, const char *mailbox, const char *name, struct outcome *why)
 {
-    mailbox = message_place(mailbox, name, why);
+    mailbox = store_check_message(mailbox, name, why);
     return mailbox != NULL ? st->driver->read(st, mailbox, name, why) : NULL;
 }
 
@@ -321,7 +226,7 @@ store_where(struct store *st, const char *mailbox, const char *name, struct buf 
 {
     struct outcome why;
 
-    mailbox = message_place(mailbox, name, &why);
+    mailbox = store_check_message(mailbox, name, &why);
     if (mailbox != NULL && st->driver->where != NULL && st->driver->where(st, mailbox, name, out))
         return true;
     buf_reset(out);
@@ -332,7 +237,7 @@ bool
 store_set_flags(struct store *st, const char *mailbox, const char *name, unsigned flags,
                 struct outcome *why)
 {
-    mailbox = message_place(mailbox, name, why);
+    mailbox = store_check_message(mailbox, name, why);
     if (mailbox == NULL)
         return false;
     if (st->driver->set_flags == NULL)
@@ -343,12 +248,25 @@ store_set_flags(struct store *st, const char *mailbox, const char *name, unsigne
 bool
 store_remove(struct store *st, const char *mailbox, const char *name, struct outcome *why)
 {
-    mailbox = message_place(mailbox, name, why);
+    mailbox = store_check_message(mailbox, name, why);
     if (mailbox == NULL)
         return false;
     if (st->driver->remove == NULL)
         return store_cannot(why, st, "remove single messages");
     return st->driver->remove(st, mailbox, name, why);
+}
+
+bool
+store_move(struct store *st, const char *from, const char *name, const char *to,
+           struct store_ref *moved, struct outcome *why)
+{
+    from = store_check_message(from, name, why);
+    to = from != NULL ? store_check_mailbox(to, why) : NULL;
+    if (to == NULL)
+        return false;
+    if (st->driver->move == NULL)
+        return store_cannot(why, st, "move single messages");
+    return st->driver->move(st, from, name, to, moved, why);
 }
 
 /* ---- mailboxes ---- */
@@ -370,7 +288,7 @@ mailbox_to_change(const struct store *st, const char *mailbox, struct outcome *w
         store_cannot(why, st, "keep mailboxes besides INBOX");
         return NULL;
     }
-    mailbox = mailbox_checked(mailbox, why);
+    mailbox = store_check_mailbox(mailbox, why);
     if (mailbox == NULL || strcmp(mailbox, "INBOX") != 0)
         return mailbox;
     outcome_set(why, OUTCOME_BAD_REQUEST, "INBOX always exists and keeps its name");

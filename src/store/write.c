@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A delivery's bytes into a file: our trace fields, then the message, with CRLF as it came or with
- * LF. A small message takes one write(2) either way; a large one passes through a window. Used by
- * the drivers; what the file is called and when it is seen is theirs.
+ * A delivery's bytes into a file, or beside one to see whether it holds them: our trace fields,
+ * then the message, with CRLF as it came or with LF. A small message takes one write(2) either way;
+ * a large one passes through a window. Used by the drivers; what the file is called and when it is
+ * seen is theirs.
  */
 #include "doorstep/store_driver.h"
 
@@ -16,6 +17,7 @@
 struct writer {
     int fd;
     bool crlf;
+    bool compare; /* nothing is written: false where the file holds something else */
     size_t used;
     uint64_t total; /* octets given to the descriptor */
     char window[WRITE_WINDOW];
@@ -68,14 +70,41 @@ store_pwrite_all(int fd, const void *data, size_t n, uint64_t offset)
     return true;
 }
 
+/* Is this what the file holds where it would have been written? */
+static bool
+writer_same(const struct writer *w, const char *p, size_t n, uint64_t at)
+{
+    char there[4096];
+
+    while (n > 0) {
+        ssize_t got = pread(w->fd, there, n < sizeof(there) ? n : sizeof(there), (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0 || memcmp(there, p, (size_t)got) != 0)
+            return false;
+        p += got;
+        n -= (size_t)got;
+        at += (uint64_t)got;
+    }
+    return true;
+}
+
+static bool
+writer_put(struct writer *w, const char *p, size_t n)
+{
+    if (w->compare ? !writer_same(w, p, n, w->total) : !store_write_all(w->fd, p, n))
+        return false;
+    w->total += n;
+    return true;
+}
+
 static bool
 writer_flush(struct writer *w)
 {
-    if (!store_write_all(w->fd, w->window, w->used))
-        return false;
-    w->total += w->used;
+    size_t n = w->used;
+
     w->used = 0;
-    return true;
+    return writer_put(w, w->window, n);
 }
 
 /* Where bytes may be converted there is no bare CR, so every CR is half of a line end. */
@@ -106,6 +135,8 @@ writer_put_verbatim(struct writer *w, struct span trace, struct span body)
     struct iovec pieces[2] = {{(void *)trace.p, trace.n}, {(void *)body.p, body.n}};
     ssize_t done;
 
+    if (w->compare)
+        return writer_put(w, trace.p, trace.n) && writer_put(w, body.p, body.n);
     do
         done = writev(w->fd, pieces, 2);
     while (done < 0 && errno == EINTR);
@@ -141,9 +172,8 @@ writer_put_spilled(struct writer *w, const struct message *m)
                 return false;
             continue;
         }
-        if (!store_write_all(w->fd, piece, (size_t)got))
+        if (!writer_put(w, piece, (size_t)got))
             return false;
-        w->total += (uint64_t)got;
     }
     if (offset == message_traits(m)->octets)
         return true;
@@ -167,16 +197,34 @@ writer_put_mail(struct writer *w, const struct store_mail *mail)
     return writer_flush(w);
 }
 
+/* The window is left as it is: it would cost more than a small message. */
+static void
+writer_init(struct writer *w, int fd, bool crlf, bool compare)
+{
+    w->fd = fd;
+    w->crlf = crlf;
+    w->compare = compare;
+    w->used = 0;
+    w->total = 0;
+}
+
 bool
 store_write_mail(int fd, const struct store_mail *mail, bool crlf, uint64_t *octets)
 {
     struct writer w;
 
-    w.fd = fd;
-    w.crlf = crlf;
-    w.used = 0;
-    w.total = 0;
+    writer_init(&w, fd, crlf, false);
     bool ok = writer_put_mail(&w, mail);
     *octets = w.total;
     return ok;
+}
+
+bool
+store_same_mail(int fd, const struct store_mail *mail, bool crlf)
+{
+    struct stat st;
+    struct writer w;
+
+    writer_init(&w, fd, crlf, true);
+    return writer_put_mail(&w, mail) && fstat(fd, &st) == 0 && (uint64_t)st.st_size == w.total;
 }

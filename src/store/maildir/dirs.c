@@ -62,7 +62,7 @@ dir_mend(struct maildir *md, const char *path, struct outcome *why)
     int fd = beneath_folder(md->fd, folder);
     if (fd < 0)
         return maildir_errno(md, why, "open", folder);
-    bool ok = maildir_make_subs(md, fd, why);
+    bool ok = maildir_make_subs(md, fd, !md->base.is_journaled, why);
     close(fd);
     return ok;
 }
@@ -126,6 +126,12 @@ maildir_dirs_close(struct maildir *md)
         free(d);
     }
     md->dir_count = 0;
+}
+
+void
+maildir_dir_changed(const struct maildir *md, struct maildir_dir *dir)
+{
+    dir->is_dirty |= !md->base.is_journaled;
 }
 
 void

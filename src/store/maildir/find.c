@@ -15,8 +15,9 @@
 
 static const char *const usual[] = {":2,S", ":2,", "", ":2,RS", ":2,FS"};
 
-static bool
-place_is(struct maildir_dir *dir, const char *base, const char *flags, struct maildir_place *out)
+bool
+maildir_place_is(struct maildir_dir *dir, const char *base, const char *flags,
+                 struct maildir_place *out)
 {
     struct stat st;
     int n = snprintf(out->name, sizeof(out->name), "%s%s", base, flags);
@@ -42,7 +43,7 @@ place_search(struct maildir_dir *dir, const char *base, struct maildir_place *ou
     }
     while (!found && (e = readdir(d)) != NULL) {
         if (strncmp(e->d_name, base, n) == 0 && (e->d_name[n] == ':' || e->d_name[n] == '\0'))
-            found = place_is(dir, e->d_name, "", out);
+            found = maildir_place_is(dir, e->d_name, "", out);
     }
     closedir(d);
     return found;
@@ -59,13 +60,13 @@ maildir_find(struct maildir *md, const char *mailbox, const char *base, struct m
     dir = maildir_dir_get(md, mailbox, "new", why);
     if (dir == NULL)
         return false;
-    if (place_is(dir, base, "", out))
+    if (maildir_place_is(dir, base, "", out))
         return true;
     dir = maildir_dir_get(md, mailbox, "cur", why);
     if (dir == NULL)
         return false;
     for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
-        if (place_is(dir, base, usual[i], out))
+        if (maildir_place_is(dir, base, usual[i], out))
             return true;
     }
     /* Once more: readdir(3) may miss a file that is renamed while it reads. */

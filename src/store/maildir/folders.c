@@ -91,7 +91,7 @@ maildir_mailbox_create(struct store *st, const char *mailbox, struct outcome *wh
     int fd = beneath_folder(md->fd, folder);
     if (fd < 0)
         return maildir_errno(md, why, "open", folder);
-    bool ok = folder_mark(md, fd, folder, why) && maildir_make_subs(md, fd, why);
+    bool ok = folder_mark(md, fd, folder, why) && maildir_make_subs(md, fd, true, why);
     close(fd);
     if (!ok)
         maildir_empty(md->fd, folder);

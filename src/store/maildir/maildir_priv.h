@@ -17,6 +17,7 @@
 
 #define MAILDIR_HOST_SIZE 128             /* escaped host name in file names */
 #define MAILDIR_DIRS_IDLE 4               /* clean directories that stay open between commits */
+#define MAILDIR_LOOK_MS 1000              /* with a journal: how often its path is looked at */
 #define MAILDIR_TRASH "..doorstep-trash." /* a folder that is being emptied */
 
 /* A directory that holds messages: new/ or cur/ of one mailbox. */
@@ -43,6 +44,10 @@ struct maildir {
     char host[MAILDIR_HOST_SIZE];
     long long size_change; /* since the last commit, for maildirsize */
     long long count_change;
+    uint64_t looked_ms;          /* when its path was last seen to lead to it */
+    bool has_size;               /* there was a maildirsize then */
+    struct maildir_names *names; /* owned: while deliveries are restored */
+    bool is_grown;               /* by restored deliveries, which maildirsize may know or not */
 };
 
 struct maildir_file { /* shared by the deliveries that give it a name */
@@ -97,8 +102,9 @@ bool maildir_open(struct store *st, struct outcome *why);
 void maildir_close(struct store *st);
 bool maildir_exists(struct maildir *md, struct outcome *why); /* opened; NOT_FOUND: not made yet */
 bool maildir_make(struct maildir *md, struct outcome *why);   /* opened, made when missing */
-/* maildir_make_subs() - cur/, new/ and tmp/ below a folder that is open. */
-bool maildir_make_subs(struct maildir *md, int folder, struct outcome *why);
+/* maildir_make_subs() - cur/, new/ and tmp/ below a folder that is open; with sync they are on
+ * stable storage then. */
+bool maildir_make_subs(struct maildir *md, int folder, bool sync, struct outcome *why);
 /* maildir_errno() - outcome_errno() with a path below the Maildir; ENOENT is NOT_FOUND. */
 bool maildir_errno(const struct maildir *md, struct outcome *why, const char *call,
                    const char *path);
@@ -107,6 +113,8 @@ bool maildir_errno(const struct maildir *md, struct outcome *why, const char *ca
 struct maildir_dir *maildir_dir_get(struct maildir *md, const char *mailbox, const char *sub,
                                     struct outcome *why);
 void maildir_dirs_close(struct maildir *md);
+/* maildir_dir_changed() - names in it are for the next commit, unless a journal has them. */
+void maildir_dir_changed(const struct maildir *md, struct maildir_dir *dir);
 /* maildir_dirs_moved() - a folder has a new name, or none more (""). */
 void maildir_dirs_moved(struct maildir *md, const char *from, const char *to);
 /* maildir_dirs_busy() - a delivery is under way in one, or names in it are not synced yet. */
@@ -134,8 +142,26 @@ struct maildir_place {       /* where a message lies at the moment */
     struct maildir_dir *dir; /* borrowed until the next maildir_dir_get() */
     char name[NAME_MAX + 1];
 };
+/* maildir_place_is() - is there a file of that base name and these flags (":2,S")? */
+bool maildir_place_is(struct maildir_dir *dir, const char *base, const char *flags,
+                      struct maildir_place *out);
 bool maildir_find(struct maildir *md, const char *mailbox, const char *base,
                   struct maildir_place *out, struct outcome *why);
+
+/* names.c: which mailboxes hold which base names, as of one moment */
+struct maildir_names;
+struct maildir_names *maildir_names_new(struct maildir *md, struct outcome *why);
+void maildir_names_free(struct maildir_names *names); /* NULL is allowed */
+/* maildir_names_find() - the mailbox (borrowed) and where in it, or NULL. */
+const char *maildir_names_find(const struct maildir_names *names, const char *base,
+                               struct maildir_place *out);
+
+/* restore.c */
+int maildir_sync_fd(struct store *st, struct outcome *why);
+enum store_result maildir_restore(struct store *st, const struct store_mail *mail,
+                                  const struct store_ref *ref, struct span place, char *mailbox,
+                                  struct store_wait *wait, struct outcome *why);
+void maildir_restore_end(struct store *st);
 
 /* scan.c */
 bool maildir_scan(struct store *st, const char *mailbox, store_entry_fn fn, void *arg,
@@ -149,6 +175,8 @@ bool maildir_where(struct store *st, const char *mailbox, const char *name, stru
 bool maildir_set_flags(struct store *st, const char *mailbox, const char *name, unsigned flags,
                        struct outcome *why);
 bool maildir_remove(struct store *st, const char *mailbox, const char *name, struct outcome *why);
+bool maildir_move(struct store *st, const char *from, const char *name, const char *to,
+                  struct store_ref *moved, struct outcome *why);
 
 /* folders.c */
 bool maildir_mailbox_list(struct store *st, store_mailbox_fn fn, void *arg, struct outcome *why);
@@ -164,5 +192,8 @@ void maildir_empty(int parent, const char *folder); /* remove a folder and its m
 /* maildirsize.c */
 void maildirsize_note(struct maildir *md, const char *path, long long size, long long count);
 void maildirsize_write(struct maildir *md);
+void maildirsize_changed(struct maildir *md); /* with a journal no commit comes: written now */
+void maildirsize_look(struct maildir *md);    /* md->has_size */
+void maildirsize_recount(struct maildir *md); /* from the file names, when there is one */
 
 #endif

@@ -92,6 +92,33 @@ maildirsize_limits(int fd, char limits[128])
 }
 
 void
+maildirsize_changed(struct maildir *md)
+{
+    if (md->base.is_journaled && md->base.staged == NULL)
+        maildirsize_write(md);
+}
+
+void
+maildirsize_look(struct maildir *md)
+{
+    md->has_size = faccessat(md->fd, MAILDIRSIZE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void
+maildirsize_recount(struct maildir *md)
+{
+    char limits[128];
+    struct stat st;
+    int fd = beneath_open(md->fd, MAILDIRSIZE, O_RDONLY, 0);
+
+    if (fd < 0)
+        return;
+    if (beneath_file_fault(fd, &st) == NULL && maildirsize_limits(fd, limits))
+        maildirsize_rebuild(md, limits);
+    close(fd);
+}
+
+void
 maildirsize_write(struct maildir *md)
 {
     char line[64], limits[128];
@@ -102,6 +129,8 @@ maildirsize_write(struct maildir *md)
     int n = snprintf(line, sizeof(line), "%lld %lld\n", md->size_change, md->count_change);
     md->size_change = 0;
     md->count_change = 0;
+    if (md->base.is_journaled && !md->has_size)
+        return;
     int fd = beneath_open(md->fd, MAILDIRSIZE, O_RDWR | O_APPEND, 0);
     if (fd < 0)
         return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Single messages: read, flag, remove. Another program may rename the file between our look and our
- * deed; then it is looked for again.
+ * Single messages: read, flag, remove, move. Another program may rename the file between our look
+ * and our deed; then it is looked for again.
  */
 #include "maildir_priv.h"
 
@@ -63,8 +63,8 @@ maildir_where(struct store *st, const char *mailbox, const char *name, struct bu
 
 /* One try; false with errno ENOENT when somebody was faster. */
 static bool
-message_rename(struct maildir_place *from, struct maildir_dir *cur, const char *base,
-               unsigned flags)
+message_flag(const struct maildir *md, struct maildir_place *from, struct maildir_dir *cur,
+             const char *base, unsigned flags)
 {
     char suffix[64];
     char to[NAME_MAX + 64];
@@ -75,8 +75,8 @@ message_rename(struct maildir_place *from, struct maildir_dir *cur, const char *
         return true;
     if (renameat(from->dir->fd, from->name, cur->fd, to) < 0)
         return false;
-    from->dir->is_dirty = true;
-    cur->is_dirty = true;
+    maildir_dir_changed(md, from->dir);
+    maildir_dir_changed(md, cur);
     return true;
 }
 
@@ -98,7 +98,7 @@ maildir_set_flags(struct store *st, const char *mailbox, const char *name, unsig
             return false;
         if (flags == 0 && at.dir != cur)
             return true; /* unread and unflagged, which new/ says already */
-        if (message_rename(&at, cur, name, flags))
+        if (message_flag(md, &at, cur, name, flags))
             return true;
         if (errno != ENOENT)
             return maildir_errno(md, why, "rename", at.name);
@@ -118,12 +118,69 @@ maildir_remove(struct store *st, const char *mailbox, const char *name, struct o
             return false;
         if (fstatat(at.dir->fd, at.name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
             unlinkat(at.dir->fd, at.name, 0) == 0) {
-            at.dir->is_dirty = true;
+            maildir_dir_changed(md, at.dir);
             maildirsize_note(md, at.dir->path, -(long long)file.st_size, -1);
+            maildirsize_changed(md);
             return true;
         }
         if (errno != ENOENT)
             return maildir_errno(md, why, "unlink", at.name);
+    }
+    return outcome_set(why, OUTCOME_BUSY, "%s is being renamed all the time", name);
+}
+
+/* To the same half of the other mailbox, under the name that it has: one rename(2), so that it is
+ * in one of them at every moment. false with errno ENOENT when somebody was faster. */
+static bool
+message_rename(struct maildir *md, const struct maildir_place *at, struct maildir_dir *to)
+{
+    struct stat file;
+
+    if (fstatat(at->dir->fd, at->name, &file, AT_SYMLINK_NOFOLLOW) < 0 ||
+        renameat(at->dir->fd, at->name, to->fd, at->name) < 0)
+        return false;
+    maildir_dir_changed(md, at->dir);
+    maildir_dir_changed(md, to);
+    maildirsize_note(md, at->dir->path, -(long long)file.st_size, -1);
+    maildirsize_note(md, to->path, (long long)file.st_size, 1);
+    maildirsize_changed(md);
+    return true;
+}
+
+/* The directory of `to` that goes with the one where it is. */
+static struct maildir_dir *
+message_target(struct maildir *md, const struct maildir_place *at, const char *to,
+               struct outcome *why)
+{
+    size_t n = strlen(at->dir->path);
+    const char *sub = n >= 3 && strcmp(at->dir->path + n - 3, "new") == 0 ? "new" : "cur";
+
+    at->dir->users++; /* opening the other must not close it */
+    struct maildir_dir *dir = maildir_dir_get(md, to, sub, why);
+    at->dir->users--;
+    return dir;
+}
+
+bool
+maildir_move(struct store *st, const char *from, const char *name, const char *to,
+             struct store_ref *moved, struct outcome *why)
+{
+    struct maildir *md = maildir_of(st);
+    struct maildir_place at;
+
+    snprintf(moved->name, sizeof(moved->name), "%s", name);
+    for (int i = 0; i < RACES_MAX; i++) {
+        if (!maildir_find(md, from, name, &at, why))
+            return why->kind == OUTCOME_NOT_FOUND && maildir_find(md, to, name, &at, why);
+        if (strcmp(from, to) == 0)
+            return true;
+        struct maildir_dir *dir = message_target(md, &at, to, why);
+        if (dir == NULL)
+            return false;
+        if (message_rename(md, &at, dir))
+            return true;
+        if (errno != ENOENT)
+            return maildir_errno(md, why, "move", at.name);
     }
     return outcome_set(why, OUTCOME_BUSY, "%s is being renamed all the time", name);
 }

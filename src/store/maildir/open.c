@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "doorstep/clock.h"
+
 static const char *const subs[] = {"tmp", "new", "cur"};
 
 bool
@@ -38,13 +40,9 @@ was_moved(struct maildir *md)
     return held.st_ino != there.st_ino || held.st_dev != there.st_dev;
 }
 
-bool
-maildir_exists(struct maildir *md, struct outcome *why)
+static bool
+open_account_folder(struct maildir *md, struct outcome *why)
 {
-    if (was_moved(md))
-        maildir_dirs_forget(md);
-    if (md->fd >= 0)
-        return true;
     int root = beneath_root(md->base.root);
     if (root < 0)
         return outcome_errno(why, errno, "open", md->base.root);
@@ -56,13 +54,35 @@ maildir_exists(struct maildir *md, struct outcome *why)
 }
 
 bool
-maildir_make_subs(struct maildir *md, int folder, struct outcome *why)
+maildir_exists(struct maildir *md, struct outcome *why)
+{
+    if (was_moved(md))
+        maildir_dirs_forget(md);
+    if (md->fd < 0 && !open_account_folder(md, why))
+        return false;
+    if (md->base.is_journaled) {
+        md->looked_ms = clock_ms();
+        maildirsize_look(md);
+    }
+    return true;
+}
+
+/* A look costs three system calls, as much as a delivery does: with a journal it is taken once a
+ * second. */
+static bool
+was_looked_at(const struct maildir *md)
+{
+    return md->fd >= 0 && md->looked_ms != 0 && clock_ms() - md->looked_ms < MAILDIR_LOOK_MS;
+}
+
+bool
+maildir_make_subs(struct maildir *md, int folder, bool sync, struct outcome *why)
 {
     for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]); i++) {
         if (mkdirat(folder, subs[i], 0700) < 0 && errno != EEXIST)
             return outcome_errno(why, errno, "mkdir", md->base.path);
     }
-    if (fsync(folder) == 0)
+    if (!sync || fsync(folder) == 0)
         return true;
     outcome_errno(why, errno, "fsync", md->base.path);
     for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]); i++)
@@ -77,7 +97,8 @@ make_account_folder(struct maildir *md, struct outcome *why)
 
     if (root < 0)
         return outcome_errno(why, errno, "open", md->base.root);
-    int fd = beneath_make_folder(root, md->base.below);
+    int fd = md->base.is_journaled ? beneath_make_folder_unsynced(root, md->base.below)
+                                   : beneath_make_folder(root, md->base.below);
     int error = errno;
     close(root);
     if (fd < 0)
@@ -89,7 +110,7 @@ make_account_folder(struct maildir *md, struct outcome *why)
 bool
 maildir_make(struct maildir *md, struct outcome *why)
 {
-    if (!maildir_exists(md, why) &&
+    if (!was_looked_at(md) && !maildir_exists(md, why) &&
         (why->kind != OUTCOME_NOT_FOUND || !make_account_folder(md, why)))
         return false;
     return maildir_dir_get(md, "INBOX", "new", why) != NULL; /* with cur/ and tmp/ beside it */
@@ -114,6 +135,7 @@ maildir_close(struct store *st)
 {
     struct maildir *md = maildir_of(st);
 
+    maildir_names_free(md->names);
     maildir_dirs_close(md);
     if (md->fd >= 0)
         close(md->fd);

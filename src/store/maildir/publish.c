@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Second half of a delivery: the file gets its name, by which every reader sees it whole; and the
- * way back, for as long as the directory was not synced.
+ * way back, for as long as the delivery was not forgotten.
  */
 #include "maildir_priv.h"
 
@@ -83,7 +83,7 @@ maildir_publish(struct store *st, struct store_staged *staged, struct outcome *w
         }
         return false;
     }
-    s->dir->is_dirty = true;
+    maildir_dir_changed(md, s->dir);
     maildirsize_note(md, s->dir->path, (long long)s->stored_octets, 1);
     return true;
 }
@@ -120,7 +120,7 @@ undo_moved(struct maildir *md, const struct maildir_staged *s)
     for (int i = 0; i < UNDO_TRIES; i++) {
         if (maildir_find(md, mailbox, base, &place, &why) &&
             unlinkat(place.dir->fd, place.name, 0) == 0) {
-            place.dir->is_dirty = true;
+            maildir_dir_changed(md, place.dir);
             return true;
         }
     }
@@ -132,7 +132,7 @@ publish_undo(struct maildir *md, struct maildir_staged *s)
 {
     if (unlinkat(s->dir->fd, s->name, 0) < 0 && !undo_moved(md, s))
         return;
-    s->dir->is_dirty = true;
+    maildir_dir_changed(md, s->dir);
     maildirsize_note(md, s->dir->path, -(long long)s->stored_octets, -1);
 }
 
@@ -147,11 +147,12 @@ maildir_discard(struct store *st, struct store_staged *staged)
     else if (s->tmp[0] != '\0')
         unlinkat(md->fd, s->tmp, 0);
     staged_free(s);
+    maildirsize_changed(md);
 }
 
 void
 maildir_forget(struct store *st, struct store_staged *staged)
 {
-    (void)st;
     staged_free((struct maildir_staged *)staged);
+    maildirsize_changed(maildir_of(st)); /* by the last of a batch */
 }

@@ -52,7 +52,8 @@ staged_open_tmp(struct maildir *md, struct maildir_staged *s, const struct store
     staged_unique(md, mail, name);
     snprintf(s->tmp, sizeof(s->tmp), "tmp/%.240s", name);
     s->file->fd = beneath_open(md->fd, s->tmp, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    if (s->file->fd < 0 && errno == ENOENT && maildir_make_subs(md, md->fd, why))
+    if (s->file->fd < 0 && errno == ENOENT &&
+        maildir_make_subs(md, md->fd, !md->base.is_journaled, why))
         s->file->fd = beneath_open(md->fd, s->tmp, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (s->file->fd >= 0)
         return true;

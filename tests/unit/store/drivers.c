@@ -34,6 +34,7 @@ fails(struct store *st, const char *call, struct outcome *why)
 {
     struct failing *f = failing_of(st);
 
+    f->inner->is_journaled = st->is_journaled;
     if (f->left == 0 || --f->left > 0)
         return false;
     f->happened = true;
@@ -77,6 +78,33 @@ failing_stage(struct store *st, const struct store_mail *mail, struct store_stag
     else
         free(s);
     return result;
+}
+
+static bool
+failing_place(struct store *st, const struct store_staged *staged, struct buf *out)
+{
+    return store_place(failing_of(st)->inner, ((const struct failing_staged *)staged)->inner, out);
+}
+
+static int
+failing_sync_fd(struct store *st, struct outcome *why)
+{
+    return fails(st, "sync_fd", why) ? -1 : store_sync_fd(failing_of(st)->inner, why);
+}
+
+static enum store_result
+failing_restore(struct store *st, const struct store_mail *mail, const struct store_ref *ref,
+                struct span place, char *mailbox, struct store_wait *wait, struct outcome *why)
+{
+    if (fails(st, "restore", why))
+        return STORE_FAILED;
+    return store_restore(failing_of(st)->inner, mail, ref, place, mailbox, wait, why);
+}
+
+static void
+failing_restore_end(struct store *st)
+{
+    store_restore_end(failing_of(st)->inner);
 }
 
 static bool
@@ -146,6 +174,13 @@ failing_remove(struct store *st, const char *mailbox, const char *name, struct o
 }
 
 static bool
+failing_move(struct store *st, const char *from, const char *name, const char *to,
+             struct store_ref *moved, struct outcome *why)
+{
+    return !fails(st, "move", why) && store_move(failing_of(st)->inner, from, name, to, moved, why);
+}
+
+static bool
 failing_list(struct store *st, store_mailbox_fn fn, void *arg, struct outcome *why)
 {
     return !fails(st, "list", why) && store_mailbox_list(failing_of(st)->inner, fn, arg, why);
@@ -176,6 +211,10 @@ static const struct store_driver failing_driver = {
     .open = failing_open,
     .close = failing_close,
     .stage = failing_stage,
+    .place = failing_place,
+    .sync_fd = failing_sync_fd,
+    .restore = failing_restore,
+    .restore_end = failing_restore_end,
     .sync = failing_sync,
     .publish = failing_publish,
     .commit = failing_commit,
@@ -186,6 +225,7 @@ static const struct store_driver failing_driver = {
     .read = failing_read,
     .set_flags = failing_set_flags,
     .remove = failing_remove,
+    .move = failing_move,
     .mailbox_list = failing_list,
     .mailbox_create = failing_create,
     .mailbox_rename = failing_rename,

@@ -172,32 +172,74 @@ letter_message(const struct letter *l)
     return m;
 }
 
-enum store_result
-letter_stage(struct store *st, const struct letter *l, struct posted *p)
+static struct store_mail
+letter_mail(const struct letter *l, const struct posted *p)
 {
-    struct message *m = letter_message(l);
-    struct store_mail mail = {
-        .msg = m,
+    return (struct store_mail){
+        .msg = letter_message(l),
         .mailbox = l->mailbox != NULL ? l->mailbox : "INBOX",
         .keep_bytes = l->keep_bytes,
         .return_path = l->sender != NULL ? l->sender : "a@example.org",
-        .received = clock_wall(),
+        .received = p->received,
         .flags = l->flags,
+        .id = p->id,
+        .trace = span_of(p->trace),
     };
+}
 
+enum store_result
+letter_stage(struct store *st, const struct letter *l, struct posted *p)
+{
     memset(p, 0, sizeof(*p));
     id_make(p->id);
+    p->received = l->when != 0 ? (struct timespec){.tv_sec = l->when} : clock_wall();
     if (!l->no_trace)
         snprintf(p->trace, sizeof(p->trace),
                  "Return-Path: <a@example.org>\r\nReceived: from x\r\n\tby y (Doorstep) with LMTP "
                  "id %s;\r\n\tSun, 22 Nov 2026 00:00:00 +0000\r\n",
                  p->id);
-    mail.id = p->id;
-    mail.trace = span_of(p->trace);
-    if (l->when != 0)
-        mail.received = (struct timespec){.tv_sec = l->when};
+    struct store_mail mail = letter_mail(l, p);
     enum store_result result = store_stage(st, &mail, &p->staged, &p->ref, &p->wait, &p->why);
-    message_unref(m);
+    message_unref(mail.msg);
+    return result;
+}
+
+/* What a journal keeps of it besides the mail. */
+void
+letter_place(struct store *st, struct posted *p)
+{
+    struct buf place;
+
+    buf_init(&place, sizeof(p->place));
+    ck_assert(store_place(st, p->staged, &place));
+    p->place_n = place.len;
+    if (place.len > 0)
+        memcpy(p->place, place.data, place.len);
+    buf_release(&place);
+}
+
+bool
+letter_publish(struct store *st, const struct letter *l, struct posted *p)
+{
+    if (letter_stage(st, l, p) != STORE_DONE)
+        return false;
+    letter_place(st, p);
+    if (store_publish(st, p->staged, &p->why)) {
+        store_forget(st, p->staged);
+        return true;
+    }
+    store_discard(st, p->staged);
+    return false;
+}
+
+enum store_result
+letter_restore(struct store *st, const struct letter *l, struct posted *p, char *mailbox)
+{
+    struct store_mail mail = letter_mail(l, p);
+    struct span place = {p->place, p->place_n};
+    enum store_result result = store_restore(st, &mail, &p->ref, place, mailbox, &p->wait, &p->why);
+
+    message_unref(mail.msg);
     return result;
 }
 

@@ -64,11 +64,24 @@ struct posted {
     struct outcome why;
     char id[ID_SIZE];
     char trace[256];
+    struct timespec received;
+    char place[64]; /* for a journal */
+    size_t place_n;
 };
 
 enum store_result letter_stage(struct store *st, const struct letter *l, struct posted *p);
 /* letter_deliver() - stage to forget; false with p->why, and nothing left. */
 bool letter_deliver(struct store *st, const struct letter *l, struct posted *p);
+
+/* letter_publish() - the way of a caller with a journal: no sync, no commit. */
+bool letter_publish(struct store *st, const struct letter *l, struct posted *p);
+
+/* letter_place() - of one that is staged, into p->place. */
+void letter_place(struct store *st, struct posted *p);
+
+/* letter_restore() - as after a crash; mailbox: where it lies (STORE_MAILBOX_SIZE octets). */
+enum store_result letter_restore(struct store *st, const struct letter *l, struct posted *p,
+                                 char *mailbox);
 
 /* letter_stored() - what the store must give back for it. */
 void letter_stored(const struct kind *kind, const struct letter *l, const struct posted *p,
