@@ -18,32 +18,32 @@ enum { STATE_FREE, STATE_USED };
 static const char segment_magic[8] = "DSTPJRNL";
 static const char batch_magic[4] = "DJB1";
 
-enum { /* offsets in a segment's head */
-       SEGMENT_VERSION = 8,
-       SEGMENT_STATE = 12,
-       SEGMENT_WRITER = 16,
-       SEGMENT_NUMBER = 24,
-       SEGMENT_OCTETS = 32,
-       SEGMENT_SALT = 40,
-       SEGMENT_NEEDED = 48,
-       SEGMENT_CHECKSUM = 56
+/* Offsets in a segment's head. */
+enum {
+    SEGMENT_VERSION = 8,
+    SEGMENT_STATE = 12,
+    SEGMENT_WRITER = 16,
+    SEGMENT_NUMBER = 24,
+    SEGMENT_OCTETS = 32,
+    SEGMENT_SALT = 40,
+    SEGMENT_FIRST = 48,
+    SEGMENT_NEEDED = 56,
+    SEGMENT_CHECKSUM = 64
 };
 
-enum { /* offsets in a batch's head */
-       BATCH_RECORDS = 4,
-       BATCH_SEGMENT = 8,
-       BATCH_OFFSET = 16,
-       BATCH_OCTETS = 24,
-       BATCH_SYNCED = 32,
-       BATCH_NEEDED = 40,
-       BATCH_CHECKSUM = 48
+/* Offsets in a batch's head. */
+enum {
+    BATCH_RECORDS = 4,
+    BATCH_SEGMENT = 8,
+    BATCH_OFFSET = 16,
+    BATCH_OCTETS = 24,
+    BATCH_SYNCED = 32,
+    BATCH_NEEDED = 40,
+    BATCH_CHECKSUM = 48
 };
 
-enum { /* offsets in a record's head */
-       RECORD_OCTETS = 0,
-       RECORD_TYPE = 4,
-       RECORD_CHECKSUM = 8
-};
+/* Offsets in a record's head. */
+enum { RECORD_OCTETS = 0, RECORD_TYPE = 4, RECORD_CHECKSUM = 8 };
 
 uint64_t
 format_get_u64(const uint8_t *in)
@@ -117,6 +117,7 @@ format_print_segment(const struct segment_head *h, uint8_t block[JOURNAL_BLOCK])
     format_put_u64(block + SEGMENT_NUMBER, h->segment);
     format_put_u64(block + SEGMENT_OCTETS, h->octets);
     format_put_u64(block + SEGMENT_SALT, h->salt);
+    format_put_u64(block + SEGMENT_FIRST, h->first);
     format_put_u64(block + SEGMENT_NEEDED, h->needed);
     format_put_u64(block + SEGMENT_CHECKSUM, XXH3_64bits(block, SEGMENT_CHECKSUM));
 }
@@ -135,9 +136,11 @@ format_parse_segment(struct segment_head *h, const uint8_t block[JOURNAL_BLOCK])
         .segment = format_get_u64(block + SEGMENT_NUMBER),
         .octets = format_get_u64(block + SEGMENT_OCTETS),
         .salt = format_get_u64(block + SEGMENT_SALT),
+        .first = format_get_u64(block + SEGMENT_FIRST),
         .needed = format_get_u64(block + SEGMENT_NEEDED),
     };
-    return h->segment > 0 && h->segment < UINT64_MAX && h->needed <= h->segment;
+    return h->segment > 0 && h->segment < UINT64_MAX && h->first <= h->needed &&
+           h->needed <= h->segment;
 }
 
 void

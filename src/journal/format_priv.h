@@ -37,7 +37,8 @@ struct segment_head {
     uint64_t segment; /* when free: the last one that the file was */
     uint64_t octets;  /* of the file */
     uint64_t salt;
-    uint64_t needed; /* segments below this one were free when this one was begun */
+    uint64_t first;  /* of this writer since it was opened */
+    uint64_t needed; /* those from `first` up to this were free when this one was begun */
 };
 
 struct batch_head {

@@ -32,7 +32,7 @@ struct segment {
     size_t found_count, found_room;
     uint64_t batches;
     uint64_t synced; /* what lies before this was on stable storage once */
-    uint64_t needed; /* smaller segments of this writer were freed */
+    uint64_t needed; /* segments from head.first up to this were freed */
 };
 
 struct journal_reader {

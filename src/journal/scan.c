@@ -154,25 +154,31 @@ apply_cut(struct segment *segments, size_t count, const struct segment *by, cons
     }
 }
 
+/* What a later segment of the same opening says of those before it: they were synced whole before
+ * anything was written to it, and it knows which were freed. Of what an earlier opening has left it
+ * knows nothing. */
+static void
+apply_later(struct segment *segments, size_t count, const struct segment *later)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct segment *g = &segments[i];
+        if (g->head.first != later->head.first || g->head.segment >= later->head.segment)
+            continue;
+        if (later->batches > 0)
+            g->synced = UINT64_MAX;
+        if (g->head.segment < later->needed)
+            g->found_count = 0;
+    }
+}
+
 void
 scan_settle(struct segment *segments, size_t count)
 {
-    bool is_behind = false; /* a later segment holds something: this one was synced whole */
-    uint64_t needed = 0;
-
     for (size_t i = 0; i < count; i++)
         for (size_t n = 0; n < segments[i].found_count; n++)
             if (segments[i].found[n].kind == FOUND_CUT)
                 apply_cut(segments, count, &segments[i], &segments[i].found[n]);
-    for (size_t i = count; i-- > 0;) {
-        struct segment *g = &segments[i];
-        if (is_behind)
-            g->synced = UINT64_MAX;
-        is_behind = is_behind || g->batches > 0;
-        if (!g->head.is_free && g->needed > needed)
-            needed = g->needed;
-    }
     for (size_t i = 0; i < count; i++)
-        if (segments[i].head.segment < needed)
-            segments[i].found_count = 0;
+        if (!segments[i].head.is_free)
+            apply_later(segments, count, &segments[i]);
 }

@@ -13,29 +13,54 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A file of this writer that is there already: only a free one will do. */
+static struct slot *
+find_state(struct segments *s, enum slot_state state)
+{
+    struct slot *found = NULL;
+
+    for (unsigned i = 0; i < s->max; i++)
+        if (s->slots[i].state == state && (found == NULL || s->slots[i].number < found->number))
+            found = &s->slots[i];
+    return found;
+}
+
+/* One free file more than there may be goes: the setting was lowered. */
+static void
+adopt_free(struct segments *s, const char *name, unsigned index, const struct segment_head *head,
+           bool fits)
+{
+    struct slot *slot = find_state(s, SLOT_NONE);
+
+    if (slot == NULL) {
+        unlinkat(s->folder, name, 0);
+        return;
+    }
+    slot->state = SLOT_FREE;
+    slot->index = index;
+    slot->number = head->segment;
+    slot->is_lost = !fits;
+}
+
+/* A file of this writer that is there already. What is no free segment is left alone. */
 static bool
 adopt_file(struct segments *s, const char *name, unsigned index, struct outcome *why)
 {
-    struct segment_head head = {.is_free = false};
+    struct segment_head head;
     struct stat st;
     int fd = segment_open(s->folder, name, O_RDONLY);
+    bool known;
 
     if (fd < 0)
-        return outcome_errno(why, errno, "openat", name);
-    if (fstat(fd, &st) != 0 || !segment_read_head(fd, &head) || !head.is_free ||
-        head.writer != s->writer) {
-        close(fd);
-        return outcome_set(why, OUTCOME_EXISTS, "%s is not a free segment", name);
-    }
+        return errno == ELOOP || errno == ENXIO || outcome_errno(why, errno, "openat", name);
+    known = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && segment_read_head(fd, &head) &&
+            head.writer == s->writer;
     close(fd);
+    if (!known)
+        return true;
     if (head.segment > s->newest)
         s->newest = head.segment;
-    if (index < s->max)
-        s->slots[index] = (struct slot){.state = SLOT_FREE,
-                                        .is_lost = (uint64_t)st.st_size != s->octets,
-                                        .fd = -1,
-                                        .number = head.segment};
+    if (head.is_free)
+        adopt_free(s, name, index, &head, (uint64_t)st.st_size == s->octets);
     return true;
 }
 
@@ -84,7 +109,7 @@ segments_open(struct segments *s, const struct journal_options *options, struct 
         s->slots[i].fd = -1;
     if (!adopt_folder(s, options->folder, why))
         return false;
-    s->needed = s->newest + 1;
+    s->first = s->needed = s->newest + 1;
     return true;
 }
 
@@ -103,15 +128,17 @@ segments_close(struct segments *s)
 
 /* ---- all below: under the lock, where it does not say otherwise ---- */
 
-static struct slot *
-find_state(struct segments *s, enum slot_state state)
+/* Without the lock: an index that no file has. Only the one thread that makes a file asks. */
+static unsigned
+find_index(const struct segments *s)
 {
-    struct slot *found = NULL;
+    char name[JOURNAL_NAME_SIZE];
 
-    for (unsigned i = 0; i < s->max; i++)
-        if (s->slots[i].state == state && (found == NULL || s->slots[i].number < found->number))
-            found = &s->slots[i];
-    return found;
+    for (unsigned index = 0;; index++) {
+        format_name(name, s->writer, index, false);
+        if (faccessat(s->folder, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+            return index;
+    }
 }
 
 /* Without the lock. The old file of this name, if there is one, is durably something else when this
@@ -120,15 +147,14 @@ static bool
 make_file(struct segments *s, struct slot *slot, const struct segment_head *head, bool fill,
           struct outcome *why)
 {
-    unsigned index = (unsigned)(slot - s->slots);
     char name[JOURNAL_NAME_SIZE];
 
     if (slot->fd < 0 && !slot->is_lost) {
-        format_name(name, s->writer, index, false);
+        format_name(name, s->writer, slot->index, false);
         slot->fd = segment_open(s->folder, name, O_RDWR);
     }
     if (slot->fd < 0) {
-        slot->fd = segment_make(s->folder, index, head, fill, why);
+        slot->fd = segment_make(s->folder, slot->index, head, fill, why);
         slot->is_lost = slot->fd < 0;
         return slot->fd >= 0;
     }
@@ -146,8 +172,11 @@ static struct slot *
 make_ready(struct segments *s, bool fill, struct outcome *why)
 {
     struct slot *slot = find_state(s, SLOT_FREE);
-    struct segment_head head = {
-        .writer = s->writer, .segment = s->newest + 1, .octets = s->octets, .needed = s->needed};
+    struct segment_head head = {.writer = s->writer,
+                                .segment = s->newest + 1,
+                                .octets = s->octets,
+                                .first = s->first,
+                                .needed = s->needed};
     bool ok, had_file;
 
     outcome_set(why, OUTCOME_DISK_FULL, "journal: no segment is free");
@@ -158,6 +187,10 @@ make_ready(struct segments *s, bool fill, struct outcome *why)
     had_file = slot->state == SLOT_FREE;
     slot->state = SLOT_MAKING;
     pthread_mutex_unlock(&s->lock);
+    if (!had_file) {
+        slot->index = find_index(s);
+        slot->is_lost = true;
+    }
     ok = getrandom(&head.salt, sizeof head.salt, 0) == (ssize_t)sizeof head.salt
              ? make_file(s, slot, &head, fill, why)
              : outcome_errno(why, errno, "getrandom", NULL);

@@ -24,8 +24,9 @@ enum slot_state {
 
 struct slot {
     enum slot_state state;
-    bool is_lost; /* the file cannot be used again: a new one in its place */
-    int fd;       /* owned, or -1 */
+    unsigned index; /* in the file's name */
+    bool is_lost;   /* the file cannot be used again: a new one in its place */
+    int fd;         /* owned, or -1 */
     uint64_t number;
     uint64_t salt;
 };
@@ -35,6 +36,7 @@ struct segments {
     unsigned writer;
     unsigned max;
     uint64_t octets; /* of each */
+    uint64_t first;  /* number; smaller ones are from before */
     pthread_mutex_t lock;
     pthread_cond_t made;
     struct slot *slots; /* max of them; what follows: under the lock */

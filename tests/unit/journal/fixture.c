@@ -118,7 +118,7 @@ clear_all(void)
     struct journal_reader *r = journal_reader_open(folder, &why);
 
     ck_assert_msg(r != NULL, "%s", why.cause);
-    ck_assert_msg(journal_reader_clear(r, 100, 100, &why), "%s", why.cause);
+    ck_assert_msg(journal_reader_clear(r, 100, &why), "%s", why.cause);
     journal_reader_close(r);
 }
 

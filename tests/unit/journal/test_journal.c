@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "format_priv.h"
 
 #define FIRST "worker-01-00.journal"
 
@@ -27,7 +28,7 @@ START_TEST(a_missing_folder_is_an_empty_journal)
     ck_assert_ptr_nonnull(r);
     journal_reader_usage(r, &usage);
     ck_assert_uint_eq(usage.segments, 0);
-    ck_assert(journal_reader_clear(r, 1, 2, &why));
+    ck_assert(journal_reader_clear(r, 1, &why));
     journal_reader_close(r);
 }
 END_TEST
@@ -117,11 +118,10 @@ START_TEST(what_was_freed_stays_freed_with_the_next_sync)
 }
 END_TEST
 
-START_TEST(numbers_grow_over_restarts)
+START_TEST(a_writer_leaves_what_a_crash_has_left)
 {
-    struct journal_options options = {
-        .folder = folder, .number = 1, .segment_octets = 65536, .segments_max = 2};
-    struct journal *j = open_writer(4);
+    struct journal_reader *r;
+    struct journal *j = open_writer(2);
 
     add(j, "one");
     sync_ok(j);
@@ -129,39 +129,66 @@ START_TEST(numbers_grow_over_restarts)
     add(j, "two");
     sync_ok(j);
     journal_close(j);
-    ck_assert_ptr_null(journal_open(&options, &why));
-    ck_assert_int_eq(why.kind, OUTCOME_EXISTS);
-    clear_all();
-    ck_assert_str_eq(content(), "");
-    j = open_writer(4);
+    r = journal_reader_open(folder, &why);
+    j = open_writer(2);
     ck_assert_uint_eq(journal_current(j), 3);
     ck_assert_uint_eq(journal_oldest(j), 3);
-    ck_assert_uint_eq(add(j, "three"), 3);
+    ck_assert_uint_eq(add(j, "two again"), 3);
+    sync_ok(j);
+    journal_turn(j);
+    journal_free(j, 4);
+    ck_assert_uint_eq(add(j, "four"), 4);
+    sync_ok(j);
+    ck_assert_str_eq(content(), "20:one 20:two 20:four");
+    ck_assert(journal_reader_clear(r, 2, &why));
+    ck_assert_str_eq(content(), "20:four");
+    journal_reader_close(r);
+    ck_assert_uint_eq(add(j, "still writing"), 4);
     sync_ok(j);
     journal_close(j);
-    ck_assert_str_eq(content(), "20:three");
+    ck_assert_str_eq(content(), "20:four 20:still writing");
 }
 END_TEST
 
-START_TEST(a_new_segment_size_is_taken_up)
+/* The file that a reader knew by a name is not the one that has it now. */
+START_TEST(clear_twice_spares_a_later_writer)
 {
-    struct journal_options options = {
-        .folder = folder, .number = 1, .segment_octets = 100000, .segments_max = 2};
-    struct journal *j = open_writer(4);
-    struct stat st;
+    struct journal_reader *r;
+    struct journal *j = open_writer(2);
 
     add(j, "one");
     sync_ok(j);
     journal_close(j);
-    clear_all();
-    j = journal_open(&options, &why);
-    ck_assert_ptr_nonnull(j);
-    ck_assert_uint_eq(add_filled(j, 'a', 90000), 2);
+    r = journal_reader_open(folder, &why);
+    ck_assert(journal_reader_clear(r, 2, &why));
+    ck_assert_int_ne(access(path(FIRST), F_OK), 0);
+    j = open_writer(2);
+    add(j, "later");
+    sync_ok(j);
+    ck_assert_int_eq(access(path(FIRST), F_OK), 0);
+    ck_assert(journal_reader_clear(r, 2, &why));
+    journal_reader_close(r);
+    journal_close(j);
+    ck_assert_str_eq(content(), "20:later");
+}
+END_TEST
+
+START_TEST(numbers_grow_over_restarts)
+{
+    struct journal *j = open_writer(4);
+
+    add(j, "one");
+    sync_ok(j);
+    journal_turn(j);
+    journal_free(j, 2);
+    add(j, "two");
     sync_ok(j);
     journal_close(j);
-    ck_assert_str_eq(content(), "20:a*90000");
-    ck_assert_int_eq(stat(path(FIRST), &st), 0);
-    ck_assert_int_eq(st.st_size, 102400);
+    j = open_writer(4);
+    ck_assert_uint_eq(add(j, "three"), 3);
+    sync_ok(j);
+    journal_close(j);
+    ck_assert_str_eq(content(), "20:two 20:three");
 }
 END_TEST
 
@@ -230,30 +257,83 @@ START_TEST(two_writers_share_a_folder)
 }
 END_TEST
 
-START_TEST(clear_removes_what_is_beyond)
+/* make_free() - two free files of writer 1. */
+static void
+make_free(void)
 {
-    struct journal *j = open_writer(3);
+    struct journal *j = open_writer(2);
+
+    ck_assert(journal_prepare(j));
+    add(j, "x");
+    ck_assert(journal_prepare(j));
+    journal_close(j);
+    for (int i = 0; i < 2; i++) {
+        size_t n;
+        const char *name = i == 0 ? FIRST : "worker-01-01.journal";
+        char *data = read_whole(name, &n);
+        struct segment_head head;
+        ck_assert(format_parse_segment(&head, (uint8_t *)data));
+        head.is_free = true;
+        format_print_segment(&head, (uint8_t *)data);
+        write_whole(name, data, n);
+        free(data);
+    }
+}
+
+START_TEST(clear_removes_free_files_of_writers_beyond)
+{
     struct journal_reader *r;
     struct journal_usage usage;
 
-    for (int i = 0; i < 3; i++) {
-        add(j, "x");
-        sync_ok(j);
-        journal_turn(j);
-    }
-    journal_close(j);
+    make_free();
     r = journal_reader_open(folder, &why);
     journal_reader_usage(r, &usage);
-    ck_assert_uint_eq(usage.segments, 3);
-    ck_assert_uint_eq(usage.live, 3);
-    ck_assert_uint_eq(usage.records, 3);
-    ck_assert_uint_eq(usage.octets, 3 * 65536);
-    ck_assert(journal_reader_clear(r, 2, 2, &why));
-    ck_assert_int_eq(access(path("worker-01-01.journal"), F_OK), 0);
-    ck_assert_int_ne(access(path("worker-01-02.journal"), F_OK), 0);
-    ck_assert(journal_reader_clear(r, 1, 2, &why));
+    ck_assert_uint_eq(usage.segments, 2);
+    ck_assert_uint_eq(usage.live, 0);
+    ck_assert_uint_eq(usage.records, 0);
+    ck_assert_uint_eq(usage.octets, 2 * 65536);
+    ck_assert(journal_reader_clear(r, 2, &why));
+    ck_assert_int_eq(access(path(FIRST), F_OK), 0);
+    ck_assert(journal_reader_clear(r, 1, &why));
+    ck_assert_int_ne(access(path(FIRST), F_OK), 0);
     ck_assert_int_ne(access(path("worker-01-01.journal"), F_OK), 0);
     journal_reader_close(r);
+}
+END_TEST
+
+START_TEST(a_new_segment_size_is_taken_up)
+{
+    struct journal_options options = {
+        .folder = folder, .number = 1, .segment_octets = 100000, .segments_max = 2};
+    struct journal *j;
+    struct stat st;
+
+    make_free();
+    j = journal_open(&options, &why);
+    ck_assert_ptr_nonnull(j);
+    ck_assert_uint_eq(add_filled(j, 'a', 90000), 3);
+    sync_ok(j);
+    journal_close(j);
+    ck_assert_str_eq(content(), "20:a*90000");
+    ck_assert_int_eq(stat(path(FIRST), &st), 0);
+    ck_assert_int_eq(st.st_size, 102400);
+}
+END_TEST
+
+START_TEST(free_files_are_adopted)
+{
+    struct journal *j;
+
+    make_free();
+    j = open_writer(2);
+    ck_assert_uint_eq(journal_current(j), 3);
+    ck_assert_uint_eq(add(j, "three"), 3);
+    journal_turn(j);
+    ck_assert_uint_eq(add(j, "four"), 4);
+    sync_ok(j);
+    journal_close(j);
+    ck_assert_str_eq(content(), "20:three 20:four");
+    ck_assert_int_ne(access(path("worker-01-02.journal"), F_OK), 0);
 }
 END_TEST
 
@@ -328,7 +408,10 @@ main(void)
     tcase_add_test(t, a_record_has_a_largest_size);
     tcase_add_test(t, a_prepared_segment_is_the_next_one);
     tcase_add_test(t, two_writers_share_a_folder);
-    tcase_add_test(t, clear_removes_what_is_beyond);
+    tcase_add_test(t, a_writer_leaves_what_a_crash_has_left);
+    tcase_add_test(t, clear_twice_spares_a_later_writer);
+    tcase_add_test(t, clear_removes_free_files_of_writers_beyond);
+    tcase_add_test(t, free_files_are_adopted);
     tcase_add_test(t, other_files_are_unknown_and_stay);
     tcase_add_loop_test(t, impossible_options_are_refused, 0,
                         (int)(sizeof refused / sizeof refused[0]));
