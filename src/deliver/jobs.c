@@ -6,10 +6,14 @@
 #include "jobs_priv.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#define NAME_SIZE 16 /* prctl(2)'s */
+
 struct job_thread {
+    char name[NAME_SIZE];
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t posted;
@@ -67,6 +71,8 @@ run_thread(void *arg)
     unsigned wait_ms = JOB_WAIT_FOREVER;
     bool ending = false;
 
+    /* By itself: naming another thread is a write to /proc, which a sandboxed role may not do. */
+    pthread_setname_np(pthread_self(), t->name);
     for (;;) {
         struct job *jobs = take_all(t, wait_ms, &ending);
         if (jobs == NULL && ending)
@@ -108,11 +114,11 @@ job_thread_start(const char *name, const struct job_hooks *hooks, void *arg)
     t->tail = &t->head;
     t->hooks = *hooks;
     t->arg = arg;
+    snprintf(t->name, sizeof t->name, "%s", name);
     if (!init_sync(t) || pthread_create(&t->thread, NULL, run_thread, t) != 0) {
         free(t);
         return NULL;
     }
-    pthread_setname_np(t->thread, name);
     return t;
 }
 
