@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * One end of a door: an AF_UNIX SOCK_SEQPACKET socketpair between two roles. A frame is one
- * packet: type, request id, body, and at most one descriptor. Sending never blocks: what the
- * socket refuses waits in a bounded queue until door_flush(). Receiving checks the length and
- * version and closes descriptors nobody asked for; the body is hostile to whoever reads it.
+ * One end of a door: an AF_UNIX SOCK_SEQPACKET socketpair between two roles. A frame is a type,
+ * a request id, a body, and at most one descriptor; a packet is one frame or several. Sending never
+ * blocks: what the socket refuses waits in a bounded queue until door_flush(). Receiving checks the
+ * lengths and version and closes descriptors nobody asked for; the body is hostile to whoever reads
+ * it.
  * One thread at a time per end.
  */
 #ifndef DOORSTEP_DOOR_H
@@ -45,9 +46,17 @@ int door_fd(const struct door *d);
  * process had none free: fail that request, not the door. DOOR_AGAIN also without memory. */
 enum door_result door_receive(struct door *d, struct door_frame *out);
 
+/* door_holds() - there are frames that came with the last one: the socket will not tell of them, so
+ * whoever waits on it takes them first. */
+bool door_holds(const struct door *d);
+
 /* door_send() - fd (or -1) is duplicated by the kernel, the caller keeps its own. false: the queue
  * is full, no memory, or the other side is gone; nothing of the frame was sent. */
 bool door_send(struct door *d, uint16_t type, uint64_t id, struct span body, int fd);
+
+/* door_put() - the same for a frame that may wait a moment: it goes out with those put before and
+ * behind it, at the latest with the next door_flush() or door_send(), which the caller owes it. */
+bool door_put(struct door *d, uint16_t type, uint64_t id, struct span body);
 
 enum door_result door_flush(struct door *d);
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include "doorstep/span.h"
@@ -30,6 +31,21 @@ void loop_stop(struct loop *l);
 /* loop_post() - run fn(arg) soon on the loop's thread; from any thread, in order. fn runs exactly
  * once, except when the loop ends first. */
 bool loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
+
+/* Chores: what the turn's callbacks gathered (replies, frames) goes out in one piece behind them,
+ * before the loop sleeps. In its owner's memory. */
+struct loop_chore {
+    TAILQ_ENTRY(loop_chore) due;
+    void (*fn)(void *arg);
+    void *arg;
+    bool is_due;
+};
+
+void loop_chore_init(struct loop_chore *c, void (*fn)(void *arg), void *arg);
+/* loop_chore_add() - run fn once at the end of this turn, or of the next when it is in its last
+ * part; nothing when it is due already. */
+void loop_chore_add(struct loop *l, struct loop_chore *c);
+void loop_chore_cancel(struct loop *l, struct loop_chore *c); /* not due is fine */
 
 /* Timers: one shot; start again at will. */
 struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *arg);

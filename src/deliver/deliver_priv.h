@@ -41,6 +41,7 @@ struct edge { /* one edge's door */
     uint32_t slot;
     struct door *door; /* NULL: it is gone */
     struct loop_watch *watch;
+    struct loop_chore flush;       /* due while answers of this turn wait */
     struct transaction *receiving; /* uthash by id: whose end of data has not come */
     unsigned references;           /* requests under way that will answer it */
 };
@@ -87,8 +88,8 @@ void edge_add(struct deliver *d, uint32_t slot, int door_fd);
 void edges_free(struct deliver *d);
 bool edges_have_unsent(const struct deliver *d);
 void edge_unref(struct edge *e);
-/* edge_send() - a frame to the edge; nothing happens when it is gone. An edge that does not read is
- * dropped. */
+/* edge_send() - a frame to the edge, at the end of the turn; nothing happens when it is gone. An
+ * edge that does not read is dropped. */
 void edge_send(struct edge *e, uint16_t type, uint64_t id, struct span body);
 
 /* rcpt_ask() - EDGE_RCPT: who is that, and is there room? Answers STORE_RCPT. false: the frame is

@@ -14,7 +14,7 @@
 #include "doorstep/log.h"
 
 #define QUEUE_MAX (8 * 1024 * 1024) /* octets of answers that an edge may leave unread */
-#define FRAMES_A_TURN 64            /* then other edges and answers have their turn */
+#define FRAMES_A_TURN 64            /* and the packet they end in; then others have their turn */
 
 static void
 edge_free(struct edge *e)
@@ -37,6 +37,7 @@ drop_edge(struct edge *e, const char *reason)
     if (e->door == NULL)
         return;
     log_event(LOG_LEVEL_INFO, "edge_gone", "slot", log_num(e->slot), "reason", reason, NULL);
+    loop_chore_cancel(e->deliver->loop, &e->flush);
     loop_watch_free(e->watch);
     door_free(e->door);
     e->watch = NULL;
@@ -66,13 +67,24 @@ update_watch(struct edge *e)
     loop_watch_set(e->watch, events);
 }
 
+/* The answers of one turn travel together. */
+static void
+flush(void *arg)
+{
+    struct edge *e = arg;
+
+    door_flush(e->door); /* an edge that is gone is noticed by reading */
+    update_watch(e);
+    deliver_end_when_drained(e->deliver);
+}
+
 void
 edge_send(struct edge *e, uint16_t type, uint64_t id, struct span body)
 {
     if (e->door == NULL)
         return;
-    if (door_send(e->door, type, id, body, -1))
-        update_watch(e);
+    if (door_put(e->door, type, id, body))
+        loop_chore_add(e->deliver->loop, &e->flush);
     else
         dismiss_edge(e, "it does not read its answers"); /* the caller holds a reference */
 }
@@ -106,7 +118,7 @@ read_frames(struct edge *e)
 {
     struct door_frame f;
 
-    for (unsigned n = 0; n < FRAMES_A_TURN && e->door != NULL; n++) {
+    for (unsigned n = 0; e->door != NULL && (n < FRAMES_A_TURN || door_holds(e->door)); n++) {
         enum door_result got = door_receive(e->door, &f);
         if (got == DOOR_AGAIN)
             return;
@@ -133,11 +145,8 @@ on_door(void *arg, unsigned events)
     struct edge *e = arg;
 
     e->references++; /* an answer that cannot be sent drops it while its frames are read */
-    if ((events & LOOP_WRITE) != 0) {
-        door_flush(e->door);
-        update_watch(e);
-        deliver_end_when_drained(e->deliver);
-    }
+    if ((events & LOOP_WRITE) != 0)
+        flush(e);
     if ((events & LOOP_READ) != 0)
         read_frames(e);
     edge_unref(e);
@@ -153,6 +162,7 @@ edge_add(struct deliver *d, uint32_t slot, int door_fd)
         return;
     }
     *e = (struct edge){.deliver = d, .slot = slot, .door = door_new(door_fd, QUEUE_MAX)};
+    loop_chore_init(&e->flush, flush, e);
     if (e->door != NULL)
         e->watch = loop_watch_new(d->loop, door_fd, LOOP_READ, on_door, e);
     if (e->watch == NULL) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Doors: frames with at most one descriptor over an AF_UNIX SOCK_SEQPACKET pair. The kernel keeps
- * packets whole and in order, so a frame is one sendmsg(2) and one recvmsg(2), and there is no
- * stream to fall out of step with. What frames mean is in door_frames.h and with the roles.
+ * packets whole and in order, so there is no stream to fall out of step with. A packet is one
+ * frame, or several that were put in it one behind the other to share its system calls; one with a
+ * descriptor is always alone. What frames mean is in door_frames.h and with the roles.
  */
 #include "doorstep/door.h"
 
@@ -35,19 +36,24 @@ union door_control {
     struct cmsghdr align;
 };
 
-struct door_packet { /* one frame that waits to be sent */
+struct door_packet { /* frames that wait to be sent */
     struct door_packet *next;
     int fd;      /* owned, or -1 */
-    size_t size; /* of bytes */
+    size_t size; /* of bytes, as far as they are used */
+    size_t room; /* of bytes; DOOR_PACKET_MAX: it takes more frames */
     uint8_t bytes[];
 };
 
 struct door {
     int fd;
-    bool send_closed;          /* the other side no longer reads; what it sent may still be read */
-    uint8_t *in;               /* DOOR_PACKET_MAX octets, made at the first receive */
-    struct door_packet *first; /* queue, oldest first */
-    struct door_packet **last; /* where the next one is hung in */
+    bool send_closed;           /* the other side no longer reads; what it sent may still be read */
+    bool is_blocked;            /* the socket took no more; until door_flush() */
+    uint8_t *in;                /* DOOR_PACKET_MAX octets, made at the first receive */
+    size_t in_used, in_size;    /* of the packet in it: octets handed out, and all */
+    struct door_packet *first;  /* queue, oldest first */
+    struct door_packet **last;  /* where the next one is hung in */
+    struct door_packet *newest; /* the last in the queue, while there is one */
+    struct door_packet *spare;  /* one that takes more frames, kept for the next */
     size_t queued;
     size_t queue_max;
 };
@@ -91,7 +97,10 @@ door_drop_first(struct door *d)
     d->queued -= packet->size;
     if (packet->fd >= 0)
         close(packet->fd);
-    free(packet);
+    if (packet->room == DOOR_PACKET_MAX && d->spare == NULL)
+        d->spare = packet;
+    else
+        free(packet);
 }
 
 void
@@ -102,6 +111,7 @@ door_free(struct door *d)
     while (d->first != NULL)
         door_drop_first(d);
     close(d->fd);
+    free(d->spare);
     free(d->in);
     free(d);
 }
@@ -119,14 +129,14 @@ door_queued(const struct door *d)
 }
 
 static void
-door_put(uint8_t *out, size_t octets, uint64_t v)
+door_print_number(uint8_t *out, size_t octets, uint64_t v)
 {
     for (size_t i = 0; i < octets; i++)
         out[i] = (uint8_t)(v >> (8 * i));
 }
 
 static uint64_t
-door_get(const uint8_t *in, size_t octets)
+door_parse_number(const uint8_t *in, size_t octets)
 {
     uint64_t v = 0;
 
@@ -138,10 +148,10 @@ door_get(const uint8_t *in, size_t octets)
 static void
 door_print_head(uint8_t head[DOOR_HEAD_SIZE], uint16_t type, uint64_t id, size_t body)
 {
-    door_put(head, 2, DOOR_VERSION);
-    door_put(head + 2, 2, type);
-    door_put(head + 4, 4, body);
-    door_put(head + 8, 8, id);
+    door_print_number(head, 2, DOOR_VERSION);
+    door_print_number(head + 2, 2, type);
+    door_print_number(head + 4, 4, body);
+    door_print_number(head + 8, 8, id);
 }
 
 /* One packet to the kernel. */
@@ -174,14 +184,50 @@ door_transmit(struct door *d, struct iovec *parts, size_t count, int fd)
     }
 }
 
+/* --- the queue --- */
+
+static struct door_packet *
+door_packet_new(struct door *d, size_t room)
+{
+    struct door_packet *packet = room == DOOR_PACKET_MAX ? d->spare : NULL;
+
+    if (packet != NULL)
+        d->spare = NULL;
+    else
+        packet = malloc(sizeof(*packet) + room);
+    if (packet != NULL)
+        *packet = (struct door_packet){.fd = -1, .room = room};
+    return packet;
+}
+
+static void
+door_append_frame(struct door *d, struct door_packet *packet, const uint8_t head[DOOR_HEAD_SIZE],
+                  struct span body)
+{
+    memcpy(packet->bytes + packet->size, head, DOOR_HEAD_SIZE);
+    if (body.n > 0)
+        memcpy(packet->bytes + packet->size + DOOR_HEAD_SIZE, body.p, body.n);
+    packet->size += DOOR_HEAD_SIZE + body.n;
+    d->queued += DOOR_HEAD_SIZE + body.n;
+    d->newest = packet;
+}
+
 static bool
-door_enqueue(struct door *d, const uint8_t head[DOOR_HEAD_SIZE], struct span body, int fd)
+door_has_room(const struct door *d, struct span body)
 {
     size_t size = DOOR_HEAD_SIZE + body.n;
 
-    if (size > d->queue_max || d->queued > d->queue_max - size)
+    return size <= d->queue_max && d->queued <= d->queue_max - size;
+}
+
+/* A packet of its own for this frame, with room for others behind it when `room` says so. */
+static bool
+door_enqueue(struct door *d, const uint8_t head[DOOR_HEAD_SIZE], struct span body, int fd,
+             size_t room)
+{
+    if (!door_has_room(d, body))
         return false;
-    struct door_packet *packet = malloc(sizeof(*packet) + size);
+    struct door_packet *packet = door_packet_new(d, room);
     if (packet == NULL)
         return false;
     packet->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -189,15 +235,17 @@ door_enqueue(struct door *d, const uint8_t head[DOOR_HEAD_SIZE], struct span bod
         free(packet);
         return false;
     }
-    packet->next = NULL;
-    packet->size = size;
-    memcpy(packet->bytes, head, DOOR_HEAD_SIZE);
-    if (body.n > 0)
-        memcpy(packet->bytes + DOOR_HEAD_SIZE, body.p, body.n);
     *d->last = packet;
     d->last = &packet->next;
-    d->queued += size;
+    door_append_frame(d, packet, head, body);
     return true;
+}
+
+/* Sends what waits, unless the socket is known to take nothing. */
+static bool
+door_try(struct door *d)
+{
+    return d->is_blocked || door_flush(d) != DOOR_CLOSED;
 }
 
 bool
@@ -207,29 +255,53 @@ door_send(struct door *d, uint16_t type, uint64_t id, struct span body, int fd)
     struct iovec parts[2] = {{head, sizeof(head)}, {(void *)body.p, body.n}};
 
     assert(body.n <= DOOR_BODY_MAX);
-    if (d->send_closed)
+    if (d->send_closed || (d->first != NULL && !door_try(d)))
         return false;
     door_print_head(head, type, id, body.n);
     if (d->first == NULL) {
         enum door_result result = door_transmit(d, parts, 2, fd);
         if (result != DOOR_AGAIN)
             return result == DOOR_OK;
+        d->is_blocked = true;
     }
-    return door_enqueue(d, head, body, fd);
+    return door_enqueue(d, head, body, fd, DOOR_HEAD_SIZE + body.n);
+}
+
+bool
+door_put(struct door *d, uint16_t type, uint64_t id, struct span body)
+{
+    uint8_t head[DOOR_HEAD_SIZE];
+    struct door_packet *p = d->first == NULL ? NULL : d->newest;
+
+    assert(body.n <= DOOR_BODY_MAX);
+    if (d->send_closed)
+        return false;
+    door_print_head(head, type, id, body.n);
+    if (p != NULL && DOOR_HEAD_SIZE + body.n <= p->room - p->size) {
+        if (!door_has_room(d, body))
+            return false;
+        door_append_frame(d, p, head, body);
+        return true;
+    }
+    return door_try(d) && door_enqueue(d, head, body, -1, DOOR_PACKET_MAX);
 }
 
 enum door_result
 door_flush(struct door *d)
 {
+    d->is_blocked = false;
     while (d->first != NULL) {
         struct iovec part = {d->first->bytes, d->first->size};
         enum door_result result = door_transmit(d, &part, 1, d->first->fd);
+        d->is_blocked = result == DOOR_AGAIN;
         if (result != DOOR_OK)
             return result;
         door_drop_first(d);
     }
     return d->send_closed ? DOOR_CLOSED : DOOR_OK;
 }
+
+/* --- receiving --- */
 
 /* Takes the first descriptor that came along, closes all others, and returns how many came. */
 static size_t
@@ -254,16 +326,47 @@ door_collect_fds(struct msghdr *msg, int *fd)
     return count;
 }
 
-static bool
-door_parse(const uint8_t *packet, size_t size, struct door_frame *out)
+/* Octets of the frame at the begin of `rest`; 0: that is none. */
+static size_t
+door_frame_size(const uint8_t *bytes, size_t rest)
 {
-    if (size < DOOR_HEAD_SIZE || door_get(packet, 2) != DOOR_VERSION ||
-        door_get(packet + 4, 4) != size - DOOR_HEAD_SIZE)
-        return false;
-    out->type = (uint16_t)door_get(packet + 2, 2);
-    out->id = door_get(packet + 8, 8);
-    out->body = (struct span){(const char *)packet + DOOR_HEAD_SIZE, size - DOOR_HEAD_SIZE};
-    return true;
+    if (rest < DOOR_HEAD_SIZE || door_parse_number(bytes, 2) != DOOR_VERSION)
+        return 0;
+    uint64_t body = door_parse_number(bytes + 4, 4);
+    return body <= rest - DOOR_HEAD_SIZE ? DOOR_HEAD_SIZE + (size_t)body : 0;
+}
+
+/* A packet is frames and nothing else; how many, or 0. */
+static size_t
+door_count_frames(const uint8_t *packet, size_t size)
+{
+    size_t count = 0;
+
+    for (size_t at = 0; at < size; count++) {
+        size_t n = door_frame_size(packet + at, size - at);
+        if (n == 0)
+            return 0;
+        at += n;
+    }
+    return count;
+}
+
+bool
+door_holds(const struct door *d)
+{
+    return d->in_used < d->in_size;
+}
+
+static void
+door_hand_out(struct door *d, struct door_frame *out)
+{
+    const uint8_t *frame = d->in + d->in_used;
+    size_t size = door_frame_size(frame, d->in_size - d->in_used);
+
+    out->type = (uint16_t)door_parse_number(frame + 2, 2);
+    out->id = door_parse_number(frame + 8, 8);
+    out->body = (struct span){(const char *)frame + DOOR_HEAD_SIZE, size - DOOR_HEAD_SIZE};
+    d->in_used += size;
 }
 
 static enum door_result
@@ -286,6 +389,11 @@ door_receive(struct door *d, struct door_frame *out)
     union door_control control;
     size_t size = 0;
 
+    out->fd = -1;
+    if (door_holds(d)) {
+        door_hand_out(d, out);
+        return DOOR_OK;
+    }
     if (d->in == NULL)
         d->in = malloc(DOOR_PACKET_MAX);
     if (d->in == NULL)
@@ -302,8 +410,13 @@ door_receive(struct door *d, struct door_frame *out)
     size_t fds = door_collect_fds(&msg, &out->fd);
     /* MSG_CTRUNC without any descriptor is our own lack of free ones, not a lie of the peer's. */
     bool too_many = fds > 1 || (fds == 1 && (msg.msg_flags & MSG_CTRUNC) != 0);
-    if ((msg.msg_flags & MSG_TRUNC) == 0 && !too_many && door_parse(d->in, size, out))
+    size_t frames = (msg.msg_flags & MSG_TRUNC) != 0 ? 0 : door_count_frames(d->in, size);
+    if (frames > 0 && !too_many && (frames == 1 || fds == 0)) {
+        d->in_used = 0;
+        d->in_size = size;
+        door_hand_out(d, out);
         return DOOR_OK;
+    }
     if (out->fd >= 0)
         close(out->fd);
     out->fd = -1;
@@ -336,6 +449,8 @@ door_wait(struct door *d, bool for_write, int timeout_ms)
 {
     uint64_t deadline = timeout_ms < 0 ? UINT64_MAX : clock_ms() + (uint64_t)timeout_ms;
 
+    if (!for_write && door_holds(d))
+        return true;
     return door_poll(d, for_write ? POLLOUT : POLLIN, deadline);
 }
 

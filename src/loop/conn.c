@@ -39,8 +39,8 @@ struct conn {
     uv_poll_t poll;
     uv_timer_t timer;
     TAILQ_ENTRY(conn) all;
-    TAILQ_ENTRY(conn) dirty;
-    struct buf output; /* unsent */
+    struct loop_chore flush; /* due when the turn has written something */
+    struct buf output;       /* unsent */
     struct conn_limits limits;
     const struct conn_handlers *handlers; /* borrowed */
     void *arg;
@@ -52,7 +52,6 @@ struct conn {
     int watched; /* UV_READABLE | UV_WRITABLE as last given to libuv */
     enum conn_state state;
     bool is_reading;
-    bool is_dirty;
     bool has_ended; /* the peer sends nothing more */
     bool was_full;  /* conn_write() said so, on_writable() is owed */
 };
@@ -100,9 +99,7 @@ conn_finish(struct conn *c)
     if (c->state == CONN_CLOSED)
         return;
     conn_step(c, CONN_CLOSED);
-    if (c->is_dirty)
-        TAILQ_REMOVE(&c->loop->dirty, c, dirty);
-    c->is_dirty = false;
+    loop_chore_cancel(c->loop, &c->flush);
     buf_release(&c->output);
     uv_close((uv_handle_t *)&c->poll, on_handle_closed); /* forgets fd before we close it */
     uv_close((uv_handle_t *)&c->timer, on_handle_closed);
@@ -163,8 +160,10 @@ conn_linger(struct conn *c)
 }
 
 static void
-conn_flush(struct conn *c)
+conn_flush(void *conn)
 {
+    struct conn *c = conn;
+
     if (!conn_send(c)) {
         conn_fail(c, "write error");
         return;
@@ -180,26 +179,6 @@ conn_flush(struct conn *c)
     }
 }
 
-void
-conn_flush_dirty(struct loop *l)
-{
-    struct conn *c;
-
-    while ((c = TAILQ_FIRST(&l->dirty)) != NULL) {
-        TAILQ_REMOVE(&l->dirty, c, dirty);
-        c->is_dirty = false;
-        conn_flush(c);
-    }
-}
-
-static void
-conn_mark_dirty(struct conn *c)
-{
-    if (!c->is_dirty)
-        TAILQ_INSERT_TAIL(&c->loop->dirty, c, dirty);
-    c->is_dirty = true;
-}
-
 bool
 conn_write(struct conn *c, struct span bytes)
 {
@@ -209,7 +188,7 @@ conn_write(struct conn *c, struct span bytes)
         conn_close(c, false, "output overflow");
         return false;
     }
-    conn_mark_dirty(c);
+    loop_chore_add(c->loop, &c->flush);
     if (c->output.len < c->limits.output_high)
         return true;
     c->was_full = true;
@@ -342,6 +321,7 @@ conn_new(struct loop *l, int fd, const struct conn_limits *limits,
     c->limits = *limits;
     c->handlers = handlers;
     c->arg = arg;
+    loop_chore_init(&c->flush, conn_flush, c);
     buf_init(&c->output, limits->output_max);
     TAILQ_INSERT_TAIL(&l->conns, c, all);
     return c;
@@ -362,5 +342,5 @@ conn_close(struct conn *c, bool flush, const char *reason)
     conn_set_deadline(c, CONN_FAREWELL_MS);
     conn_watch(c, (c->watched & UV_WRITABLE) != 0);
     if (c->state != CONN_CLOSED)
-        conn_mark_dirty(c);
+        loop_chore_add(c->loop, &c->flush);
 }

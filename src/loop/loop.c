@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The loop: start, stop, the way in for other threads, and the two moments of a turn at which
- * connections send what they gathered. Callers are the edge and the store's dispatcher; what
- * hangs in the loop is in handles.c, conn.c and listener.c.
+ * chores are done: connections and doors send what they gathered. Callers are the edge and the
+ * store's dispatcher; what hangs in the loop is in handles.c, conn.c and listener.c.
  */
 #include "doorstep/loop.h"
 
@@ -42,16 +42,52 @@ on_wake(uv_async_t *wake)
     }
 }
 
+/* --- chores --- */
+
+void
+loop_chore_init(struct loop_chore *c, void (*fn)(void *arg), void *arg)
+{
+    *c = (struct loop_chore){.fn = fn, .arg = arg};
+}
+
+void
+loop_chore_add(struct loop *l, struct loop_chore *c)
+{
+    if (!c->is_due)
+        TAILQ_INSERT_TAIL(&l->due, c, due);
+    c->is_due = true;
+}
+
+void
+loop_chore_cancel(struct loop *l, struct loop_chore *c)
+{
+    if (c->is_due)
+        TAILQ_REMOVE(&l->due, c, due);
+    c->is_due = false;
+}
+
+/* A chore may make others due, and they are done too: replies to what the first one let through. */
+static void
+run_chores(struct loop *l)
+{
+    struct loop_chore *c;
+
+    while ((c = TAILQ_FIRST(&l->due)) != NULL) {
+        loop_chore_cancel(l, c);
+        c->fn(c->arg);
+    }
+}
+
 static void
 on_prepare(uv_prepare_t *prepare)
 {
-    conn_flush_dirty(prepare->data);
+    run_chores(prepare->data);
 }
 
 static void
 on_check(uv_check_t *check)
 {
-    conn_flush_dirty(check->data);
+    run_chores(check->data);
 }
 
 /* The loop's own three handles do not keep loop_run() running. */
@@ -87,7 +123,7 @@ loop_new(void)
     pthread_mutex_init(&l->post_lock, NULL);
     STAILQ_INIT(&l->posts);
     TAILQ_INIT(&l->conns);
-    TAILQ_INIT(&l->dirty);
+    TAILQ_INIT(&l->due);
     loop_own_handles(l);
     return l;
 }

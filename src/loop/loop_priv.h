@@ -20,23 +20,21 @@ struct loop_item {
 };
 
 TAILQ_HEAD(conn_list, conn);
+TAILQ_HEAD(loop_chore_list, loop_chore);
 STAILQ_HEAD(loop_post_list, loop_post_entry);
 
 struct loop {
     uv_loop_t uv;
     uv_async_t wake;      /* loop_post() */
-    uv_prepare_t prepare; /* both flush what the turn wrote: before the loop sleeps, */
+    uv_prepare_t prepare; /* both do what is due: before the loop sleeps, */
     uv_check_t check;     /* and after the descriptors were served */
     pthread_mutex_t post_lock;
-    struct loop_post_list posts;     /* under post_lock */
-    struct conn_list conns;          /* all that are open */
-    struct conn_list dirty;          /* those with output of this turn */
+    struct loop_post_list posts; /* under post_lock */
+    struct conn_list conns;      /* all that are open */
+    struct loop_chore_list due;
     char read_buffer[LOOP_READ_MAX]; /* shared: a connection's bytes are taken before the next reads
                                       */
 };
-
-/* conn_flush_dirty() - send what was written in this turn. */
-void conn_flush_dirty(struct loop *l);
 
 /* conn_next() - the one behind c in loop.conns, or NULL. */
 struct conn *conn_next(const struct conn *c);

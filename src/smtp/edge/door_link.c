@@ -14,8 +14,10 @@
 #define QUEUE_MAX (16u << 20)  /* octets unsent; nothing more is sent */
 #define QUEUE_HIGH (1u << 20)  /* from here on connections in a message are paused, */
 #define QUEUE_LOW (256u << 10) /* below they go on */
-#define FRAMES_PER_TURN 256    /* received: connections want their turn too */
-#define AWAY_MS 3000           /* how long questions wait for a store that is gone */
+#define FRAMES_PER_TURN 256 /* received, and the packet they end in: connections want their turn   \
+                             */
+#define SHARED_MAX 16384    /* octets of a frame that shares a packet; beyond, copying costs more */
+#define AWAY_MS 3000        /* how long questions wait for a store that is gone */
 
 static void on_door(void *arg, unsigned events);
 
@@ -48,12 +50,27 @@ pace(struct door_store *d)
     }
 }
 
+/* What the connections said in one turn travels together. */
+static void
+flush(void *arg)
+{
+    struct door_store *d = arg;
+
+    door_flush(d->door); /* a store that is gone is noticed by reading */
+    watch_writes(d, door_queued(d->door) > 0);
+    pace(d);
+}
+
 bool
 door_link_send(struct door_store *d, uint16_t type, uint64_t id, struct span body)
 {
-    if (d->door == NULL || !door_send(d->door, type, id, body, -1))
+    if (d->door == NULL)
         return false;
-    watch_writes(d, door_queued(d->door) > 0);
+    if (body.n > SHARED_MAX ? !door_send(d->door, type, id, body, -1)
+                            : !door_put(d->door, type, id, body))
+        return false;
+    if (door_queued(d->door) > 0)
+        loop_chore_add(d->loop, &d->flush);
     pace(d);
     return true;
 }
@@ -144,6 +161,7 @@ take_frame(struct door_store *d, const struct door_frame *f)
 static void
 close_door(struct door_store *d)
 {
+    loop_chore_cancel(d->loop, &d->flush);
     loop_watch_free(d->watch);
     door_free(d->door);
     d->watch = NULL;
@@ -252,7 +270,7 @@ door_store_replace(struct door_store *d, int fd)
 static void
 receive_frames(struct door_store *d)
 {
-    for (int i = 0; i < FRAMES_PER_TURN && d->door != NULL; i++) {
+    for (int i = 0; d->door != NULL && (i < FRAMES_PER_TURN || door_holds(d->door)); i++) {
         struct door_frame f;
         enum door_result result = door_receive(d->door, &f);
 
@@ -293,6 +311,7 @@ door_store_new(struct loop *l)
     d->loop = l;
     LIST_INIT(&d->senders);
     buf_init(&d->piece, DOOR_BODY_MAX);
+    loop_chore_init(&d->flush, flush, d);
     d->away = loop_timer_new(l, on_long_away, d);
     d->soon = loop_timer_new(l, on_soon, d);
     if (d->away == NULL || d->soon == NULL) {
@@ -308,6 +327,8 @@ door_store_free(struct door_store *d)
 {
     if (d == NULL)
         return;
+    if (d->door != NULL)
+        door_flush(d->door); /* the last messages' ends; what the socket refuses is lost */
     close_door(d);
     loop_timer_free(d->away);
     loop_timer_free(d->soon);

@@ -33,6 +33,7 @@ struct door_store {
     struct loop *loop; /* borrowed */
     struct door *door; /* owned; NULL: the store is away */
     struct loop_watch *watch;
+    struct loop_chore flush; /* due while frames of this turn wait */
     struct loop_timer *away; /* runs while questions wait for a store */
     struct loop_timer *soon; /* tells clients what was lost inside one of their own calls */
     bool is_long_away;       /* questions wait no more */

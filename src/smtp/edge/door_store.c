@@ -14,7 +14,7 @@
     (12u << 20)            /* unsent octets: no content beyond, so that an abort gets through */
 #define RCPT_BODY_MAX 8192 /* two addresses and a number */
 #define ENVELOPE_MAX (64u << 20) /* of ENVELOPE_RECIPIENTS_MAX long addresses */
-#define DIRECT_MIN 8192          /* pieces from here on are sent without gathering */
+#define DIRECT_MIN 2048          /* pieces from here on are frames of their own, not gathered */
 
 static bool
 send_content(struct door_store *d, uint64_t id, struct span octets)

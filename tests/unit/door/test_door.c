@@ -263,6 +263,56 @@ START_TEST(what_waits_for_a_gone_side_is_closed)
 }
 END_TEST
 
+START_TEST(frames_that_are_put_share_packets_and_keep_their_order)
+{
+    struct span large = {full_body, sizeof(full_body)};
+    struct door_frame f;
+
+    ck_assert(door_put(here, EDGE_DATA, 0, SPAN("a")));
+    ck_assert(door_put(here, EDGE_DATA, 1, SPAN_NONE));
+    ck_assert_uint_eq(door_queued(here), 33);
+    ck_assert_int_eq(door_receive(there, &f), DOOR_AGAIN); /* they wait */
+    ck_assert(door_put(here, EDGE_DATA, 2, large));        /* has no room behind those */
+    ck_assert_int_eq(door_receive(there, &f), DOOR_OK);
+    ck_assert(f.id == 0 && span_equal(f.body, SPAN("a")));
+    ck_assert(door_holds(there) && door_wait(there, false, 0)); /* the socket is empty */
+    ck_assert_int_eq(door_receive(there, &f), DOOR_OK);
+    ck_assert(f.id == 1 && f.body.n == 0 && !door_holds(there));
+    ck_assert_int_eq(door_receive(there, &f), DOOR_AGAIN);
+    ck_assert(door_put(here, EDGE_DATA, 3, SPAN("b")));
+    ck_assert(door_send(here, EDGE_DATA, 4, SPAN("c"), STDERR_FILENO)); /* pushes them all */
+    ck_assert_uint_eq(door_queued(here), 0);
+    for (uint64_t id = 2; id <= 4; id++) {
+        ck_assert_int_eq(door_receive(there, &f), DOOR_OK);
+        ck_assert_uint_eq(f.id, id);
+        ck_assert_int_eq(f.fd >= 0, id == 4);
+    }
+    close(f.fd);
+    ck_assert_int_eq(door_flush(here), DOOR_OK);
+}
+END_TEST
+
+START_TEST(what_is_put_keeps_within_the_queue)
+{
+    struct door_frame f;
+    uint64_t id = 0, seen = 0;
+
+    while (door_put(here, EDGE_DATA, id, (struct span){full_body, id % 3000}))
+        id++;
+    ck_assert_uint_le(door_queued(here), QUEUE_MAX);
+    while (seen < id) {
+        if (door_receive(there, &f) == DOOR_OK) {
+            ck_assert(f.id == seen && f.body.n == seen % 3000);
+            ck_assert_int_eq(memcmp(f.body.p, full_body, f.body.n), 0);
+            seen++;
+        } else {
+            ck_assert_int_ne(door_flush(here), DOOR_CLOSED);
+        }
+    }
+    ck_assert_uint_eq(door_queued(here), 0);
+}
+END_TEST
+
 /* A packet as the other side may send it: raw octets and any number of descriptors. */
 static void
 send_raw(const void *bytes, size_t n, int fd, size_t fds)
@@ -305,6 +355,13 @@ static const struct {
     {"a length that promises more", HEAD("\1", "\1", "\3", "\1") "ab", 18, 0, DOOR_BROKEN},
     {"a length that promises less", HEAD("\1", "\1", "\1", "\1") "ab", 18, 0, DOOR_BROKEN},
     {"a broken frame with a descriptor", HEAD("\2", "\1", "\2", "\1") "ab", 18, 1, DOOR_BROKEN},
+    {"two frames", HEAD("\1", "\1", "\1", "\1") "a" HEAD("\1", "\1", "\0", "\2"), 33, 0, DOOR_OK},
+    {"two frames with a descriptor", HEAD("\1", "\1", "\1", "\1") "a" HEAD("\1", "\1", "\0", "\2"),
+     33, 1, DOOR_BROKEN},
+    {"a second frame cut short", HEAD("\1", "\1", "\1", "\1") "a" HEAD("\1", "\1", "\0", "\2"), 32,
+     0, DOOR_BROKEN},
+    {"a second frame of another version",
+     HEAD("\1", "\1", "\1", "\1") "a" HEAD("\2", "\1", "\0", "\2"), 33, 0, DOOR_BROKEN},
     {"an empty packet", "", 0, 0, DOOR_CLOSED},
     {"an empty packet with a descriptor", "", 0, 1, DOOR_CLOSED},
 };
@@ -319,6 +376,9 @@ START_TEST(hostile_packet)
     ck_assert_msg(result == packets[_i].result, "%s: %d", packets[_i].name, result);
     if (result == DOOR_OK && f.fd >= 0)
         close(f.fd);
+    while (result == DOOR_OK && door_holds(there))
+        result = door_receive(there, &f);
+    ck_assert_msg(result == packets[_i].result, "%s: %d behind it", packets[_i].name, result);
     ck_assert_msg(open_descriptors() == before, "%s: a descriptor stays", packets[_i].name);
 }
 END_TEST
@@ -420,6 +480,8 @@ main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, pair_is_close_on_exec_and_never_blocks);
     tcase_add_test(t, frames_arrive_as_sent);
+    tcase_add_test(t, frames_that_are_put_share_packets_and_keep_their_order);
+    tcase_add_test(t, what_is_put_keeps_within_the_queue);
     tcase_add_test(t, a_descriptor_arrives_and_the_sender_keeps_its_own);
     tcase_add_test(t, several_full_frames_fit_into_the_socket);
     tcase_add_test(t, what_waits_goes_out_in_order);

@@ -169,6 +169,66 @@ on_watch(void *arg, unsigned events)
     }
 }
 
+struct chores {
+    struct loop *loop;
+    struct loop_chore first, second, never;
+    int posts, firsts, seconds, nevers;
+};
+
+static void
+on_first(void *arg)
+{
+    struct chores *c = arg;
+
+    c->firsts++;
+    loop_chore_add(c->loop, &c->second); /* done in the same turn */
+}
+
+static void
+on_second(void *arg)
+{
+    struct chores *c = arg;
+
+    ck_assert_int_eq(c->posts, 2); /* behind all of the turn's callbacks */
+    c->seconds++;
+    loop_stop(c->loop);
+}
+
+static void
+on_never(void *arg)
+{
+    ((struct chores *)arg)->nevers++;
+}
+
+static void
+make_due(void *arg)
+{
+    struct chores *c = arg;
+
+    c->posts++;
+    loop_chore_add(c->loop, &c->first);
+    loop_chore_add(c->loop, &c->never);
+    loop_chore_cancel(c->loop, &c->never);
+    loop_chore_cancel(c->loop, &c->never);
+}
+
+START_TEST(a_chore_runs_once_at_the_end_of_its_turn)
+{
+    struct chores c = {.loop = loop_new()};
+    struct loop_timer *alive = loop_timer_new(c.loop, on_never, &c);
+
+    loop_chore_init(&c.first, on_first, &c);
+    loop_chore_init(&c.second, on_second, &c);
+    loop_chore_init(&c.never, on_never, &c);
+    loop_timer_start(alive, 60000);
+    ck_assert(loop_post(c.loop, make_due, &c) && loop_post(c.loop, make_due, &c));
+    loop_run(c.loop);
+    ck_assert(c.firsts == 1 && c.seconds == 1 && c.nevers == 0);
+    loop_timer_free(alive);
+    loop_free(c.loop);
+}
+END_TEST
+
 START_TEST(a_watch_sees_bytes_and_the_end)
 {
     struct seen seen = {.loop = loop_new()};
@@ -280,6 +340,7 @@ main(void)
     tcase_add_test(cases, a_stopped_timer_stays_silent);
     tcase_add_test(cases, a_timer_may_free_itself);
     tcase_add_test(cases, posts_of_a_thread_run_once_and_in_order);
+    tcase_add_test(cases, a_chore_runs_once_at_the_end_of_its_turn);
     tcase_add_test(cases, a_watch_sees_bytes_and_the_end);
     tcase_add_test(cases, a_watch_can_change_what_it_waits_for);
     tcase_add_test(cases, a_signal_arrives_on_the_loop);
