@@ -26,7 +26,7 @@ _doorstep() {
     account) choices='add list show set delete import passwd' ;;
     alias) choices='add list delete' ;;
     mailbox) choices='list create rename delete' ;;
-    message) choices='list show cat' ;;
+    message) choices='list show cat flag move delete' ;;
     'ping') choices=' --wait' ;;
     'account add') choices=' --quota --quota-messages --disabled' ;;
     'account set') choices=' --quota --quota-messages --enabled --disabled' ;;

@@ -189,12 +189,20 @@ parse_word(struct tool *t, struct words *w, const char *word)
     return w->group == NULL ? unknown_verb(t, word, NULL) : unknown_verb(t, w->group, word);
 }
 
+/* -work, which takes the flag "work" away; but -c is the option everywhere. */
+static bool
+is_signed_word(const struct tool *t, const char *word)
+{
+    return verb_takes_signs(t->verb) && word[1] != '-' &&
+           (word[2] != '\0' || verb_option_find(t->verb, SPAN_NONE, word[1]) == NULL);
+}
+
 static int
 parse_one(struct tool *t, struct words *w)
 {
     const char *word = w->argv[w->next++];
 
-    if (w->no_more_options || word[0] != '-' || word[1] == '\0')
+    if (w->no_more_options || word[0] != '-' || word[1] == '\0' || is_signed_word(t, word))
         return parse_word(t, w, word);
     if (word[1] != '-')
         return parse_short(t, w, word);

@@ -51,6 +51,9 @@ extern const struct verb_option verb_options_everywhere[];
 /* verb_find() - by one or two words; second may be NULL. NULL when there is none. */
 const struct verb *verb_find(const char *first, const char *second);
 
+/* verb_takes_signs() - words that begin with one '-' may be arguments: its usage shows [+-]. */
+bool verb_takes_signs(const struct verb *v);
+
 /* verb_is_group() - a first word that asks for a second, like "account". */
 bool verb_is_group(const char *first);
 
@@ -174,6 +177,9 @@ int cmd_mailbox_delete(struct tool *t);
 int cmd_message_list(struct tool *t);
 int cmd_message_cat(struct tool *t);
 int cmd_message_show(struct tool *t);
+int cmd_message_flag(struct tool *t);
+int cmd_message_move(struct tool *t);
+int cmd_message_delete(struct tool *t);
 int cmd_deliver(struct tool *t);
 int cmd_fsck(struct tool *t);
 int cmd_stats(struct tool *t);

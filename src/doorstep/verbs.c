@@ -113,6 +113,15 @@ const struct verb verbs[] = {
      "Headers, parts, preview, and where it lies.", no_options, cmd_message_show},
     {"message cat", "ACCOUNT MAILBOX UID", 3, 3, "print a message as it is stored",
      "Not made safe for a terminal: these are the octets.", no_options, cmd_message_cat},
+    {"message flag", "ACCOUNT MAILBOX UID [+-]FLAG...", 4, TOOL_ARGS_ANY, "set or clear flags",
+     "FLAG is \\Seen, \\Answered, \\Flagged, \\Deleted, \\Draft, $Forwarded or a keyword. -FLAG "
+     "clears "
+     "it.",
+     no_options, cmd_message_flag},
+    {"message move", "ACCOUNT MAILBOX UID TO", 4, 4, "move a message to another mailbox", "",
+     no_options, cmd_message_move},
+    {"message delete", "ACCOUNT MAILBOX UID...", 3, TOOL_ARGS_ANY, "delete messages",
+     "At once and for good, whatever their flags.", no_options, cmd_message_delete},
     {"deliver", "[RECIPIENT]...", 0, TOOL_ARGS_ANY, "deliver the message on standard input",
      "For pipe transports, fetchmail and getmail. Speaks LMTP to the first 'listen lmtp' address.\n"
      "Exits as sysexits(3) says: 0 delivered to all, 75 try again, 67 no such user, 69 refused,\n"
@@ -165,6 +174,12 @@ verb_is_group(const char *first)
             return true;
     }
     return false;
+}
+
+bool
+verb_takes_signs(const struct verb *v)
+{
+    return v != NULL && strstr(v->args, "[+-]") != NULL;
 }
 
 static const struct verb_option *

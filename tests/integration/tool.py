@@ -147,6 +147,13 @@ def test_command_lines_that_are_wrong_exit_64():
             ["message", "cat", "a@example.org", "INBOX", "first"],
             ["message", "cat", "a@example.org", "INBOX", "0"],
             ["message", "cat", "a@example.org", "INBOX", "4294967296"],
+            ["message", "flag", "a@example.org", "INBOX", "1"],
+            ["message", "flag", "a@example.org", "INBOX", "0", "work"],
+            ["message", "flag", "a@example.org", "INBOX", "1", "+"],
+            ["message", "flag", "a@example.org", "INBOX", "1", "--work"],
+            ["message", "move", "a@example.org", "INBOX", "x", "Old"],
+            ["message", "delete", "a@example.org", "INBOX"],
+            ["message", "delete", "a@example.org", "INBOX", "1", "second"],
             ["trace", "x", "--since", "yesterday"],
             ["completion", "tcsh"],
             ["help", "frobnicate"],
@@ -438,7 +445,7 @@ def test_what_is_typed_is_what_is_asked():
     answers = {
         name: [ok()]
         for name in "account_add account_set account_delete account_passwd alias_add alias_delete "
-        "mailbox_create mailbox_rename mailbox_delete".split()
+        "mailbox_create mailbox_rename mailbox_delete message_flag message_move message_delete".split()
     }
     answers["fsck"] = [ok(accounts=0, messages=0, problems=0, repaired=0)]
     answers["trace"] = [row(id="x"), ok()]
@@ -456,6 +463,14 @@ def test_what_is_typed_is_what_is_asked():
         (["mailbox", "create", "a@b", "Büro/Ä"], "mailbox.create", {"account": "a@b", "name": "Büro/Ä"}),
         (["mailbox", "rename", "a@b", "A", "B"], "mailbox.rename", {"account": "a@b", "from": "A", "to": "B"}),
         (["mailbox", "delete", "a@b", "--", "-A"], "mailbox.delete", {"account": "a@b", "name": "-A"}),
+        (["message", "flag", "a@b", "In", "7", "+\\Seen", "-\\Draft", "-work", "new"], "message.flag",
+         {"account": "a@b", "mailbox": "In", "uid": 7, "add": ["\\Seen", "new"], "remove": ["\\Draft", "work"]}),
+        (["message", "flag", "a@b", "In", "7", "--", "-c"], "message.flag",
+         {"account": "a@b", "mailbox": "In", "uid": 7, "add": [], "remove": ["c"]}),
+        (["message", "move", "a@b", "In", "7", "Out"], "message.move",
+         {"account": "a@b", "mailbox": "In", "uid": 7, "to": "Out"}),
+        (["message", "delete", "a@b", "In", "7", "9"], "message.delete",
+         {"account": "a@b", "mailbox": "In", "uids": [7, 9]}),
         (["fsck"], "fsck", {"repair": False, "content": False}),
         (["fsck", "a@b", "--repair"], "fsck", {"account": "a@b", "repair": True, "content": False}),
         (["trace", "<1@x>"], "trace", {"term": "<1@x>"}),
@@ -843,6 +858,66 @@ def test_real_mailboxes(daemon):
     expect(tool(daemon, "mailbox", "delete", "ann@example.org", "Work"), 0)
     expect(tool(daemon, "mailbox", "delete", "ann@example.org", "Work"), 1, "mailbox list ann@example.org")
     expect(tool(daemon, "mailbox", "list", "zoe@example.org"), NOUSER)
+
+
+def listed(daemon, mailbox="INBOX"):
+    rows = tool(daemon, "message", "list", "ann@example.org", mailbox, "--json").json()
+    return [(r["uid"], sorted(r["flags"] + r["keywords"])) for r in rows]
+
+
+@with_daemon
+def test_real_messages_are_flagged(daemon):
+    flag = lambda *words: tool(daemon, "message", "flag", "ann@example.org", "inbox", *words)  # noqa: E731
+    expect(tool(daemon, "account", "add", "ann@example.org"), 0)
+    expect(deliver(daemon, "ann@example.org"), 0)
+    expect(flag("1", "\\Seen", "+$forwarded", "+Work", "later"), 0)
+    check(listed(daemon) == [(1, ["$Forwarded", "Work", "\\Seen", "later"])], listed(daemon))
+    name = os.listdir(daemon.mail_path("ann/cur"))
+    check(len(name) == 1 and name[0].endswith(":2,PS"), name)
+    expect(flag("1", "-work", "-\\seen", "-never", "+LATER"), 0)
+    check(listed(daemon) == [(1, ["$Forwarded", "later"])], listed(daemon))
+    for word in ("\\Recent", "a(b", "a b", "ä", "x" * 200):
+        expect(flag("1", word), 1, "no flag")
+    expect(flag("2", "work"), 1, "message list ann@example.org inbox")
+    kept = listed(daemon)
+    expect(flag("1", *[f"k{i}-" + "x" * 100 for i in range(50)]), 1, "too many keywords")
+    check(listed(daemon) == kept)
+
+
+@with_daemon
+def test_real_messages_are_moved_and_deleted(daemon):
+    message = lambda verb, *words: tool(daemon, "message", verb, "ann@example.org", *words)  # noqa: E731
+    expect(tool(daemon, "account", "add", "ann@example.org"), 0)
+    for _ in range(4):
+        expect(deliver(daemon, "ann@example.org", data=LETTER), 0)
+    expect(tool(daemon, "mailbox", "create", "ann@example.org", "Old"), 0)
+    facts = message("show", "INBOX", "2", "--json").json()
+    expect(message("flag", "INBOX", "2", "\\Flagged", "work"), 0)
+    check(message("move", "INBOX", "2", "Old", "--json").json() == {"mailbox": "Old", "uid": 1})
+    check([u for u, _ in listed(daemon)] == [1, 3, 4] and listed(daemon, "Old") == [(1, ["\\Flagged", "work"])])
+    moved = message("show", "Old", "1", "--json").json()
+    check(all(moved[k] == facts[k] for k in ("envelope", "digest", "octets", "preview", "delivery_id", "parts")), moved)
+    check(len(daemon.messages("ann/.Old/cur")) == 1 and len(daemon.messages("ann/new")) == 3)
+    expect(message("move", "INBOX", "2", "Old"), 1, "message list")
+    expect(message("move", "INBOX", "3", "Nowhere"), 1)
+    expect(message("move", "INBOX", "3", "inbox"), 1, "already")
+    expect(message("delete", "INBOX", "3", "99"), 1, "99")
+    check([u for u, _ in listed(daemon)] == [1, 3, 4], "nothing of it was carried out")
+    check(message("delete", "INBOX", "3", "1", "3", "--json").json() == {"removed": 2})
+    check([u for u, _ in listed(daemon)] == [4] and len(daemon.messages("ann/new")) == 1)
+    expect(deliver(daemon, "ann@example.org", data=LETTER), 0)
+    check([u for u, _ in listed(daemon)] == [4, 5], "no UID is given twice")
+    expect(tool(daemon, "fsck"), 0, "mail and index agree")
+
+
+@with_daemon
+def test_real_changes_of_an_mbox(daemon):
+    expect(deliver(daemon, "zoe@example.net"), 0)
+    expect(tool(daemon, "message", "flag", "zoe@example.net", "INBOX", "1", "\\Seen", "work"), 0)
+    row = tool(daemon, "message", "list", "zoe@example.net", "--json").json()[0]
+    check(row["flags"] == ["\\Seen"] and row["keywords"] == ["work"], row)
+    expect(tool(daemon, "message", "delete", "zoe@example.net", "INBOX", "1"), 1, "store mbox")
+    check(len(daemon.messages("/example.net/zoe.mbox")) == 1)
 
 
 @with_daemon

@@ -91,6 +91,9 @@ void operation_mailbox_delete(struct operation *op, struct worker *w);
 void operation_message_list(struct operation *op, struct worker *w);
 void operation_message_show(struct operation *op, struct worker *w);
 void operation_message_cat(struct operation *op, struct worker *w);
+void operation_message_flag(struct operation *op, struct worker *w);
+void operation_message_move(struct operation *op, struct worker *w);
+void operation_message_delete(struct operation *op, struct worker *w);
 void operation_fsck(struct operation *op, struct worker *w);
 void operation_trace(struct operation *op, struct worker *w);
 

@@ -30,6 +30,9 @@ static const struct operation_row table[] = {
     {"message.list", ON_ACCOUNT, operation_message_list},
     {"message.show", ON_ACCOUNT, operation_message_show},
     {"message.cat", ON_ACCOUNT, operation_message_cat},
+    {"message.flag", ON_ACCOUNT, operation_message_flag},
+    {"message.move", ON_ACCOUNT, operation_message_move},
+    {"message.delete", ON_ACCOUNT, operation_message_delete},
     {"fsck", ON_EACH, operation_fsck},
     {"trace", ON_CLERK, operation_trace},
 };

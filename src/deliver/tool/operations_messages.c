@@ -7,44 +7,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "flags_priv.h"
 #include "operation_priv.h"
 #include "reconcile_priv.h"
 
 #define FACTS_A_SLICE 100
 #define ROWS_A_SLICE 500
 #define MESSAGE_ARENA (32 * 1024 * 1024)
-
-static json_t *
-flags_json(unsigned flags)
-{
-    static const struct {
-        unsigned flag;
-        const char *name;
-    } names[] = {{STORE_SEEN, "\\Seen"},       {STORE_ANSWERED, "\\Answered"},
-                 {STORE_FLAGGED, "\\Flagged"}, {STORE_DELETED, "\\Deleted"},
-                 {STORE_DRAFT, "\\Draft"},     {STORE_FORWARDED, "$Forwarded"}};
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if ((flags & names[i].flag) != 0)
-            json_array_append_new(list, json_string(names[i].name));
-    return list;
-}
-
-static json_t *
-keywords_json(const char *keywords)
-{
-    json_t *list = json_array();
-    struct span rest = span_of(keywords);
-
-    while (rest.n > 0) {
-        size_t n = span_find(rest, ' ');
-        if (n > 0)
-            json_array_append_new(list, json_stringn(rest.p, n));
-        rest = span_skip(rest, n + 1);
-    }
-    return list;
-}
 
 /* RFC 3339, UTC. */
 static json_t *
