@@ -26,7 +26,8 @@ struct db_options {
     const struct db_step *steps; /* PRAGMA user_version counts how many were applied */
     unsigned step_count;
     bool create;
-    bool full_sync;     /* synchronous=FULL (a commit is durable), else NORMAL */
+    bool full_sync;     /* a commit is durable, and SQLite checkpoints when it likes; else both are
+                         * the caller's: db_sync(), db_checkpoint() */
     unsigned cache_kib; /* page cache */
 };
 
@@ -46,6 +47,16 @@ void db_close(struct db *db); /* NULL is allowed; rolls back what is open, check
 bool db_begin(struct db *db, struct outcome *why);
 bool db_commit(struct db *db, struct outcome *why);
 void db_rollback(struct db *db);
+
+/* db_sync() - every commit so far is on stable storage, at the price of one sync when there was
+ * one. After a failure the commits stand, but a power cut may take them; a later call that succeeds
+ * makes up for it. */
+bool db_sync(struct db *db, struct outcome *why);
+
+/* db_checkpoint() - the WAL's pages go into the database and its file is cut to nothing; two syncs.
+ * Outside of transactions. db_wal_octets(): its length. */
+bool db_checkpoint(struct db *db, struct outcome *why);
+uint64_t db_wal_octets(const struct db *db);
 
 /* db_prepare() - `sql` must be a string literal (its address is the key). NULL: `why`. A statement
  * that is there already is reset and its bindings cleared: one user of a text at a time. */

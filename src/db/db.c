@@ -143,7 +143,10 @@ db_open(const char *path, const struct db_options *options, struct outcome *why)
         outcome_set(why, OUTCOME_SYSTEM, "out of memory: database");
     } else if (open_handle(db, path, why)) {
         harden(db->handle);
-        if (configure(db, options, why) && db_migrate(db, options->steps, options->step_count, why))
+        bool ok = configure(db, options, why);
+        if (ok && !options->full_sync)
+            db_wal_take(db);
+        if (ok && db_migrate(db, options->steps, options->step_count, why))
             return db;
     }
     db_close(db);

@@ -14,6 +14,9 @@
 struct db {
     sqlite3 *handle;                 /* owned */
     struct db_statement *statements; /* owned; uthash by sql */
+    unsigned wal_pages;              /* after the last commit of ours */
+    bool unsynced;                   /* commits since the WAL was synced */
+    bool sync_failed;                /* and nothing that was written before has been since */
 };
 
 struct db_statement {
@@ -37,6 +40,11 @@ bool db_exec(struct db *db, const char *sql, struct outcome *why);
 
 /* db_migrate() - apply the steps that user_version does not count yet, one transaction each. */
 bool db_migrate(struct db *db, const struct db_step *steps, unsigned count, struct outcome *why);
+
+/* db_wal_take() - once the file was read: from now on nothing is synced or checkpointed but by
+ * db_sync(), db_checkpoint().
+ */
+void db_wal_take(struct db *db);
 
 void db_statements_release(struct db *db);
 

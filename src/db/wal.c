@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The write-ahead log in its caller's hands: which commits wait for the disk, and when its pages go
+ * into the database. Only for a connection without full_sync; one with it leaves both to SQLite.
+ */
+#include "db_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#define PAGE_OCTETS 4096
+#define FRAME_OCTETS (PAGE_OCTETS + 24)
+#define WAL_HEADER_OCTETS 32
+#define COPY_OCTETS 16384
+
+/* on_commit() - takes the place of SQLite's own checkpoint after every so many pages. */
+static int
+on_commit(void *arg, sqlite3 *handle, const char *schema, int pages)
+{
+    struct db *db = arg;
+    (void)handle;
+    (void)schema;
+    db->wal_pages = (unsigned)pages;
+    db->unsynced = true;
+    return SQLITE_OK;
+}
+
+/* wal_file() - SQLite's own handle of it, so that a VFS sees what happens. */
+static sqlite3_file *
+wal_file(struct db *db)
+{
+    sqlite3_file *f = NULL;
+    int rc = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &f);
+    return rc == SQLITE_OK && f != NULL && f->pMethods != NULL ? f : NULL;
+}
+
+void
+db_wal_take(struct db *db)
+{
+    sqlite3_int64 octets = 0;
+    sqlite3_file *f = wal_file(db);
+    if (f != NULL && f->pMethods->xFileSize(f, &octets) == SQLITE_OK && octets > WAL_HEADER_OCTETS)
+        db->wal_pages = (unsigned)((octets - WAL_HEADER_OCTETS) / FRAME_OCTETS);
+    db->unsynced = db->wal_pages > 0; /* by whoever wrote it */
+    sqlite3_wal_hook(db->handle, on_commit, db);
+}
+
+/* write_again() - after a sync that failed the kernel takes its pages for clean: the next sync
+ * would say that all is well and write nothing. What is written once more is dirty once more. */
+static int
+write_again(sqlite3_file *f)
+{
+    char octets[COPY_OCTETS];
+    sqlite3_int64 size, at = 0;
+    int rc = f->pMethods->xFileSize(f, &size);
+    while (rc == SQLITE_OK && at < size) {
+        int n = size - at < COPY_OCTETS ? (int)(size - at) : COPY_OCTETS;
+        rc = f->pMethods->xRead(f, octets, n, at);
+        if (rc == SQLITE_OK)
+            rc = f->pMethods->xWrite(f, octets, n, at);
+        at += n;
+    }
+    return rc;
+}
+
+static bool
+sync_file(struct db *db, sqlite3_file *f, struct outcome *why)
+{
+    errno = 0;
+    int rc = db->sync_failed ? write_again(f) : SQLITE_OK;
+    if (rc == SQLITE_OK)
+        rc = f->pMethods->xSync(f, SQLITE_SYNC_NORMAL);
+    db->sync_failed = rc != SQLITE_OK;
+    if (rc != SQLITE_OK)
+        return db_fail_code(rc, errno, "sync of the WAL", NULL, why);
+    db->unsynced = false;
+    return true;
+}
+
+bool
+db_sync(struct db *db, struct outcome *why)
+{
+    if (!db->unsynced)
+        return true;
+    sqlite3_file *f = wal_file(db);
+    if (f == NULL)
+        return outcome_set(why, OUTCOME_SYSTEM, "a commit without a WAL");
+    return sync_file(db, f, why);
+}
+
+uint64_t
+db_wal_octets(const struct db *db)
+{
+    return db->wal_pages == 0 ? 0 : WAL_HEADER_OCTETS + (uint64_t)db->wal_pages * FRAME_OCTETS;
+}
+
+bool
+db_checkpoint(struct db *db, struct outcome *why)
+{
+    assert(sqlite3_get_autocommit(db->handle) != 0);
+    if (db->sync_failed && !db_sync(db, why))
+        return false;
+    int rc = sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc != SQLITE_OK) {
+        db->sync_failed = true; /* it may have been that of the WAL */
+        db->unsynced = true;
+        return db_fail_code(rc, sqlite3_system_errno(db->handle), "checkpoint", NULL, why);
+    }
+    db->unsynced = false;
+    db->wal_pages = 0;
+    return true;
+}
