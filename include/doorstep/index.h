@@ -72,9 +72,12 @@ bool index_was_removed(struct index *ix);
 bool index_check(struct index *ix, bool full, struct outcome *why);
 
 bool index_begin(struct index *ix, struct outcome *why);
-bool index_commit(struct index *ix, struct outcome *why); /* on stable storage */
+/* index_commit() - on stable storage, with all that was committed unsynced before. When it is only
+ * the sync that fails, the changes stand, as after index_commit_unsynced(); a later commit that
+ * succeeds makes up for it. */
+bool index_commit(struct index *ix, struct outcome *why);
 /* index_commit_unsynced() - committed, but a power cut may take it back (a crash of ours not): for
- * what a journal holds until index_sync_fd() was synced. */
+ * what a journal holds until the file system was synced (syncfs) or an index_commit() returned. */
 bool index_commit_unsynced(struct index *ix, struct outcome *why);
 void index_rollback(struct index *ix);
 
@@ -105,12 +108,13 @@ bool index_take_uid(struct index *ix, int64_t mailbox, uint32_t *uid, struct out
  * forgets it: the journal tells.) index_take_uid() and index_add() respect it. */
 bool index_reserve_uid(struct index *ix, int64_t mailbox, uint32_t *uid, struct outcome *why);
 
-/* index_burn_uid() - no message will ever get this UID or a smaller one (again). Inside a
+/* index_burn_uid() - no message will ever get this UID or a smaller one (again). A row that has it
+ * stays; without one it counts as a message that was removed (VANISHED, RFC 7162). Inside a
  * transaction. */
 bool index_burn_uid(struct index *ix, int64_t mailbox, uint32_t uid, struct outcome *why);
 
 /* index_raise_modseq() - after a crash that may have taken rows back: no MODSEQ that was seen then
- * is given again. Inside a transaction. */
+ * is given again. Before the rows of a replay; once an account and start. Inside a transaction. */
 bool index_raise_modseq(struct index *ix, struct outcome *why);
 
 /* index_add() - a row; counts of the mailbox move in the same transaction. m->modseq is filled. */
@@ -148,22 +152,25 @@ bool index_usage(struct index *ix, uint64_t *octets, uint64_t *messages, struct 
 /* What a checkpoint does for one index, in this order: rows committed, index_mark(), then a sync of
  * the file system (the caller's: syncfs), then the journal's segment is free. */
 
-/* index_mark() - writes beside the database how many UIDs this index has given (folder/index.mark;
- * not synced). */
+/* index_mark() - writes beside the database up to which UID each mailbox has given some
+ * (folder/index.mark; not synced). Outside of transactions; nothing to do costs nothing. */
 bool index_mark(struct index *ix, struct outcome *why);
 
-/* index_has_lost_rows() - the mark knows more UIDs than the index: its WAL was removed, cut or
- * damaged, and no journal brought the rows back. Ask after a replay; then
- * index_renew_validity(). */
+/* index_has_lost_rows() - the mark knows UIDs that the index did not know when it was opened and
+ * does not know now: its WAL was removed, cut or damaged, and no journal brought the rows back.
+ * Ask after a replay; then index_renew_validity(). Asked or not: no UID that the mark knows is
+ * given a second time. */
 bool index_has_lost_rows(struct index *ix);
 
-/* index_renew_validity() - every mailbox gets a new UIDVALIDITY from `next` (called once a mailbox)
- * and the mark is written anew. UIDs stay as they are. Inside a transaction. */
+/* index_renew_validity() - every mailbox gets a new UIDVALIDITY from `next` (called once a
+ * mailbox). UIDs stay as they are; what the mark said is of no meaning once this is committed.
+ * Inside a transaction. */
 typedef bool (*index_validity_fn)(void *arg, uint32_t *validity, struct outcome *why);
 bool index_renew_validity(struct index *ix, index_validity_fn next, void *arg, struct outcome *why);
 
-/* index_checkpoint() - when the WAL has grown past `wal_octets`: its pages go into the database
- * (SQLite's checkpoint, with its two syncs). Not inside a transaction. true: nothing failed. */
+/* index_checkpoint() - when the WAL has grown past `wal_octets`: its pages go into the database and
+ * its file is cut (SQLite's checkpoint, with its two syncs, and one more in the commit after it).
+ * No commit does this by itself. Not inside a transaction. true: nothing failed. */
 bool index_checkpoint(struct index *ix, uint64_t wal_octets, struct outcome *why);
 
 /* The ledger (promise 4). key: hex digest over what design section 8 names. find: NOT_FOUND when it

@@ -151,8 +151,7 @@ index_add(struct index *ix, struct index_message *m, struct outcome *why)
         return false;
     mailbox_state_touch(ix, state);
     mailbox_state_count(ix, state, &size);
-    if (state->uid_next <= m->uid)
-        state->uid_next = m->uid + 1;
+    uid_given(ix, state, m->uid);
     return true;
 }
 

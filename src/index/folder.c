@@ -102,12 +102,12 @@ index_set_aside(const char *folder, struct outcome *why)
 bool
 index_remove(const char *folder, struct outcome *why)
 {
-    static const char *const names[] = {"", "-wal", "-journal"};
+    static const char *const names[] = {"index.sqlite", "index.sqlite-wal", "index.sqlite-journal",
+                                        INDEX_MARK_NAME};
     char path[PATH_MAX];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (snprintf(path, sizeof(path), "%s/index.sqlite%s", folder, names[i]) >=
-            (int)sizeof(path))
+        if (snprintf(path, sizeof(path), "%s/%s", folder, names[i]) >= (int)sizeof(path))
             return outcome_errno(why, ENAMETOOLONG, "unlink", folder);
         if (unlink(path) != 0 && errno != ENOENT)
             return outcome_errno(why, errno, "unlink", path);

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CACHE_KIB 128  /* of SQLite's pages; a thousand indexes may be open at once */
 #define STATES_KEPT 64 /* mailbox counters that stay in memory between transactions */
@@ -21,7 +22,7 @@ open_database(const char *folder, bool create, struct outcome *why)
         .steps = index_steps,
         .step_count = index_step_count,
         .create = create,
-        .full_sync = true,
+        .full_sync = false,
         .cache_kib = CACHE_KIB,
     };
     char path[PATH_MAX];
@@ -42,8 +43,12 @@ index_open(const char *folder, bool create, struct outcome *why)
         outcome_set(why, OUTCOME_SYSTEM, "out of memory: index");
         return NULL;
     }
-    ix->db = open_database(folder, create, why);
-    if (ix->db == NULL || !index_totals_read(ix, why)) {
+    ix->folder = strdup(folder);
+    if (ix->folder == NULL)
+        outcome_set(why, OUTCOME_SYSTEM, "out of memory: index");
+    else
+        ix->db = open_database(folder, create, why);
+    if (ix->db == NULL || !index_totals_read(ix, why) || !mark_read(ix, why)) {
         index_close(ix);
         return NULL;
     }
@@ -56,7 +61,10 @@ index_close(struct index *ix)
     if (ix == NULL)
         return;
     mailbox_states_release(ix);
+    uid_reservations_release(ix);
+    mark_release(ix);
     db_close(ix->db);
+    free(ix->folder);
     free(ix);
 }
 
@@ -84,7 +92,7 @@ index_begin(struct index *ix, struct outcome *why)
 }
 
 bool
-index_commit(struct index *ix, struct outcome *why)
+index_commit_unsynced(struct index *ix, struct outcome *why)
 {
     assert(ix->in_transaction);
     if (!mailbox_states_write(ix, why) || !db_commit(ix->db, why)) {
@@ -92,9 +100,25 @@ index_commit(struct index *ix, struct outcome *why)
         return false;
     }
     ix->in_transaction = false;
+    if (ix->is_renewed)
+        mark_release(ix);
+    ix->is_renewed = false;
     if (HASH_COUNT(ix->states) > STATES_KEPT)
         mailbox_states_release(ix);
     return true;
+}
+
+bool
+index_commit(struct index *ix, struct outcome *why)
+{
+    return index_commit_unsynced(ix, why) && db_sync(ix->db, why);
+}
+
+bool
+index_checkpoint(struct index *ix, uint64_t wal_octets, struct outcome *why)
+{
+    assert(!ix->in_transaction);
+    return db_wal_octets(ix->db) <= wal_octets || db_checkpoint(ix->db, why);
 }
 
 void
@@ -105,6 +129,7 @@ index_rollback(struct index *ix)
     db_rollback(ix->db);
     mailbox_states_release(ix);
     ix->now = ix->then;
+    ix->is_renewed = false;
     ix->in_transaction = false;
 }
 

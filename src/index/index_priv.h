@@ -12,6 +12,7 @@
 #include "doorstep/db.h"
 #include "doorstep/index.h"
 
+#define INDEX_MARK_NAME "index.mark"
 #define UID_MAX 4294967294U /* so that UIDNEXT is a uint32_t too */
 #define KEYWORDS_SIZE 4096  /* of one message, with the terminating NUL */
 #define FLAGS_ALL                                                                                  \
@@ -34,11 +35,28 @@ struct index_totals { /* of the account */
     uint64_t messages, stored_octets;
 };
 
+struct reservation { /* UIDs below `next` are promised to rows that come later */
+    int64_t mailbox;
+    uint32_t next;
+    UT_hash_handle hh;
+};
+
+struct behind { /* what index.mark knows and this index did not, when it was opened */
+    uint32_t validity;
+    uint32_t from, to; /* UIDs, `to` not among them; from 0 in the mark: none is missing */
+};
+
 struct index {
-    struct db *db;                 /* owned */
-    struct mailbox_state *states;  /* owned; uthash by id */
+    struct db *db;                    /* owned */
+    char *folder;                     /* owned */
+    struct mailbox_state *states;     /* owned; uthash by id */
+    struct reservation *reservations; /* owned; uthash by mailbox, until the index is closed */
+    struct behind *behind;            /* owned; sorted by validity; as a rule none */
+    size_t behind_count;
     struct index_totals now, then; /* then: as at index_begin() */
     bool in_transaction;
+    bool mark_is_due; /* the mark says something else */
+    bool is_renewed;  /* in this transaction: `behind` is of no meaning after it */
 };
 
 /* A row as it is read: everything is checked as if a stranger had written the file. `bad` is
@@ -69,6 +87,29 @@ struct mailbox_state *mailbox_state_load(struct index *ix, int64_t id, struct ou
 bool mailbox_states_write(struct index *ix, struct outcome *why);
 void mailbox_states_release(struct index *ix);
 bool index_totals_read(struct index *ix, struct outcome *why);
+
+/* uid_given() - a row or a burned one has this UID: UIDNEXT is larger. */
+void uid_given(struct index *ix, struct mailbox_state *state, uint32_t uid);
+
+/* uid_reserve_below() - smaller ones than `next` are not to be given. uid_reserved_next(): 1 when
+ * nothing is reserved. uid_reservation_forget(): the mailbox is a new one. */
+bool uid_reserve_below(struct index *ix, int64_t mailbox, uint32_t next, struct outcome *why);
+uint32_t uid_reserved_next(const struct index *ix, int64_t mailbox);
+void uid_reservation_forget(struct index *ix, int64_t mailbox);
+void uid_reservations_release(struct index *ix);
+
+/* mark_read() - the mark compared with the rows, at open. mark_floor(): a mailbox of that
+ * UIDVALIDITY was added; it gives no UID that the mark knows. */
+bool mark_read(struct index *ix, struct outcome *why);
+bool mark_floor(struct index *ix, int64_t mailbox, uint32_t validity, struct outcome *why);
+void mark_release(struct index *ix);
+
+/* index_knows_all() - each of these UIDs has a row, or had one that was removed, or the mailbox is
+ * no more. */
+bool index_knows_all(struct index *ix, const struct behind *b);
+
+/* modseq_floor_write() - MODSEQs up to now are not given again, also when nothing shows them. */
+bool modseq_floor_write(struct index *ix, struct outcome *why);
 
 /* Room in the counters for one message more, or less. */
 struct message_size {

@@ -202,7 +202,8 @@ read_mailbox(struct index *ix, struct db_statement *s, struct index_mailbox *out
     const struct mailbox_state *state = state_in_memory(ix, out->id);
     if (state == NULL)
         state = &read;
-    out->uid_next = state->uid_next;
+    uint32_t reserved = uid_reserved_next(ix, out->id);
+    out->uid_next = state->uid_next > reserved ? state->uid_next : reserved;
     out->highest_modseq = state->highest_modseq;
     out->messages = state->messages;
     out->unseen = state->unseen;
@@ -249,7 +250,9 @@ index_mailbox_add(struct index *ix, const char *name, const char *special_use,
     if (!db_run(s, why))
         return false;
     ix->now.modseq++;
-    return index_mailbox_find(ix, name, out, why);
+    uid_reservation_forget(ix, db_last_rowid(ix->db));
+    return mark_floor(ix, db_last_rowid(ix->db), uid_validity, why) &&
+           index_mailbox_find(ix, name, out, why);
 }
 
 bool
@@ -269,9 +272,8 @@ index_mailbox_rename(struct index *ix, int64_t id, const char *name, struct outc
            outcome_set(why, OUTCOME_NOT_FOUND, "no mailbox %lld", (long long)id);
 }
 
-/* keep_modseq() - MODSEQs of a mailbox that goes are not given again. */
-static bool
-keep_modseq(struct index *ix, struct outcome *why)
+bool
+modseq_floor_write(struct index *ix, struct outcome *why)
 {
     struct db_statement *s = db_prepare(ix->db, "UPDATE account SET modseq_floor = ?", why);
     if (s == NULL)
@@ -285,7 +287,7 @@ index_mailbox_delete(struct index *ix, int64_t id, struct outcome *why)
 {
     assert(ix->in_transaction);
     struct mailbox_state *state = mailbox_state_load(ix, id, why);
-    if (state == NULL || !keep_modseq(ix, why))
+    if (state == NULL || !modseq_floor_write(ix, why))
         return false;
     struct db_statement *s = db_prepare(ix->db, "DELETE FROM mailboxes WHERE id = ?", why);
     if (s == NULL)
@@ -331,18 +333,4 @@ index_mailbox_set_stamp(struct index *ix, int64_t id, uint64_t stamp, struct out
     db_bind_int(s, 1, (int64_t)stamp);
     db_bind_int(s, 2, id);
     return db_run(s, why);
-}
-
-bool
-index_take_uid(struct index *ix, int64_t mailbox, uint32_t *uid, struct outcome *why)
-{
-    assert(ix->in_transaction);
-    struct mailbox_state *state = mailbox_state_load(ix, mailbox, why);
-    if (state == NULL)
-        return false;
-    if (state->uid_next > UID_MAX)
-        return outcome_set(why, OUTCOME_SYSTEM, "mailbox %lld has no UID left", (long long)mailbox);
-    *uid = state->uid_next++;
-    state->is_dirty = true;
-    return true;
 }
