@@ -154,6 +154,15 @@ START_TEST(a_newer_schema_is_refused)
 }
 END_TEST
 
+START_TEST(a_schema_number_with_a_flipped_bit_is_damage)
+{
+    struct db *db = must_open(2);
+    ck_assert_msg(db_exec(db, "PRAGMA user_version=66", &why), "%s", why.cause);
+    db_close(db);
+    refused(steps, 2, true, OUTCOME_CORRUPT);
+}
+END_TEST
+
 START_TEST(a_step_that_fails_leaves_the_older_schema)
 {
     db_close(must_open(1));
@@ -401,6 +410,7 @@ suite(void)
     tcase_add_test(t, one_connection_alone_and_no_shared_memory_file);
     tcase_add_test(t, an_older_schema_is_brought_up_to_date);
     tcase_add_test(t, a_newer_schema_is_refused);
+    tcase_add_test(t, a_schema_number_with_a_flipped_bit_is_damage);
     tcase_add_test(t, a_step_that_fails_leaves_the_older_schema);
     tcase_add_test(t, a_file_that_did_not_become_a_database_is_removed);
     tcase_add_test(t, what_is_no_database_is_told);
