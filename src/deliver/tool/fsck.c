@@ -292,13 +292,38 @@ on_indexed(void *arg, const struct index_mailbox *m)
     return has_name(n->list, m->name) || json_array_append_new(n->list, json_string(m->name)) == 0;
 }
 
-/* The index itself: SQLite's own check. A damaged one is begun anew from the store. */
+struct readable {
+    struct operation *op;
+    struct open_account *oa;
+    bool ok;
+};
+
+static bool
+on_readable(void *arg, const struct index_message *m)
+{
+    (void)arg;
+    return m != NULL;
+}
+
+static bool
+on_mailbox(void *arg, const struct index_mailbox *m)
+{
+    struct readable *r = arg;
+
+    r->ok = index_message_list(r->oa->index, m->id, 1, true, on_readable, NULL, &r->op->why);
+    return r->ok;
+}
+
+/* The index itself: SQLite's own check, which does not know what a row may hold, and every row.
+ * A damaged one is begun anew from the store. */
 static bool
 check_index(struct operation *op, struct worker *w, struct open_account *oa, bool repair)
 {
     struct check c = {.op = op, .oa = oa, .mailbox = "", .repair = repair};
+    struct readable r = {op, oa, true};
 
-    if (index_check(oa->index, true, &op->why))
+    if (index_check(oa->index, true, &op->why) &&
+        index_mailbox_list(oa->index, on_mailbox, &r, &op->why) && r.ok)
         return true;
     if (op->why.kind != OUTCOME_CORRUPT)
         return false;

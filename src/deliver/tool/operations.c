@@ -149,9 +149,11 @@ renew_index(struct operation *op, struct worker *w)
     struct outcome why;
 
     if (account_open(w, &op->accounts[op->current], false, &oa, &wait, &why) != ACCOUNT_OPEN ||
-        !account_renew_index(w, oa, &why) || op->uid != 0 || json_array_size(op->rows) > 0)
+        !account_renew_index(w, oa, &why) || (op->has_facts && op->uid > 1) ||
+        json_array_size(op->rows) > 0)
         return false;
-    op->failed = false;
+    op->failed = op->has_facts = false;
+    op->uid = 0;
     return true;
 }
 
