@@ -19,12 +19,10 @@ import mailbox
 import multiprocessing
 import os
 import random
-import sys
 import time
 
 from queueing_mta import (
     Daemon,
-    Failure,
     Letter,
     Tests,
     contents_of,
@@ -153,6 +151,7 @@ def read_and_rewrite(kind, remainder, folder, seed, is_ending, report):
             account = choice.choice(ACCOUNTS)
             path = f"{folder}/{account.split('@')[0]}.mbox"
             gone, size = [], 0
+            began = time.monotonic()
             try:
                 with contextlib.closing(kind(path)) as box:
                     box.rewrite(choose)
@@ -162,7 +161,7 @@ def read_and_rewrite(kind, remainder, folder, seed, is_ending, report):
                 continue
             rounds["rewritten"] += 1
             removed += [(account, name) for name in gone]
-            time.sleep(choice.uniform(0.01, 0.1))
+            time.sleep(choice.uniform(0.01, 0.1) + time.monotonic() - began)
         report.put((kind.__name__, dict(rounds), removed, None))
     except Exception as e:  # what it saw is the result
         report.put((kind.__name__, dict(rounds), removed, f"{kind.__name__} {account}: {e!r}"))

@@ -21,9 +21,10 @@ if "DOORSTEP_RELEASE" in os.environ:  # a sanitizer takes most of the minute, an
     os.environ["DOORSTEP"] = f"{BUILD}/src/doorstep/doorstep"
 
 import private_daemon  # noqa: E402
+from private_daemon import ALARMS  # noqa: E402
 from harness import Daemon, Failure, Tests, expect, until, without_trace  # noqa: E402
 
-__all__ = ["Daemon", "Failure", "Letter", "Mta", "Tests", "contents_of", "expect", "flagless", "load",
+__all__ = ["ALARMS", "HERE", "Daemon", "Failure", "Gone", "Letter", "Mta", "Tests", "Wire", "contents_of", "expect", "flagless", "load",
            "mbox_messages", "message", "name_of", "private_daemon", "seed_of", "until", "without_trace"]
 
 SENDER = "eve@example.com"
@@ -44,7 +45,7 @@ def message(name):
     """With LF, as a store keeps it. Some are empty, some longer than any one write."""
     kind = random.Random(name)
     lines = kind.choice([0, 1, 10, 10, 10, 30, 30, 100])
-    if kind.random() < 0.005:
+    if kind.random() < 0.002:
         lines = 20000
     head = (
         "Received: from a.example by b.example; Thu, 1 Jan 2026 00:00:00 +0000\n"
