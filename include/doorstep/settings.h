@@ -96,6 +96,8 @@ struct settings_timeouts { /* RFC 5321 4.5.3.2 */
 
 enum sandbox_mode { SANDBOX_REQUIRED, SANDBOX_BEST_EFFORT };
 
+enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
+
 struct settings {
     const char *hostname;
     const char *state_dir;
@@ -107,6 +109,8 @@ struct settings {
     uint64_t workers;      /* account workers (threads); 0 never: default 8 */
     uint64_t sorters;
     uint64_t edges;
+    enum durability durability;
+    uint64_t journal_size;      /* of all workers together: 512 MiB */
     uint64_t ledger_window;     /* 5 days */
     uint64_t delivery_log_keep; /* 30 days */
     uint64_t max_received;      /* 100 */

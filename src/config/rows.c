@@ -21,6 +21,7 @@
 static const char *const protocol_words[] = {"lmtp", "smtp", NULL};
 static const char *const sandbox_words[] = {"required", "best_effort", NULL};
 static const char *const level_words[] = {"debug", "info", "warning", "error", NULL};
+static const char *const durability_words[] = {"strict", "relaxed", NULL};
 static const char *const newline_words[] = {"keep", "reject", "normalize", NULL};
 static const char *const accounts_words[] = {"sqlite", "passwd", "file", "any", NULL};
 static const char *const over_quota_words[] = {"defer", "reject", NULL};
@@ -28,7 +29,8 @@ static const char *const line_end_words[] = {"lf", "crlf", NULL};
 static const char *const lock_words[] = {"fcntl", "dotlock", "flock", NULL};
 
 _Static_assert(sizeof(enum bare_newline) == sizeof(int) && sizeof(enum store_lock) == sizeof(int) &&
-                   sizeof(enum sandbox_mode) == sizeof(int),
+                   sizeof(enum sandbox_mode) == sizeof(int) &&
+                   sizeof(enum durability) == sizeof(int),
                "KIND_ENUM keeps an int");
 
 #define AT(type, field) .offset = offsetof(struct type, field)
@@ -55,6 +57,10 @@ static const struct config_row root_rows[] = {
      .doc = "processes that read message content"},
     {"edges", KIND_COUNT, 0, "1", 1, 64, AT(settings, edges),
      .doc = "processes that speak LMTP and SMTP"},
+    {"durability", KIND_ENUM, 0, "strict", 0, 0, durability_words, AT(settings, durability),
+     .doc = "what is on stable storage when a 250 is said"},
+    {"journal_size", KIND_SIZE, 0, "512M", 4 * MIB, 1024 * GIB, AT(settings, journal_size),
+     .doc = "disk that the journals of all workers may take"},
     {"ledger_window", KIND_DURATION, 0, "5d", SECOND, 365 * DAY, AT(settings, ledger_window),
      .doc = "how long a delivery is remembered, so that a retry makes no second copy"},
     {"delivery_log_keep", KIND_DURATION, 0, "30d", HOUR, 3650 * DAY,

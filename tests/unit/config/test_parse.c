@@ -129,6 +129,7 @@ START_TEST(a_domain_is_enough)
     ck_assert_uint_eq(s->domains[0].quota, UINT64_MAX);
     ck_assert_str_eq(settings_find_store(s, "maildir")->path, "/var/mail/%{domain}/%{user}");
     ck_assert_str_eq(settings_find_store(s, "mbox")->path, "/var/mail/%{domain}/%{user}.mbox");
+    ck_assert_int_eq(s->durability, DURABILITY_STRICT);
     ck_assert_uint_eq(s->timeouts.command, 300000);
     ck_assert_uint_eq(s->ledger_window, UINT64_C(5) * 24 * 3600 * 1000);
     config_free(c);
