@@ -56,6 +56,7 @@ struct deliver {
     struct directory *directory;
     struct hands *hands;
     struct sorters *sorters;
+    struct syncer *syncer;
     struct workers *workers;
     struct usage *usage;
     struct job_thread *clerk; /* what may take its time: passwords, the delivery log */

@@ -86,9 +86,14 @@ start_parts(struct deliver *d, struct outcome *why)
     d->log = delivery_log_open(d->settings->state_dir, d->settings->delivery_log_keep, why);
     if (d->log == NULL)
         return false;
-    const struct worker_services with = {d->settings, d->loop, d->directory, d->sorters, d->hands};
+    d->syncer = syncer_new(d->settings->state_dir, why);
+    if (d->syncer == NULL)
+        return false;
+    const struct worker_services with = {
+        d->settings, d->loop, d->directory, d->sorters, d->hands, d->syncer,
+    };
     d->workers = workers_start(&with, why);
-    if (d->workers == NULL)
+    if (d->workers == NULL || !workers_open_journals(d->workers, why))
         return false;
     d->usage = usage_new(d->loop, d->workers);
     d->clerk = job_thread_start("clerk", &(struct job_hooks){0}, d);
@@ -260,6 +265,7 @@ release(struct deliver *d)
     control_free(d->control);
     job_thread_end(d->clerk);
     workers_end(d->workers);
+    syncer_free(d->syncer);
     directory_free(d->directory);
     if (d->edges != NULL)
         edges_free(d);
@@ -290,6 +296,7 @@ static bool
 init(struct deliver *d)
 {
     make_folder(d->settings->state_dir, "accounts");
+    make_folder(d->settings->state_dir, "journal");
     make_folder(d->settings->state_dir, "spool");
     d->started_ms = clock_ms();
     d->loop = loop_new();

@@ -47,6 +47,7 @@ transaction_free(struct transaction *t)
         HASH_DEL(t->parcels, p);
         free(p);
     }
+    spool_file_unref(t->source.spool);
     d->memory -= t->memory;
     message_unref(t->msg);
     buf_release(&t->envelope_pieces);
@@ -207,6 +208,19 @@ is_from_queue(const struct transaction *t)
     return *t->envelope.queue_id != '\0' || t->facts.received_count > 0;
 }
 
+/* The journal and the rows that wait keep facts as the sorter sent them. Without memory for that
+ * the next look has them found anew. */
+static void
+keep_packed(struct transaction *t, struct span packed)
+{
+    char *copy = arena_alloc(&t->arena, packed.n);
+
+    if (copy == NULL)
+        return;
+    memcpy(copy, packed.p, packed.n);
+    t->source.packed_facts = (struct span){copy, packed.n};
+}
+
 static void
 on_facts(void *arg, struct span packed)
 {
@@ -217,6 +231,8 @@ on_facts(void *arg, struct span packed)
     if (packed.n == 0 || !facts_unpack(&t->facts, &t->arena, &u)) {
         t->facts = (struct facts){.flags = FACTS_UNKNOWN};
         t->deliver->counters.unsorted++;
+    } else {
+        keep_packed(t, packed);
     }
     t->source.from_queue = is_from_queue(t);
     if (t->facts.received_count > t->deliver->settings->max_received) {
@@ -225,6 +241,18 @@ on_facts(void *arg, struct span packed)
         return;
     }
     transaction_deliver(t);
+}
+
+/* What does not lie in memory, or is too large to be copied, is named by the journal. */
+static bool
+prepare_spool(struct transaction *t)
+{
+    const struct settings *s = t->deliver->settings;
+
+    if (message_fd(t->msg) < 0 && message_traits(t->msg)->octets <= checkpoint_inline_max(s))
+        return true;
+    t->source.spool = spool_file_new(s->state_dir, t->source.id);
+    return t->source.spool != NULL;
 }
 
 bool
@@ -249,6 +277,11 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
         return true;
     }
     message_seal(t->msg);
+    if (!prepare_spool(t)) {
+        outcome_set(&t->why, OUTCOME_OVERLOAD, "no memory for a large message");
+        transaction_refuse(t);
+        return true;
+    }
     e->deliver->counters.octets += message_traits(t->msg)->octets;
     sorters_ask(e->deliver->sorters, t->msg, on_facts, t);
     return true;

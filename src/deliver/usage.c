@@ -12,6 +12,8 @@
 
 #include "doorstep/clock.h"
 
+#include "rows_priv.h"
+
 #define ENTRIES_MAX 100000
 #define KEPT_MS 60000 /* other programs remove mail too: asked anew after a minute */
 
@@ -120,7 +122,7 @@ run_question(struct job *job, void *worker)
     struct outcome why = {0};
 
     if (account_open(w, &q->account, false, &oa, &wait, &why) != ACCOUNT_FAILED)
-        q->known = index_usage(oa->index, &q->octets, &q->messages, &why);
+        q->known = rows_usage(oa, &q->octets, &q->messages, &why);
     else
         q->known = why.kind == OUTCOME_NOT_FOUND;
     if (!loop_post(w->with.loop, on_known, q))

@@ -49,7 +49,7 @@ path_in(const struct settings *s, const char *name, char path[PATH_MAX])
 bool
 state_dir_make(const struct settings *s, const struct identity *owner)
 {
-    static const char *const names[] = {"accounts", "spool"};
+    static const char *const names[] = {"accounts", "journal", "spool"};
     char path[PATH_MAX];
 
     if (!folders_make_parent(s->state_dir, 0755, NULL) || !folders_make(s->state_dir, 0700, owner))

@@ -77,7 +77,7 @@ operation_account(struct operation *op, struct worker *w, bool quiet)
     struct store_wait wait;
 
     batch_finish(w);
-    switch (account_open(w, &op->accounts[op->current], false, &oa, &wait, &op->why)) {
+    switch (account_look(w, &op->accounts[op->current], false, &oa, &wait, &op->why)) {
     case ACCOUNT_OPEN:
         return oa;
     case ACCOUNT_LATER:

@@ -63,7 +63,7 @@ open_or_create(struct operation *op, struct worker *w)
     struct store_wait wait;
 
     batch_finish(w);
-    switch (account_open(w, &op->accounts[op->current], true, &oa, &wait, &op->why)) {
+    switch (account_look(w, &op->accounts[op->current], true, &oa, &wait, &op->why)) {
     case ACCOUNT_OPEN:
         return oa;
     case ACCOUNT_LATER:

@@ -12,14 +12,17 @@
 #include "doorstep/log.h"
 
 #include "reconcile_priv.h"
+#include "rows_priv.h"
 #include "worker_priv.h"
 
 #define HAND_WAIT_MS 5
+#define WAL_OCTETS_CLOSED (256 * 1024)
 #define LOOK_MS 1000 /* how often an open index is asked whether its file is still there */
 
 static void
-account_free(struct open_account *oa)
+account_free(struct worker *w, struct open_account *oa)
 {
+    rows_drop(w, oa);
     index_close(oa->index);
     store_close(oa->store);
     hand_request_free(oa->hand);
@@ -27,11 +30,40 @@ account_free(struct open_account *oa)
     free(oa);
 }
 
-void
-account_close(struct worker *w, struct open_account *oa)
+static void
+account_drop(struct worker *w, struct open_account *oa)
 {
     HASH_DEL(w->open, oa);
-    account_free(oa);
+    account_free(w, oa);
+}
+
+bool
+account_mark(struct open_account *oa, struct outcome *why)
+{
+    if (oa->needs_mark && oa->index != NULL && !index_mark(oa->index, why))
+        return false;
+    oa->needs_mark = false;
+    return true;
+}
+
+void
+account_checkpoint(struct open_account *oa, uint64_t wal_octets)
+{
+    struct outcome why;
+
+    if (oa->index != NULL && !index_checkpoint(oa->index, wal_octets, &why))
+        log_event(LOG_LEVEL_WARNING, "wal_not_written_back", "account", oa->key, "cause", why.cause,
+                  NULL);
+}
+
+bool
+account_close(struct worker *w, struct open_account *oa, struct outcome *why)
+{
+    if (!rows_flush(w, oa, why) || !account_mark(oa, why))
+        return false;
+    account_checkpoint(oa, WAL_OCTETS_CLOSED);
+    account_drop(w, oa);
+    return true;
 }
 
 void
@@ -41,7 +73,7 @@ account_close_all(struct worker *w)
 
     HASH_ITER(hh, w->open, oa, next)
     {
-        account_close(w, oa);
+        account_drop(w, oa);
     }
 }
 
@@ -70,7 +102,7 @@ account_forget_name(struct worker *w, const char *user, const char *domain)
     struct open_account *oa = find_open(w, user, domain);
 
     if (oa != NULL)
-        account_close(w, oa);
+        account_drop(w, oa);
 }
 
 /* Room for one more: the longest unused goes. Accounts of the batch and those waited for stay. */
@@ -78,13 +110,14 @@ static void
 make_room(struct worker *w)
 {
     struct open_account *oa, *next;
+    struct outcome why; /* of one that stays: rows_flush() logs it */
 
     HASH_ITER(hh, w->open, oa, next)
     {
         if (HASH_COUNT(w->open) < w->open_max)
             return;
         if (!oa->in_batch && oa->aside == 0)
-            account_close(w, oa);
+            account_close(w, oa, &why);
     }
 }
 
@@ -187,17 +220,34 @@ open_by_hand(struct worker *w, struct open_account *oa, struct store_wait *wait,
                     (unsigned)oa->account.uid);
         return ACCOUNT_FAILED;
     }
+    oa->is_journalled = false; /* its file system is out of our reach */
     oa->store =
         store_open_by_hand(fd, oa->store_settings, w->with.settings->plugin_dir, &oa->who, why);
     return oa->store == NULL ? ACCOUNT_FAILED : ACCOUNT_OPEN;
 }
 
+/* The syncer brings to stable storage what the journal holds until then. */
+static bool
+add_file_system(struct worker *w, struct open_account *oa)
+{
+    struct outcome ignored; /* without it, each delivery is synced by itself */
+    int fd = store_sync_fd(oa->store, &ignored);
+
+    return fd >= 0 && syncer_add(w->with.syncer, fd);
+}
+
 static bool
 open_store(struct worker *w, struct open_account *oa, struct outcome *why)
 {
+    if (oa->store != NULL)
+        return true;
+    oa->store = store_open(oa->store_settings, w->with.settings->plugin_dir, &oa->who, why);
     if (oa->store == NULL)
-        oa->store = store_open(oa->store_settings, w->with.settings->plugin_dir, &oa->who, why);
-    return oa->store != NULL;
+        return false;
+    oa->is_journalled = (store_can(oa->store) & STORE_CAN_RESTORE) != 0 && add_file_system(w, oa);
+    if (oa->is_journalled)
+        store_use_journal(oa->store);
+    return true;
 }
 
 static bool
@@ -276,7 +326,8 @@ account_open(struct worker *w, const struct account *a, bool create, struct open
     struct open_account *oa = find_open(w, a->user, a->domain);
 
     if (oa != NULL && !is_current(oa, a) && !oa->in_batch && oa->aside == 0) {
-        account_close(w, oa);
+        if (!account_close(w, oa, why))
+            return ACCOUNT_FAILED;
         oa = NULL;
     }
     if (oa != NULL) { /* last in the order of use */
@@ -289,7 +340,7 @@ account_open(struct worker *w, const struct account *a, bool create, struct open
     }
     HASH_ADD_KEYPTR(hh, w->open, oa->key, strlen(oa->key), oa);
     if (oa->hh.tbl == NULL) {
-        account_free(oa);
+        account_free(w, oa);
         outcome_set(why, OUTCOME_SYSTEM, "no memory");
         return ACCOUNT_FAILED;
     }
@@ -298,10 +349,19 @@ account_open(struct worker *w, const struct account *a, bool create, struct open
     drop_removed_index(oa);
     drop_ended_hand(oa);
     enum account_result result = open_parts(w, oa, create, wait, why);
-    if (result == ACCOUNT_FAILED && !oa->in_batch && oa->aside == 0)
-        account_close(w, oa);
+    if (result == ACCOUNT_FAILED && !oa->in_batch && oa->aside == 0 && oa->rows == NULL)
+        account_drop(w, oa);
     *out = oa;
     return result;
+}
+
+enum account_result
+account_look(struct worker *w, const struct account *a, bool create, struct open_account **out,
+             struct store_wait *wait, struct outcome *why)
+{
+    enum account_result result = account_open(w, a, create, out, wait, why);
+
+    return result == ACCOUNT_FAILED || rows_flush(w, *out, why) ? result : ACCOUNT_FAILED;
 }
 
 static bool
@@ -344,5 +404,6 @@ account_inbox(struct worker *w, struct open_account *oa, struct outcome *why)
     if (!account_mailbox(w, oa, "INBOX", true, &inbox, why))
         return false;
     oa->inbox = inbox.id;
+    oa->inbox_validity = inbox.uid_validity;
     return true;
 }

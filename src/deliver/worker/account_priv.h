@@ -15,6 +15,7 @@
 #include "hands_priv.h"
 
 struct worker;
+struct row;
 
 struct open_account {
     struct account account;
@@ -26,9 +27,17 @@ struct open_account {
     struct store *store;       /* owned */
     struct hand_request *hand; /* owned; asked and not there yet */
     int64_t inbox;             /* row of INBOX in the index, 0: not looked up yet */
-    uint64_t tidied_ms;        /* when housekeeping was here, 0: not yet */
-    uint64_t looked_ms;        /* when its file was last seen to be there */
-    unsigned aside;            /* deliveries that wait for this account */
+    uint32_t inbox_validity;   /* its UIDVALIDITY */
+    bool is_journalled;        /* the journal may hold what its store does not have safe yet */
+    bool needs_mark;           /* UIDs were given since index_mark() */
+    struct row *rows;          /* owned: wait to be written, the first one first; rows.c */
+    unsigned row_count;
+    uint64_t row_octets, row_messages; /* what they add to the usage */
+    uint64_t rows_since_ms;
+    struct open_account *prev_waiting, *next_waiting;
+    uint64_t tidied_ms; /* when housekeeping was here, 0: not yet */
+    uint64_t looked_ms; /* when its file was last seen to be there */
+    unsigned aside;     /* deliveries that wait for this account */
     struct open_account *next_in_batch;
     bool in_batch;
     UT_hash_handle hh; /* by key; the order of the table is the order of use */
@@ -44,9 +53,23 @@ enum account_result account_open(struct worker *w, const struct account *a, bool
                                  struct open_account **out, struct store_wait *wait,
                                  struct outcome *why);
 
-/* account_close() - forget it; it must not be in a batch. */
-void account_close(struct worker *w, struct open_account *oa);
+/* account_look() - the same for those who look at it: every delivery has its row by now. */
+enum account_result account_look(struct worker *w, const struct account *a, bool create,
+                                 struct open_account **out, struct store_wait *wait,
+                                 struct outcome *why);
+
+/* account_close() - write its rows, then forget it; it must not be in a batch. false: they cannot
+ * be written; it stays. */
+bool account_close(struct worker *w, struct open_account *oa, struct outcome *why);
+
+/* account_close_all() - the worker ends; the journal has the rows that were not written. */
 void account_close_all(struct worker *w);
+
+/* account_checkpoint() - its index's WAL goes into the database when it is larger than that. */
+void account_checkpoint(struct open_account *oa, uint64_t wal_octets);
+
+/* account_mark() - index_mark() where it is needed. */
+bool account_mark(struct open_account *oa, struct outcome *why);
 
 /* account_forget_name() - close it when it is open (it was deleted); nothing may wait for it. */
 void account_forget_name(struct worker *w, const char *user, const char *domain);

@@ -3,17 +3,23 @@
  * Carrying out a batch of deliveries. The order, and what holds after each step:
  *
  *  1. prepare  the account is open, the ledger does not know the message, the quota has room.
- *  2. stage    the bytes are written where nobody looks; everything that can fail has been tried.
- *  3. sync     the bytes are on stable storage.
- *  4. publish  the message is visible, whole: nobody ever saw a part of it (promise 3).
- *  5. commit   its name is on stable storage: one directory sync for all of an account's batch.
- *  6. rows     UID, facts and ledger are committed with synchronous=FULL. Only then
- *  7. answer   says 250 (promise 1).
+ *  2. stage    the bytes are written where nobody looks; everything that can fail has been tried;
+ *              the UID is taken.
+ *  3. sync     only where the journal cannot bring a message back (a hand, a plugin): its bytes
+ *              are on stable storage.
+ *  4. journal  one record a message (bytes, facts, and per account mailbox, UID, name, ledger
+ * keys), one write and one sync for the whole batch: from here on no crash loses it.
+ *  5. publish  the message is visible, whole: nobody ever saw a part of it (promise 3). Where the
+ *              journal cannot bring it back, its name is on stable storage too. Only then
+ *  6. answer   says 250 (promise 1).
+ *  7. rows     UID, facts and ledger wait in memory, held by the journal, and are written later,
+ *              several at a time (rows.c), before anybody looks at the account.
  *
- * A failure in any step undoes that delivery alone, and it is answered with the cause. A failure
- * in 6 takes the published names back, so that a retry makes no second copy; a crash between
- * 4 and 6 leaves a message without a row, which the next reconcile takes in (at most one extra
- * copy, and only when the client tries again: RFC 1047).
+ * A failure up to 4 undoes that delivery alone (a failed sync: all of the batch), and it is
+ * answered with the cause. A failure in 5 is answered 4xx after a cancel record is on stable
+ * storage, so that a replay does not bring back what the client sends again. A crash after 4 is
+ * mended by the replay (replay.c): the message is published, under the same name and UID, and a
+ * client that had no answer and tries again finds it in the ledger.
  */
 #include "batch_priv.h"
 
@@ -22,7 +28,9 @@
 #include "doorstep/log.h"
 
 #include "aside_priv.h"
+#include "commit_priv.h"
 #include "housekeeping_priv.h"
+#include "record_priv.h"
 #include "rows_priv.h"
 #include "steps_priv.h"
 
@@ -56,8 +64,8 @@ keep_temporary(struct outcome *why)
         why->kind = OUTCOME_SYSTEM;
 }
 
-static void
-finish_one(struct delivery *d, struct delivery **finished)
+void
+batch_finish_one(struct delivery *d, struct delivery **finished)
 {
     keep_temporary(&d->why);
     buf_release(&d->trace);
@@ -84,52 +92,13 @@ run_step(struct worker *w, step_fn step, struct delivery **finished)
             kept++;
             break;
         case IS_DONE:
-            finish_one(d, finished);
+            batch_finish_one(d, finished);
             break;
         case IS_ASIDE:
             break;
         }
     }
     w->batch_count = kept;
-}
-
-/* The deliveries of one account are brought to the front of `from`; how many there are. */
-static size_t
-group_account(struct delivery **from, size_t count)
-{
-    size_t n = 1;
-
-    for (size_t i = 1; i < count; i++)
-        if (from[i]->account == from[0]->account) {
-            struct delivery *d = from[i];
-            memmove(from + n + 1, from + n, (i - n) * sizeof *from); /* order is kept */
-            from[n++] = d;
-        }
-    return n;
-}
-
-/* Steps 5 and 6 for one account's deliveries. */
-static void
-settle_account(struct worker *w, struct delivery **list, size_t count)
-{
-    struct open_account *oa = list[0]->account;
-    struct outcome why;
-    bool ok = store_commit(oa->store, &why) && rows_write(w, oa, list, count, &why);
-
-    for (size_t i = 0; i < count; i++) {
-        struct delivery *d = list[i];
-        if (ok) {
-            store_forget(oa->store, d->staged);
-            d->staged = NULL;
-            memcpy(d->id, d->source->id, sizeof d->id);
-            outcome_set(&d->why, OUTCOME_DELIVERED, NULL);
-        } else {
-            d->why = why;
-            step_discard(d);
-        }
-    }
-    if (!ok)
-        store_commit(oa->store, &why); /* the names taken back; nothing more can be done if not */
 }
 
 static void
@@ -139,15 +108,18 @@ run_batch(struct worker *w, struct delivery **finished)
     for (size_t n = 0; n < w->batch_count; n++)
         w->batch[n]->account->in_batch = false;
     run_step(w, step_sync, finished);
-    run_step(w, step_publish, finished);
-    for (size_t n = 0; n < w->batch_count;) {
-        size_t count = group_account(w->batch + n, w->batch_count - n);
-        settle_account(w, w->batch + n, count);
-        n += count;
-    }
-    for (size_t n = 0; n < w->batch_count; n++)
-        finish_one(w->batch[n], finished);
-    w->batch_count = 0;
+    commit_journal(w, finished);
+    commit_publish(w, finished);
+    commit_settle(w, finished);
+}
+
+/* Behind the answer: rows of accounts that have gathered enough of them. */
+static void
+flush_touched(struct worker *w)
+{
+    for (size_t n = 0; n < w->touched_count; n++)
+        rows_flush_merged(w, w->touched[n]);
+    w->touched_count = 0;
 }
 
 void
@@ -159,6 +131,32 @@ batch_finish(struct worker *w)
         return;
     run_batch(w, &finished);
     answer(w, finished);
+    flush_touched(w);
+}
+
+/* Only keys for the ledger: the journal has them before the client hears its 4xx. */
+static bool
+remember_keys(struct worker *w, struct open_account *oa, struct delivery *d)
+{
+    struct buf *record = &w->records[0];
+    struct row *r = row_new(NULL, rows_key_count(d));
+    uint32_t n = 0;
+
+    buf_reset(record);
+    if (r == NULL || !record_ledger_pack(record, d)) {
+        free(r);
+        return outcome_set(&d->why, OUTCOME_SYSTEM, "no memory for the ledger");
+    }
+    memcpy(r->id, d->source->id, sizeof r->id);
+    r->when = d->source->received.tv_sec;
+    for (const struct link *l = d->links; n < r->key_count; l = l->next_of_parcel)
+        rows_key(d, l->recipient, r->keys[n++]);
+    if (!checkpoint_record(w, RECORD_LEDGER, buf_span(record), &r->segment, &d->why)) {
+        row_free(r);
+        return false;
+    }
+    rows_add(w, oa, r);
+    return outcome_set(&d->why, OUTCOME_OK, NULL);
 }
 
 /* The transaction was answered 4xx though this account has the message: a retry must find it. */
@@ -170,14 +168,9 @@ remember(struct worker *w, struct delivery *d)
     struct open_account *oa;
 
     /* The index alone is needed: its hand may be away. */
-    if (account_open(w, &d->target.account, false, &oa, &wait, &d->why) != ACCOUNT_FAILED) {
-        if (index_begin(oa->index, &d->why) && rows_remember(oa, d, &d->why) &&
-            index_commit(oa->index, &d->why))
-            outcome_set(&d->why, OUTCOME_OK, NULL);
-        else
-            index_rollback(oa->index);
-    }
-    finish_one(d, &finished);
+    if (account_open(w, &d->target.account, false, &oa, &wait, &d->why) != ACCOUNT_FAILED)
+        remember_keys(w, oa, d);
+    batch_finish_one(d, &finished);
     answer(w, finished);
 }
 
@@ -207,9 +200,12 @@ batch_idle(void *worker)
     aside_take_due(w);
     was_busy = was_busy || w->batch_count > 0;
     batch_finish(w);
-    unsigned due_ms = aside_next_due(w);
-    unsigned house_ms = housekeeping_idle(w, was_busy);
-    return due_ms < house_ms ? due_ms : house_ms;
+    const unsigned due_ms[] = {aside_next_due(w), rows_idle(w), checkpoint_idle(w),
+                               housekeeping_idle(w, was_busy)};
+    unsigned soonest = JOB_WAIT_FOREVER;
+    for (size_t i = 0; i < sizeof due_ms / sizeof due_ms[0]; i++)
+        soonest = due_ms[i] < soonest ? due_ms[i] : soonest;
+    return soonest;
 }
 
 void
@@ -219,7 +215,7 @@ batch_forget_account(struct worker *w, const char *user, const char *domain)
 
     while ((d = aside_take_of(w, user, domain)) != NULL) {
         outcome_set(&d->why, OUTCOME_BUSY, "%s@%s is being deleted", user, domain);
-        finish_one(d, &finished);
+        batch_finish_one(d, &finished);
     }
     account_forget_name(w, user, domain);
     answer(w, finished);
@@ -232,7 +228,7 @@ batch_end(struct worker *w)
 
     while ((d = aside_take_any(w)) != NULL) {
         outcome_set(&d->why, OUTCOME_BUSY, "the daemon ends");
-        finish_one(d, &finished);
+        batch_finish_one(d, &finished);
     }
     answer(w, finished);
 }

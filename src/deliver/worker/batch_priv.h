@@ -15,7 +15,9 @@
 struct delivery_source {
     const struct envelope *envelope;
     const struct facts *facts;
+    struct span packed_facts; /* the same, as the sorter sent them; empty: unknown */
     struct message *msg;
+    struct spool_file *spool; /* where the message is too large for a journal, else NULL */
     char id[ID_SIZE];
     struct timespec received;
     bool from_queue; /* a queueing MTA: XFORWARD IDENT, or a Received field */
@@ -47,6 +49,8 @@ struct delivery {
     struct outcome why;
     char id[ID_SIZE]; /* of the delivery that holds: an earlier one's for a duplicate */
     uint32_t uid;
+    bool is_durable;  /* its store has it on stable storage without the journal's help */
+    uint64_t segment; /* of the journal */
     bool has_usage;
     uint64_t usage_octets; /* of the account afterwards */
     uint64_t usage_messages;
@@ -63,6 +67,9 @@ struct delivery {
 
 /* batch_run_delivery() - a job's run: gather; a full batch is carried out at once. */
 void batch_run_delivery(struct job *job, void *worker);
+
+/* batch_finish_one() - d->why is its outcome; it waits in *finished to be given back. */
+void batch_finish_one(struct delivery *d, struct delivery **finished);
 
 /* batch_finish() - carry out what was gathered, so that what comes next sees it. */
 void batch_finish(struct worker *w);

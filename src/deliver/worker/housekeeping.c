@@ -10,6 +10,7 @@
 
 #define EVERY_MS (24 * 3600 * 1000u)
 #define QUIET_MS 1000
+#define WAL_OCTETS_QUIET (64 * 1024)
 
 void
 housekeeping_do(const struct settings *settings, struct open_account *oa, time_t now)
@@ -21,6 +22,7 @@ housekeeping_do(const struct settings *settings, struct open_account *oa, time_t
         store_tidy(oa->store, now);
     if (oa->index == NULL)
         return;
+    account_checkpoint(oa, WAL_OCTETS_QUIET);
     if (index_begin(oa->index, &why) && index_ledger_prune(oa->index, before, &why) &&
         index_commit(oa->index, &why))
         return;

@@ -1,16 +1,185 @@
 /* SPDX-License-Identifier: MIT
  *
- * Writing the rows of an account's deliveries: see rows_priv.h.
+ * Rows that wait, and how they get into an index: see rows_priv.h. A delivery was answered when the
+ * journal had it; its row may come later, so several of an account share one transaction. They are
+ * written
+ *
+ *  - when ROWS_MERGED of an account wait, or the first of them has waited for MOMENT_MS,
+ *  - before anybody looks at the account, and before it is closed,
+ *  - before their segment of the journal is freed.
+ *
+ * What cannot be written waits on: the journal keeps it, and back-pressure ends the intake when
+ * that lasts.
  */
 #include "rows_priv.h"
 
-#include "ledger_priv.h"
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
 
+#include "doorstep/clock.h"
+#include "doorstep/log.h"
+
+#include "ledger_priv.h"
+#include "record_priv.h"
+#include "worker_priv.h"
+
+#define ROWS_MERGED 8
+#define MOMENT_MS 2000
+#define WAL_OCTETS (1024 * 1024)       /* of an index in use */
+#define ROWS_ARENA (128 * 1024 * 1024) /* unpacked facts of one transaction */
 #define ADOPTED_ARENA (4 * 1024 * 1024)
 
+/* ---- rows ---- */
+
+uint64_t
+rows_body_lines(const struct delivery_source *source)
+{
+    if ((source->facts->flags & FACTS_UNKNOWN) != 0)
+        return message_traits(source->msg)->lines;
+    return source->facts->lines;
+}
+
+struct span
+rows_packed_facts(const struct delivery_source *source)
+{
+    return source->packed_facts.n <= RECORD_FACTS_MAX ? source->packed_facts : SPAN_NONE;
+}
+
+uint32_t
+rows_key_count(const struct delivery *d)
+{
+    uint32_t count = 0;
+
+    if (!d->source->from_queue && !d->remember)
+        return 0;
+    for (const struct link *l = d->links; l != NULL; l = l->next_of_parcel)
+        count++;
+    return count;
+}
+
+void
+rows_key(const struct delivery *d, uint32_t recipient, char key[INDEX_LEDGER_KEY_SIZE])
+{
+    const struct envelope *e = d->source->envelope;
+
+    ledger_key(&e->recipients[recipient].address, &e->reverse_path, d->source->msg, key);
+}
+
+struct row_message *
+row_message_new(const char *id, struct timespec received, uint64_t body_lines, const char *digest,
+                struct span facts)
+{
+    struct row_message *m = calloc(1, sizeof *m + facts.n);
+
+    if (m == NULL)
+        return NULL;
+    m->users = 1;
+    m->received = received;
+    m->body_lines = body_lines;
+    memcpy(m->id, id, sizeof m->id);
+    memcpy(m->digest, digest, sizeof m->digest);
+    m->facts_octets = facts.n;
+    if (facts.n > 0)
+        memcpy(m->facts, facts.p, facts.n);
+    return m;
+}
+
+void
+row_message_unref(struct row_message *m)
+{
+    if (m != NULL && --m->users == 0)
+        free(m);
+}
+
+struct row *
+row_new(struct row_message *message, uint32_t key_count)
+{
+    struct row *r = calloc(1, sizeof *r + key_count * sizeof r->keys[0]);
+
+    if (r == NULL)
+        return NULL;
+    r->key_count = key_count;
+    if (message != NULL) {
+        message->users++;
+        r->message = message;
+        r->when = message->received.tv_sec;
+        memcpy(r->id, message->id, sizeof r->id);
+    }
+    return r;
+}
+
+void
+row_free(struct row *r)
+{
+    row_message_unref(r->message);
+    free(r);
+}
+
+/* ---- waiting ---- */
+
+void
+rows_add(struct worker *w, struct open_account *oa, struct row *r)
+{
+    if (oa->rows == NULL) {
+        oa->rows_since_ms = clock_ms();
+        DL_APPEND2(w->waiting, oa, prev_waiting, next_waiting);
+    }
+    LL_APPEND(oa->rows, r);
+    oa->row_count++;
+    oa->row_octets += r->message != NULL ? r->ref.stored_octets : 0;
+    oa->row_messages += r->message != NULL;
+}
+
+static void
+forget_rows(struct worker *w, struct open_account *oa)
+{
+    struct row *r, *next;
+
+    LL_FOREACH_SAFE(oa->rows, r, next)
+    {
+        row_free(r);
+    }
+    oa->rows = NULL;
+    oa->row_count = 0;
+    oa->row_octets = oa->row_messages = 0;
+    DL_DELETE2(w->waiting, oa, prev_waiting, next_waiting);
+}
+
+void
+rows_drop(struct worker *w, struct open_account *oa)
+{
+    if (oa->rows != NULL)
+        forget_rows(w, oa);
+}
+
+bool
+rows_ledger_find(const struct open_account *oa, const char *key, char id[ID_SIZE])
+{
+    for (const struct row *r = oa->rows; r != NULL; r = r->next)
+        for (uint32_t i = 0; i < r->key_count; i++)
+            if (strcmp(r->keys[i], key) == 0) {
+                memcpy(id, r->id, ID_SIZE);
+                return true;
+            }
+    return false;
+}
+
+bool
+rows_usage(const struct open_account *oa, uint64_t *octets, uint64_t *messages, struct outcome *why)
+{
+    if (!index_usage(oa->index, octets, messages, why))
+        return false;
+    *octets += oa->row_octets;
+    *messages += oa->row_messages;
+    return true;
+}
+
+/* ---- writing ---- */
+
 /* Trace fields are ours: every line ends in CRLF. */
-static uint64_t
-count_lines(struct span s)
+uint64_t
+rows_count_lines(struct span s)
 {
     uint64_t lines = 0;
 
@@ -22,106 +191,160 @@ count_lines(struct span s)
     return lines;
 }
 
-static uint64_t
-body_lines(const struct delivery_source *source)
-{
-    if ((source->facts->flags & FACTS_UNKNOWN) != 0)
-        return message_traits(source->msg)->lines;
-    return source->facts->lines;
-}
-
-void
-rows_key(const struct delivery *d, uint32_t recipient, char key[INDEX_LEDGER_KEY_SIZE])
-{
-    const struct envelope *e = d->source->envelope;
-
-    ledger_key(&e->recipients[recipient].address, &e->reverse_path, d->source->msg, key);
-}
-
-bool
-rows_remember(struct open_account *oa, const struct delivery *d, struct outcome *why)
-{
-    char key[INDEX_LEDGER_KEY_SIZE];
-
-    for (const struct link *l = d->links; l != NULL; l = l->next_of_parcel) {
-        rows_key(d, l->recipient, key);
-        if (!index_ledger_add(oa->index, key, d->source->id, d->source->received.tv_sec, why))
-            return false;
-    }
-    return true;
-}
-
 static bool
-add_row(struct open_account *oa, struct delivery *d, struct outcome *why)
+unpack_facts(const struct row_message *m, struct arena *arena, struct facts *facts)
 {
-    bool unknown = (d->source->facts->flags & FACTS_UNKNOWN) != 0;
-    struct index_message m = {
-        .mailbox = oa->inbox,
-        .keywords = "",
-        .received = d->source->received,
-        .ref = d->ref,
-        .octets = d->ref.wire_octets,
-        .lines = body_lines(d->source) + count_lines(buf_span(&d->trace)),
-        .digest = message_digest(d->source->msg),
-        .delivery_id = d->source->id,
-        .facts = unknown ? NULL : d->source->facts,
-    };
+    struct unpack u;
 
-    if (!index_take_uid(oa->index, oa->inbox, &m.uid, why) || !index_add(oa->index, &m, why))
-        return false;
-    d->uid = m.uid;
-    return !d->source->from_queue || rows_remember(oa, d, why);
+    unpack_init(&u, (struct span){m->facts, m->facts_octets});
+    return m->facts_octets > 0 && facts_unpack(facts, arena, &u);
 }
 
-/* A renewed index has taken the published message in already, without facts: the delivery's own row
- * takes the place of that one. */
+/* An index that was renewed has taken the published message in already, with a UID of its own and
+ * without facts: the delivery's row takes the place of that one, under the new UIDVALIDITY. */
 static bool
-drop_adopted(struct open_account *oa, struct delivery *d, struct outcome *why)
+replace_adopted(struct open_account *oa, struct row *r, struct outcome *why)
 {
     struct arena arena;
     struct index_message m;
 
+    r->uid_validity = oa->inbox_validity;
     arena_init(&arena, ADOPTED_ARENA);
-    bool ok = index_message_find_ref(oa->index, oa->inbox, d->ref.name, &arena, &m, why)
-                  ? index_expunge(oa->index, oa->inbox, m.uid, why)
+    bool ok = index_message_find_ref(oa->index, r->mailbox, r->ref.name, &arena, &m, why)
+                  ? index_expunge(oa->index, r->mailbox, m.uid, why)
                   : why->kind == OUTCOME_NOT_FOUND;
     arena_release(&arena);
-    return ok;
+    return ok && index_take_uid(oa->index, r->mailbox, &r->uid, why);
 }
 
 static bool
-write_all(struct open_account *oa, struct delivery **list, size_t count, bool renewed,
-          struct outcome *why)
+add_message(struct open_account *oa, struct row *r, struct arena *arena, struct outcome *why)
 {
-    if (!index_begin(oa->index, why))
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if ((renewed && !drop_adopted(oa, list[i], why)) || !add_row(oa, list[i], why))
+    struct facts facts;
+    struct index_message m = {
+        .mailbox = r->mailbox,
+        .uid = r->uid,
+        .flags = r->flags,
+        .keywords = "",
+        .received = r->message->received,
+        .ref = r->ref,
+        .octets = r->ref.wire_octets,
+        .lines = r->lines,
+        .digest = r->message->digest,
+        .delivery_id = r->id,
+    };
+
+    if (unpack_facts(r->message, arena, &facts))
+        m.facts = &facts;
+    return index_add(oa->index, &m, why);
+}
+
+static bool
+add_row(struct open_account *oa, struct row *r, struct arena *arena, struct outcome *why)
+{
+    if (r->message != NULL) {
+        bool is_renewed = r->mailbox == oa->inbox && r->uid_validity != oa->inbox_validity;
+        if (is_renewed && !replace_adopted(oa, r, why))
             return false;
-    uint64_t octets, messages;
-    if (!index_usage(oa->index, &octets, &messages, why) || !index_commit(oa->index, why))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        list[i]->has_usage = true;
-        list[i]->usage_octets = octets;
-        list[i]->usage_messages = messages;
+        if (!add_message(oa, r, arena, why))
+            return false;
     }
+    for (uint32_t i = 0; i < r->key_count; i++)
+        if (!index_ledger_add(oa->index, r->keys[i], r->id, r->when, why))
+            return false;
     return true;
 }
 
-bool
-rows_write(struct worker *w, struct open_account *oa, struct delivery **list, size_t count,
-           struct outcome *why)
+static bool
+write_all(struct open_account *oa, struct outcome *why)
 {
-    if (oa->index == NULL) /* damaged, and not to be renewed */
-        return outcome_set(why, OUTCOME_SYSTEM, "%s has no index", oa->key);
-    if (account_inbox(w, oa, why) && write_all(oa, list, count, false, why))
-        return true;
-    index_rollback(oa->index);
-    if (why->kind != OUTCOME_CORRUPT || !account_renew_index(w, oa, why))
+    struct arena arena;
+
+    if (!index_begin(oa->index, why))
         return false;
-    if (account_inbox(w, oa, why) && write_all(oa, list, count, true, why))
+    arena_init(&arena, ROWS_ARENA);
+    bool ok = true;
+    for (struct row *r = oa->rows; ok && r != NULL; r = r->next)
+        ok = add_row(oa, r, &arena, why);
+    arena_release(&arena);
+    if (ok && index_commit_unsynced(oa->index, why))
         return true;
     index_rollback(oa->index);
     return false;
+}
+
+static bool
+write_or_renew(struct worker *w, struct open_account *oa, struct outcome *why)
+{
+    if (oa->index == NULL) /* damaged, and not to be renewed */
+        return outcome_set(why, OUTCOME_SYSTEM, "%s has no index", oa->key);
+    if (account_inbox(w, oa, why) && write_all(oa, why))
+        return true;
+    if (why->kind != OUTCOME_CORRUPT || !account_renew_index(w, oa, why))
+        return false;
+    return account_inbox(w, oa, why) && write_all(oa, why);
+}
+
+bool
+rows_flush(struct worker *w, struct open_account *oa, struct outcome *why)
+{
+    if (oa->rows == NULL)
+        return true;
+    if (write_or_renew(w, oa, why)) {
+        oa->needs_mark = true;
+        forget_rows(w, oa);
+        account_checkpoint(oa, WAL_OCTETS);
+        return true;
+    }
+    log_event(LOG_LEVEL_ERROR, "rows_wait", "account", oa->key, "rows", log_num(oa->row_count),
+              "cause", why->cause, NULL);
+    DL_DELETE2(w->waiting, oa, prev_waiting, next_waiting); /* the others first */
+    DL_APPEND2(w->waiting, oa, prev_waiting, next_waiting);
+    oa->rows_since_ms = clock_ms();
+    return false;
+}
+
+void
+rows_flush_merged(struct worker *w, struct open_account *oa)
+{
+    struct outcome why;
+
+    if (oa->row_count >= ROWS_MERGED)
+        rows_flush(w, oa, &why);
+}
+
+bool
+rows_flush_below(struct worker *w, uint64_t segment, unsigned accounts_max, bool *more)
+{
+    struct open_account *oa, *next;
+    struct outcome why;
+    bool ok = true;
+
+    *more = false;
+    DL_FOREACH_SAFE2(w->waiting, oa, next, next_waiting)
+    {
+        if (oa->rows->segment >= segment)
+            continue;
+        if (accounts_max-- == 0) {
+            *more = true;
+            break;
+        }
+        ok = rows_flush(w, oa, &why) && ok;
+    }
+    return ok;
+}
+
+unsigned
+rows_idle(struct worker *w)
+{
+    struct open_account *oa = w->waiting;
+    uint64_t now = clock_ms();
+    struct outcome why;
+
+    if (oa == NULL)
+        return JOB_WAIT_FOREVER;
+    if (now - oa->rows_since_ms < MOMENT_MS)
+        return (unsigned)(MOMENT_MS - (now - oa->rows_since_ms));
+    rows_flush(w, oa, &why);
+    return 0;
 }

@@ -19,7 +19,7 @@ usage_with_batch(struct worker *w, size_t n, uint64_t *octets, uint64_t *message
 {
     const struct open_account *oa = w->batch[n]->account;
 
-    if (!index_usage(oa->index, octets, messages, why))
+    if (!rows_usage(oa, octets, messages, why))
         return false;
     for (size_t i = 0; i < n; i++) {
         if (w->batch[i]->account != oa)
@@ -60,6 +60,10 @@ is_known(struct worker *w, struct delivery *d)
     struct outcome why;
 
     rows_key(d, d->recipient, key);
+    if (rows_ledger_find(d->account, key, d->id)) {
+        outcome_set(&d->why, OUTCOME_DUPLICATE, NULL);
+        return true;
+    }
     if (index_ledger_find(d->account->index, key, since, d->id, &why)) {
         outcome_set(&d->why, OUTCOME_DUPLICATE, NULL);
         return true;
@@ -203,6 +207,28 @@ may_reopen(struct delivery *d)
     return true;
 }
 
+void
+step_discard(struct delivery *d)
+{
+    store_discard(d->account->store, d->staged);
+    d->staged = NULL;
+}
+
+/* From here on the delivery is in a batch that will publish. */
+static enum step_result
+take_uid(struct delivery *d)
+{
+    struct open_account *oa = d->account;
+
+    d->is_durable = !oa->is_journalled;
+    if (!index_reserve_uid(oa->index, oa->inbox, &d->uid, &d->why)) {
+        step_discard(d);
+        return IS_DONE;
+    }
+    oa->in_batch = true;
+    return GOES_ON;
+}
+
 enum step_result
 step_stage(struct worker *w, size_t n)
 {
@@ -216,8 +242,7 @@ step_stage(struct worker *w, size_t n)
         return set_aside(w, d, wait);
     switch (stage_bytes(w, n, &wait)) {
     case STORE_DONE:
-        d->account->in_batch = true;
-        return GOES_ON;
+        return take_uid(d);
     case STORE_LATER:
         return set_aside(w, d, wait);
     case STORE_FAILED:
@@ -228,30 +253,12 @@ step_stage(struct worker *w, size_t n)
     return set_aside(w, d, wait);
 }
 
-void
-step_discard(struct delivery *d)
-{
-    store_discard(d->account->store, d->staged);
-    d->staged = NULL;
-}
-
 enum step_result
 step_sync(struct worker *w, size_t n)
 {
     struct delivery *d = w->batch[n];
 
-    if (store_sync(d->account->store, d->staged, &d->why))
-        return GOES_ON;
-    step_discard(d);
-    return IS_DONE;
-}
-
-enum step_result
-step_publish(struct worker *w, size_t n)
-{
-    struct delivery *d = w->batch[n];
-
-    if (store_publish(d->account->store, d->staged, &d->why))
+    if (!d->is_durable || store_sync(d->account->store, d->staged, &d->why))
         return GOES_ON;
     step_discard(d);
     return IS_DONE;

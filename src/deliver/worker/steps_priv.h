@@ -16,11 +16,12 @@ enum step_result {
 
 typedef enum step_result (*step_fn)(struct worker *w, size_t n);
 
-/* step_stage() - account open, ledger, quota, trace; then the bytes are written where nobody looks.
- */
+/* step_stage() - account open, ledger, quota, trace; then the bytes are written where nobody looks,
+ * and the UID is taken. */
 enum step_result step_stage(struct worker *w, size_t n);
+
+/* step_sync() - where the journal cannot stand for the store: the bytes are on stable storage. */
 enum step_result step_sync(struct worker *w, size_t n);
-enum step_result step_publish(struct worker *w, size_t n);
 
 /* step_discard() - undo stage, sync and publish. */
 void step_discard(struct delivery *d);

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "batch_priv.h"
+#include "record_priv.h"
 
 #define OPEN_MAX 1024           /* accounts that all workers together keep open */
 #define DESCRIPTORS_A_ACCOUNT 8 /* database, WAL, folders, one in use */
@@ -26,7 +27,10 @@ end_worker(void *arg)
     struct worker *w = arg;
 
     batch_end(w);
+    checkpoint_close(w);
     account_close_all(w);
+    for (size_t n = 0; n < BATCH_MAX; n++)
+        buf_release(&w->records[n]);
 }
 
 /* As many open accounts as descriptors allow. */
@@ -52,7 +56,9 @@ start_worker(struct worker *w, unsigned number, const struct worker_services *wi
     static const struct job_hooks hooks = {.idle = batch_idle, .end = end_worker};
     char name[16];
 
-    *w = (struct worker){.with = *with};
+    *w = (struct worker){.with = *with, .number = number};
+    for (size_t n = 0; n < BATCH_MAX; n++)
+        buf_init(&w->records[n], RECORD_MAX);
     w->open_max = open_max((unsigned)with->settings->workers);
     snprintf(name, sizeof name, "worker-%u", number % 1000);
     w->thread = job_thread_start(name, &hooks, w);
@@ -79,6 +85,15 @@ workers_start(const struct worker_services *with, struct outcome *why)
             return NULL;
         }
     return ws;
+}
+
+bool
+workers_open_journals(struct workers *ws, struct outcome *why)
+{
+    for (unsigned i = 0; i < ws->count; i++)
+        if (!checkpoint_open(&ws->list[i], why))
+            return false;
+    return true;
 }
 
 /* FNV-1a: spreads names; a sender who makes many of one worker's accounts slows only those. */
@@ -115,6 +130,8 @@ workers_end(struct workers *ws)
 {
     if (ws == NULL)
         return;
+    if (ws->count > 0)
+        syncer_end(ws->list[0].with.syncer);
     for (unsigned i = 0; i < ws->count; i++)
         job_thread_end(ws->list[i].thread);
     free(ws->list);

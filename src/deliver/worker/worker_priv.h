@@ -10,6 +10,7 @@
 #include "doorstep/loop.h"
 
 #include "account_priv.h"
+#include "checkpoint_priv.h"
 #include "directory_priv.h"
 #include "jobs_priv.h"
 #include "sorters_priv.h"
@@ -24,22 +25,33 @@ struct worker_services { /* what all workers share; borrowed, thread-safe */
     struct directory *directory;
     struct sorters *sorters;
     struct hands *hands;
+    struct syncer *syncer;
 };
 
 struct worker {
+    unsigned number; /* from 0 */
     struct job_thread *thread;
     struct worker_services with;
     struct open_account *open; /* uthash, in order of use */
     unsigned open_max;
     struct delivery *batch[BATCH_MAX];
     size_t batch_count;
-    struct delivery *aside; /* utlist: busy accounts' deliveries */
+    struct open_account *touched[BATCH_MAX]; /* by the batch: may have rows enough to be written */
+    size_t touched_count;
+    struct delivery *aside;       /* utlist: busy accounts' deliveries */
+    struct open_account *waiting; /* utlist: with rows to be written, the oldest first */
+    struct journal *journal;      /* NULL until the replay is done */
+    struct checkpoint checkpoint;
+    struct buf records[BATCH_MAX]; /* packed, of the batch */
 };
 
 struct workers;
 
 /* workers_start() - settings->workers threads. NULL: `why`. */
 struct workers *workers_start(const struct worker_services *with, struct outcome *why);
+
+/* workers_open_journals() - before the first job: deliveries need them. */
+bool workers_open_journals(struct workers *ws, struct outcome *why);
 
 /* workers_post() - job to the account's worker; its run gets the struct worker. Jobs of one account
  * run in order, but deliveries that wait in a batch run before any other job. Any thread. */

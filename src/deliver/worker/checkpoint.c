@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The journal of a worker and its checkpoints: see checkpoint_priv.h. A checkpoint goes in small
+ * steps between batches, so that no delivery waits for it; the sync itself runs in the syncer's
+ * thread. When it cannot keep up, journal_add() finds no free segment and mail is refused with 452
+ * 4.3.1 until it can.
+ */
+#include "checkpoint_priv.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "doorstep/clock.h"
+#include "doorstep/log.h"
+
+#include "rows_priv.h"
+#include "worker_priv.h"
+
+#define EVERY_MS 1000 /* between two checkpoints, unless segments run out */
+#define QUIET_MS 5000 /* without a record: then the journal is emptied */
+#define RELAXED_MS 1000
+#define ACCOUNTS_A_STEP 8
+#define ACCOUNTS_A_STEP_PRESSED 64
+#define SEGMENTS 8 /* of a worker */
+
+struct spool_use { /* a segment names a file in spool/ */
+    struct spool_use *next;
+    uint64_t segment;
+    struct spool_file *file;
+};
+
+static uint64_t
+segment_octets(const struct settings *s)
+{
+    return s->journal_size / s->workers / SEGMENTS;
+}
+
+uint64_t
+checkpoint_inline_max(const struct settings *s)
+{
+    return segment_octets(s) / 4; /* the rest is for what the record says of it */
+}
+
+bool
+checkpoint_open(struct worker *w, struct outcome *why)
+{
+    const struct settings *s = w->with.settings;
+    char folder[4096];
+
+    snprintf(folder, sizeof folder, "%s/journal", s->state_dir);
+    const struct journal_options options = {
+        .folder = folder,
+        .number = w->number,
+        .segment_octets = segment_octets(s),
+        .segments_max = SEGMENTS,
+    };
+    w->journal = journal_open(&options, why);
+    w->checkpoint.preparation.journal = w->journal;
+    return w->journal != NULL;
+}
+
+/* ---- records ---- */
+
+static bool
+hold_spool(struct worker *w, struct spool_file *file, uint64_t segment)
+{
+    struct spool_use *use = calloc(1, sizeof *use);
+
+    if (use == NULL)
+        return false;
+    *use = (struct spool_use){.segment = segment, .file = spool_file_ref(file)};
+    LL_PREPEND(w->checkpoint.spool_uses, use);
+    return true;
+}
+
+static void
+leave_spools(struct worker *w)
+{
+    struct spool_use *use, *next;
+
+    LL_FOREACH_SAFE(w->checkpoint.spool_uses, use, next)
+    {
+        spool_file_leave(use->file);
+        free(use);
+    }
+    w->checkpoint.spool_uses = NULL;
+}
+
+static void
+drop_spools(struct worker *w, uint64_t below)
+{
+    struct spool_use *use, *next;
+
+    LL_FOREACH_SAFE(w->checkpoint.spool_uses, use, next)
+    {
+        if (use->segment >= below)
+            continue;
+        LL_DELETE(w->checkpoint.spool_uses, use);
+        spool_file_unref(use->file);
+        free(use);
+    }
+}
+
+bool
+checkpoint_add(struct worker *w, uint16_t type, const struct span *parts, size_t count,
+               struct spool_file *spool, uint64_t *segment, struct outcome *why)
+{
+    struct checkpoint *c = &w->checkpoint;
+    uint64_t current = journal_current(w->journal);
+
+    if (spool != NULL && !hold_spool(w, spool, current + 1)) /* it may go into the next one */
+        return outcome_set(why, OUTCOME_SYSTEM, "no memory for a record");
+    if (!journal_add(w->journal, type, parts, count, segment, why))
+        return false;
+    if (c->segment != 0 && *segment != c->segment)
+        syncer_prepare(w->with.syncer, &c->preparation);
+    c->segment = *segment;
+    c->recorded_ms = clock_ms();
+    return true;
+}
+
+bool
+checkpoint_sync(struct worker *w, struct outcome *why)
+{
+    struct checkpoint *c = &w->checkpoint;
+
+    if (w->with.settings->durability == DURABILITY_STRICT)
+        return journal_sync(w->journal, why);
+    if (!journal_write(w->journal, why))
+        return false;
+    if (c->unsynced_ms == 0)
+        c->unsynced_ms = clock_ms();
+    return true;
+}
+
+bool
+checkpoint_record(struct worker *w, uint16_t type, struct span record, uint64_t *segment,
+                  struct outcome *why)
+{
+    return checkpoint_add(w, type, &record, 1, NULL, segment, why) && journal_sync(w->journal, why);
+}
+
+/* Durability relaxed: what was answered up to a second ago. */
+static void
+sync_relaxed(struct worker *w)
+{
+    struct checkpoint *c = &w->checkpoint;
+    struct outcome why;
+
+    if (c->unsynced_ms == 0 || clock_ms() - c->unsynced_ms < RELAXED_MS)
+        return;
+    c->unsynced_ms = 0;
+    if (!journal_sync(w->journal, &why))
+        log_event(LOG_LEVEL_ERROR, "journal_not_synced", "cause", why.cause, NULL);
+}
+
+/* ---- checkpoints ---- */
+
+static void
+end_checkpoint(struct worker *w, bool ok)
+{
+    struct checkpoint *c = &w->checkpoint;
+
+    c->state = CHECKPOINT_NONE;
+    c->ended_ms = clock_ms();
+    if (!ok)
+        return;
+    journal_free(w->journal, c->below);
+    drop_spools(w, c->below);
+}
+
+static void
+on_synced(struct job *job, void *worker)
+{
+    struct worker *w = worker;
+
+    (void)job;
+    end_checkpoint(w, w->checkpoint.request.ok);
+}
+
+/* How many UIDs each index has given, beside it. */
+static bool
+write_marks(struct worker *w)
+{
+    struct open_account *oa, *next;
+    struct outcome why;
+    bool ok = true;
+
+    HASH_ITER(hh, w->open, oa, next)
+    {
+        if (!account_mark(oa, &why)) {
+            log_event(LOG_LEVEL_ERROR, "index_not_marked", "account", oa->key, "cause", why.cause,
+                      NULL);
+            ok = false;
+        }
+    }
+    return ok;
+}
+
+static void
+write_rows(struct worker *w)
+{
+    struct checkpoint *c = &w->checkpoint;
+    unsigned step = journal_is_pressed(w->journal) ? ACCOUNTS_A_STEP_PRESSED : ACCOUNTS_A_STEP;
+    bool more;
+
+    if (!rows_flush_below(w, c->below, step, &more)) {
+        end_checkpoint(w, false);
+        return;
+    }
+    if (more)
+        return;
+    c->state = CHECKPOINT_SYNCING;
+    c->request.done.run = on_synced;
+    if (!write_marks(w) || !syncer_ask(w->with.syncer, &c->request, w->thread))
+        end_checkpoint(w, false);
+}
+
+static bool
+is_quiet(const struct checkpoint *c, uint64_t now)
+{
+    return c->segment != 0 && now - c->recorded_ms >= QUIET_MS;
+}
+
+static bool
+is_due(const struct worker *w, uint64_t now)
+{
+    bool has_complete = journal_current(w->journal) > journal_oldest(w->journal);
+
+    return has_complete &&
+           (journal_is_pressed(w->journal) || now - w->checkpoint.ended_ms >= EVERY_MS);
+}
+
+static void
+begin(struct worker *w)
+{
+    struct checkpoint *c = &w->checkpoint;
+    uint64_t now = clock_ms();
+
+    if (now - c->ended_ms < EVERY_MS && !journal_is_pressed(w->journal))
+        return;
+    if (is_quiet(c, now)) {
+        journal_turn(w->journal);
+        c->segment = 0;
+    }
+    if (!is_due(w, now))
+        return;
+    c->below = journal_current(w->journal);
+    c->state = CHECKPOINT_ROWS;
+}
+
+unsigned
+checkpoint_idle(struct worker *w)
+{
+    struct checkpoint *c = &w->checkpoint;
+
+    if (w->journal == NULL)
+        return JOB_WAIT_FOREVER;
+    sync_relaxed(w);
+    if (c->state == CHECKPOINT_NONE)
+        begin(w);
+    if (c->state == CHECKPOINT_ROWS)
+        write_rows(w);
+    if (c->state == CHECKPOINT_ROWS)
+        return 0;
+    bool is_empty = c->segment == 0 && journal_current(w->journal) == journal_oldest(w->journal);
+    return c->state == CHECKPOINT_SYNCING || is_empty ? JOB_WAIT_FOREVER : EVERY_MS;
+}
+
+void
+checkpoint_close(struct worker *w)
+{
+    struct outcome why = {0};
+    bool more;
+
+    if (w->journal == NULL)
+        return;
+    bool ok = journal_sync(w->journal, &why);
+    journal_turn(w->journal);
+    ok = rows_flush_below(w, UINT64_MAX, UINT_MAX, &more) && write_marks(w) && ok &&
+         syncer_now(w->with.syncer, &why);
+    if (ok) {
+        journal_free(w->journal, journal_current(w->journal));
+        drop_spools(w, UINT64_MAX);
+    } else {
+        log_event(LOG_LEVEL_WARNING, "journal_kept", "cause", why.cause, NULL);
+        leave_spools(w);
+    }
+    journal_close(w->journal);
+    w->journal = NULL;
+}
