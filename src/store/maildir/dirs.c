@@ -182,7 +182,8 @@ maildir_commit(struct store *st, struct outcome *why)
             return maildir_errno(md, why, "fsync", d->path);
         d->is_dirty = false;
     }
-    if (md->is_dirty && fsync(md->fd) < 0)
+    /* With a journal the folders above it may not be on stable storage either. */
+    if (md->is_dirty && (md->base.is_journaled ? syncfs(md->fd) : fsync(md->fd)) < 0)
         return maildir_errno(md, why, "fsync", "");
     md->is_dirty = false;
     maildirsize_write(md);

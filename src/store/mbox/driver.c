@@ -45,6 +45,7 @@ mbox_close(struct store *st)
 {
     struct mbox *mb = mbox_of(st);
 
+    mbox_known_release(mb);
     if (mb->dir >= 0)
         close(mb->dir);
 }
@@ -53,10 +54,14 @@ const struct store_driver store_mbox = {
     .abi = STORE_DRIVER_ABI,
     .name = "mbox",
     .size = sizeof(struct mbox),
-    .can = STORE_CAN_FOLDERS,
+    .can = STORE_CAN_FOLDERS | STORE_CAN_RESTORE,
     .open = mbox_open,
     .close = mbox_close,
     .stage = mbox_stage,
+    .place = mbox_place,
+    .sync_fd = mbox_sync_fd,
+    .restore = mbox_restore,
+    .restore_end = mbox_restore_end,
     .sync = mbox_sync,
     .publish = mbox_publish,
     .commit = mbox_commit,

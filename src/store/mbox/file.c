@@ -71,7 +71,8 @@ file_check(const struct mbox *mb, struct mbox_file *f, bool *is_replaced, struct
 
     *is_replaced = fstatat(f->dir, f->name, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
                    named.st_ino != held.st_ino || named.st_dev != held.st_dev;
-    f->size = f->start = f->origin = (uint64_t)held.st_size;
+    f->size = f->start = f->origin = f->planned = (uint64_t)held.st_size;
+    f->inode = held.st_ino;
     if (fault != NULL && !*is_replaced)
         return outcome_set(why, OUTCOME_SYSTEM, "%s: %s %s", mb->base.path, f->name, fault);
     return !*is_replaced;
@@ -120,6 +121,7 @@ mbox_file_get(struct mbox *mb, const char *mailbox, bool create, bool *busy, str
         outcome_set(why, OUTCOME_OVERLOAD, "no memory to open a mailbox");
         return NULL;
     }
+    f->is_journaled = mb->base.is_journaled;
     create = create && strcmp(mailbox, "INBOX") == 0;
     f->dir = mbox_folder(mb, mailbox, create, f->name, why);
     if (f->dir < 0 || !file_lock(mb, f, create, busy, why)) {

@@ -118,7 +118,8 @@ mbox_mailbox_create(struct store *st, const char *mailbox, struct outcome *why)
     if (dir < 0)
         return false;
     int fd = beneath_open(dir, name, O_RDWR | O_CREAT | O_EXCL, 0600);
-    bool ok = fd >= 0 && fsync(dir) == 0;
+    /* With a journal the folders above it may not be on stable storage either. */
+    bool ok = fd >= 0 && (mb->base.is_journaled ? syncfs(dir) : fsync(dir)) == 0;
     if (fd < 0 && errno == EEXIST)
         outcome_set(why, OUTCOME_EXISTS, "%s exists", mailbox);
     else if (!ok)

@@ -20,6 +20,7 @@
 
 #include "doorstep/beneath.h"
 #include "doorstep/clock.h"
+#include "doorstep/pack.h"
 #include "doorstep/store_driver.h"
 
 #define MBOX_FROM_SIZE 512 /* a From_ line that we write or remember, with its NUL */
@@ -40,6 +41,9 @@ struct mbox_file { /* a mailbox that we hold locked */
     uint64_t start;           /* where what is not committed begins */
     uint64_t size;            /* with what we appended */
     uint64_t reserved;        /* octets allocated behind size, for staged deliveries */
+    uint64_t planned;         /* where the next delivery to be staged will begin */
+    ino_t inode;              /* when it was locked */
+    bool is_journaled;        /* syncs nothing */
     bool is_created;          /* its name is not on stable storage yet */
     bool is_dirty;            /* its content is not */
     bool is_recorded;         /* the record names all that is staged */
@@ -51,6 +55,14 @@ struct mbox {
     int dir;                 /* folder of PATH, or -1 until it exists */
     char name[NAME_MAX + 1]; /* of INBOX's file */
     struct mbox_file *files;
+    struct mbox_known *known; /* owned: while deliveries are restored */
+};
+
+struct mbox_plan { /* where a delivery will lie if all goes well; kept in a journal */
+    uint64_t inode;
+    uint64_t size;   /* of the file then */
+    uint64_t gap;    /* line ends before it: 0, 1 or 2 */
+    uint64_t quoted; /* its octets */
 };
 
 struct mbox_staged {
@@ -68,6 +80,7 @@ struct mbox_staged {
     char name[STORE_REF_SIZE];
     uint64_t reserved; /* octets set aside for it */
     uint64_t offset;   /* once published */
+    struct mbox_plan plan;
 };
 
 static inline struct mbox *
@@ -120,8 +133,13 @@ struct mbox_quoted {
 };
 /* mbox_from_line() - as long as it may be cut to MBOX_FROM_SIZE. */
 void mbox_from_line(const char *return_path, time_t received, char out[MBOX_FROM_SIZE]);
-/* mbox_quote_measure() - lengths, s->hash and the message's name, nothing written. */
-bool mbox_quote_measure(struct mbox_staged *s, struct mbox_quoted *out);
+/* mbox_quote_measure() - lengths, the message's name, and with_hash s->hash; nothing written. */
+bool mbox_quote_measure(struct mbox_staged *s, bool with_hash, struct mbox_quoted *out);
+/* mbox_quote_content() - what the content is called where its id is not looked at. */
+bool mbox_quote_content(const struct mbox_staged *s, char name[STORE_REF_SIZE]);
+/* mbox_quote_each() - all octets in order, in pieces; false when fn says so, or with errno. */
+typedef bool (*mbox_octets_fn)(void *arg, const char *p, size_t n);
+bool mbox_quote_each(const struct mbox_staged *s, mbox_octets_fn fn, void *arg);
 /* mbox_quote_write() - to fd at offset; false with errno. */
 bool mbox_quote_write(const struct mbox_staged *s, int fd, uint64_t offset);
 
@@ -139,6 +157,7 @@ struct mbox_namer {
     crypto_generichash_state hash;
 };
 void mbox_namer_init(struct mbox_namer *n);
+void mbox_namer_init_hash(struct mbox_namer *n); /* by its content, id or not */
 void mbox_namer_put(struct mbox_namer *n, const char *p, size_t length);
 void mbox_namer_end(struct mbox_namer *n, char name[STORE_REF_SIZE]);
 
@@ -177,6 +196,11 @@ void mbox_scanner_end(struct mbox_scanner *s, bool keep_held);
 time_t mbox_from_time(const char *from);
 
 /* stage.c, publish.c */
+/* mbox_staged_new() - of a mail, for no file yet; NULL without memory. */
+struct mbox_staged *mbox_staged_new(const struct store_mail *mail);
+bool mbox_place(struct store *st, const struct store_staged *staged, struct buf *out);
+/* mbox_gap() - line ends that are missing at the end of a file before a From_ line. */
+unsigned mbox_gap(const struct mbox_file *f);
 enum store_result mbox_stage(struct store *st, const struct store_mail *mail,
                              struct store_staged **staged, struct store_ref *ref,
                              struct store_wait *wait, struct outcome *why);
@@ -201,8 +225,48 @@ bool mbox_scan(struct store *st, const char *mailbox, store_entry_fn fn, void *a
 bool mbox_stamp(struct store *st, const char *mailbox, uint64_t *stamp);
 
 /* read.c */
+struct mbox_message { /* offsets of its content, behind the From_ line */
+    uint64_t start;
+    uint64_t after;
+};
+/* mbox_unquote() - the content in pieces; false with errno, or 0 when the callback said so. */
+bool mbox_unquote(const struct mbox_file *f, const struct mbox_message *m,
+                  bool (*content)(void *arg, const char *p, size_t n), void *arg);
 struct message *mbox_read(struct store *st, const char *mailbox, const char *name,
                           struct outcome *why);
+
+/* known.c: what a mailbox holds, while deliveries are restored */
+struct mbox_finding {
+    bool is_there; /* one of that name, at: */
+    struct mbox_message at;
+    struct mbox_message last; /* in the file; start 0: it is empty */
+};
+/* mbox_known_find() - of a file that we hold locked; read only when it changed since. */
+bool mbox_known_find(struct mbox *mb, struct mbox_file *f, const char *name,
+                     struct mbox_finding *out, struct outcome *why);
+/* mbox_known_add() - one more message was appended, by us, since mbox_known_find(). */
+void mbox_known_add(struct mbox *mb, struct mbox_file *f, const char *name,
+                    const struct mbox_message *m);
+void mbox_known_release(struct mbox *mb);
+
+/* match.c: how much of a delivery lies somewhere in a file */
+enum mbox_match {
+    MBOX_WHOLE,
+    MBOX_TORN, /* a beginning of it up to the end of the file, or blocks of it were never written */
+    MBOX_OTHER /* something else */
+};
+enum mbox_match mbox_match(const struct mbox_file *f, const struct mbox_staged *s, uint64_t size,
+                           uint64_t gap);
+/* mbox_match_content() - is it this message, but for the fields in which readers keep flags? */
+bool mbox_match_content(const struct mbox_file *f, const struct mbox_staged *s,
+                        const struct mbox_message *m);
+
+/* restore.c */
+int mbox_sync_fd(struct store *st, struct outcome *why);
+enum store_result mbox_restore(struct store *st, const struct store_mail *mail,
+                               const struct store_ref *ref, struct span place, char *mailbox,
+                               struct store_wait *wait, struct outcome *why);
+void mbox_restore_end(struct store *st);
 
 /* folders.c */
 bool mbox_mailbox_list(struct store *st, store_mailbox_fn fn, void *arg, struct outcome *why);

@@ -167,6 +167,13 @@ mbox_namer_init(struct mbox_namer *n)
     crypto_generichash_init(&n->hash, NULL, 0, 16);
 }
 
+void
+mbox_namer_init_hash(struct mbox_namer *n)
+{
+    mbox_namer_init(n);
+    n->state = NAMER_HASH;
+}
+
 /* The first KiB is there, or the message is shorter. */
 static void
 namer_decide(struct mbox_namer *n)

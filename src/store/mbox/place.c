@@ -109,8 +109,12 @@ mbox_exists(struct mbox *mb, bool make, struct outcome *why)
     int root = beneath_root(mb->base.root);
     if (root < 0)
         return outcome_errno(why, errno, "open", mb->base.root);
-    mb->dir = make ? beneath_make_folder(root, parent)
-                   : beneath_open(root, parent, O_RDONLY | O_DIRECTORY, 0);
+    if (!make)
+        mb->dir = beneath_open(root, parent, O_RDONLY | O_DIRECTORY, 0);
+    else if (mb->base.is_journaled)
+        mb->dir = beneath_make_folder_unsynced(root, parent);
+    else
+        mb->dir = beneath_make_folder(root, parent);
     int error = errno;
     close(root);
     errno = error;

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 /* Line ends that are missing before a From_ line; some programs leave out the blank line. */
-static unsigned
-publish_gap(const struct mbox_file *f)
+unsigned
+mbox_gap(const struct mbox_file *f)
 {
     char last[2];
 
@@ -42,7 +42,7 @@ publish_size(struct mbox_file *f)
 static bool
 publish_append(struct mbox_file *f, struct mbox_staged *s)
 {
-    unsigned gap = publish_gap(f);
+    unsigned gap = mbox_gap(f);
 
     if (gap > 0 && !store_pwrite_all(f->fd, "\n\n", gap, f->size))
         return false;
@@ -67,7 +67,7 @@ mbox_publish(struct store *st, struct store_staged *staged, struct outcome *why)
     }
     f->size = s->offset + s->quoted;
     f->reserved -= s->reserved;
-    f->is_dirty = true;
+    f->is_dirty = !f->is_journaled;
     return true;
 }
 
@@ -133,7 +133,7 @@ cut_end(struct mbox_file *f, uint64_t to)
         to = f->origin;
     if (ftruncate(f->fd, (off_t)to) == 0)
         f->size = to;
-    f->is_dirty = true;
+    f->is_dirty = !f->is_journaled;
 }
 
 /* The one that lies last in the file, taken out of the list. */
@@ -164,7 +164,7 @@ mbox_cut_gone(struct mbox_file *f, bool all)
             cut_end(f, s->offset);
         } else if (all) {
             (void)!cut_middle(f, s->offset, s->quoted);
-            f->is_dirty = true;
+            f->is_dirty = !f->is_journaled;
         } else {
             s->next_gone = f->gone;
             f->gone = s;

@@ -2,7 +2,8 @@
  *
  * A delivery as it lies in the file: From_ line, content with LF line ends and `>` before every
  * line that looks like ">*From " (mboxrd), an end to the last line, a blank line. Run twice: once
- * to know its length, hash and name before anything is reserved, once to write it.
+ * to know its length, hash and name before anything is reserved, once to write it; after a crash
+ * once more, to see how much of it is there.
  */
 #include "mbox_priv.h"
 
@@ -14,12 +15,14 @@
 static const char from_[] = "From ";
 
 struct quote {
-    int fd;           /* -1: measure only */
+    mbox_octets_fn fn; /* who gets them; NULL: nobody */
+    void *arg;
+    bool is_hashed;   /* all octets */
+    bool is_named;    /* the content */
     bool is_line;     /* behind the place where quoting is decided */
     unsigned matched; /* octets of "From " */
     char last;        /* octet of content */
     uint64_t content; /* octets of it, unquoted */
-    uint64_t offset;  /* in the file */
     uint64_t total;
     struct mbox_namer namer;
     crypto_generichash_state hash;
@@ -48,19 +51,13 @@ mbox_from_line(const char *return_path, time_t received, char out[MBOX_FROM_SIZE
 static bool
 quote_flush(struct quote *q)
 {
-    size_t done = 0;
+    size_t n = q->used;
 
-    crypto_generichash_update(&q->hash, (const unsigned char *)q->window, q->used);
-    while (q->fd >= 0 && done < q->used) {
-        ssize_t n = pwrite(q->fd, q->window + done, q->used - done, (off_t)(q->offset + done));
-        if (n < 0 && errno != EINTR)
-            return false;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    q->offset += q->used;
-    q->total += q->used;
+    if (q->is_hashed)
+        crypto_generichash_update(&q->hash, (const unsigned char *)q->window, n);
+    q->total += n;
     q->used = 0;
-    return true;
+    return q->fn == NULL || q->fn(q->arg, q->window, n);
 }
 
 static bool
@@ -130,7 +127,7 @@ quote_content(struct quote *q, const char *p, size_t n)
         return true;
     q->content += n;
     q->last = p[n - 1];
-    if (q->fd < 0)
+    if (q->is_named)
         mbox_namer_put(&q->namer, p, n);
     return quote_put(q, p, n);
 }
@@ -193,28 +190,32 @@ quote_all(struct quote *q, const struct mbox_staged *s, bool *added_end)
     return quote_raw(q, from_, q->matched) && quote_raw(q, "\n", 1) && quote_flush(q);
 }
 
+/* The window is left as it is. */
 static void
-quote_init(struct quote *q, int fd, uint64_t offset)
+quote_init(struct quote *q, mbox_octets_fn fn, void *arg)
 {
-    q->fd = fd;
+    q->fn = fn;
+    q->arg = arg;
+    q->is_hashed = q->is_named = false;
     q->is_line = false;
     q->matched = 0;
     q->last = '\n'; /* of the From_ line: an empty message needs no more */
     q->content = 0;
-    q->offset = offset;
     q->total = 0;
     q->used = 0;
-    mbox_namer_init(&q->namer);
-    crypto_generichash_init(&q->hash, NULL, 0, MBOX_HASH_SIZE / 2);
 }
 
 bool
-mbox_quote_measure(struct mbox_staged *s, struct mbox_quoted *out)
+mbox_quote_measure(struct mbox_staged *s, bool with_hash, struct mbox_quoted *out)
 {
     unsigned char hash[MBOX_HASH_SIZE / 2];
     struct quote q;
 
-    quote_init(&q, -1, 0);
+    quote_init(&q, NULL, NULL);
+    q.is_named = true;
+    q.is_hashed = with_hash;
+    mbox_namer_init(&q.namer);
+    crypto_generichash_init(&q.hash, NULL, 0, sizeof(hash));
     if (!quote_all(&q, s, &out->added_end))
         return false;
     crypto_generichash_final(&q.hash, hash, sizeof(hash));
@@ -227,11 +228,50 @@ mbox_quote_measure(struct mbox_staged *s, struct mbox_quoted *out)
 }
 
 bool
-mbox_quote_write(const struct mbox_staged *s, int fd, uint64_t offset)
+mbox_quote_content(const struct mbox_staged *s, char name[STORE_REF_SIZE])
 {
     struct quote q;
     bool added_end;
 
-    quote_init(&q, fd, offset);
+    quote_init(&q, NULL, NULL);
+    q.is_named = true;
+    mbox_namer_init_hash(&q.namer);
+    if (!quote_all(&q, s, &added_end))
+        return false;
+    mbox_namer_end(&q.namer, name);
+    return true;
+}
+
+bool
+mbox_quote_each(const struct mbox_staged *s, mbox_octets_fn fn, void *arg)
+{
+    struct quote q;
+    bool added_end;
+
+    quote_init(&q, fn, arg);
     return quote_all(&q, s, &added_end);
+}
+
+struct quote_target {
+    int fd;
+    uint64_t offset;
+};
+
+static bool
+target_write(void *arg, const char *p, size_t n)
+{
+    struct quote_target *t = arg;
+
+    if (!store_pwrite_all(t->fd, p, n, t->offset))
+        return false;
+    t->offset += n;
+    return true;
+}
+
+bool
+mbox_quote_write(const struct mbox_staged *s, int fd, uint64_t offset)
+{
+    struct quote_target target = {fd, offset};
+
+    return mbox_quote_each(s, target_write, &target);
 }

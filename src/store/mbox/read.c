@@ -15,8 +15,7 @@
 struct lookup {
     const char *name;
     bool found;
-    uint64_t start;
-    uint64_t after;
+    struct mbox_message at;
 };
 
 static bool
@@ -27,8 +26,7 @@ lookup_entry(void *arg, const struct store_entry *e, uint64_t start, uint64_t af
     if (strcmp(e->name, l->name) != 0)
         return true;
     l->found = true;
-    l->start = start;
-    l->after = after;
+    l->at = (struct mbox_message){start, after};
     return false;
 }
 
@@ -56,33 +54,36 @@ copy_content(void *arg, const char *p, size_t n)
     return c->ok;
 }
 
-static bool
-copy_range(const struct mbox_file *f, const struct lookup *l, struct copy *c)
+bool
+mbox_unquote(const struct mbox_file *f, const struct mbox_message *m,
+             bool (*content)(void *arg, const char *p, size_t n), void *arg)
 {
     char window[MBOX_WINDOW];
     struct mbox_scanner scanner;
-    uint64_t at = l->start;
+    uint64_t at = m->start;
 
-    mbox_scanner_init(&scanner, c);
+    mbox_scanner_init(&scanner, arg);
     mbox_scanner_inside(&scanner, at);
-    scanner.content = copy_content;
-    while (at < l->after) {
-        size_t want = l->after - at < sizeof(window) ? (size_t)(l->after - at) : sizeof(window);
+    scanner.content = content;
+    errno = 0;
+    while (at < m->after) {
+        size_t want = m->after - at < sizeof(window) ? (size_t)(m->after - at) : sizeof(window);
         ssize_t got = pread(f->fd, window, want, (off_t)at);
         if (got < 0 && errno == EINTR)
             continue;
-        if (got <= 0)
-            return outcome_errno(c->why, got < 0 ? errno : EIO, "read", f->name);
-        if (!mbox_scanner_feed(&scanner, window, (size_t)got))
+        if (got == 0)
+            errno = EIO;
+        if (got <= 0 || !mbox_scanner_feed(&scanner, window, (size_t)got))
             return false;
         at += (uint64_t)got;
     }
     mbox_scanner_end(&scanner, true);
-    return c->ok;
+    return !scanner.is_stopped;
 }
 
 static struct message *
-read_found(const struct mbox_file *f, const struct lookup *l, struct outcome *why)
+read_found(const struct mbox *mb, const struct mbox_file *f, const struct lookup *l,
+           struct outcome *why)
 {
     struct copy c = {.dir = f->dir, .ok = true, .why = why};
 
@@ -91,7 +92,10 @@ read_found(const struct mbox_file *f, const struct lookup *l, struct outcome *wh
         outcome_set(why, OUTCOME_OVERLOAD, "no memory to read a message");
         return NULL;
     }
-    if (!copy_range(f, l, &c)) {
+    bool ok = mbox_unquote(f, &l->at, copy_content, &c);
+    if (!ok) {
+        if (c.ok)
+            mbox_errno(mb, why, "read", f->name);
         message_unref(c.msg);
         return NULL;
     }
@@ -111,7 +115,7 @@ mbox_read(struct store *st, const char *mailbox, const char *name, struct outcom
         return NULL;
     if (mbox_walk(mb, f, lookup_entry, &l, why)) {
         if (l.found)
-            msg = read_found(f, &l, why);
+            msg = read_found(mb, f, &l, why);
         else
             outcome_set(why, OUTCOME_NOT_FOUND, "no message %s", name);
     }

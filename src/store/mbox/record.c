@@ -322,7 +322,7 @@ repair_cut(struct mbox *mb, struct mbox_file *f, uint64_t end, struct outcome *w
         return mbox_errno(mb, why, "repair", f->name);
     log_event(LOG_LEVEL_WARNING, "mbox-repaired", "path", mb->base.path, "mailbox", f->mailbox,
               "octets_cut", log_num((long long)(f->size - end)), NULL);
-    f->size = f->start = f->origin = end;
+    f->size = f->start = f->origin = f->planned = end;
     return true;
 }
 

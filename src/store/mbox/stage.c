@@ -2,7 +2,8 @@
  *
  * First half of a delivery to an mbox: the mailbox is locked, the delivery's exact length is known
  * and so many octets are set aside on disk behind the end of the file, where nobody looks. Then,
- * with sync, the record that a crash is repaired from.
+ * with sync, the record that a crash is repaired from; a journal needs none and is told where the
+ * delivery will lie.
  */
 #include "mbox_priv.h"
 
@@ -23,8 +24,8 @@ mbox_staged_free(struct mbox_staged *s)
     free(s);
 }
 
-static struct mbox_staged *
-staged_new(const struct store_mail *mail)
+struct mbox_staged *
+mbox_staged_new(const struct store_mail *mail)
 {
     struct mbox_staged *s = calloc(1, sizeof(*s));
 
@@ -102,16 +103,49 @@ staged_name(struct mbox *mb, struct mbox_staged *s, struct outcome *why)
     return true;
 }
 
+/* Behind those that are staged already, each of which ends with a blank line. */
+static void
+staged_plan(struct mbox_staged *s)
+{
+    struct mbox_file *f = s->file;
+
+    if (f->planned < f->size)
+        f->planned = f->size;
+    s->plan = (struct mbox_plan){
+        .inode = f->inode,
+        .size = f->planned,
+        .gap = f->planned == f->size ? mbox_gap(f) : 0,
+        .quoted = s->quoted,
+    };
+    f->planned += s->plan.gap + s->quoted;
+}
+
+bool
+mbox_place(struct store *st, const struct store_staged *staged, struct buf *out)
+{
+    const struct mbox_plan *plan = &((const struct mbox_staged *)staged)->plan;
+    struct pack p;
+
+    (void)st;
+    pack_init(&p, out);
+    pack_u64(&p, plan->inode);
+    pack_u64(&p, plan->size);
+    pack_u64(&p, plan->gap);
+    pack_u64(&p, plan->quoted);
+    return !p.full;
+}
+
 static bool
 staged_fill(struct mbox *mb, struct mbox_staged *s, const struct store_mail *mail,
             struct store_ref *ref, struct outcome *why)
 {
     struct mbox_quoted q;
 
-    if (!mbox_quote_measure(s, &q))
+    if (!mbox_quote_measure(s, !mb->base.is_journaled, &q))
         return mbox_errno(mb, why, "read message for", s->file->name);
     if (!staged_name(mb, s, why) || !staged_reserve(mb, s, why))
         return false;
+    staged_plan(s);
     strcpy(ref->name, s->name);
     ref->stored_octets = q.stored;
     ref->wire_octets = store_wire_octets(mail) + (q.added_end ? 2 : 0);
@@ -134,7 +168,7 @@ mbox_stage(struct store *st, const struct store_mail *mail, struct store_staged 
            struct store_ref *ref, struct store_wait *wait, struct outcome *why)
 {
     struct mbox *mb = mbox_of(st);
-    struct mbox_staged *s = staged_new(mail);
+    struct mbox_staged *s = mbox_staged_new(mail);
     bool busy;
 
     if (s == NULL) {

@@ -17,10 +17,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "maildir/maildir_priv.h"
+#include "doorstep/log.h"
+#include "doorstep/pack.h"
 
-static const char *const restoring[] = {"maildir", "maildir with CRLF", "maildir by tmp"};
+static const char *const restoring[] = {"maildir", "maildir with CRLF", "maildir by tmp", "mbox"};
 #define RESTORING (int)(sizeof(restoring) / sizeof(restoring[0]))
+#define MAILDIRS 3 /* the first ones */
 
 static const struct letter plain = {.bytes = {"Subject: a\r\n\r\nFrom body\r\n", 25}};
 static const struct letter binary = {.bytes = {"Subject: a\r\n\r\nx\ny\0\r\n\r", 21}};
@@ -59,6 +61,14 @@ spot_of(struct fixture *f, const char *mailbox, const struct posted *p)
     buf_release(&path);
     ck_assert_msg(stat(at.path, &st) == 0, "%s", at.path);
     at.to = st.st_size;
+    if (f->kind->is_mbox) {
+        struct unpack u;
+        unpack_init(&u, (struct span){p->place, p->place_n});
+        ck_assert_uint_eq(unpack_u64(&u), st.st_ino);
+        at.from = (off_t)unpack_u64(&u);
+        at.to = at.from + (off_t)(unpack_u64(&u) + unpack_u64(&u));
+        ck_assert(unpack_done(&u));
+    }
     return at;
 }
 
@@ -474,6 +484,8 @@ START_TEST(nothing_is_kept_for_a_commit_that_never_comes)
         const struct letter l = {.bytes = plain.bytes, .mailbox = mailbox};
         ck_assert(store_mailbox_create(f.st, mailbox, &why) && store_commit(f.st, &why));
         ck_assert(letter_publish(f.st, &l, &p));
+        if ((store_can(f.st) & STORE_CAN_DELETE) == 0)
+            continue;
         ck_assert(store_set_flags(f.st, mailbox, p.ref.name, STORE_SEEN, &why));
         ck_assert(store_remove(f.st, mailbox, p.ref.name, &why));
     }
@@ -500,6 +512,7 @@ main(void)
     Suite *s = suite_create("store restore");
     TCase *all = tcase_create("every driver behind a journal");
 
+    log_set_level(LOG_LEVEL_ERROR); /* each restored message is a line */
     tcase_set_timeout(all, 60);
     tcase_add_loop_test(all, what_is_whole_is_left_alone, 0, RESTORING);
     tcase_add_loop_test(all, cut_at_every_octet, 0, RESTORING);
@@ -509,10 +522,10 @@ main(void)
     tcase_add_loop_test(all, records_that_make_no_sense_are_refused, 0, RESTORING);
     tcase_add_loop_test(all, a_full_disk_changes_nothing, 0, RESTORING);
     tcase_add_loop_test(all, nothing_is_kept_for_a_commit_that_never_comes, 0, RESTORING);
-    tcase_add_loop_test(all, other_octets_under_its_name_are_replaced, 0, RESTORING);
-    tcase_add_loop_test(all, it_is_found_wherever_it_was_moved, 0, RESTORING);
-    tcase_add_loop_test(all, something_else_has_its_name, 0, RESTORING);
-    tcase_add_loop_test(all, folders_that_a_crash_took_are_made, 0, RESTORING);
+    tcase_add_loop_test(all, other_octets_under_its_name_are_replaced, 0, MAILDIRS);
+    tcase_add_loop_test(all, it_is_found_wherever_it_was_moved, 0, MAILDIRS);
+    tcase_add_loop_test(all, something_else_has_its_name, 0, MAILDIRS);
+    tcase_add_loop_test(all, folders_that_a_crash_took_are_made, 0, MAILDIRS);
     suite_add_tcase(s, all);
 
     SRunner *runner = srunner_create(s);
