@@ -20,16 +20,19 @@
 #define SLOTS_MAX 64
 #define QUEUE_MAX (80 * 1024 * 1024) /* unsent to one sorter: a message in memory (64M) */
 #define FACTS_MAX (2 * 1024 * 1024)  /* packed facts of one message */
-#define FACTS_ARENA (16 * 1024 * 1024)
-#define DEATHS_MAX 2   /* sorters that one message may cost */
-#define HEADER_ROOM 16 /* octets before the message's own in SORT_MESSAGE */
+#define DEATHS_MAX 2                 /* sorters that one message may cost */
+
+/* Messages that one sorter gets at once, in one packet: a wake-up for each costs as much as sorting
+ * it, but one that hangs delays those behind it. */
+#define GIVEN_MAX 8
+#define GIVEN_OCTETS_MAX (DOOR_BODY_MAX - GIVEN_MAX * 64) /* and their frames' heads */
 
 struct request {
     struct request *next, *prev;
     uint64_t id;
     struct message *msg; /* owned reference */
     unsigned deaths;
-    struct buf facts; /* as it arrives */
+    struct arena *arena; /* the asker's, for its facts */
     sorters_fn fn;
     void *arg;
 };
@@ -39,8 +42,9 @@ struct sorter {
     uint32_t slot;
     struct door *door; /* NULL: none there now */
     struct loop_watch *watch;
-    struct loop_timer *deadline;
-    struct request *busy; /* owned */
+    struct loop_timer *deadline; /* of the first of those given */
+    struct request *given;       /* owned; answered in this order */
+    struct buf facts;            /* of the first, as they arrive */
 };
 
 struct sorters {
@@ -50,18 +54,22 @@ struct sorters {
     void *arg;
     uint64_t next_id;
     struct request *waiting; /* in order */
+    struct loop_chore feed;  /* due when there is something to give, or somebody to give it to */
     struct sorter slots[SLOTS_MAX];
 };
 
-static void feed(struct sorters *s);
+static void
+request_end(struct request *r, const struct facts *facts, struct span packed)
+{
+    r->fn(r->arg, facts, packed);
+    message_unref(r->msg);
+    free(r);
+}
 
 static void
-request_end(struct request *r, struct span facts)
+feed_soon(struct sorters *s)
 {
-    r->fn(r->arg, facts);
-    message_unref(r->msg);
-    buf_release(&r->facts);
-    free(r);
+    loop_chore_add(s->loop, &s->feed);
 }
 
 static void
@@ -76,66 +84,73 @@ close_door(struct sorter *so)
     so->door = NULL;
 }
 
-/* The sorter is gone or not to be trusted any more; its message goes to the front of the queue. */
+/* What it was given goes back to the front of the queue. */
+static void
+take_back(struct sorter *so)
+{
+    buf_reset(&so->facts); /* of the answer that broke off */
+    DL_CONCAT(so->given, so->pool->waiting);
+    so->pool->waiting = so->given;
+    so->given = NULL;
+    feed_soon(so->pool);
+}
+
+/* The sorter is gone or not to be trusted any more. It worked on the first of its messages: that
+ * one did it, the others are as good as new. */
 static void
 lose_sorter(struct sorter *so, const char *reason)
 {
-    struct request *r = so->busy;
+    struct request *r = so->given;
 
     /* One that ends between two messages has served its number of them. */
     log_event(r == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
               r == NULL ? "sorter_ended" : "sorter_lost", "slot", log_num(so->slot), "reason",
               reason, NULL);
-    so->busy = NULL;
     close_door(so);
     so->pool->replace(so->pool->arg, so->slot);
-    if (r == NULL)
+    take_back(so);
+    if (r == NULL || ++r->deaths < DEATHS_MAX)
         return;
-    buf_reset(&r->facts);
-    if (++r->deaths >= DEATHS_MAX) {
-        log_event(LOG_LEVEL_ERROR, "message_unsorted", "digest", message_digest(r->msg), NULL);
-        request_end(r, SPAN_NONE);
-    } else {
-        DL_PREPEND(so->pool->waiting, r);
-    }
-    feed(so->pool);
+    log_event(LOG_LEVEL_ERROR, "message_unsorted", "digest", message_digest(r->msg), NULL);
+    DL_DELETE(so->pool->waiting, r);
+    request_end(r, NULL, SPAN_NONE);
 }
 
+/* The whole answer to the first of the given. False: these are no facts. */
 static bool
-are_facts(struct span packed)
+take_facts(struct sorter *so)
 {
-    struct arena arena;
+    struct request *r = so->given;
+    struct span packed = buf_span(&so->facts);
     struct facts facts;
     struct unpack u;
 
-    arena_init(&arena, FACTS_ARENA);
     unpack_init(&u, packed);
-    bool ok = facts_unpack(&facts, &arena, &u) && unpack_done(&u);
-    arena_release(&arena);
-    return ok;
+    if (!facts_unpack(&facts, r->arena, &u) || !unpack_done(&u))
+        return false;
+    DL_DELETE(so->given, r);
+    if (so->given == NULL)
+        loop_timer_stop(so->deadline);
+    else
+        loop_timer_start(so->deadline, so->pool->timeout_ms);
+    request_end(r, &facts, packed);
+    buf_reset(&so->facts);
+    return true;
 }
 
 /* One piece of the answer. False: this is no sorter's answer. */
 static bool
 take_piece(struct sorter *so, const struct door_frame *f)
 {
-    struct request *r = so->busy;
     struct unpack u;
 
-    if (f->type != SORT_FACTS || f->fd != -1 || r == NULL || f->id != r->id)
+    if (f->type != SORT_FACTS || f->fd != -1 || so->given == NULL || f->id != so->given->id)
         return false;
     unpack_init(&u, f->body);
     bool more = unpack_u8(&u) != 0;
-    if (u.broken || !buf_append_span(&r->facts, u.rest))
+    if (u.broken || !buf_append_span(&so->facts, u.rest))
         return false;
-    if (more)
-        return true;
-    if (!are_facts(buf_span(&r->facts)))
-        return false;
-    so->busy = NULL;
-    loop_timer_stop(so->deadline);
-    request_end(r, buf_span(&r->facts));
-    return true;
+    return more || take_facts(so);
 }
 
 static void
@@ -150,7 +165,7 @@ read_answers(struct sorter *so)
 {
     struct door_frame f;
 
-    while (so->door != NULL) { /* an answer's taker may ask again, and that may lose the sorter */
+    do {
         enum door_result got = door_receive(so->door, &f);
         if (got == DOOR_AGAIN)
             return;
@@ -163,7 +178,7 @@ read_answers(struct sorter *so)
             lose_sorter(so, "bad answer");
             return;
         }
-    }
+    } while (so->given != NULL || door_holds(so->door));
 }
 
 static void
@@ -185,7 +200,8 @@ on_door(void *arg, unsigned events)
         update_watch(so);
     if ((events & LOOP_READ) != 0)
         read_answers(so);
-    feed(so->pool);
+    if (so->given == NULL)
+        feed_soon(so->pool);
 }
 
 static void
@@ -205,10 +221,10 @@ reopen_readonly(int fd)
 }
 
 static bool
-send_by_descriptor(struct sorter *so, struct request *r, struct buf *body)
+send_by_descriptor(struct sorter *so, const struct request *r, struct span head)
 {
     int fd = reopen_readonly(message_fd(r->msg));
-    bool ok = fd >= 0 && door_send(so->door, SORT_MESSAGE, r->id, buf_span(body), fd);
+    bool ok = fd >= 0 && door_send(so->door, SORT_MESSAGE, r->id, head, fd);
 
     if (fd >= 0)
         close(fd);
@@ -216,78 +232,86 @@ send_by_descriptor(struct sorter *so, struct request *r, struct buf *body)
 }
 
 static bool
-send_inline(struct sorter *so, struct request *r, struct buf *body, struct span bytes)
+send_inline(struct sorter *so, const struct request *r, struct span head, struct span bytes)
 {
-    size_t first = DOOR_BODY_MAX - HEADER_ROOM;
+    bool ok = door_put(so->door, SORT_MESSAGE, r->id, head);
 
-    if (first > bytes.n)
-        first = bytes.n;
-    bool ok = buf_append(body, bytes.p, first) &&
-              door_send(so->door, SORT_MESSAGE, r->id, buf_span(body), -1);
-    bytes = span_skip(bytes, first);
     while (ok && bytes.n > 0) {
         struct span piece = {bytes.p, bytes.n < DOOR_BODY_MAX ? bytes.n : DOOR_BODY_MAX};
-        ok = door_send(so->door, SORT_MORE, r->id, piece, -1);
+        ok = bytes.n < GIVEN_OCTETS_MAX ? door_put(so->door, SORT_MORE, r->id, piece)
+                                        : door_send(so->door, SORT_MORE, r->id, piece, -1);
         bytes = span_skip(bytes, piece.n);
     }
     return ok;
 }
 
 static bool
-send_message(struct sorter *so, struct request *r)
+send_message(struct sorter *so, const struct request *r)
 {
     bool spilled;
     struct span bytes = message_inline(r->msg, &spilled);
-    struct buf body;
+    struct buf head;
     struct pack p;
 
-    buf_init(&body, DOOR_BODY_MAX);
-    pack_init(&p, &body);
+    buf_init(&head, 16);
+    pack_init(&p, &head);
     pack_u8(&p, spilled ? 1 : 0);
     pack_u64(&p, message_traits(r->msg)->octets);
-    bool ok =
-        !p.full && (spilled ? send_by_descriptor(so, r, &body) : send_inline(so, r, &body, bytes));
-    buf_release(&body);
+    bool ok = !p.full && (spilled ? send_by_descriptor(so, r, buf_span(&head))
+                                  : send_inline(so, r, buf_span(&head), bytes));
+    buf_release(&head);
     return ok;
 }
 
+/* A packet of small messages, or one large one. */
 static void
-give(struct sorter *so, struct request *r)
+give(struct sorter *so)
 {
-    so->busy = r;
-    loop_timer_start(so->deadline, so->pool->timeout_ms);
-    if (send_message(so, r))
+    struct sorters *s = so->pool;
+    uint64_t octets = 0;
+    bool ok = true;
+
+    loop_timer_start(so->deadline, s->timeout_ms);
+    for (unsigned n = 0; ok && n < GIVEN_MAX && s->waiting != NULL; n++) {
+        struct request *r = s->waiting;
+        octets += message_traits(r->msg)->octets;
+        if (n > 0 && octets > GIVEN_OCTETS_MAX)
+            break;
+        DL_DELETE(s->waiting, r);
+        DL_APPEND(so->given, r);
+        ok = send_message(so, r);
+    }
+    if (ok && door_flush(so->door) != DOOR_CLOSED)
         update_watch(so);
     else
         lose_sorter(so, "cannot send");
 }
 
 static void
-feed(struct sorters *s)
+feed(void *arg)
 {
+    struct sorters *s = arg;
+
     for (size_t i = 0; i < SLOTS_MAX && s->waiting != NULL; i++) {
         struct sorter *so = &s->slots[i];
-        if (so->door == NULL || so->busy != NULL)
-            continue;
-        struct request *r = s->waiting;
-        DL_DELETE(s->waiting, r);
-        give(so, r);
+        if (so->door != NULL && so->given == NULL)
+            give(so);
     }
 }
 
 void
-sorters_ask(struct sorters *s, struct message *msg, sorters_fn fn, void *arg)
+sorters_ask(struct sorters *s, struct message *msg, struct arena *arena, sorters_fn fn, void *arg)
 {
-    struct request *r = calloc(1, sizeof *r);
+    struct request *r = malloc(sizeof *r);
 
     if (r == NULL) {
-        fn(arg, SPAN_NONE);
+        fn(arg, NULL, SPAN_NONE);
         return;
     }
-    *r = (struct request){.id = ++s->next_id, .msg = message_ref(msg), .fn = fn, .arg = arg};
-    buf_init(&r->facts, FACTS_MAX);
+    *r = (struct request){
+        .id = ++s->next_id, .msg = message_ref(msg), .arena = arena, .fn = fn, .arg = arg};
     DL_APPEND(s->waiting, r);
-    feed(s);
+    feed_soon(s);
 }
 
 void
@@ -300,13 +324,8 @@ sorters_add(struct sorters *s, uint32_t slot, int door_fd)
         return;
     }
     if (so->door != NULL) { /* main replaced it before we noticed its end */
-        struct request *r = so->busy;
-        so->busy = NULL;
         close_door(so);
-        if (r != NULL) {
-            buf_reset(&r->facts); /* of the answer that broke off */
-            DL_PREPEND(s->waiting, r);
-        }
+        take_back(so);
     }
     if (so->deadline == NULL)
         so->deadline = loop_timer_new(s->loop, on_deadline, so);
@@ -314,7 +333,7 @@ sorters_add(struct sorters *s, uint32_t slot, int door_fd)
     if (so->door == NULL)
         return;
     so->watch = loop_watch_new(s->loop, door_fd, LOOP_READ, on_door, so);
-    feed(s);
+    feed_soon(s);
 }
 
 unsigned
@@ -335,8 +354,11 @@ sorters_new(struct loop *loop, unsigned timeout_ms, sorters_replace_fn replace, 
     if (s == NULL)
         return NULL;
     *s = (struct sorters){.loop = loop, .timeout_ms = timeout_ms, .replace = replace, .arg = arg};
-    for (uint32_t i = 0; i < SLOTS_MAX; i++)
+    loop_chore_init(&s->feed, feed, s);
+    for (uint32_t i = 0; i < SLOTS_MAX; i++) {
         s->slots[i] = (struct sorter){.pool = s, .slot = i};
+        buf_init(&s->slots[i].facts, FACTS_MAX);
+    }
     return s;
 }
 
@@ -347,16 +369,17 @@ sorters_free(struct sorters *s)
         return;
     for (size_t i = 0; i < SLOTS_MAX; i++) {
         struct sorter *so = &s->slots[i];
-        if (so->busy != NULL)
-            DL_APPEND(s->waiting, so->busy);
+        take_back(so);
         close_door(so);
         loop_timer_free(so->deadline);
+        buf_release(&so->facts);
     }
     while (s->waiting != NULL) {
         struct request *r = s->waiting;
         DL_DELETE(s->waiting, r);
-        request_end(r, SPAN_NONE);
+        request_end(r, NULL, SPAN_NONE);
     }
+    loop_chore_cancel(s->loop, &s->feed);
     free(s);
 }
 
@@ -364,19 +387,24 @@ sorters_free(struct sorters *s)
 struct waiter {
     struct sorters *sorters;
     struct message *msg;
+    struct arena *arena;
+    struct facts *facts;
     pthread_mutex_t mutex;
     pthread_cond_t done;
     bool is_done;
-    struct buf facts;
+    bool is_known;
 };
 
 static void
-on_waited(void *arg, struct span facts)
+on_waited(void *arg, const struct facts *facts, struct span packed)
 {
     struct waiter *w = arg;
 
+    (void)packed;
     pthread_mutex_lock(&w->mutex);
-    buf_append_span(&w->facts, facts);
+    w->is_known = facts != NULL;
+    if (facts != NULL)
+        *w->facts = *facts;
     w->is_done = true;
     pthread_cond_signal(&w->done);
     pthread_mutex_unlock(&w->mutex);
@@ -387,16 +415,14 @@ ask_for_waiter(void *arg)
 {
     struct waiter *w = arg;
 
-    sorters_ask(w->sorters, w->msg, on_waited, w);
+    sorters_ask(w->sorters, w->msg, w->arena, on_waited, w);
 }
 
 bool
 sorters_wait(struct sorters *s, struct message *msg, struct arena *arena, struct facts *facts)
 {
-    struct waiter w = {.sorters = s, .msg = msg};
-    struct unpack u;
+    struct waiter w = {.sorters = s, .msg = msg, .arena = arena, .facts = facts};
 
-    buf_init(&w.facts, FACTS_MAX);
     pthread_mutex_init(&w.mutex, NULL);
     pthread_cond_init(&w.done, NULL);
     if (loop_post(s->loop, ask_for_waiter, &w)) {
@@ -405,10 +431,7 @@ sorters_wait(struct sorters *s, struct message *msg, struct arena *arena, struct
             pthread_cond_wait(&w.done, &w.mutex);
         pthread_mutex_unlock(&w.mutex);
     }
-    unpack_init(&u, buf_span(&w.facts));
-    bool ok = facts_unpack(facts, arena, &u);
-    buf_release(&w.facts);
     pthread_cond_destroy(&w.done);
     pthread_mutex_destroy(&w.mutex);
-    return ok;
+    return w.is_known;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The pool of sorters, seen from the store: a message in, its facts out. One message at a time in
- * each sorter, the rest waits in order. A sorter that dies or takes too long is replaced by main,
- * and its message goes to another one; a message that two sorters did not survive has
- * unknown facts (FACTS_UNKNOWN) and is delivered all the same (design section 8).
+ * The pool of sorters, seen from the store: messages in, their facts out. A sorter gets a few small
+ * messages at once and answers them in order, the rest waits. A sorter that dies or takes too long
+ * is replaced by main, and its messages go to another one; the one that it was working on, when two
+ * sorters did not survive it, has unknown facts (FACTS_UNKNOWN) and is delivered all the same
+ * (design section 8).
  */
 #ifndef DELIVER_SORTERS_PRIV_H
 #define DELIVER_SORTERS_PRIV_H
@@ -25,12 +26,14 @@ void sorters_free(struct sorters *s); /* what waits is answered with unknown fac
 void sorters_add(struct sorters *s, uint32_t slot, int door_fd);
 
 /* Called once for each sorters_ask(), on the loop's thread, without memory before that returns.
- * facts: packed (facts_unpack() has succeeded on them), borrowed for the call; empty when unknown.
- */
-typedef void (*sorters_fn)(void *arg, struct span facts);
+ * facts: borrowed for the call, what they point to is the arena's; NULL: unknown. packed: the
+ * octets they were read from, borrowed for the call. */
+typedef void (*sorters_fn)(void *arg, const struct facts *facts, struct span packed);
 
-/* sorters_ask() - loop's thread. msg: sealed; a reference is kept. */
-void sorters_ask(struct sorters *s, struct message *msg, sorters_fn fn, void *arg);
+/* sorters_ask() - loop's thread. msg: sealed; a reference is kept. arena: nobody else's until fn is
+ * called. */
+void sorters_ask(struct sorters *s, struct message *msg, struct arena *arena, sorters_fn fn,
+                 void *arg);
 
 /* sorters_wait() - the same for a thread that has nothing else to do: blocks until the facts are
  * there. Never on the loop's thread. Facts' memory is arena's; false: unknown. */

@@ -213,27 +213,22 @@ is_from_queue(const struct transaction *t)
 static void
 keep_packed(struct transaction *t, struct span packed)
 {
-    char *copy = arena_alloc(&t->arena, packed.n);
+    const char *copy = arena_copy(&t->arena, packed);
 
     if (copy == NULL)
         return;
-    memcpy(copy, packed.p, packed.n);
     t->source.packed_facts = (struct span){copy, packed.n};
 }
 
 static void
-on_facts(void *arg, struct span packed)
+on_facts(void *arg, const struct facts *facts, struct span packed)
 {
     struct transaction *t = arg;
-    struct unpack u;
 
-    unpack_init(&u, packed);
-    if (packed.n == 0 || !facts_unpack(&t->facts, &t->arena, &u)) {
-        t->facts = (struct facts){.flags = FACTS_UNKNOWN};
-        t->deliver->counters.unsorted++;
-    } else {
+    t->facts = facts != NULL ? *facts : (struct facts){.flags = FACTS_UNKNOWN};
+    t->deliver->counters.unsorted += facts == NULL;
+    if (facts != NULL)
         keep_packed(t, packed);
-    }
     t->source.from_queue = is_from_queue(t);
     if (t->facts.received_count > t->deliver->settings->max_received) {
         outcome_set(&t->why, OUTCOME_LOOP, "%u Received fields", t->facts.received_count);
@@ -283,6 +278,6 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
         return true;
     }
     e->deliver->counters.octets += message_traits(t->msg)->octets;
-    sorters_ask(e->deliver->sorters, t->msg, on_facts, t);
+    sorters_ask(e->deliver->sorters, t->msg, &t->arena, on_facts, t);
     return true;
 }

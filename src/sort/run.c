@@ -42,32 +42,10 @@ sort_prepare(void)
     return set;
 }
 
-/* The next frame, however long it takes. */
+/* Send what waits, also for a store that is slow to read. */
 static enum sorter_result
-receive(struct sorter *so, struct door_frame *out)
+flush(struct sorter *so)
 {
-    for (;;) {
-        switch (door_receive(so->door, out)) {
-        case DOOR_OK:
-            return SORTER_GOES_ON;
-        case DOOR_AGAIN:
-            if (!door_wait(so->door, false, -1))
-                return SORTER_IS_DONE;
-            break;
-        case DOOR_CLOSED:
-            return SORTER_IS_DONE;
-        case DOOR_BROKEN:
-            return SORTER_IS_BROKEN;
-        }
-    }
-}
-
-/* Send one piece of the facts, waiting for the store where it is slow. */
-static enum sorter_result
-send_piece(struct sorter *so, uint64_t id, struct span piece)
-{
-    if (!door_send(so->door, SORT_FACTS, id, piece, -1))
-        return SORTER_IS_DONE;
     for (;;) {
         switch (door_flush(so->door)) {
         case DOOR_OK:
@@ -81,6 +59,39 @@ send_piece(struct sorter *so, uint64_t id, struct span piece)
             return SORTER_IS_BROKEN;
         }
     }
+}
+
+/* The next frame, however long it takes. The facts of all messages that came in one packet leave in
+ * one packet. */
+static enum sorter_result
+receive(struct sorter *so, struct door_frame *out)
+{
+    enum sorter_result result = door_holds(so->door) ? SORTER_GOES_ON : flush(so);
+
+    while (result == SORTER_GOES_ON) {
+        if (!door_wait(so->door, false, -1))
+            return SORTER_IS_DONE;
+        switch (door_receive(so->door, out)) {
+        case DOOR_OK:
+            return SORTER_GOES_ON;
+        case DOOR_AGAIN:
+            break;
+        case DOOR_CLOSED:
+            return SORTER_IS_DONE;
+        case DOOR_BROKEN:
+            return SORTER_IS_BROKEN;
+        }
+    }
+    return result;
+}
+
+/* One piece of the facts. */
+static enum sorter_result
+send_piece(struct sorter *so, uint64_t id, struct span piece)
+{
+    if (!door_put(so->door, SORT_FACTS, id, piece))
+        return SORTER_IS_DONE;
+    return door_queued(so->door) > DOOR_BODY_MAX ? flush(so) : SORTER_GOES_ON;
 }
 
 static enum sorter_result
@@ -216,10 +227,12 @@ sort_run(struct charsets *charsets, int door_fd, unsigned messages_max)
     else
         sort_scan_use_charsets(so.scan, charsets);
     for (unsigned served = 0; result == SORTER_GOES_ON; served++) {
-        if (messages_max > 0 && served == messages_max)
-            break;
+        if (messages_max > 0 && served >= messages_max && !door_holds(so.door))
+            break; /* with all that came in the last packet answered */
         result = serve_one(&so);
     }
+    if (result == SORTER_GOES_ON)
+        result = flush(&so);
     buf_release(&so.packed);
     buf_release(&so.window);
     sort_scan_free(so.scan);

@@ -278,6 +278,30 @@ START_TEST(ends_by_itself_after_enough_messages)
 }
 END_TEST
 
+/* Several messages in one packet: all are answered, also when the role ends behind them. */
+START_TEST(messages_that_share_a_packet)
+{
+    struct role role;
+    struct buf body;
+    struct span text = span_of(sample);
+
+    start(&role, 2);
+    begin_message(&body, 0, text.n);
+    for (uint64_t id = 1; id <= 5; id++) {
+        ck_assert(door_put(role.store, SORT_MESSAGE, id, buf_span(&body)));
+        ck_assert(door_put(role.store, SORT_MORE, id, (struct span){text.p, 5}));
+        ck_assert(door_put(role.store, SORT_MORE, id, span_skip(text, 5)));
+    }
+    buf_release(&body);
+    ck_assert_int_eq(door_flush(role.store), DOOR_OK);
+    for (uint64_t id = 1; id <= 5; id++)
+        expect_sample(&role, id);
+    ck_assert_int_eq(pthread_join(role.thread, NULL), 0);
+    ck_assert_int_eq(role.status, 0);
+    door_free(role.store);
+}
+END_TEST
+
 START_TEST(ends_in_the_middle_of_a_message)
 {
     struct role role;
@@ -364,6 +388,7 @@ main(void)
     tcase_add_test(cases, a_file_that_is_too_short_has_unknown_facts);
     tcase_add_test(cases, facts_of_many_frames);
     tcase_add_test(cases, ends_by_itself_after_enough_messages);
+    tcase_add_test(cases, messages_that_share_a_packet);
     tcase_add_test(cases, ends_in_the_middle_of_a_message);
     tcase_add_loop_test(cases, what_no_store_sends_ends_it, 0, COUNT(hostile));
     suite_add_tcase(suite, cases);
