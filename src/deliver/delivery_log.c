@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * The delivery log: see delivery_log_priv.h. Lines are written by hand, since building a JSON tree
- * for each would cost more than the delivery's own bookkeeping; they are read with jansson.
+ * The delivery log: see delivery_log_priv.h. Lines (delivery_log_line.c) are gathered in memory and
+ * written together: a write(2) for each would cost the dispatcher more than its own bookkeeping,
+ * and may wait for the disk.
  */
 #include "delivery_log_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +20,31 @@
 #include "doorstep/clock.h"
 #include "doorstep/log.h"
 
-#define LINE_MAX_OCTETS 16384
+#include "delivery_log_line_priv.h"
+
+#define MOMENT_MS 100                  /* how long a line may wait for others */
+#define GATHERED_HIGH (64 * 1024)      /* octets that are written without waiting for the moment */
+#define GATHERED_MAX (4 * 1024 * 1024) /* octets that wait while the writer has other work */
 
 struct delivery_log {
-    char *path; /* owned */
-    int fd;     /* -1 after a failed open; tried again with the next line */
+    struct job job; /* first: the writer gets it */
+    char *path;     /* owned */
     uint64_t keep_ms;
-    char day[9]; /* YYYYMMDD of the open file */
-    bool failed; /* the last write failed: said once */
+
+    pthread_mutex_t gathering; /* guards the lines, and job_is_posted */
+    struct buf lines;          /* not written yet */
+    bool job_is_posted;
+    struct delivery_log_time time; /* dispatcher only, and what follows */
+    struct buf line;
+    struct job_thread *writer; /* NULL: each line is written at once */
+    struct loop_timer *moment;
+    bool moment_runs;
+
+    pthread_mutex_t writing; /* guards what follows */
+    struct buf out;          /* lines on their way */
+    int fd;                  /* -1 after a failed open; tried again with the next write */
+    char day[9];             /* YYYYMMDD of the open file */
+    bool failed;             /* the last write failed: said once */
 };
 
 static void
@@ -99,87 +118,129 @@ rotate(struct delivery_log *l, time_t now)
         remove_old(l);
 }
 
-static void
-put_json(struct buf *b, const char *value)
+/* --- writing --- */
+
+static bool
+write_all(int fd, struct span rest)
 {
-    buf_append_char(b, '"');
-    for (const char *s = value; *s != '\0'; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            buf_printf(b, "\\%c", c);
-        else if (c < ' ' || c == 127)
-            buf_printf(b, "\\u%04x", c);
-        else
-            buf_append_char(b, *s);
+    while (rest.n > 0) {
+        ssize_t n = write(fd, rest.p, rest.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        rest = span_skip(rest, (size_t)n);
     }
-    buf_append_char(b, '"');
+    return true;
+}
+
+/* What was gathered becomes l->out, and l->out's memory takes what comes next. */
+static void
+take_lines(struct delivery_log *l)
+{
+    pthread_mutex_lock(&l->gathering);
+    struct buf taken = l->lines;
+    l->lines = l->out;
+    l->out = taken;
+    pthread_mutex_unlock(&l->gathering);
+}
+
+void
+delivery_log_write(struct delivery_log *l)
+{
+    pthread_mutex_lock(&l->writing);
+    take_lines(l);
+    if (l->out.len > 0) {
+        rotate(l, clock_wall().tv_sec);
+        bool ok = l->fd >= 0 && write_all(l->fd, buf_span(&l->out));
+        if (!ok && !l->failed)
+            log_event(LOG_LEVEL_ERROR, "delivery_log_failed", "path", l->path, "error",
+                      strerror(errno), NULL);
+        l->failed = !ok;
+        buf_reset(&l->out);
+    }
+    pthread_mutex_unlock(&l->writing);
+}
+
+/* --- gathering --- */
+
+static void
+run_job(struct job *job, void *arg)
+{
+    struct delivery_log *l = (struct delivery_log *)job;
+
+    (void)arg;
+    pthread_mutex_lock(&l->gathering);
+    l->job_is_posted = false;
+    pthread_mutex_unlock(&l->gathering);
+    delivery_log_write(l);
 }
 
 static void
-put_field(struct buf *b, const char *name, const char *value)
+post_job(struct delivery_log *l)
 {
-    if (value == NULL || *value == '\0')
-        return;
-    buf_printf(b, ",\"%s\":", name);
-    put_json(b, value);
+    pthread_mutex_lock(&l->gathering);
+    bool is_posted = l->job_is_posted;
+    l->job_is_posted = true;
+    pthread_mutex_unlock(&l->gathering);
+    if (!is_posted)
+        job_thread_post(l->writer, &l->job);
 }
 
 static void
-put_number(struct buf *b, const char *name, uint64_t value)
+on_moment(void *arg)
 {
-    buf_printf(b, ",\"%s\":%llu", name, (unsigned long long)value);
+    struct delivery_log *l = arg;
+
+    l->moment_runs = false;
+    post_job(l);
 }
 
 static void
-put_time(struct buf *b)
+begin_moment(struct delivery_log *l)
 {
-    struct timespec now = clock_wall();
-    struct tm tm;
-    char text[32];
-
-    gmtime_r(&now.tv_sec, &tm);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    buf_printf(b, "{\"time\":\"%s.%03ldZ\"", text, now.tv_nsec / 1000000);
+    l->moment_runs = true;
+    loop_timer_start(l->moment, MOMENT_MS);
 }
 
-static void
-put_event(struct buf *b, const struct delivery_event *e)
+/* Octets that wait now; 0: there is no room for the line. */
+static size_t
+gather(struct delivery_log *l, struct span line)
 {
-    put_time(b);
-    put_field(b, "id", e->id);
-    put_field(b, "queue_id", e->queue_id);
-    put_field(b, "session", e->session);
-    put_field(b, "message_id", e->message_id);
-    buf_append_str(b, ",\"from\":");
-    put_json(b, e->from == NULL ? "" : e->from);
-    put_field(b, "to", e->to);
-    put_field(b, "account", e->account);
-    put_field(b, "mailbox", e->mailbox);
-    put_field(b, "client", e->client);
-    if (e->uid != 0)
-        put_number(b, "uid", e->uid);
-    put_number(b, "octets", e->octets);
-    put_number(b, "duration_ms", e->duration_ms);
-    buf_printf(b, ",\"outcome\":\"%d %s\"", outcome_code(e->why), outcome_enhanced(e->why));
-    put_field(b, "text", outcome_text(e->why));
-    buf_append_str(b, "}\n");
+    pthread_mutex_lock(&l->gathering);
+    size_t gathered = buf_append_span(&l->lines, line) ? l->lines.len : 0;
+    pthread_mutex_unlock(&l->gathering);
+    return gathered;
 }
 
 void
 delivery_log_append(struct delivery_log *l, const struct delivery_event *e)
 {
-    struct buf line;
+    size_t gathered = 0;
 
-    rotate(l, clock_wall().tv_sec);
-    buf_init(&line, LINE_MAX_OCTETS);
-    put_event(&line, e);
-    bool ok = l->fd >= 0 && line.len > 0 && line.data[line.len - 1] == '\n' &&
-              write(l->fd, line.data, line.len) == (ssize_t)line.len;
-    if (!ok && !l->failed)
-        log_event(LOG_LEVEL_ERROR, "delivery_log_failed", "path", l->path, "error", strerror(errno),
-                  NULL);
-    l->failed = !ok;
-    buf_release(&line);
+    buf_reset(&l->line);
+    if (delivery_log_print_line(&l->line, &l->time, e))
+        gathered = gather(l, buf_span(&l->line));
+    if (gathered == 0)
+        log_event(LOG_LEVEL_ERROR, "delivery_log_failed", "path", l->path, "error",
+                  "no room for a line", NULL);
+    else if (l->writer == NULL)
+        delivery_log_write(l);
+    else if (gathered >= GATHERED_HIGH)
+        post_job(l);
+    else if (!l->moment_runs)
+        begin_moment(l);
+}
+
+void
+delivery_log_gather(struct delivery_log *l, struct loop *loop, struct job_thread *writer)
+{
+    if (l == NULL)
+        return;
+    loop_timer_free(l->moment);
+    l->moment = loop != NULL ? loop_timer_new(loop, on_moment, l) : NULL;
+    l->moment_runs = false;
+    l->writer = l->moment != NULL ? writer : NULL;
 }
 
 struct delivery_log *
@@ -193,6 +254,13 @@ delivery_log_open(const char *state_dir, uint64_t keep_ms, struct outcome *why)
         return NULL;
     }
     l->keep_ms = keep_ms;
+    l->fd = -1;
+    l->job.run = run_job;
+    pthread_mutex_init(&l->gathering, NULL);
+    pthread_mutex_init(&l->writing, NULL);
+    buf_init(&l->lines, GATHERED_MAX);
+    buf_init(&l->out, GATHERED_MAX);
+    buf_init(&l->line, DELIVERY_LOG_LINE_MAX);
     if (!open_file(l)) {
         outcome_errno(why, errno, "open", l->path);
         delivery_log_close(l);
@@ -207,11 +275,20 @@ delivery_log_close(struct delivery_log *l)
 {
     if (l == NULL)
         return;
+    delivery_log_write(l);
+    loop_timer_free(l->moment);
     if (l->fd >= 0)
         close(l->fd);
+    buf_release(&l->lines);
+    buf_release(&l->out);
+    buf_release(&l->line);
+    pthread_mutex_destroy(&l->gathering);
+    pthread_mutex_destroy(&l->writing);
     free(l->path);
     free(l);
 }
+
+/* --- searching --- */
 
 static bool
 matches(json_t *line, const char *term)

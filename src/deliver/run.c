@@ -97,6 +97,8 @@ start_parts(struct deliver *d, struct outcome *why)
         return false;
     d->usage = usage_new(d->loop, d->workers);
     d->clerk = job_thread_start("clerk", &(struct job_hooks){0}, d);
+    if (d->clerk != NULL)
+        delivery_log_gather(d->log, d->loop, d->clerk);
     return (d->usage != NULL && d->clerk != NULL && start_control(d)) ||
            outcome_set(why, OUTCOME_SYSTEM, "no memory");
 }
@@ -263,6 +265,7 @@ static void
 release(struct deliver *d)
 {
     control_free(d->control);
+    delivery_log_gather(d->log, NULL, NULL);
     job_thread_end(d->clerk);
     workers_end(d->workers);
     syncer_free(d->syncer);
@@ -287,6 +290,7 @@ release(struct deliver *d)
 static _Noreturn void
 cut_off(struct deliver *d)
 {
+    delivery_log_write(d->log);
     alarm(CUT_OFF_S); /* a worker may wait for a sorter whom nobody hears any more */
     workers_end(d->workers);
     _exit(d->exit_status);

@@ -428,6 +428,7 @@ operation_trace(struct operation *op, struct worker *w)
     const char *term = operation_text(op, "term");
 
     (void)w;
+    delivery_log_write(op->deliver->log); /* what was answered a moment ago is found too */
     if (term != NULL &&
         !delivery_log_search(op->deliver->settings->state_dir, term, on_line, op, &op->why))
         op->failed = true;

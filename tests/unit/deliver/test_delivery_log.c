@@ -84,6 +84,74 @@ START_TEST(what_was_written_is_found)
 }
 END_TEST
 
+static off_t
+log_octets(void)
+{
+    struct stat st;
+    char path[64];
+
+    snprintf(path, sizeof path, "%s/delivery.log", folder);
+    ck_assert_int_eq(stat(path, &st), 0);
+    return st.st_size;
+}
+
+static void
+stop_loop(void *arg)
+{
+    loop_stop(arg);
+}
+
+START_TEST(lines_wait_a_moment_for_others)
+{
+    struct outcome why;
+    struct loop *loop = loop_new();
+    struct loop_timer *timer = loop_timer_new(loop, stop_loop, loop);
+    struct job_thread *writer = job_thread_start("writer", &(struct job_hooks){0}, NULL);
+    struct delivery_log *l = delivery_log_open(folder, 86400000, &why);
+
+    delivery_log_gather(l, loop, writer);
+    append(l, "ann@example.org", "<one@x>");
+    ck_assert_int_eq(log_octets(), 0);
+    ck_assert_int_eq(count("ann"), 0);
+    delivery_log_write(l); /* who searches has them written */
+    ck_assert_int_eq(count("ann"), 1);
+    append(l, "ann@example.org", "<two@x>");
+    loop_timer_start(timer, 200); /* the moment is over before */
+    loop_run(loop);
+    delivery_log_gather(l, NULL, NULL);
+    job_thread_end(writer);
+    ck_assert_int_eq(count("ann"), 2);
+    append(l, "ann@example.org", "<three@x>");
+    ck_assert_int_eq(count("ann"), 3); /* at once again */
+    delivery_log_close(l);
+    loop_timer_free(timer);
+    loop_free(loop);
+}
+END_TEST
+
+START_TEST(many_lines_do_not_wait)
+{
+    struct outcome why;
+    struct loop *loop = loop_new();
+    struct job_thread *writer = job_thread_start("writer", &(struct job_hooks){0}, NULL);
+    struct delivery_log *l = delivery_log_open(folder, 86400000, &why);
+
+    delivery_log_gather(l, loop, writer);
+    for (int i = 0; i < 5000; i++)
+        append(l, "ann@example.org", "<many@x>");
+    for (int i = 0; i < 5000 && log_octets() == 0; i++)
+        usleep(1000);
+    ck_assert_int_gt(log_octets(), 0);
+    append(l, "bob@example.org", "<last@x>");
+    delivery_log_gather(l, NULL, NULL);
+    job_thread_end(writer);
+    delivery_log_close(l); /* writes what still waits, behind the others */
+    ck_assert_int_eq(count("ann"), 5000);
+    ck_assert_int_eq(count("bob"), 1);
+    loop_free(loop);
+}
+END_TEST
+
 START_TEST(a_cut_line_hides_no_other)
 {
     struct outcome why;
@@ -143,6 +211,8 @@ delivery_log_tests(void)
 
     tcase_add_checked_fixture(t, make_folder, remove_folder);
     tcase_add_test(t, what_was_written_is_found);
+    tcase_add_test(t, lines_wait_a_moment_for_others);
+    tcase_add_test(t, many_lines_do_not_wait);
     tcase_add_test(t, a_cut_line_hides_no_other);
     tcase_add_test(t, old_files_go_and_others_stay);
     tcase_add_test(t, the_file_is_private);
