@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "doorstep/span.h"
 
@@ -27,10 +28,40 @@ void buf_reset(struct buf *b);
 
 /* All of these return false, changing nothing, past the maximum or without memory. */
 bool buf_reserve(struct buf *b, size_t more);
-bool buf_append(struct buf *b, const void *data, size_t n);
-bool buf_append_span(struct buf *b, struct span s);
-bool buf_append_str(struct buf *b, const char *s);
-bool buf_append_char(struct buf *b, char c);
+
+/* Inline, as the innermost step of every printer and parser. */
+static inline bool
+buf_append(struct buf *b, const void *data, size_t n)
+{
+    if (b->size <= b->len || n > b->size - b->len - 1 || n > b->max - b->len) {
+        if (!buf_reserve(b, n))
+            return false;
+    }
+    if (n > 0)
+        memcpy(b->data + b->len, data, n);
+    b->len += n;
+    b->data[b->len] = '\0';
+    return true;
+}
+
+static inline bool
+buf_append_span(struct buf *b, struct span s)
+{
+    return buf_append(b, s.p, s.n);
+}
+
+static inline bool
+buf_append_str(struct buf *b, const char *s)
+{
+    return buf_append(b, s, strlen(s));
+}
+
+static inline bool
+buf_append_char(struct buf *b, char c)
+{
+    return buf_append(b, &c, 1);
+}
+
 bool buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* buf_consume() - drop n octets (at most len) from the front. */

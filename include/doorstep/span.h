@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct span {
     const char *p; /* borrowed; may be NULL when n is 0 */
@@ -18,9 +19,17 @@ struct span {
 #define SPAN_NONE ((struct span){NULL, 0})
 
 /* span_of() - the span of a NUL-terminated string; NULL gives SPAN_NONE. */
-struct span span_of(const char *s);
+static inline struct span
+span_of(const char *s)
+{
+    return s == NULL ? SPAN_NONE : (struct span){s, strlen(s)};
+}
 
-bool span_equal(struct span a, struct span b);
+static inline bool
+span_equal(struct span a, struct span b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 
 /* span_equal_fold() - equal when ASCII letters are compared without case. */
 bool span_equal_fold(struct span a, struct span b);
@@ -28,10 +37,22 @@ bool span_equal_fold(struct span a, struct span b);
 bool span_has_prefix_fold(struct span s, struct span prefix);
 
 /* span_find() - offset of the first c, or s.n when there is none. */
-size_t span_find(struct span s, char c);
+static inline size_t
+span_find(struct span s, char c)
+{
+    const char *hit = s.n == 0 ? NULL : (const char *)memchr(s.p, c, s.n);
+
+    return hit == NULL ? s.n : (size_t)(hit - s.p);
+}
 
 /* span_skip() - s without its first n octets (all of them when n is larger). */
-struct span span_skip(struct span s, size_t n);
+static inline struct span
+span_skip(struct span s, size_t n)
+{
+    if (n > s.n)
+        n = s.n;
+    return n == 0 ? s : (struct span){s.p + n, s.n - n};
+}
 
 /* span_trim() - s without spaces, tabs, CR and LF at both ends. */
 struct span span_trim(struct span s);

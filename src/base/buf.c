@@ -50,36 +50,7 @@ buf_reserve(struct buf *b, size_t more)
     return true;
 }
 
-bool
-buf_append(struct buf *b, const void *data, size_t n)
-{
-    if (!buf_reserve(b, n))
-        return false;
-    if (n > 0)
-        memcpy(b->data + b->len, data, n);
-    b->len += n;
-    b->data[b->len] = '\0';
-    return true;
-}
-
-bool
-buf_append_span(struct buf *b, struct span s)
-{
-    return buf_append(b, s.p, s.n);
-}
-
-bool
-buf_append_str(struct buf *b, const char *s)
-{
-    return buf_append(b, s, strlen(s));
-}
-
-bool
-buf_append_char(struct buf *b, char c)
-{
-    return buf_append(b, &c, 1);
-}
-
+/* Printed where it shall stand when there is room, and only otherwise a second time. */
 bool
 buf_printf(struct buf *b, const char *format, ...)
 {
@@ -87,12 +58,16 @@ buf_printf(struct buf *b, const char *format, ...)
 
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-    bool ok = n >= 0 && buf_reserve(b, (size_t)n);
-    if (ok) {
+    size_t room = b->size - b->len;
+    int n = vsnprintf(room > 0 ? b->data + b->len : NULL, room, format, args);
+    bool fits = n >= 0 && (size_t)n < room && (size_t)n <= b->max - b->len;
+    bool ok = fits || (n >= 0 && buf_reserve(b, (size_t)n));
+    if (ok && !fits)
         vsnprintf(b->data + b->len, (size_t)n + 1, format, again);
+    if (ok)
         b->len += (size_t)n;
-    }
+    else if (room > 0)
+        b->data[b->len] = '\0';
     va_end(again);
     va_end(args);
     return ok;

@@ -4,6 +4,7 @@
  */
 #include "doorstep/pack.h"
 
+#include <endian.h>
 #include <string.h>
 
 void
@@ -15,11 +16,9 @@ pack_init(struct pack *p, struct buf *out)
 static void
 put(struct pack *p, uint64_t v, size_t width)
 {
-    unsigned char bytes[8];
+    uint64_t bytes = htole64(v);
 
-    for (size_t i = 0; i < width; i++)
-        bytes[i] = (unsigned char)(v >> (8 * i));
-    if (p->full || !buf_append(p->out, bytes, width))
+    if (p->full || !buf_append(p->out, &bytes, width))
         p->full = true;
 }
 
@@ -80,10 +79,9 @@ take(struct unpack *u, size_t width)
         u->broken = true;
         return 0;
     }
-    for (size_t i = 0; i < width; i++)
-        v |= (uint64_t)(unsigned char)u->rest.p[i] << (8 * i);
+    memcpy(&v, u->rest.p, width);
     u->rest = span_skip(u->rest, width);
-    return v;
+    return le64toh(v);
 }
 
 uint8_t

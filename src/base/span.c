@@ -4,23 +4,6 @@
  */
 #include "doorstep/span.h"
 
-#include <string.h>
-#include <strings.h>
-
-struct span
-span_of(const char *s)
-{
-    if (s == NULL)
-        return SPAN_NONE;
-    return (struct span){s, strlen(s)};
-}
-
-bool
-span_equal(struct span a, struct span b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static unsigned char
 fold(char c)
 {
@@ -44,23 +27,6 @@ span_has_prefix_fold(struct span s, struct span prefix)
         if (fold(s.p[i]) != fold(prefix.p[i]))
             return false;
     return true;
-}
-
-size_t
-span_find(struct span s, char c)
-{
-    if (s.n == 0)
-        return 0;
-    const char *hit = memchr(s.p, c, s.n);
-    return hit == NULL ? s.n : (size_t)(hit - s.p);
-}
-
-struct span
-span_skip(struct span s, size_t n)
-{
-    if (n > s.n)
-        n = s.n;
-    return n == 0 ? s : (struct span){s.p + n, s.n - n};
 }
 
 static bool

@@ -5,16 +5,28 @@
  */
 #include "unpack_string_priv.h"
 
-static const char *
-unpack_checked(struct unpack *u, struct arena *arena, size_t max, unsigned char lowest)
+static bool
+has_nul(struct span s)
 {
-    struct span s = unpack_span(u, max);
+    return span_find(s, '\0') < s.n;
+}
 
-    for (size_t i = 0; i < s.n; i++) {
+static bool
+has_control(struct span s)
+{
+    unsigned found = 0;
+
+    for (size_t i = 0; i < s.n; i++) { /* without a branch: compilers make vectors of it */
         unsigned char c = (unsigned char)s.p[i];
-        if (c < lowest || (c == 0x7f && lowest > 1))
-            u->broken = true;
+        found |= (unsigned)(c < 0x20) | (unsigned)(c == 0x7f);
     }
+    return found != 0;
+}
+
+static const char *
+copy_checked(struct unpack *u, struct arena *arena, struct span s, bool is_refused)
+{
+    u->broken = u->broken || is_refused;
     if (u->broken || s.n == 0)
         return "";
     const char *copy = arena_copy(arena, s);
@@ -26,11 +38,15 @@ unpack_checked(struct unpack *u, struct arena *arena, size_t max, unsigned char 
 const char *
 unpack_string(struct unpack *u, struct arena *arena, size_t max)
 {
-    return unpack_checked(u, arena, max, 1);
+    struct span s = unpack_span(u, max);
+
+    return copy_checked(u, arena, s, has_nul(s));
 }
 
 const char *
 unpack_line(struct unpack *u, struct arena *arena, size_t max)
 {
-    return unpack_checked(u, arena, max, 0x20);
+    struct span s = unpack_span(u, max);
+
+    return copy_checked(u, arena, s, has_control(s));
 }
