@@ -198,6 +198,7 @@ format_print_record(uint16_t type, const struct span *parts, size_t count, uint6
     put_u32(out + RECORD_OCTETS, octets);
     out[RECORD_TYPE] = (uint8_t)type;
     out[RECORD_TYPE + 1] = (uint8_t)(type >> 8);
+    XXH3_INITSTATE(&state); /* the reset below reads it */
     XXH3_64bits_reset_withSeed(&state, record_seed(salt, offset));
     XXH3_64bits_update(&state, out, RECORD_CHECKSUM);
     for (size_t i = 0; i < count; i++)
