@@ -6,6 +6,7 @@
  */
 #include "mbox_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,8 +22,9 @@ struct known_item {
 struct mbox_known {
     struct mbox_known *next;
     struct stat stamp;
-    struct buf items; /* struct known_item, in file order */
-    bool is_full;     /* not all of them */
+    struct buf items;              /* struct known_item, in file order */
+    bool is_full;                  /* not all of them */
+    char held_for[STORE_REF_SIZE]; /* name of a delivery, or "" */
     char mailbox[STORE_MAILBOX_SIZE];
 };
 
@@ -123,7 +125,7 @@ mbox_known_find(struct mbox *mb, struct mbox_file *f, const char *name, struct m
 }
 
 void
-mbox_known_add(struct mbox *mb, struct mbox_file *f, const char *name,
+mbox_known_add(struct mbox *mb, const struct mbox_file *f, const char *name,
                const struct mbox_message *at)
 {
     struct mbox_known *k = known_get(mb, f->mailbox);
@@ -132,6 +134,32 @@ mbox_known_add(struct mbox *mb, struct mbox_file *f, const char *name,
         return; /* the file is to be read anyhow */
     if (!known_add(k, name, at) || fstat(f->fd, &k->stamp) < 0)
         memset(&k->stamp, 0, sizeof(k->stamp));
+}
+
+void
+mbox_known_forget(struct mbox *mb, const struct mbox_file *f)
+{
+    struct mbox_known *k = known_get(mb, f->mailbox);
+
+    if (k != NULL)
+        memset(&k->stamp, 0, sizeof(k->stamp));
+}
+
+void
+mbox_known_hold(struct mbox *mb, const char *mailbox, const char *name)
+{
+    struct mbox_known *k = known_get(mb, mailbox);
+
+    if (k != NULL)
+        snprintf(k->held_for, sizeof(k->held_for), "%s", name);
+}
+
+bool
+mbox_known_is_held(struct mbox *mb, const char *mailbox, const char *name)
+{
+    const struct mbox_known *k = known_get(mb, mailbox);
+
+    return k != NULL && k->held_for[0] != '\0' && strcmp(k->held_for, name) != 0;
 }
 
 void

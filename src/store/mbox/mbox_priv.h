@@ -245,8 +245,14 @@ struct mbox_finding {
 bool mbox_known_find(struct mbox *mb, struct mbox_file *f, const char *name,
                      struct mbox_finding *out, struct outcome *why);
 /* mbox_known_add() - one more message was appended, by us, since mbox_known_find(). */
-void mbox_known_add(struct mbox *mb, struct mbox_file *f, const char *name,
+void mbox_known_add(struct mbox *mb, const struct mbox_file *f, const char *name,
                     const struct mbox_message *m);
+/* mbox_known_forget() - the file was changed in another way. */
+void mbox_known_forget(struct mbox *mb, const struct mbox_file *f);
+/* mbox_known_hold() - this one could not be restored, and may lie torn at the end: nothing else is
+ * appended behind it, until it is there ("") or mbox_known_release(). */
+void mbox_known_hold(struct mbox *mb, const char *mailbox, const char *name);
+bool mbox_known_is_held(struct mbox *mb, const char *mailbox, const char *name);
 void mbox_known_release(struct mbox *mb);
 
 /* match.c: how much of a delivery lies somewhere in a file */

@@ -108,7 +108,7 @@ restore_put(struct restore *r, uint64_t at, uint64_t gap, const char *was)
 static bool
 restore_over(struct restore *r, uint64_t at, uint64_t gap)
 {
-    mbox_known_release(r->mb);
+    mbox_known_forget(r->mb, r->f);
     return restore_put(r, at, gap, "torn");
 }
 
@@ -155,7 +155,7 @@ restore_rename_half(struct restore *r, const struct mbox_message *m)
 
     if (id == NULL)
         return true;
-    mbox_known_release(r->mb); /* it knows the half by that name */
+    mbox_known_forget(r->mb, r->f); /* the half has that name there */
     log_event(LOG_LEVEL_WARNING, "mbox-half-stays", "path", r->mb->base.path, "mailbox",
               r->f->mailbox, "name", r->name, NULL);
     return store_pwrite_all(r->f->fd, "-", 1, m->start + (uint64_t)(id - head)) ||
@@ -226,28 +226,46 @@ restore_run(struct restore *r)
     return restore_search(r, match == MBOX_TORN && r->f->size > r->plan.size + r->plan.gap);
 }
 
+/* In the order of the journal: where one has to wait, those behind it do. */
+static enum store_result
+restore_locked(struct restore *r, const char *mailbox)
+{
+    bool busy = mbox_known_is_held(r->mb, mailbox, r->name), ok = false;
+
+    if (busy) {
+        outcome_set(r->why, OUTCOME_BUSY, "%s: another one comes before", r->name);
+        return STORE_LATER;
+    }
+    if (restore_open(r, mailbox, &busy)) {
+        ok = restore_run(r);
+        mbox_file_put(r->mb, r->f);
+    }
+    mbox_known_hold(r->mb, mailbox, ok ? "" : r->name);
+    if (ok)
+        return STORE_DONE;
+    if (r->why->kind == OUTCOME_NOT_FOUND) /* it was ours to make */
+        r->why->kind = OUTCOME_SYSTEM;
+    return busy ? STORE_LATER : STORE_FAILED;
+}
+
 enum store_result
 mbox_restore(struct store *st, const struct store_mail *mail, const struct store_ref *ref,
              struct span place, char *mailbox, struct store_wait *wait, struct outcome *why)
 {
     struct restore r = {.mb = mbox_of(st), .name = ref->name, .why = why};
-    bool busy = false, ok = false;
+    enum store_result result = STORE_FAILED;
 
     r.s = mbox_staged_new(mail);
     if (r.s == NULL) {
         outcome_set(why, OUTCOME_OVERLOAD, "no memory to restore a delivery");
         return STORE_FAILED;
     }
-    if (restore_begin(&r, place) && restore_open(&r, mail->mailbox, &busy)) {
-        ok = restore_run(&r);
-        mbox_file_put(r.mb, r.f);
-    }
+    if (restore_begin(&r, place))
+        result = restore_locked(&r, mail->mailbox);
     mbox_staged_free(r.s);
     snprintf(mailbox, STORE_MAILBOX_SIZE, "%s", mail->mailbox);
     *wait = (struct store_wait){.fd = -1, .ms = BUSY_MS};
-    if (!ok && !busy && why->kind == OUTCOME_NOT_FOUND) /* it was ours to make */
-        why->kind = OUTCOME_SYSTEM;
-    return ok ? STORE_DONE : busy ? STORE_LATER : STORE_FAILED;
+    return result;
 }
 
 void

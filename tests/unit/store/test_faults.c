@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "doorstep/beneath.h"
+#include "doorstep/log.h"
 #include "faults.h"
 
 #define BATCH 2
@@ -201,6 +202,155 @@ START_TEST(the_process_ends_at_every_call)
 }
 END_TEST
 
+/* ---- after a crash: restoring ---- */
+
+static const char *const restored[] = {"maildir", "maildir by tmp", "mbox"};
+#define RESTORED (int)(sizeof(restored) / sizeof(restored[0]))
+
+enum damage { DAMAGE_TORN, DAMAGE_ABSENT, DAMAGE_NO_FOLDERS, DAMAGES };
+
+/* One delivery that is not touched, and BATCH that the crash gets at. */
+static void
+damaged_account(struct fixture *f, const struct letter *l, struct posted p[BATCH],
+                enum damage damage)
+{
+    char path[600], aside[620];
+    struct posted whole;
+    struct buf at;
+
+    store_use_journal(f->st);
+    if (damage != DAMAGE_NO_FOLDERS)
+        ck_assert(letter_publish(f->st, l, &whole));
+    for (int i = 0; i < BATCH; i++)
+        ck_assert(letter_publish(f->st, l, &p[i]));
+    for (int i = BATCH - 1; i >= 0 && damage != DAMAGE_NO_FOLDERS; i--) {
+        struct stat st;
+        buf_init(&at, sizeof(path) - 1);
+        ck_assert(store_where(f->st, "INBOX", p[i].ref.name, &at));
+        strcpy(path, buf_str(&at));
+        buf_release(&at);
+        ck_assert_int_eq(stat(path, &st), 0);
+        off_t keep = damage == DAMAGE_TORN ? 5000 : 0;
+        if (f->kind->is_mbox) /* they lie one behind the other */
+            ck_assert_int_eq(truncate(path, st.st_size / (i + 2) * (i + 1) + keep), 0);
+        else if (damage == DAMAGE_TORN)
+            ck_assert_int_eq(truncate(path, keep), 0);
+        else
+            ck_assert_int_eq(unlink(path), 0);
+    }
+    if (damage != DAMAGE_NO_FOLDERS)
+        return;
+    snprintf(aside, sizeof(aside), "%s.aside", fixture_path(f, ""));
+    ck_assert_int_eq(rename(fixture_path(f, ""), aside), 0);
+    fixture_reopen(f);
+    store_use_journal(f->st);
+}
+
+static size_t
+restore_batch(struct store *st, const struct letter *l, struct posted p[BATCH])
+{
+    char mailbox[STORE_MAILBOX_SIZE];
+    size_t done = 0;
+
+    for (int i = 0; i < BATCH; i++)
+        done += letter_restore(st, l, &p[i], mailbox) == STORE_DONE;
+    store_restore_end(st);
+    return done;
+}
+
+static void
+restored_all(struct fixture *f, const struct letter *l, struct posted p[BATCH], size_t count,
+             const char *when)
+{
+    struct message *m;
+    struct outcome why;
+
+    ck_assert_msg(restore_batch(f->st, l, p) == BATCH, "%s, %s: then %s%s", f->kind->name, when,
+                  p[0].why.cause, p[1].why.cause);
+    check_whole(f, l, count, count, when);
+    for (int i = 0; i < BATCH; i++) {
+        m = store_read(f->st, "INBOX", p[i].ref.name, &why);
+        ck_assert_msg(m != NULL, "%s, %s: %s", f->kind->name, when, why.cause);
+        message_unref(m);
+    }
+}
+
+static bool
+restore_fails_one(const struct kind *kind, enum damage damage, int n, int error)
+{
+    struct fixture f;
+    struct posted p[BATCH];
+    struct letter l = long_letter();
+    char when[64];
+
+    snprintf(when, sizeof(when), "damage %d, call %d says %s", damage, n, strerror(error));
+    fixture_begin(&f, kind);
+    damaged_account(&f, &l, p, damage);
+    size_t count = damage == DAMAGE_NO_FOLDERS ? BATCH : 1 + BATCH;
+    faults_fail(n, error);
+    size_t done = restore_batch(f.st, &l, p);
+    bool happened = faults_off();
+    ck_assert_msg(happened || done == BATCH, "%s, %s: %zu restored", kind->name, when, done);
+    restored_all(&f, &l, p, count, when);
+    fixture_reopen(&f);
+    restored_all(&f, &l, p, count, when);
+    fixture_end(&f);
+    return happened;
+}
+
+START_TEST(every_call_of_a_restore_fails_once)
+{
+    const struct kind *kind = kind_find(restored[_i / DAMAGES]);
+    int n = 1;
+
+    while (restore_fails_one(kind, _i % DAMAGES, n, errors[n % 4]))
+        n++;
+    ck_assert_int_gt(n, 4);
+}
+END_TEST
+
+static bool
+restore_crashes_one(const struct kind *kind, enum damage damage, int n)
+{
+    struct fixture f;
+    struct posted p[BATCH];
+    struct letter l = long_letter();
+    char when[64];
+    int status;
+
+    snprintf(when, sizeof(when), "damage %d, process ends at call %d", damage, n);
+    fixture_begin(&f, kind);
+    f.settings.lock_count = 1; /* fcntl: a dotlock would hold for five minutes */
+    fixture_reopen(&f);
+    damaged_account(&f, &l, p, damage);
+    store_close(f.st);
+    f.st = NULL;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct store *st = fixture_open(&f);
+        faults_crash(n);
+        restore_batch(st, &l, p);
+        faults_off();
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    f.st = fixture_open(&f);
+    restored_all(&f, &l, p, damage == DAMAGE_NO_FOLDERS ? BATCH : 1 + BATCH, when);
+    fixture_end(&f);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 99;
+}
+
+START_TEST(the_process_ends_at_every_call_of_a_restore)
+{
+    const struct kind *kind = kind_find(restored[_i / DAMAGES]);
+    int n = 1;
+
+    while (restore_crashes_one(kind, _i % DAMAGES, n))
+        n++;
+    ck_assert_int_gt(n, 4);
+}
+END_TEST
+
 /* ---- a full disk, a folder that nobody may write to ---- */
 
 START_TEST(a_full_disk_is_said_and_its_space_returns)
@@ -328,6 +478,7 @@ main(void)
     TCase *all = tcase_create("faults");
 
     /* Hundreds of batches, each with its syncs: in memory where that is possible. */
+    log_set_level(LOG_LEVEL_ERROR);
     if (access("/dev/shm", W_OK) == 0)
         setenv("TMPDIR", "/dev/shm", 0);
     tcase_set_timeout(all, 120);
@@ -335,6 +486,8 @@ main(void)
     tcase_add_loop_test(all, the_process_ends_at_every_call, 0, SWEPT);
     tcase_add_loop_test(all, a_full_disk_is_said_and_its_space_returns, 0, SWEPT);
     tcase_add_loop_test(all, an_unwritable_folder_is_named, 0, SWEPT);
+    tcase_add_loop_test(all, every_call_of_a_restore_fails_once, 0, RESTORED * DAMAGES);
+    tcase_add_loop_test(all, the_process_ends_at_every_call_of_a_restore, 0, RESTORED * DAMAGES);
     tcase_add_test(all, a_folder_that_could_not_be_synced_is_gone);
     tcase_add_test(all, a_failed_sync_fails_all_that_share_the_file);
     suite_add_tcase(s, all);

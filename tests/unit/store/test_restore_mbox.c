@@ -296,10 +296,10 @@ START_TEST(a_locked_mailbox_waits)
     struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char mailbox[STORE_MAILBOX_SIZE];
     struct fixture f;
-    struct posted p;
+    struct posted p, q;
 
     begin(&f);
-    ck_assert(letter_publish(f.st, &plain, &p));
+    ck_assert(letter_publish(f.st, &plain, &p) && letter_publish(f.st, &plain, &q));
     ck_assert_int_eq(truncate(path_of(&f), 10), 0);
     int fd = open(path_of(&f), O_RDWR);
     ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &all), 0);
@@ -309,9 +309,13 @@ START_TEST(a_locked_mailbox_waits)
     ck_assert_int_eq(fstat(fd, &st), 0);
     ck_assert_int_eq(st.st_size, 10);
     close(fd);
+    /* Though the lock is free now: the half at the end is to be finished first. */
+    ck_assert_int_eq(letter_restore(f.st, &plain, &q, mailbox), STORE_LATER);
     restore_ok(&f, &p);
+    restore_ok(&f, &q);
     check_whole(&f, &p);
-    ck_assert_uint_eq(count_messages(f.st, "INBOX"), 1);
+    check_whole(&f, &q);
+    ck_assert_uint_eq(count_messages(f.st, "INBOX"), 2);
     fixture_end(&f);
 }
 END_TEST
