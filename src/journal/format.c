@@ -179,10 +179,11 @@ format_parse_batch(struct batch_head *h, const struct segment_head *segment, uin
 }
 
 /* The place is part of the seed: a record that a drive wrote elsewhere is none. */
-static XXH64_hash_t
-record_seed(uint64_t salt, uint64_t offset)
+static void
+begin_checksum(XXH3_state_t *state, uint64_t salt, uint64_t offset)
 {
-    return salt + offset;
+    XXH3_INITSTATE(state); /* the reset reads the old seed */
+    XXH3_64bits_reset_withSeed(state, salt + offset);
 }
 
 void
@@ -198,8 +199,7 @@ format_print_record(uint16_t type, const struct span *parts, size_t count, uint6
     put_u32(out + RECORD_OCTETS, octets);
     out[RECORD_TYPE] = (uint8_t)type;
     out[RECORD_TYPE + 1] = (uint8_t)(type >> 8);
-    XXH3_INITSTATE(&state); /* the reset below reads it */
-    XXH3_64bits_reset_withSeed(&state, record_seed(salt, offset));
+    begin_checksum(&state, salt, offset);
     XXH3_64bits_update(&state, out, RECORD_CHECKSUM);
     for (size_t i = 0; i < count; i++)
         if (parts[i].n > 0)
@@ -222,7 +222,7 @@ format_parse_record(struct record_head *h, uint64_t salt, uint64_t offset, const
     };
     if (h->octets > room - JOURNAL_RECORD_HEAD)
         return false;
-    XXH3_64bits_reset_withSeed(&state, record_seed(salt, offset));
+    begin_checksum(&state, salt, offset);
     XXH3_64bits_update(&state, in, RECORD_CHECKSUM);
     XXH3_64bits_update(&state, in + JOURNAL_RECORD_HEAD, h->octets);
     return h->checksum == XXH3_64bits_digest(&state);

@@ -31,16 +31,22 @@ fixture_open(void)
 }
 
 void
-fixture_close(void)
+fixture_remove(const char *name)
 {
-    DIR *dir = opendir(folder);
+    DIR *dir = opendir(name);
     struct dirent *e;
 
     while ((e = readdir(dir)) != NULL)
         if (e->d_name[0] != '.')
             unlinkat(dirfd(dir), e->d_name, 0);
     closedir(dir);
-    ck_assert_int_eq(rmdir(folder), 0);
+    ck_assert_int_eq(rmdir(name), 0);
+}
+
+void
+fixture_close(void)
+{
+    fixture_remove(folder);
     buf_release(&text);
 }
 

@@ -16,6 +16,7 @@ extern struct outcome why;
 
 void fixture_open(void);
 void fixture_close(void);
+void fixture_remove(const char *name); /* a folder with its files */
 
 /* open_writer() - number 1, `segments` of 64 KiB. */
 struct journal *open_writer(unsigned segments);
