@@ -3,7 +3,7 @@
 
 A delivery is on stable storage when its file (octets, name, and the names of all folders above it)
 and its index row are, or when a record of the journal is that holds its octets, or whose octets are
-in a file of the spool. From then on it must stay so: when a segment of the journal is overwritten, the
+in a file of the spool; the row alone may be in a record too. From then on it must stay so: when a segment of the journal is overwritten, the
 files have to be there. A change that the tool asked for is there when all that it touched is, or
 a record of it in the journal."""
 
@@ -92,18 +92,22 @@ class Lint:
         if self.in_journal(letter, account):
             return None
         why = self.why_no_file(delivery, letter, account, at_answer)
-        return why if why else self.why_no_row(delivery, account)
+        if why or self.is_recorded(letter, account):
+            return why
+        return self.why_no_row(delivery, account)
 
     def in_journal(self, letter, account):
+        if self.is_recorded(letter, account, letter.octets):
+            return True
+        return self.is_recorded(letter, account) and self.in_spool(letter)
+
+    def is_recorded(self, letter, account, octets=0):
+        """By a record of the journal, of so many octets."""
         user = account.partition("@")[0]
-        for path, node in self.below(f"{self.state}/journal/"):
-            if not self.storage.is_named(path):
-                continue
-            if node.has([letter.mark, user], letter.octets):
-                return True
-            if node.has([letter.mark, user]) and self.in_spool(letter):
-                return True
-        return False
+        return any(
+            node.has([letter.mark, user], octets) and self.storage.is_named(path)
+            for path, node in self.below(f"{self.state}/journal/")
+        )
 
     def in_spool(self, letter):
         return any(

@@ -5,6 +5,7 @@ What mounts them runs in a mount and process namespace of its own (`in_namespace
 script ends, however it ends, its servers are killed, its mounts undone, its loop devices given back."""
 
 import atexit
+import contextlib
 import fcntl
 import os
 import shutil
@@ -120,6 +121,17 @@ class Disk:
         self.unmount()
         os.rmdir(self.path)
         os.unlink(self.image)
+
+
+@contextlib.contextmanager
+def preloaded(library):
+    """What is started meanwhile has the library in it, if there is one."""
+    if library is not None:
+        os.environ["LD_PRELOAD"] = library
+    try:
+        yield
+    finally:
+        os.environ.pop("LD_PRELOAD", None)
 
 
 def processes_of(daemon):

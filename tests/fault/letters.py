@@ -3,6 +3,7 @@
 
 A message is made from its name alone, so whoever finds it on a disk can say whether it is whole."""
 
+import functools
 import hashlib
 import re
 
@@ -11,6 +12,7 @@ NAME = re.compile(rb"^Message-ID: <([^@>\s]+)@letters>\r?$", re.MULTILINE)
 REPLY_SECONDS = 60
 
 
+@functools.lru_cache(maxsize=512)
 def make_message(name, octets=600):
     """As it goes over the wire. `octets` is part of the name, so that the name says it all."""
     head = (
@@ -23,13 +25,16 @@ def make_message(name, octets=600):
     return f"{head}{body}the end of {name}\r\n".encode()
 
 
-def expected(full_name):
-    """What is stored of the message with that name, in lines of a Unix file; None for a name that
-    no client gives."""
+def message_of(full_name):
+    """The message with that name, as its Message-ID has it; None for a name that no client gives."""
     name, _, octets = full_name.rpartition(".")
-    if not name or not octets.isdigit():
-        return None
-    return make_message(name, int(octets)).replace(b"\r\n", b"\n")
+    return make_message(name, int(octets)) if name and octets.isdigit() else None
+
+
+def expected(full_name):
+    """What is stored of it, in lines of a Unix file."""
+    message = message_of(full_name)
+    return None if message is None else message.replace(b"\r\n", b"\n")
 
 
 def name_of(content):

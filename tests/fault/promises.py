@@ -10,14 +10,16 @@
 
 import json
 import os
+import socket
 import sqlite3
 import threading
 import time
 
-from letters import Client, Gone, expected, make_message, name_of
-from private_daemon import without_trace
+from letters import Client, Gone, expected, make_message, message_of, name_of
+from private_daemon import Failure, without_trace
 
 RETRY_SECONDS = 60
+CONTROL_SECONDS = 60
 
 
 def contents(daemon, account):
@@ -30,18 +32,40 @@ def contents(daemon, account):
     return [without_trace(m) for m in found]
 
 
+def ask(daemon, op, **arguments):
+    """The rows that the control socket answers with: what the tool would print, for less."""
+    with socket.socket(socket.AF_UNIX) as s, s.makefile("rwb") as f:
+        s.settimeout(CONTROL_SECONDS)
+        s.connect(f"{daemon.state}/control.sock")
+        f.write(json.dumps({"op": op, "args": arguments}).encode() + b"\n")
+        f.flush()
+        rows = []
+        for line in f:
+            said = json.loads(line)
+            if "row" in said:
+                rows.append(said["row"])
+            elif "error" in said:
+                raise Failure(f"{op} {arguments}: {said['error']}")
+            elif "ok" in said:
+                return rows
+    raise Failure(f"{op} {arguments}: the control socket was closed")
+
+
 def listing(daemon, account):
-    """UIDVALIDITY, and the name under each UID, as the tool shows them."""
-    boxes = json.loads(daemon.tool("mailbox", "list", account, "--json"))
+    """UIDVALIDITY, and the name under each UID, of an INBOX."""
+    boxes = ask(daemon, "mailbox.list", account=account)
     validity = next((b["uid_validity"] for b in boxes if b["name"] == "INBOX"), 0)
-    rows = json.loads(daemon.tool("message", "list", account, "--json")) if validity else []
+    rows = ask(daemon, "message.list", account=account, mailbox="INBOX") if validity else []
     return validity, [(r["uid"], r["message_id"].strip("<>").removesuffix("@letters")) for r in rows]
 
 
 class Promises:
-    """Kept by all client threads. After `end()` nothing more is believed: no client saw it in time."""
+    """Kept by all client threads. After `end()` nothing more is believed: no client saw it in time.
+    `note` hears of everything, before a message is sent and after an answer was read; `take` takes
+    such notes back in."""
 
-    def __init__(self):
+    def __init__(self, note=lambda *what: None):
+        self.note = note
         self.lock = threading.Lock()
         self.is_over = False
         self.sent = {}  # name -> (message, recipients)
@@ -53,12 +77,14 @@ class Promises:
 
     def send(self, name, message, recipients):
         with self.lock:
+            self.note("send", name, recipients)
             self.sent[name] = (message, tuple(recipients))
 
     def answer(self, name, account, reply):
         with self.lock:
             if self.is_over:
                 return
+            self.note("answer", name, account, reply)
             if reply.startswith("250"):
                 self.acknowledged.setdefault(account, set()).add(name)
             elif reply.startswith("5"):
@@ -69,6 +95,7 @@ class Promises:
         with self.lock:
             if self.is_over or not validity:
                 return []
+            self.note("show", account, validity, rows)
             return list(self._note_rows(account, validity, rows))
 
     def _note_rows(self, account, validity, rows):
@@ -80,6 +107,24 @@ class Promises:
         for uid, name in rows:
             if known.setdefault(uid, name) != name:
                 yield f"{account}: UID {uid} was {known[uid]}, is {name}"
+
+    def take(self, what, *rest):
+        if what == "send":
+            name, recipients = rest
+            self.send(name, message_of(name), recipients)
+        else:
+            getattr(self, what)(*rest)
+
+    def copy(self):
+        """For an audit, which adds to what it is given."""
+        new = Promises()
+        new.sent = dict(self.sent)
+        new.acknowledged = {account: set(names) for account, names in self.acknowledged.items()}
+        new.shown = {account: dict(rows) for account, rows in self.shown.items()}
+        new.validity = dict(self.validity)
+        new.refused = list(self.refused)
+        new.copies = dict(self.copies)
+        return new
 
     def end(self):
         with self.lock:
@@ -220,6 +265,9 @@ class Load:
 
     def stop(self):
         self.is_stopped = True
+        self.join()
+
+    def join(self):
         for t in self.threads:
             t.join()
 
