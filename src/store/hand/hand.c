@@ -101,6 +101,30 @@ hand_remove(struct store *st, const char *mailbox, const char *name, struct outc
 }
 
 static bool
+hand_move(struct store *st, const char *from, const char *name, const char *to,
+          struct store_ref *moved, struct outcome *why)
+{
+    struct hand *h = hand_of(st);
+    struct pack *p = hand_call_begin(h, HAND_MOVE);
+    enum hand_result result;
+    struct unpack u;
+    int fd;
+
+    pack_str(p, from);
+    pack_str(p, name);
+    pack_str(p, to);
+    bool ok = hand_call(h, -1, &u, &result, &fd, why);
+    if (fd >= 0)
+        close(fd);
+    if (!ok)
+        return false;
+    unpack_str(&u, moved->name, sizeof(moved->name));
+    if (result == HAND_DONE && unpack_done(&u) && moved->name[0] != '\0')
+        return true;
+    return hand_give_up(h, why, "sent another reply than asked");
+}
+
+static bool
 hand_mailbox_create(struct store *st, const char *mailbox, struct outcome *why)
 {
     return hand_call_names(st, HAND_CREATE, mailbox, NULL, why);
@@ -144,6 +168,7 @@ static const struct store_driver store_hand = {
     .read = hand_read,
     .set_flags = hand_set_flags,
     .remove = hand_remove,
+    .move = hand_move,
     .mailbox_list = hand_mailbox_list,
     .mailbox_create = hand_mailbox_create,
     .mailbox_rename = hand_mailbox_rename,

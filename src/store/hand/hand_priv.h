@@ -18,6 +18,7 @@
  *     READ         str mailbox, str name                                 message
  *     SET_FLAGS    str mailbox, str name, u32 flags
  *     REMOVE       str mailbox, str name
+ *     MOVE         str from, str name, str to                            str name there
  *     LIST                                                               (HAND_MORE: str names)
  *     CREATE, DELETE   str mailbox
  *     RENAME       str from, str to
@@ -56,7 +57,8 @@ enum hand_verb {
     HAND_CREATE,
     HAND_RENAME,
     HAND_DELETE,
-    HAND_TIDY
+    HAND_TIDY,
+    HAND_MOVE
 };
 
 enum hand_result {

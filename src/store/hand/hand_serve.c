@@ -164,6 +164,28 @@ serve_set_flags(struct serve *s, struct unpack *u)
     return true;
 }
 
+static bool
+serve_move(struct serve *s, struct unpack *u)
+{
+    char from[STORE_MAILBOX_SIZE], name[STORE_REF_SIZE], to[STORE_MAILBOX_SIZE];
+    struct store_ref moved;
+    struct outcome why;
+
+    unpack_str(u, from, sizeof(from));
+    unpack_str(u, name, sizeof(name));
+    unpack_str(u, to, sizeof(to));
+    if (!unpack_done(u))
+        return false;
+    if (!store_move(s->st, from, name, to, &moved, &why)) {
+        serve_reply_failed(s, &why);
+        return true;
+    }
+    serve_reply_begin(s, HAND_DONE);
+    pack_str(&s->reply, moved.name);
+    serve_reply_send(s, -1);
+    return true;
+}
+
 typedef bool (*names_fn)(struct store *st, const char *a, const char *b, struct outcome *why);
 typedef bool (*name_fn)(struct store *st, const char *a, struct outcome *why);
 
@@ -254,6 +276,8 @@ serve_verb(struct serve *s, enum hand_verb verb, struct unpack *u, int fd)
         return serve_name(s, u, store_mailbox_delete);
     case HAND_TIDY:
         return serve_tidy(s, u);
+    case HAND_MOVE:
+        return serve_move(s, u);
     }
     return false;
 }

@@ -168,7 +168,7 @@ maildir_move(struct store *st, const char *from, const char *name, const char *t
     struct maildir *md = maildir_of(st);
     struct maildir_place at;
 
-    snprintf(moved->name, sizeof(moved->name), "%s", name);
+    memmove(moved->name, name, strlen(name) + 1); /* it may be that very name */
     for (int i = 0; i < RACES_MAX; i++) {
         if (!maildir_find(md, from, name, &at, why))
             return why->kind == OUTCOME_NOT_FOUND && maildir_find(md, to, name, &at, why);

@@ -532,6 +532,55 @@ START_TEST(flags_and_removal)
 }
 END_TEST
 
+START_TEST(moving_between_mailboxes)
+{
+    struct fixture f;
+    struct posted p, q;
+    struct listed seen;
+    struct store_ref moved;
+    struct buf want, got;
+    struct outcome why;
+    struct letter flagged = plain;
+
+    fixture_begin(&f, &kinds[_i]);
+    flagged.flags = STORE_FLAGGED | STORE_SEEN;
+    ck_assert(letter_deliver(f.st, &plain, &p) && letter_deliver(f.st, &flagged, &q));
+    if ((store_can(f.st) & STORE_CAN_FOLDERS) == 0 || (store_can(f.st) & STORE_CAN_DELETE) == 0) {
+        ck_assert(!store_move(f.st, "INBOX", p.ref.name, "A", &moved, &why));
+        ck_assert_int_eq(why.kind, OUTCOME_BAD_REQUEST);
+        fixture_end(&f);
+        return;
+    }
+    ck_assert(!store_move(f.st, "INBOX", p.ref.name, "A", &moved, &why)); /* which is not there */
+    ck_assert_int_eq(why.kind, OUTCOME_NOT_FOUND);
+    ck_assert_uint_eq(count_messages(f.st, "INBOX"), 2);
+    ck_assert(store_mailbox_create(f.st, "A", &why) && store_mailbox_create(f.st, "B", &why));
+    for (int twice = 0; twice < 2; twice++) {
+        ck_assert_msg(store_move(f.st, "inbox", q.ref.name, "A", &moved, &why), "%s", why.cause);
+        ck_assert_msg(store_move(f.st, "INBOX", p.ref.name, "A", &moved, &why), "%s", why.cause);
+    }
+    ck_assert(store_commit(f.st, &why));
+    ck_assert_uint_eq(count_messages(f.st, "INBOX"), 0);
+    list_messages(f.st, "A", &seen);
+    ck_assert_uint_eq(seen.count, 2);
+    ck_assert(list_find(&seen, moved.name)->is_new);
+    ck_assert_uint_eq(list_find(&seen, q.ref.name)->flags, flagged.flags);
+    ck_assert(store_move(f.st, "A", moved.name, "A", &moved, &why)); /* where it is */
+    ck_assert(!store_move(f.st, "B", "nothing", "A", &moved, &why));
+    ck_assert_int_eq(why.kind, OUTCOME_NOT_FOUND);
+    ck_assert(!store_move(f.st, "A", q.ref.name, "../B", &moved, &why));
+    ck_assert_int_eq(why.kind, OUTCOME_BAD_REQUEST);
+    buf_init(&want, SIZE_MAX);
+    buf_init(&got, SIZE_MAX);
+    letter_stored(f.kind, &plain, &p, &want);
+    read_back(f.st, "A", p.ref.name, &got);
+    ck_assert(span_equal(buf_span(&want), buf_span(&got)));
+    buf_release(&want);
+    buf_release(&got);
+    fixture_end(&f);
+}
+END_TEST
+
 static bool
 stop_at_once(void *arg, const struct store_entry *e)
 {
@@ -579,6 +628,7 @@ main(void)
     tcase_add_loop_test(all, deleting_leaves_children, 0, kind_count);
     tcase_add_loop_test(all, bad_mailbox_names_are_refused, 0, kind_count);
     tcase_add_loop_test(all, flags_and_removal, 0, kind_count);
+    tcase_add_loop_test(all, moving_between_mailboxes, 0, kind_count);
     tcase_add_loop_test(all, a_scan_may_be_stopped, 0, kind_count);
     suite_add_tcase(s, all);
 

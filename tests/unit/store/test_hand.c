@@ -127,11 +127,12 @@ on_entry(void *arg, const struct store_entry *e)
 
 START_TEST(a_lying_hand_fails_everything_else)
 {
+    struct store_ref moved;
     struct outcome why;
     uint64_t stamp;
     pid_t pid;
 
-    for (int call = 0; call < 5; call++) {
+    for (int call = 0; call < 6; call++) {
         struct store *st = open_liar(tell_lie, &_i, &pid);
         bool ok = true;
         outcome_set(&why, OUTCOME_SYSTEM, NULL);
@@ -151,12 +152,15 @@ START_TEST(a_lying_hand_fails_everything_else)
         case 4:
             ok = store_set_flags(st, "INBOX", "x", 0, &why);
             break;
+        case 5:
+            ok = store_move(st, "INBOX", "x", "y", &moved, &why);
+            break;
         default:
             break;
         }
         /* "done, nothing behind" is the right answer to some. */
         bool may = lies[_i].reply.n == 1 && lies[_i].reply.p[0] == '\0' &&
-                   lies[_i].type == HAND_REPLY && call != 1 && call != 2;
+                   lies[_i].type == HAND_REPLY && call != 1 && call != 2 && call != 5;
         ck_assert_msg(!ok || may, "%s to call %d", lies[_i].name, call);
         store_close(st);
         ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
