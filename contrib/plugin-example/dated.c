@@ -322,7 +322,9 @@ const struct store_driver doorstep_store_driver = {
     .abi = STORE_DRIVER_ABI,
     .name = "dated",
     .size = sizeof(struct dated),
-    .can = 0, /* no folders, no flags; single messages are removed, but not flagged */
+    /* No folders, no flags; single messages are removed, but not flagged. No journal may stand in
+     * front: each delivery is synced by itself. */
+    .can = 0,
     .open = dated_open,
     .close = dated_close,
     .stage = dated_stage,
