@@ -56,11 +56,14 @@ bool db_sync(struct db *db, struct outcome *why);
 /* db_checkpoint() - the WAL's pages go into the database and its file is cut to nothing; two syncs.
  * Outside of transactions. db_wal_octets(): its length. */
 bool db_checkpoint(struct db *db, struct outcome *why);
-uint64_t db_wal_octets(const struct db *db);
+uint64_t db_wal_octets(struct db *db);
 
 /* db_prepare() - `sql` must be a string literal (its address is the key). NULL: `why`. A statement
  * that is there already is reset and its bindings cleared: one user of a text at a time. */
 struct db_statement *db_prepare(struct db *db, const char *sql, struct outcome *why);
+
+/* db_forget_statements() - gives back the memory of all that were prepared so far. */
+void db_forget_statements(struct db *db);
 void db_bind_int(struct db_statement *s, int n, int64_t v);
 void db_bind_text(struct db_statement *s, int n,
                   const char *v); /* borrowed until db_reset(); NULL: NULL */

@@ -46,6 +46,8 @@ struct index_message {
     const char *digest;        /* as received, or "" when another program brought it */
     const char *delivery_id;   /* ours, or "" */
     const struct facts *facts; /* borrowed; NULL: not known yet, or not asked for */
+    struct span facts_packed;  /* index_add(): instead of facts, as facts_pack() made them and
+                                * facts_unpack() took them; borrowed. Cheaper: not looked at. */
     bool facts_known;          /* filled when a row is read: it has facts */
 };
 

@@ -21,6 +21,8 @@ db_setup(void)
 {
     /* Statistics put a mutex of the whole process around every allocation. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    /* Pages one by one as they are needed, not twenty at once: our caches are small. */
+    sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 }
 
 const char *
@@ -107,7 +109,7 @@ configure(struct db *db, const struct db_options *options, struct outcome *why)
 {
     char cache[64];
     sqlite3_snprintf((int)sizeof(cache), cache, "PRAGMA cache_size=-%u", options->cache_kib);
-    return db_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=4096", why) &&
+    return db_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=2048", why) &&
            use_wal(db, why) &&
            db_exec(db, options->full_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
                    why) &&
@@ -160,7 +162,7 @@ db_close(struct db *db)
 {
     if (db == NULL)
         return;
-    db_statements_release(db);
+    db_forget_statements(db);
     int rc = sqlite3_close(db->handle); /* rolls back what is open */
     assert(rc == SQLITE_OK);
     (void)rc;

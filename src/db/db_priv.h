@@ -14,7 +14,6 @@
 struct db {
     sqlite3 *handle;                 /* owned */
     struct db_statement *statements; /* owned; uthash by sql */
-    unsigned wal_pages;              /* after the last commit of ours */
     bool unsynced;                   /* commits since the WAL was synced */
     bool sync_failed;                /* and nothing that was written before has been since */
 };
@@ -45,7 +44,5 @@ bool db_migrate(struct db *db, const struct db_step *steps, unsigned count, stru
  * db_sync(), db_checkpoint().
  */
 void db_wal_take(struct db *db);
-
-void db_statements_release(struct db *db);
 
 #endif

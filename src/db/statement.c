@@ -48,7 +48,7 @@ db_prepare(struct db *db, const char *sql, struct outcome *why)
 }
 
 void
-db_statements_release(struct db *db)
+db_forget_statements(struct db *db)
 {
     struct db_statement *s, *next;
     HASH_ITER(hh, db->statements, s, next)

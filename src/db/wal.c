@@ -8,9 +8,6 @@
 #include <assert.h>
 #include <errno.h>
 
-#define PAGE_OCTETS 4096
-#define FRAME_OCTETS (PAGE_OCTETS + 24)
-#define WAL_HEADER_OCTETS 32
 #define COPY_OCTETS 16384
 
 /* on_commit() - takes the place of SQLite's own checkpoint after every so many pages. */
@@ -20,7 +17,7 @@ on_commit(void *arg, sqlite3 *handle, const char *schema, int pages)
     struct db *db = arg;
     (void)handle;
     (void)schema;
-    db->wal_pages = (unsigned)pages;
+    (void)pages;
     db->unsynced = true;
     return SQLITE_OK;
 }
@@ -34,14 +31,18 @@ wal_file(struct db *db)
     return rc == SQLITE_OK && f != NULL && f->pMethods != NULL ? f : NULL;
 }
 
-void
-db_wal_take(struct db *db)
+uint64_t
+db_wal_octets(struct db *db)
 {
     sqlite3_int64 octets = 0;
     sqlite3_file *f = wal_file(db);
-    if (f != NULL && f->pMethods->xFileSize(f, &octets) == SQLITE_OK && octets > WAL_HEADER_OCTETS)
-        db->wal_pages = (unsigned)((octets - WAL_HEADER_OCTETS) / FRAME_OCTETS);
-    db->unsynced = db->wal_pages > 0; /* by whoever wrote it */
+    return f != NULL && f->pMethods->xFileSize(f, &octets) == SQLITE_OK ? (uint64_t)octets : 0;
+}
+
+void
+db_wal_take(struct db *db)
+{
+    db->unsynced = db_wal_octets(db) > 0; /* by whoever wrote it */
     sqlite3_wal_hook(db->handle, on_commit, db);
 }
 
@@ -88,12 +89,6 @@ db_sync(struct db *db, struct outcome *why)
     return sync_file(db, f, why);
 }
 
-uint64_t
-db_wal_octets(const struct db *db)
-{
-    return db->wal_pages == 0 ? 0 : WAL_HEADER_OCTETS + (uint64_t)db->wal_pages * FRAME_OCTETS;
-}
-
 bool
 db_checkpoint(struct db *db, struct outcome *why)
 {
@@ -107,6 +102,5 @@ db_checkpoint(struct db *db, struct outcome *why)
         return db_fail_code(rc, sqlite3_system_errno(db->handle), "checkpoint", NULL, why);
     }
     db->unsynced = false;
-    db->wal_pages = 0;
     return true;
 }

@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-#define FACTS_BLOB_MAX (16 * 1024 * 1024) /* 10,000 parts and 256 KiB of headers take far less */
+#define FACTS_MAX (16 * 1024 * 1024) /* 10,000 parts and 256 KiB of headers take far less */
 
 struct found { /* a row that is about to change */
     int64_t id;
@@ -85,47 +85,49 @@ insert_message(struct index *ix, const struct index_message *m, struct outcome *
     return db_run(s, why);
 }
 
-static void
-bind_facts(struct db_statement *s, int64_t message, const struct facts *f)
+static bool
+insert_facts(struct index *ix, int64_t message, struct span packed, struct outcome *why)
 {
-    const char *const texts[] = {f->message_id,    f->subject, f->base_subject, f->from,
-                                 f->references,    f->list_id, f->date,         f->envelope,
-                                 f->bodystructure, f->preview};
+    struct db_statement *s =
+        db_prepare(ix->db, "INSERT INTO facts (message, packed) VALUES (?, ?)", why);
+    if (s == NULL)
+        return false;
     db_bind_int(s, 1, message);
-    db_bind_int(s, 2, f->flags);
-    index_bind_u64(s, 3, f->octets);
-    index_bind_u64(s, 4, f->lines);
-    index_bind_u64(s, 5, f->header_octets);
-    db_bind_int(s, 6, f->received_count);
-    for (int i = 0; i < 10; i++)
-        db_bind_text(s, 7 + i, texts[i] == NULL ? "" : texts[i]);
+    db_bind_blob(s, 2, packed);
+    return db_run(s, why);
 }
 
 static bool
-put_facts(struct index *ix, int64_t message, const struct facts *f, struct outcome *why)
+delete_facts(struct index *ix, int64_t message, struct outcome *why)
 {
-    struct buf headers, parts;
-    bool ok = false;
-    buf_init(&headers, FACTS_BLOB_MAX);
-    buf_init(&parts, FACTS_BLOB_MAX);
-    struct db_statement *s = db_prepare(
-        ix->db,
-        "INSERT OR REPLACE INTO facts (message, flags, octets, lines, header_octets, "
-        "received_count, message_id, subject, base_subject, from_shown, reference_ids, list_id, "
-        "date, envelope, bodystructure, preview, headers, parts) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        why);
-    if (s != NULL && !(index_facts_headers(f, &headers) && index_facts_parts(f, &parts)))
-        outcome_set(why, OUTCOME_SYSTEM, "facts do not fit into a row");
-    else if (s != NULL) {
-        bind_facts(s, message, f);
-        db_bind_blob(s, 17, buf_span(&headers));
-        db_bind_blob(s, 18, buf_span(&parts));
-        ok = db_run(s, why);
-    }
-    buf_release(&headers);
-    buf_release(&parts);
+    struct db_statement *s = db_prepare(ix->db, "DELETE FROM facts WHERE message = ?", why);
+    if (s == NULL)
+        return false;
+    db_bind_int(s, 1, message);
+    return db_run(s, why);
+}
+
+static bool
+pack_and_insert(struct index *ix, int64_t message, const struct facts *f, struct outcome *why)
+{
+    struct buf octets;
+    struct pack p;
+    buf_init(&octets, FACTS_MAX);
+    pack_init(&p, &octets);
+    facts_pack(f, &p);
+    bool ok = p.full ? outcome_set(why, OUTCOME_SYSTEM, "facts do not fit into a row")
+                     : insert_facts(ix, message, buf_span(&octets), why);
+    buf_release(&octets);
     return ok;
+}
+
+static bool
+add_facts(struct index *ix, const struct index_message *m, struct outcome *why)
+{
+    int64_t id = db_last_rowid(ix->db);
+    if (m->facts_packed.n > 0)
+        return insert_facts(ix, id, m->facts_packed, why);
+    return m->facts == NULL || pack_and_insert(ix, id, m->facts, why);
 }
 
 bool
@@ -147,7 +149,7 @@ index_add(struct index *ix, struct index_message *m, struct outcome *why)
     m->modseq = ix->now.modseq + 1;
     if (!insert_message(ix, m, why))
         return false;
-    if (m->facts != NULL && !put_facts(ix, db_last_rowid(ix->db), m->facts, why))
+    if (!add_facts(ix, m, why))
         return false;
     mailbox_state_touch(ix, state);
     mailbox_state_count(ix, state, &size);
@@ -162,7 +164,8 @@ index_set_facts(struct index *ix, int64_t mailbox, uint32_t uid, const struct fa
     assert(ix->in_transaction);
     struct found old;
     struct mailbox_state *state = mailbox_state_load(ix, mailbox, why);
-    if (state == NULL || !find(ix, mailbox, uid, &old, why) || !put_facts(ix, old.id, facts, why))
+    if (state == NULL || !find(ix, mailbox, uid, &old, why) || !delete_facts(ix, old.id, why) ||
+        !pack_and_insert(ix, old.id, facts, why))
         return false;
     struct db_statement *s = db_prepare(
         ix->db, "UPDATE messages SET octets = ?, lines = ?, stored_octets = ? WHERE id = ?", why);

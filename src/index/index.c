@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_KIB 128  /* of SQLite's pages; a thousand indexes may be open at once */
+#define CACHE_KIB 48   /* of SQLite's pages; a thousand indexes may be open at once */
 #define STATES_KEPT 64 /* mailbox counters that stay in memory between transactions */
 
 static struct db *
@@ -52,6 +52,7 @@ index_open(const char *folder, bool create, struct outcome *why)
         index_close(ix);
         return NULL;
     }
+    db_forget_statements(ix->db); /* of opening; a thousand indexes may be open */
     return ix;
 }
 

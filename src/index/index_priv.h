@@ -122,13 +122,6 @@ void mailbox_state_count(struct index *ix, struct mailbox_state *state,
 void mailbox_state_uncount(struct index *ix, struct mailbox_state *state,
                            const struct message_size *m);
 
-/* headers and parts of struct facts to octets and back; unpack is false when they are none of ours.
- */
-bool index_facts_headers(const struct facts *f, struct buf *out);
-bool index_facts_parts(const struct facts *f, struct buf *out);
-bool index_facts_read_headers(struct span in, struct arena *arena, struct facts *f);
-bool index_facts_read_parts(struct span in, struct arena *arena, struct facts *f);
-
 #define DATE_SIZE 31 /* "2026-11-22T03:36:13.123456789Z" */
 void internal_date_print(struct timespec t, char out[DATE_SIZE]);
 bool internal_date_parse(const char *text, struct timespec *out);

@@ -133,9 +133,9 @@ index_totals_read(struct index *ix, struct outcome *why)
 {
     struct db_statement *s =
         db_prepare(ix->db,
-                   "SELECT max(modseq_floor, (SELECT coalesce(max(highest_modseq), 0) "
-                   "FROM mailboxes)), (SELECT coalesce(sum(messages), 0) FROM mailboxes), "
-                   "(SELECT coalesce(sum(stored_octets), 0) FROM mailboxes) FROM account",
+                   "SELECT max(modseq_floor, coalesce(max(highest_modseq), 0)), "
+                   "coalesce(sum(messages), 0), coalesce(sum(stored_octets), 0), count(account.id) "
+                   "FROM account LEFT JOIN mailboxes",
                    why);
     if (s == NULL || !db_next_row(s, why))
         return false;
@@ -143,6 +143,8 @@ index_totals_read(struct index *ix, struct outcome *why)
     ix->now.modseq = index_row_u64(&row, 0);
     ix->now.messages = index_row_u64(&row, 1);
     ix->now.stored_octets = index_row_u64(&row, 2);
+    if (db_int(s, 3) == 0)
+        row.bad = true; /* the one row of account is gone */
     db_reset(s);
     return index_row_ok(&row, why);
 }

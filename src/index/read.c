@@ -12,10 +12,7 @@
 #define MESSAGE_COLUMNS                                                                            \
     "m.mailbox, m.uid, m.modseq, m.flags, m.keywords, m.internal_date, m.store_name, "             \
     "m.stored_octets, m.octets, m.lines, m.trace_octets, m.is_crlf, m.digest, m.delivery_id"
-#define FACTS_COLUMNS                                                                              \
-    "f.message, f.flags, f.octets, f.lines, f.header_octets, f.received_count, f.message_id, "     \
-    "f.subject, f.base_subject, f.from_shown, f.reference_ids, f.list_id, f.date, f.envelope, "    \
-    "f.bodystructure, f.preview, f.headers, f.parts"
+#define FACTS_COLUMNS "f.message, f.packed"
 #define FACTS_AT 14 /* first of FACTS_COLUMNS when both are selected */
 #define BOTH                                                                                       \
     "SELECT " MESSAGE_COLUMNS ", " FACTS_COLUMNS                                                   \
@@ -109,28 +106,13 @@ static struct facts *
 read_facts(struct row *r)
 {
     struct facts *f = arena_alloc(r->arena, sizeof(*f));
-    const int at = FACTS_AT;
+    struct unpack u;
     if (f == NULL) {
         r->full = true;
         return NULL;
     }
-    f->flags = index_row_u32(r, at + 1);
-    f->octets = index_row_u64(r, at + 2);
-    f->lines = index_row_u64(r, at + 3);
-    f->header_octets = index_row_u64(r, at + 4);
-    f->received_count = index_row_u32(r, at + 5);
-    f->message_id = index_row_text(r, at + 6);
-    f->subject = index_row_text(r, at + 7);
-    f->base_subject = index_row_text(r, at + 8);
-    f->from = index_row_text(r, at + 9);
-    f->references = index_row_text(r, at + 10);
-    f->list_id = index_row_text(r, at + 11);
-    f->date = index_row_text(r, at + 12);
-    f->envelope = index_row_text(r, at + 13);
-    f->bodystructure = index_row_text(r, at + 14);
-    f->preview = index_row_text(r, at + 15);
-    if (!index_facts_read_headers(db_blob(r->s, at + 16), r->arena, f) ||
-        !index_facts_read_parts(db_blob(r->s, at + 17), r->arena, f))
+    unpack_init(&u, db_blob(r->s, FACTS_AT + 1));
+    if (!facts_unpack(f, r->arena, &u) || !unpack_done(&u))
         r->bad = true;
     return f;
 }

@@ -17,6 +17,9 @@
 
 #include "doorstep/db.h"
 
+extern const struct db_step index_steps[]; /* made from schema/index */
+extern const unsigned index_step_count;
+
 static struct fixture f;
 static char *image; /* a whole index in one file, nothing in a WAL */
 static size_t image_size;
@@ -26,8 +29,7 @@ static void
 copy_out(const char *to)
 {
     char path[256];
-    const struct db_step none[] = {{"", ""}};
-    const struct db_options options = {.steps = none, .step_count = 1};
+    const struct db_options options = {.steps = index_steps, .step_count = index_step_count};
     snprintf(path, sizeof(path), "%s/index.sqlite", f.folder);
     struct db *db = db_open(path, &options, &f.why);
     ck_assert_msg(db != NULL, "%s", f.why.cause);

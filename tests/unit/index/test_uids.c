@@ -456,20 +456,25 @@ START_TEST(a_mark_that_is_none_says_nothing)
 }
 END_TEST
 
-START_TEST(each_octet_of_a_mark_counts)
+START_TEST(each_bit_of_a_mark_counts)
 {
-    char line[43], text[43];
+    char line[43];
     ten_and_ten();
     index_close(f.ix);
+    f.ix = NULL;
     int fd = open(file("index.mark"), O_RDWR);
     ck_assert_int_eq(pread(fd, line, sizeof(line), 0), sizeof(line));
-    memcpy(text, line, sizeof(text));
-    text[_i / 8] = (char)(text[_i / 8] ^ (1 << _i % 8));
-    ck_assert_int_eq(pwrite(fd, text, sizeof(text), 0), sizeof(text));
+    for (size_t bit = 0; bit < 8 * sizeof(line); bit++) {
+        line[bit / 8] = (char)(line[bit / 8] ^ (1 << bit % 8));
+        ck_assert_int_eq(pwrite(fd, line, sizeof(line), 0), sizeof(line));
+        line[bit / 8] = (char)(line[bit / 8] ^ (1 << bit % 8));
+        f.ix = index_open(f.folder, false, &f.why);
+        ck_assert_msg(f.ix != NULL && !index_has_lost_rows(f.ix), "bit %zu", bit);
+        ck_assert_uint_eq(reserve(), 11);
+        index_close(f.ix);
+    }
     close(fd);
-    f.ix = index_open(f.folder, false, &f.why);
-    ck_assert(f.ix != NULL && !index_has_lost_rows(f.ix));
-    ck_assert_uint_eq(reserve(), 11);
+    f.ix = NULL;
 }
 END_TEST
 
@@ -573,7 +578,7 @@ suite(void)
     tcase_add_test(t, a_mark_with_nothing_new_writes_nothing);
     tcase_add_loop_test(t, a_mark_that_is_none_says_nothing, 0,
                         sizeof(hostile_marks) / sizeof(hostile_marks[0]));
-    tcase_add_loop_test(t, each_octet_of_a_mark_counts, 0, 43 * 8);
+    tcase_add_test(t, each_bit_of_a_mark_counts);
     tcase_add_test(t, a_mark_that_is_no_file_is_not_read);
     tcase_add_test(t, a_deleted_mailbox_is_not_missed);
     tcase_add_test(t, no_modseq_is_given_again_after_a_raise);
