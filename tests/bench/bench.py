@@ -14,10 +14,12 @@ import sys
 import tempfile
 import time
 
+import growth
 import memory
 import processes
 import report
 import servers
+import syncs
 
 USERS = 1000
 KB = 1024
@@ -28,8 +30,9 @@ QUICK_LOADS = [(1, 10, 1), (20, 10, 1), (100, 10, 1), (20, 10, 50)]
 class Load:
     """So many connections, each with one message in flight."""
 
-    def __init__(self, connections, kb, recipients):
+    def __init__(self, connections, kb, recipients, users=USERS, name="u"):
         self.connections, self.kb, self.recipients = connections, kb, recipients
+        self.users, self.name = users, name
 
     def as_dict(self):
         return {"connections": self.connections, "kb": self.kb, "recipients": self.recipients}
@@ -37,7 +40,7 @@ class Load:
     def run(self, generator, server, seconds):
         """lmtpload's own figures and what the server took for it."""
         command = [generator, "-s", self.connections, "-b", self.kb * KB, "-r", self.recipients]
-        command += ["-u", USERS, "-t", seconds, "-d", servers.DOMAIN, f"127.0.0.1:{server.port}"]
+        command += ["-u", self.users, "-n", self.name, "-t", seconds, "-d", servers.DOMAIN, f"127.0.0.1:{server.port}"]
         os.sync()  # what the run before left to be written is not this one's
         began, machine = time.monotonic(), processes.machine_cpu_seconds()
         cpu = processes.cpu_seconds(server.pid)
@@ -74,8 +77,17 @@ def medians(runs):
     return rows
 
 
+def parse_load(text):
+    """CONNECTIONSxKBxRECIPIENTS"""
+    try:
+        connections, kb, recipients = (int(n) for n in text.split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not like 20x10x1") from None
+    return connections, kb, recipients
+
+
 def measure(options, both, generator):
-    loads = [Load(*values) for values in (QUICK_LOADS if options.quick else ALL_LOADS)]
+    loads = [Load(*values) for values in options.loads]
     runs = []
     for server in both:  # every account exists and was used once
         Load(20, 1, 1).run(generator, server, options.warm_up)
@@ -87,6 +99,12 @@ def measure(options, both, generator):
                 runs.append(load.run(generator, server, options.seconds))
     report.progress("")
     return runs
+
+
+def count_syncs(options, both, generator):
+    """Of every load with one recipient or several, once: what a message costs is no matter of luck."""
+    loads = [Load(*values) for values in options.loads]
+    return [syncs.count(load, generator, s, options.seconds) for load in loads for s in both]
 
 
 def machine(folder):
@@ -117,11 +135,41 @@ def parse():
     parser.add_argument("--json")
     parser.add_argument("--dir")
     parser.add_argument("--no-dovecot", action="store_true")
+    parser.add_argument("--load", type=parse_load, action="append", dest="loads")
+    parser.add_argument("--slow-sync", type=int, metavar="MS")
+    parser.add_argument("--syncs", action="store_true")
+    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--no-memory", action="store_true")
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
     options.rounds = options.rounds or (2 if options.quick else 3)
+    options.loads = options.loads or (QUICK_LOADS if options.quick else ALL_LOADS)
     options.warm_up = 3
     return options
+
+
+def measure_all(options, folder, both, result):
+    """Into result, and on the terminal as it comes."""
+    generator = f"{options.build}/tests/bench/lmtpload"
+    for server in both:
+        server.start()
+    result["runs"] = measure(options, both, generator)
+    result["medians"] = medians(result["runs"])
+    report.print_loads(result["medians"])
+    if options.syncs:
+        result["syncs"] = count_syncs(options, both, generator)
+        report.print_syncs(result["syncs"])
+    for server in both:
+        server.end()
+    if options.growth:
+        result["growth"] = growth.measure(
+            folder, options.build, Load, options.seconds, options.rounds
+        )
+        report.print_growth(result["growth"])
+    if not options.no_memory:
+        result["memory"] = memory.measure(folder, options.build)
+        report.print_memory(result["memory"])
+    report.print_machine(result["machine"], result["runs"])
 
 
 def main():
@@ -129,22 +177,17 @@ def main():
     signal.signal(signal.SIGTERM, on_terminate)
     folder = tempfile.mkdtemp(prefix="bench.", dir=options.dir or options.build)
     os.chmod(folder, 0o755)  # the servers' own users go through it
+    if options.slow_sync is not None:
+        library = f"{options.build}/tests/bench/slowsync.so"
+        servers.Server.slow_sync = (library, options.slow_sync)
     both = [servers.Doorstep(folder, options.build)]
     result = {"machine": machine(folder), "rounds": options.rounds, "seconds": options.seconds}
+    result["slow_sync_ms"] = options.slow_sync or 0
     if not options.no_dovecot:
         both.append(servers.Dovecot(folder))
         result["machine"]["dovecot"] = servers.Dovecot.version()
     try:
-        for server in both:
-            server.start()
-        result["runs"] = measure(options, both, f"{options.build}/tests/bench/lmtpload")
-        result["medians"] = medians(result["runs"])
-        report.print_loads(result["medians"])
-        for server in both:
-            server.end()
-        result["memory"] = memory.measure(folder, options.build)
-        report.print_memory(result["memory"])
-        report.print_machine(result["machine"], result["runs"])
+        measure_all(options, folder, both, result)
     finally:
         for server in both:
             server.end()

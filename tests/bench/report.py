@@ -57,6 +57,43 @@ def print_loads(rows):
             print(f"      refused {row['refused']:.0f}, lost {row['lost']:.0f} (medians)")
 
 
+def print_syncs(rows):
+    print("\nSync calls a message (strace), and those of them that an answer waits for:")
+    for row in rows:
+        calls = ", ".join(f"{call} {n:.3f}" for call, n in row["calls"].items())
+        print(
+            f"  {name(row['load']):<16} {row['server']:<9} {row['syncs']:7.3f}"
+            f" {row['waited_for']:7.3f}   {calls}; {row['messages_per_s']:,.0f} messages/s"
+        )
+
+
+def middle(runs, key):
+    return statistics.median(run[key] for run in runs)
+
+
+def print_growth(found):
+    print("\nAs the work grows (Doorstep; 10 KB, one recipient, medians):")
+    for row in found["accounts"]:
+        store = row["rss"]["store"] / MB
+        print(
+            f"  {row['accounts']:>7} accounts, {row['in_turn']:>7} in turn, 20 connections: "
+            + growth_figures(row["runs"])
+            + f", store RSS {store:.0f} MB"
+        )
+    for row in found["mailbox"]:
+        print(
+            f"  one mailbox of {row['messages']:>7} messages, {row['connections']:>2} connections: "
+            + growth_figures(row["runs"])
+        )
+
+
+def growth_figures(runs):
+    return (
+        f"{middle(runs, 'deliveries_per_s'):,.0f}/s, p99 {middle(runs, 'p99_ms'):.1f} ms, "
+        f"CPU {middle(runs, 'cpu_s_per_1000'):.3f} s/1k, PSS {middle(runs, 'peak_pss') / MB:.0f} MB"
+    )
+
+
 def print_memory(found):
     idle, large = found["idle_connections"], found["large_message"]
     print("\nIdle connections (after LHLO), growth of each process in KiB a connection:")

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import time
 
+import processes
+
 START_SECONDS = 30
 END_SECONDS = 60
 DOMAIN = "example.com"
@@ -56,6 +58,7 @@ service lmtp {{
     port = {port}
   }}
 }}
+import_environment = TZ LD_PRELOAD SLOWSYNC_MS
 service stats {{
   unix_listener stats-writer {{
     mode = 0666
@@ -78,6 +81,7 @@ class Server:
 
     configuration = ""
     name = ""
+    slow_sync = None  # of all servers: (the library that is preloaded, milliseconds)
 
     def __init__(self, folder, **values):
         self.folder = os.path.join(folder, self.name)
@@ -102,19 +106,38 @@ class Server:
     def command(self):
         raise NotImplementedError
 
+    def environment(self):
+        if Server.slow_sync is None:
+            return None
+        library, ms = Server.slow_sync
+        return os.environ | {"LD_PRELOAD": library, "SLOWSYNC_MS": str(ms)}
+
+    def check_slow_sync(self):
+        """A process that did without the library would be measured with a faster disk."""
+        for pid in processes.tree(self.pid):
+            if Server.slow_sync[0] not in processes.read(f"/proc/{pid}/maps"):
+                raise SystemExit(f"{self.name}: process {pid} has no slow syncs")
+
     @property
     def pid(self):
         return self.process.pid
 
-    def start(self):
+    def start(self, wrapper=()):
+        """wrapper: words in front of the command, which must leave it our child."""
         with open(f"{self.folder}/output", "ab") as output:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                [*wrapper, *self.command()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self.environment(),
             )
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
             try:
                 self.connect().close()
+                if Server.slow_sync is not None:
+                    self.check_slow_sync()
                 return
             except OSError:
                 time.sleep(0.1)
@@ -149,6 +172,11 @@ class Doorstep(Server):
     def command(self):
         return [f"{self.build}/src/doorstepd/doorstepd", "-c", self.file]
 
+    @staticmethod
+    def answers(thread):
+        """Does what this thread waits for delay an answer?"""
+        return thread.startswith("worker-")
+
 
 class Dovecot(Server):
     """Maildir with the syncs that Dovecot does by default (mail_fsync = optimized)."""
@@ -162,6 +190,10 @@ class Dovecot(Server):
 
     def command(self):
         return ["dovecot", "-F", "-c", self.file]
+
+    @staticmethod
+    def answers(thread):
+        return thread == "lmtp"
 
     @staticmethod
     def version():

@@ -11,12 +11,18 @@
 #define EVENTS_MAX 256
 #define LOST_MAX 1000 /* messages; a server that drops us again and again is not measured */
 
+bool
+load_is_over(const struct load *l)
+{
+    return now() >= l->stop || (l->options->messages > 0 && l->begun >= l->options->messages);
+}
+
 /* A connection that the server ended is opened anew while there is time. */
 static bool
 replace(struct load *l, struct session *s)
 {
     session_close(s);
-    return l->lost >= LOST_MAX || now() >= l->stop || session_open(l) != NULL;
+    return l->lost >= LOST_MAX || load_is_over(l) || session_open(l) != NULL;
 }
 
 static bool

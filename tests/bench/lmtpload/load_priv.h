@@ -13,8 +13,10 @@
 struct load_options {
     unsigned sessions;   /* at the same time, each with one message in flight */
     unsigned recipients; /* of a message */
-    unsigned users;      /* u0 ... uN-1, taken in turn */
+    unsigned users;      /* NAME0 ... NAMEN-1, taken in turn */
+    const char *name;    /* what their names begin with */
     size_t size;         /* octets of a message as received, header included */
+    uint64_t messages;   /* after so many no message is begun; 0: time alone ends it */
     double seconds;      /* after them no message is begun; those in flight are finished */
     double grace;        /* seconds that those may take */
     const char *domain;  /* of the recipients */
@@ -87,6 +89,9 @@ struct session *session_open(struct load *load);
 bool session_step(struct session *s, bool can_read);
 /* session_close() - a message in flight is counted as lost. */
 void session_close(struct session *s);
+
+/* load_is_over() - no message is to be begun any more. */
+bool load_is_over(const struct load *load);
 
 /* load_run() - false with errno when the server cannot be reached or memory is short. */
 bool load_run(struct load *load);

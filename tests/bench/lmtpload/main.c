@@ -2,8 +2,8 @@
  *
  * lmtpload - load for an LMTP server: one line of JSON with messages a second and their latency.
  *
- *   lmtpload [-s SESSIONS] [-r RECIPIENTS] [-b OCTETS] [-u USERS] [-t SECONDS] [-d DOMAIN]
- *            HOST:PORT | /path/of/socket
+ *   lmtpload [-s SESSIONS] [-r RECIPIENTS] [-b OCTETS] [-u USERS] [-n NAME] [-t SECONDS]
+ *            [-m MESSAGES] [-d DOMAIN] HOST:PORT | /path/of/socket
  *
  * Exit status: 0 all delivered, 1 something was refused or lost, 2 usage, or it could not begin.
  */
@@ -19,8 +19,8 @@
 #define GRACE_SECONDS 60
 
 static const char usage[] =
-    "usage: lmtpload [-s sessions] [-r recipients] [-b octets] [-u users] [-t seconds]\n"
-    "                [-d domain] HOST:PORT | /path/of/socket\n";
+    "usage: lmtpload [-s sessions] [-r recipients] [-b octets] [-u users] [-n name] [-t seconds]\n"
+    "                [-m messages] [-d domain] HOST:PORT | /path/of/socket\n";
 
 /* A number from..to, or 0 when it is none. */
 static unsigned long
@@ -37,7 +37,7 @@ read_options(struct load_options *o, int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "s:r:b:u:t:d:")) != -1)
+    while ((c = getopt(argc, argv, "s:r:b:u:n:t:m:d:")) != -1)
         switch (c) {
         case 's':
             o->sessions = (unsigned)number(optarg, 1, 10000);
@@ -54,6 +54,12 @@ read_options(struct load_options *o, int argc, char **argv)
         case 't':
             o->seconds = (double)number(optarg, 1, 3600);
             break;
+        case 'n':
+            o->name = optarg;
+            break;
+        case 'm':
+            o->messages = number(optarg, 1, 1000000000);
+            break;
         case 'd':
             o->domain = optarg;
             break;
@@ -62,7 +68,7 @@ read_options(struct load_options *o, int argc, char **argv)
         }
     o->where = argv[optind];
     return optind == argc - 1 && o->sessions > 0 && o->recipients > 0 && o->size > 0 &&
-           o->users > 0 && o->seconds > 0 && strlen(o->domain) < 200;
+           o->users > 0 && o->seconds > 0 && strlen(o->domain) < 200 && strlen(o->name) < 50;
 }
 
 static double
@@ -97,6 +103,7 @@ main(int argc, char **argv)
     struct load_options options = {.sessions = 1,
                                    .recipients = 1,
                                    .users = 1000,
+                                   .name = "u",
                                    .size = 10240,
                                    .seconds = 3,
                                    .grace = GRACE_SECONDS,

@@ -115,7 +115,7 @@ begin_message(struct session *s)
 {
     struct load *l = s->load;
 
-    if (now() >= l->stop) {
+    if (load_is_over(l)) {
         put(s, "QUIT\r\n");
         s->state = QUIT;
         return;
@@ -136,7 +136,7 @@ send_rcpt(struct session *s)
     struct load *l = s->load;
     unsigned long user = (unsigned long)(l->next_user++ % l->options->users);
 
-    put(s, "RCPT TO:<u%lu@%s>\r\n", user, l->options->domain);
+    put(s, "RCPT TO:<%s%lu@%s>\r\n", l->options->name, user, l->options->domain);
     s->rcpt++;
     s->state = RCPT;
 }
