@@ -110,6 +110,17 @@ bool index_take_uid(struct index *ix, int64_t mailbox, uint32_t *uid, struct out
  * forgets it: the journal tells.) index_take_uid() and index_add() respect it. */
 bool index_reserve_uid(struct index *ix, int64_t mailbox, uint32_t *uid, struct outcome *why);
 
+/* index_uid_state() - may a message that was promised this UID have it? In or outside of a
+ * transaction. */
+enum index_uid_state {
+    INDEX_UID_FREE,     /* neither this nor a higher one was ever seen in the mailbox */
+    INDEX_UID_TAKEN,    /* a message has it */
+    INDEX_UID_EXPUNGED, /* a message had it */
+    INDEX_UID_PASSED    /* a higher one was seen: clients do not look below it */
+};
+bool index_uid_state(struct index *ix, int64_t mailbox, uint32_t uid, enum index_uid_state *state,
+                     struct outcome *why);
+
 /* index_burn_uid() - no message will ever get this UID or a smaller one (again). A row that has it
  * stays; without one it counts as a message that was removed (VANISHED, RFC 7162). Inside a
  * transaction. */

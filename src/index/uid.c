@@ -105,6 +105,31 @@ index_reserve_uid(struct index *ix, int64_t mailbox, uint32_t *uid, struct outco
            uid_reserve_below(ix, mailbox, *uid + 1, why);
 }
 
+bool
+index_uid_state(struct index *ix, int64_t mailbox, uint32_t uid, enum index_uid_state *state,
+                struct outcome *why)
+{
+    struct db_statement *s = db_prepare(
+        ix->db,
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM messages WHERE mailbox = ?1 AND uid = ?2) "
+        "THEN 1 WHEN EXISTS (SELECT 1 FROM expunges WHERE mailbox = ?1 AND uid = ?2) "
+        "THEN 2 WHEN EXISTS (SELECT 1 FROM messages WHERE mailbox = ?1 AND uid > ?2) "
+        "OR EXISTS (SELECT 1 FROM expunges WHERE mailbox = ?1 AND uid > ?2) "
+        "THEN 3 ELSE 0 END",
+        why);
+    if (s == NULL)
+        return false;
+    db_bind_int(s, 1, mailbox);
+    db_bind_int(s, 2, uid);
+    if (!db_next_row(s, why))
+        return false;
+    static const enum index_uid_state states[] = {INDEX_UID_FREE, INDEX_UID_TAKEN,
+                                                  INDEX_UID_EXPUNGED, INDEX_UID_PASSED};
+    *state = states[db_int(s, 0) & 3];
+    db_reset(s);
+    return true;
+}
+
 /* note_burned() - like a message that was removed: a client that saw it is told, and who counts
  * what the journal knew finds it. */
 static bool

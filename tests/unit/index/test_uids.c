@@ -224,6 +224,31 @@ START_TEST(a_burned_uid_is_never_given)
 }
 END_TEST
 
+static enum index_uid_state
+state_of(uint32_t uid)
+{
+    enum index_uid_state state;
+    OK(&f, index_uid_state(f.ix, f.inbox.id, uid, &state, &f.why));
+    return state;
+}
+
+START_TEST(what_became_of_a_uid_is_known)
+{
+    ck_assert_int_eq(state_of(1), INDEX_UID_FREE);
+    add_rows(1, 2);
+    add_rows(5, 5);
+    OK(&f, index_begin(f.ix, &f.why));
+    OK(&f, index_expunge(f.ix, f.inbox.id, 2, &f.why));
+    ck_assert_int_eq(state_of(2), INDEX_UID_EXPUNGED);
+    OK(&f, index_expunge(f.ix, f.inbox.id, 5, &f.why));
+    OK(&f, index_commit(f.ix, &f.why));
+    ck_assert_int_eq(state_of(1), INDEX_UID_TAKEN);
+    ck_assert_int_eq(state_of(3), INDEX_UID_PASSED);
+    ck_assert_int_eq(state_of(5), INDEX_UID_EXPUNGED);
+    ck_assert_int_eq(state_of(6), INDEX_UID_FREE);
+}
+END_TEST
+
 START_TEST(no_mark_no_loss)
 {
     ck_assert(!index_has_lost_rows(f.ix));
@@ -565,6 +590,7 @@ suite(void)
     tcase_add_test(t, a_reconcile_gives_no_reserved_uid);
     tcase_add_test(t, the_last_uids_of_a_mailbox_are_bounded);
     tcase_add_test(t, a_burned_uid_is_never_given);
+    tcase_add_test(t, what_became_of_a_uid_is_known);
     tcase_add_test(t, no_mark_no_loss);
     tcase_add_test(t, a_mark_that_is_older_or_equal_tells_nothing);
     tcase_add_test(t, rows_that_are_gone_with_the_wal_are_told);
