@@ -16,6 +16,7 @@
 
 struct making { /* one operation's work */
     struct operation *op;
+    struct worker *worker;
     struct open_account *account;
     struct index_mailbox mailbox, to;
     struct change change;
@@ -78,7 +79,7 @@ begin(struct making *m, struct operation *op, struct worker *w, enum change_kind
 {
     const char *name = operation_text(op, "mailbox");
 
-    *m = (struct making){.op = op, .change.kind = kind};
+    *m = (struct making){.op = op, .worker = w, .change.kind = kind};
     m->account = name == NULL ? NULL : operation_account(op, w, false);
     if (m->account == NULL || !operation_mailbox(op, w, m->account, name, &m->mailbox))
         return false;
@@ -95,7 +96,7 @@ begin(struct making *m, struct operation *op, struct worker *w, enum change_kind
 static bool
 carry_out(struct making *m)
 {
-    if (change_make(m->account, &m->change, &m->op->why))
+    if (change_make(m->worker, m->account, &m->change, &m->op->why))
         return true;
     m->op->failed = true;
     return false;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mailboxes_priv.h"
 #include "operation_priv.h"
 #include "reconcile_priv.h"
 
@@ -108,50 +109,6 @@ operation_mailbox_create(struct operation *op, struct worker *w)
                  !account_mailbox(w, oa, name, true, &m, &op->why);
 }
 
-struct renaming {
-    struct open_account *oa;
-    const char *from, *to;
-    struct outcome *why;
-    struct {
-        int64_t id;
-        char name[STORE_MAILBOX_SIZE];
-    } list[256]; /* the mailbox and what lies below it */
-    size_t count;
-    bool too_many;
-};
-
-static bool
-on_candidate(void *arg, const struct index_mailbox *m)
-{
-    struct renaming *r = arg;
-    size_t n = strlen(r->from);
-
-    if (strncmp(m->name, r->from, n) != 0 || (m->name[n] != '\0' && m->name[n] != '/'))
-        return true;
-    if (r->count == sizeof r->list / sizeof r->list[0]) {
-        r->too_many = true;
-        return false;
-    }
-    int length = snprintf(r->list[r->count].name, STORE_MAILBOX_SIZE, "%s%s", r->to, m->name + n);
-    r->list[r->count].id = m->id;
-    r->too_many = length >= STORE_MAILBOX_SIZE;
-    r->count++;
-    return !r->too_many;
-}
-
-static bool
-rename_rows(struct renaming *r)
-{
-    bool ok = index_begin(r->oa->index, r->why);
-
-    for (size_t i = 0; ok && i < r->count; i++)
-        ok = index_mailbox_rename(r->oa->index, r->list[i].id, r->list[i].name, r->why);
-    ok = ok && index_commit(r->oa->index, r->why);
-    if (!ok)
-        index_rollback(r->oa->index);
-    return ok;
-}
-
 void
 operation_mailbox_rename(struct operation *op, struct worker *w)
 {
@@ -162,18 +119,7 @@ operation_mailbox_rename(struct operation *op, struct worker *w)
 
     if (oa == NULL || !operation_mailbox(op, w, oa, from, &box))
         return;
-    struct renaming r = {.oa = oa, .from = from, .to = to, .why = &op->why};
-    if (!index_mailbox_list(oa->index, on_candidate, &r, &op->why)) {
-        op->failed = true;
-        return;
-    }
-    if (r.too_many) {
-        operation_fail(op, OUTCOME_BAD_REQUEST, "too many mailboxes below %s, or names too long",
-                       from);
-        return;
-    }
-    op->failed = !store_mailbox_rename(oa->store, from, to, &op->why) ||
-                 !store_commit(oa->store, &op->why) || !rename_rows(&r);
+    op->failed = !mailbox_rename(w, oa, &box, to, &op->why);
 }
 
 void
@@ -185,11 +131,5 @@ operation_mailbox_delete(struct operation *op, struct worker *w)
 
     if (oa == NULL || !operation_mailbox(op, w, oa, name, &box))
         return;
-    bool ok = store_mailbox_delete(oa->store, name, &op->why) &&
-              store_commit(oa->store, &op->why) && index_begin(oa->index, &op->why) &&
-              index_mailbox_delete(oa->index, box.id, &op->why) &&
-              index_commit(oa->index, &op->why);
-    if (!ok)
-        index_rollback(oa->index);
-    op->failed = !ok;
+    op->failed = !mailbox_delete(w, oa, &box, &op->why);
 }

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * Changes made through us: see change_priv.h. The store is changed before the index: what it says
- * is the truth for everything that it can keep. Messages are known by their names in the store, so
- * that a change may be carried out again after a crash, whatever part of it was done.
+ * Changes made through us: see change_priv.h. The order, as for a delivery: journal, store, index,
+ * answer. The store is changed before the index: what it says is the truth for everything that it
+ * can keep. Messages are known by their names in the store, so that a change may be carried out
+ * again after a crash, whatever part of it was done.
  */
 #include "change_priv.h"
 
 #include <string.h>
 
 #include "doorstep/arena.h"
+#include "doorstep/log.h"
+
+#include "record_change_priv.h"
+#include "record_priv.h"
 
 #define ROW_ARENA (32 * 1024 * 1024)
 
@@ -16,6 +21,7 @@ struct applying {
     struct open_account *oa;
     struct change *c;
     int64_t mailbox, to; /* rows in the index; 0: none */
+    bool same_validity;  /* of `to`, as recorded */
 };
 
 /* ---- the store ---- */
@@ -61,39 +67,50 @@ is_there(struct applying *a, const char *name, bool *found, struct outcome *why)
     return *found || why->kind == OUTCOME_NOT_FOUND;
 }
 
+/* The UID that it was given, unless a crash has changed what that means. */
+static bool
+choose_uid(struct applying *a, const struct change_message *m, uint32_t *uid, struct outcome *why)
+{
+    enum index_uid_state state = INDEX_UID_PASSED;
+
+    if (a->same_validity && m->to_uid != 0 &&
+        !index_uid_state(a->oa->index, a->to, m->to_uid, &state, why))
+        return false;
+    *uid = m->to_uid;
+    return state == INDEX_UID_FREE || index_take_uid(a->oa->index, a->to, uid, why);
+}
+
 /* The row with all that is known of the message, under its new UID. */
 static bool
-move_row(struct applying *a, struct change_message *m, struct index_message *row,
+move_row(struct applying *a, const struct change_message *m, struct index_message *row,
          struct outcome *why)
 {
     bool moved;
 
     if (!index_expunge(a->oa->index, a->mailbox, row->uid, why) ||
-        !is_there(a, m->moved.name, &moved, why))
+        !is_there(a, m->is_gone ? m->name : m->moved.name, &moved, why))
         return false;
     if (moved)
         return true;
     row->mailbox = a->to;
-    memcpy(row->ref.name, m->moved.name, sizeof row->ref.name);
-    if (!index_take_uid(a->oa->index, a->to, &row->uid, why))
-        return false;
-    m->to_uid = row->uid;
-    return index_add(a->oa->index, row, why);
+    if (!m->is_gone)
+        memcpy(row->ref.name, m->moved.name, sizeof row->ref.name);
+    return choose_uid(a, m, &row->uid, why) && index_add(a->oa->index, row, why);
 }
 
 static bool
-change_row(struct applying *a, struct change_message *m, struct index_message *row,
+change_row(struct applying *a, const struct change_message *m, struct index_message *row,
            struct outcome *why)
 {
     if (a->c->kind == CHANGE_FLAGS && !m->is_gone)
         return index_set_flags(a->oa->index, a->mailbox, row->uid, m->flags, m->keywords, why);
-    if (a->c->kind == CHANGE_MOVE && a->to != 0 && !m->is_gone)
+    if (a->c->kind == CHANGE_MOVE && a->to != 0 && (!m->is_gone || m->is_elsewhere))
         return move_row(a, m, row, why);
     return index_expunge(a->oa->index, a->mailbox, row->uid, why);
 }
 
 static bool
-row_one(struct applying *a, struct change_message *m, struct outcome *why)
+row_one(struct applying *a, const struct change_message *m, struct outcome *why)
 {
     struct index_message row;
     struct arena arena;
@@ -122,7 +139,7 @@ change_rows(struct open_account *oa, struct change *c, struct outcome *why)
     if (!find_mailbox(oa, c->mailbox, &box, why) ||
         (c->kind == CHANGE_MOVE && !find_mailbox(oa, c->to, &to, why)))
         return false;
-    struct applying a = {oa, c, box.id, to.id};
+    struct applying a = {oa, c, box.id, to.id, to.uid_validity == c->to_validity};
     for (uint32_t i = 0; box.id != 0 && i < c->count; i++)
         if (!row_one(&a, &c->list[i], why))
             return false;
@@ -132,14 +149,54 @@ change_rows(struct open_account *oa, struct change *c, struct outcome *why)
 /* ---- in order ---- */
 
 static bool
-commit_rows(struct open_account *oa, struct change *c, struct outcome *why)
+commit_rows(struct open_account *oa, struct change *c, bool is_journalled, struct outcome *why)
 {
     if (!index_begin(oa->index, why))
         return false;
-    bool ok = change_rows(oa, c, why) && index_commit(oa->index, why);
+    bool ok = change_rows(oa, c, why) && (is_journalled ? index_commit_unsynced(oa->index, why)
+                                                        : index_commit(oa->index, why));
     if (!ok)
         index_rollback(oa->index);
     return ok;
+}
+
+bool
+change_apply(struct open_account *oa, struct change *c, struct outcome *why)
+{
+    return change_store(oa, c, why) && commit_rows(oa, c, true, why);
+}
+
+static bool
+record(struct worker *w, const struct account *a, const struct change *c, struct outcome *why)
+{
+    struct buf out;
+    uint64_t segment;
+
+    buf_init(&out, RECORD_CHANGE_MAX);
+    bool ok = record_change_pack(&out, a, c) ||
+              outcome_set(why, OUTCOME_TOO_BIG, "change does not fit into a record");
+    ok = ok && checkpoint_record(w, RECORD_CHANGE, buf_span(&out), &segment, why);
+    buf_release(&out);
+    return ok;
+}
+
+bool
+change_record(struct worker *w, const struct account *a, struct change *c, struct outcome *why)
+{
+    id_make(c->id);
+    return record(w, a, c, why);
+}
+
+void
+change_undo(struct worker *w, const struct account *a, const struct change *c)
+{
+    struct change undone = {.kind = CHANGE_UNDONE, .mailbox = "", .to = ""};
+    struct outcome why;
+
+    memcpy(undone.id, c->id, sizeof undone.id);
+    if (!record(w, a, &undone, &why))
+        log_event(LOG_LEVEL_WARNING, "change_not_undone", "account", a->user, "id", c->id, "cause",
+                  why.cause, NULL);
 }
 
 static bool
@@ -153,9 +210,31 @@ can_change(const struct open_account *oa, const struct change *c, struct outcome
     return false;
 }
 
-bool
-change_make(struct open_account *oa, struct change *c, struct outcome *why)
+static bool
+reserve_uids(struct open_account *oa, struct change *c, struct outcome *why)
 {
-    return can_change(oa, c, why) && change_store(oa, c, why) && store_commit(oa->store, why) &&
-           commit_rows(oa, c, why);
+    struct index_mailbox to;
+
+    if (c->kind != CHANGE_MOVE)
+        return true;
+    bool ok = index_mailbox_find(oa->index, c->to, &to, why);
+    for (uint32_t i = 0; ok && i < c->count; i++)
+        ok = index_reserve_uid(oa->index, to.id, &c->list[i].to_uid, why);
+    return ok;
+}
+
+bool
+change_make(struct worker *w, struct open_account *oa, struct change *c, struct outcome *why)
+{
+    if (!can_change(oa, c, why) || !reserve_uids(oa, c, why))
+        return false;
+    if (!oa->is_journalled)
+        return change_store(oa, c, why) && store_commit(oa->store, why) &&
+               commit_rows(oa, c, false, why);
+    if (!change_record(w, &oa->account, c, why))
+        return false;
+    if (change_apply(oa, c, why))
+        return true;
+    change_undo(w, &oa->account, c);
+    return false;
 }

@@ -16,6 +16,7 @@ enum record_type {
     RECORD_CANCEL, /* a part of a message: it was not published, and the client was told */
     RECORD_LEDGER, /* an account has a message whose client was told to come again */
     RECORD_CHANGE, /* flags, a move or a removal made through us; record_change_priv.h */
+    RECORD_KEPT,   /* as RECORD_MESSAGE, of one account: a replay could not bring it back yet */
 };
 
 #define RECORD_KEYS_MAX ENVELOPE_RECIPIENTS_MAX /* recipients that one part stands for */
