@@ -17,6 +17,7 @@
 #include "delivery_log_priv.h"
 #include "directory_priv.h"
 #include "hands_priv.h"
+#include "recovery_priv.h"
 #include "sorters_priv.h"
 #include "usage_priv.h"
 #include "worker_priv.h"
@@ -67,8 +68,10 @@ struct deliver {
                        * operations */
     uint64_t memory;  /* octets set aside for messages in memory */
     uint64_t started_ms;
-    bool is_offline; /* no edges: the tool asked for a daemon for one task */
-    bool is_serving;
+    bool is_offline;                  /* no edges: the tool asked for a daemon for one task */
+    bool is_serving;                  /* the journals of the last run are carried out */
+    struct recovery *recovery;        /* until then */
+    struct recovery_report recovered; /* and what it found */
     bool is_draining;
     int exit_status;
     struct counters counters;
@@ -87,6 +90,8 @@ void deliver_kill_edge(struct deliver *d, uint32_t slot);
  */
 void edge_add(struct deliver *d, uint32_t slot, int door_fd);
 void edges_free(struct deliver *d);
+/* edges_serve() - from now on they are heard. */
+void edges_serve(struct deliver *d);
 bool edges_have_unsent(const struct deliver *d);
 void edge_unref(struct edge *e);
 /* edge_send() - a frame to the edge, at the end of the turn; nothing happens when it is gone. An

@@ -164,7 +164,7 @@ edge_add(struct deliver *d, uint32_t slot, int door_fd)
     *e = (struct edge){.deliver = d, .slot = slot, .door = door_new(door_fd, QUEUE_MAX)};
     loop_chore_init(&e->flush, flush, e);
     if (e->door != NULL)
-        e->watch = loop_watch_new(d->loop, door_fd, LOOP_READ, on_door, e);
+        e->watch = loop_watch_new(d->loop, door_fd, d->is_serving ? LOOP_READ : 0, on_door, e);
     if (e->watch == NULL) {
         door_free(e->door);
         free(e);
@@ -172,6 +172,14 @@ edge_add(struct deliver *d, uint32_t slot, int door_fd)
         return;
     }
     DL_APPEND(d->edges, e);
+}
+
+void
+edges_serve(struct deliver *d)
+{
+    for (struct edge *e = d->edges; e != NULL; e = e->next)
+        if (e->watch != NULL)
+            loop_watch_set(e->watch, LOOP_READ);
 }
 
 bool

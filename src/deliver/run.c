@@ -93,7 +93,7 @@ start_parts(struct deliver *d, struct outcome *why)
         d->settings, d->loop, d->directory, d->sorters, d->hands, d->syncer,
     };
     d->workers = workers_start(&with, why);
-    if (d->workers == NULL || !workers_open_journals(d->workers, why))
+    if (d->workers == NULL)
         return false;
     d->usage = usage_new(d->loop, d->workers);
     d->clerk = job_thread_start("clerk", &(struct job_hooks){0}, d);
@@ -104,18 +104,38 @@ start_parts(struct deliver *d, struct outcome *why)
 }
 
 static void
+on_recovered(struct deliver *d, bool ok)
+{
+    recovery_free(d->recovery);
+    d->recovery = NULL;
+    d->is_serving = ok;
+    if (!ok) {
+        d->running--;
+        end_role(d, EXIT_FAILURE);
+        return;
+    }
+    edges_serve(d);
+    tell_main(d, ROLE_READY, 0, SPAN_NONE);
+    deliver_done_running(d);
+}
+
+static void
 go(struct deliver *d, bool is_offline)
 {
     struct outcome why;
 
     d->is_offline = is_offline;
-    if (!start_parts(d, &why)) {
-        log_event(LOG_LEVEL_ERROR, "cannot_start", "cause", why.cause, NULL);
-        end_role(d, EXIT_FAILURE);
-        return;
+    bool ok = start_parts(d, &why);
+    if (ok) {
+        d->running++;
+        d->recovery = recovery_start(d, on_recovered);
+        ok = d->recovery != NULL || outcome_set(&why, OUTCOME_SYSTEM, "no memory");
+        d->running -= !ok;
     }
-    d->is_serving = true;
-    tell_main(d, ROLE_READY, 0, SPAN_NONE);
+    if (ok)
+        return;
+    log_event(LOG_LEVEL_ERROR, "cannot_start", "cause", why.cause, NULL);
+    end_role(d, EXIT_FAILURE);
 }
 
 static void
@@ -198,7 +218,7 @@ take_frame(struct deliver *d, struct door_frame *f)
         f->fd = -1;
         return true;
     case MAIN_GO:
-        if (!d->is_serving)
+        if (d->workers == NULL)
             go(d, unpack_u8(&u) != 0);
         return true;
     case MAIN_DRAIN:

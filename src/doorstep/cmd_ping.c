@@ -23,7 +23,11 @@ print_ready(const struct tool *t, json_t *ok)
         tool_print_json(t, ok);
         return;
     }
-    printf("%s: doorstepd %s, up %s, edges %lld, sorters %lld\n", ready ? "ready" : "starting",
+    bool replaying = json_is_true(json_object_get(ok, "replaying"));
+    printf("%s: doorstepd %s, up %s, edges %lld, sorters %lld\n",
+           ready       ? "ready"
+           : replaying ? "replaying"
+                       : "starting",
            version == NULL ? "?" : version, text_duration(uptime, ms < 0 ? 0 : (uint64_t)ms),
            (long long)json_integer_value(json_object_get(ok, "edges")),
            (long long)json_integer_value(json_object_get(ok, "sorters")));

@@ -348,9 +348,10 @@ answer_ping(struct deliver *d, struct control_request *r)
 
     for (struct edge *e = d->edges; e != NULL; e = e->next)
         edges++;
-    control_done(r, json_pack("{s:s, s:b, s:i, s:i, s:I}", "version", DOORSTEP_VERSION, "ready",
-                              d->is_serving && (d->is_offline || edges > 0), "edges", (int)edges,
-                              "sorters", (int)sorters_count(d->sorters), "uptime_ms",
+    control_done(r, json_pack("{s:s, s:b, s:b, s:i, s:i, s:I}", "version", DOORSTEP_VERSION,
+                              "ready", d->is_serving && (d->is_offline || edges > 0), "replaying",
+                              !d->is_serving, "edges", (int)edges, "sorters",
+                              (int)sorters_count(d->sorters), "uptime_ms",
                               (json_int_t)(clock_ms() - d->started_ms)));
 }
 
@@ -362,12 +363,19 @@ answer_stats(struct deliver *d, struct control_request *r)
         const char *name;
         uint64_t value;
     } rows[] = {
-        {"transactions", c->transactions},       {"delivered", c->delivered},
-        {"duplicates", c->duplicates},           {"temporary_failures", c->temporary},
-        {"permanent_failures", c->permanent},    {"recipients_accepted", c->rcpt_accepted},
-        {"recipients_refused", c->rcpt_refused}, {"octets", c->octets},
-        {"messages_unsorted", c->unsorted},      {"transactions_running", d->running},
-        {"octets_in_memory", d->memory},         {"uptime_ms", clock_ms() - d->started_ms},
+        {"transactions", c->transactions},
+        {"delivered", c->delivered},
+        {"duplicates", c->duplicates},
+        {"temporary_failures", c->temporary},
+        {"permanent_failures", c->permanent},
+        {"recipients_accepted", c->rcpt_accepted},
+        {"recipients_refused", c->rcpt_refused},
+        {"octets", c->octets},
+        {"messages_unsorted", c->unsorted},
+        {"transactions_running", d->running},
+        {"octets_in_memory", d->memory},
+        {"kept", workers_kept(d->workers)},
+        {"uptime_ms", clock_ms() - d->started_ms},
     };
     json_t *counters = json_object(), *roles = json_array();
     unsigned edges = 0;
@@ -397,6 +405,12 @@ operation_handle(void *deliver, struct control_request *r)
     }
     if (strcmp(name, "stats") == 0) {
         answer_stats(d, r);
+        return;
+    }
+    if (!d->is_serving) {
+        outcome_set(&why, OUTCOME_BUSY, NULL);
+        outcome_say(&why, "the daemon is carrying out what its journal says; try again");
+        control_fail(r, &why);
         return;
     }
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

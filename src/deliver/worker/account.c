@@ -166,12 +166,57 @@ claim(struct worker *w, struct open_account *oa, struct outcome *why)
     return ok;
 }
 
+bool
+account_uid_validity(struct worker *w, uint32_t at_least, uint32_t *out, struct outcome *why)
+{
+    struct accounts *accounts = directory_lock(w->with.directory);
+    bool ok = accounts_uid_validity(accounts, at_least, out, why);
+
+    directory_unlock(w->with.directory);
+    if (!ok && why->kind == OUTCOME_CORRUPT)
+        why->kind = OUTCOME_SYSTEM; /* accounts.sqlite is; this index is sound */
+    return ok;
+}
+
+static bool
+next_validity(void *worker, uint32_t *validity, struct outcome *why)
+{
+    return account_uid_validity(worker, 0, validity, why);
+}
+
+bool
+account_mend(struct worker *w, struct open_account *oa, struct outcome *why)
+{
+    if (!index_has_lost_rows(oa->index))
+        return true;
+    log_event(LOG_LEVEL_ERROR, "rows_lost", "account", oa->key, NULL);
+    oa->inbox = 0;
+    if (!index_begin(oa->index, why))
+        return false;
+    bool ok =
+        index_renew_validity(oa->index, next_validity, w, why) && index_commit(oa->index, why);
+    if (!ok)
+        index_rollback(oa->index);
+    return ok && index_mark(oa->index, why);
+}
+
+/* Before the replay is done, nobody can say what is lost. */
+static bool
+mend_opened(struct worker *w, struct open_account *oa, struct outcome *why)
+{
+    if (w->journal == NULL || account_mend(w, oa, why))
+        return true;
+    index_close(oa->index);
+    oa->index = NULL;
+    return false;
+}
+
 static bool
 open_index(struct worker *w, struct open_account *oa, bool create, struct outcome *why)
 {
     oa->index = index_open(oa->folder, false, why);
     if (oa->index != NULL)
-        return true;
+        return mend_opened(w, oa, why);
     if (why->kind == OUTCOME_CORRUPT)
         return account_renew_index(w, oa, why);
     if (why->kind != OUTCOME_NOT_FOUND || !create || !claim(w, oa, why))
@@ -183,7 +228,7 @@ open_index(struct worker *w, struct open_account *oa, bool create, struct outcom
 bool
 account_renew_index(struct worker *w, struct open_account *oa, struct outcome *why)
 {
-    (void)w;
+    w->renewals++;
     log_event(LOG_LEVEL_ERROR, "index_damaged", "account", oa->key, "cause", why->cause, NULL);
     index_close(oa->index);
     oa->index = NULL;
@@ -369,15 +414,11 @@ add_mailbox(struct worker *w, struct open_account *oa, const char *name, struct 
             struct outcome *why)
 {
     uint32_t validity;
-    struct accounts *accounts = directory_lock(w->with.directory);
-    bool ok = accounts_uid_validity(accounts, 0, &validity, why);
 
-    directory_unlock(w->with.directory);
-    if (!ok && why->kind == OUTCOME_CORRUPT)
-        why->kind = OUTCOME_SYSTEM; /* accounts.sqlite is; this index is sound */
-    if (!ok || !index_begin(oa->index, why))
+    if (!account_uid_validity(w, 0, &validity, why) || !index_begin(oa->index, why))
         return false;
-    ok = index_mailbox_add(oa->index, name, "", validity, out, why) && index_commit(oa->index, why);
+    bool ok =
+        index_mailbox_add(oa->index, name, "", validity, out, why) && index_commit(oa->index, why);
     if (!ok)
         index_rollback(oa->index);
     return ok && reconcile_mailbox(oa, name, out, NULL, why);

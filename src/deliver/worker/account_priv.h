@@ -71,6 +71,13 @@ void account_checkpoint(struct open_account *oa, uint64_t wal_octets);
 /* account_mark() - index_mark() where it is needed. */
 bool account_mark(struct open_account *oa, struct outcome *why);
 
+/* account_mend() - rows that its index had are lost, and no journal brought them back: every
+ * mailbox gets a new UIDVALIDITY. After a replay, and whenever an index is opened later. */
+bool account_mend(struct worker *w, struct open_account *oa, struct outcome *why);
+
+/* account_uid_validity() - the next one to be given, larger than at_least. */
+bool account_uid_validity(struct worker *w, uint32_t at_least, uint32_t *out, struct outcome *why);
+
 /* account_forget_name() - close it when it is open (it was deleted); nothing may wait for it. */
 void account_forget_name(struct worker *w, const char *user, const char *domain);
 

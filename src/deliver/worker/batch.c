@@ -30,6 +30,7 @@
 #include "aside_priv.h"
 #include "commit_priv.h"
 #include "housekeeping_priv.h"
+#include "kept_priv.h"
 #include "record_priv.h"
 #include "rows_priv.h"
 #include "steps_priv.h"
@@ -200,7 +201,7 @@ batch_idle(void *worker)
     aside_take_due(w);
     was_busy = was_busy || w->batch_count > 0;
     batch_finish(w);
-    const unsigned due_ms[] = {aside_next_due(w), rows_idle(w), checkpoint_idle(w),
+    const unsigned due_ms[] = {aside_next_due(w), rows_idle(w), checkpoint_idle(w), kept_idle(w),
                                housekeeping_idle(w, was_busy)};
     unsigned soonest = JOB_WAIT_FOREVER;
     for (size_t i = 0; i < sizeof due_ms / sizeof due_ms[0]; i++)

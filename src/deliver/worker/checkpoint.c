@@ -15,6 +15,7 @@
 #include "doorstep/clock.h"
 #include "doorstep/log.h"
 
+#include "kept_priv.h"
 #include "rows_priv.h"
 #include "worker_priv.h"
 
@@ -233,6 +234,27 @@ is_due(const struct worker *w, uint64_t now)
            (journal_is_pressed(w->journal) || now - w->checkpoint.ended_ms >= EVERY_MS);
 }
 
+/* A segment that holds something kept stays as long as there are others; then that is written
+ * anew. */
+static bool
+respect_kept(struct worker *w, uint64_t *below)
+{
+    uint64_t kept = kept_oldest(w);
+    struct outcome why;
+
+    if (kept >= *below)
+        return true;
+    if (!journal_is_pressed(w->journal)) {
+        *below = kept;
+        return kept > journal_oldest(w->journal);
+    }
+    if (kept_carry(w, *below, &why))
+        return true;
+    log_event(LOG_LEVEL_ERROR, "kept_not_carried", "cause", why.cause, NULL);
+    w->checkpoint.ended_ms = clock_ms();
+    return false;
+}
+
 static void
 begin(struct worker *w)
 {
@@ -248,6 +270,8 @@ begin(struct worker *w)
     if (!is_due(w, now))
         return;
     c->below = journal_current(w->journal);
+    if (!respect_kept(w, &c->below))
+        return;
     c->state = CHECKPOINT_ROWS;
 }
 
@@ -281,8 +305,10 @@ checkpoint_close(struct worker *w)
     journal_turn(w->journal);
     ok = rows_flush_below(w, UINT64_MAX, UINT_MAX, &more) && write_marks(w) && ok &&
          syncer_now(w->with.syncer, &why);
+    uint64_t below = journal_current(w->journal);
+    ok = ok && kept_carry(w, below, &why);
     if (ok) {
-        journal_free(w->journal, journal_current(w->journal));
+        journal_free(w->journal, below);
         drop_spools(w, UINT64_MAX);
     } else {
         log_event(LOG_LEVEL_WARNING, "journal_kept", "cause", why.cause, NULL);

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "batch_priv.h"
+#include "kept_priv.h"
 #include "record_priv.h"
 
 #define OPEN_MAX 1024           /* accounts that all workers together keep open */
@@ -28,6 +29,7 @@ end_worker(void *arg)
 
     batch_end(w);
     checkpoint_close(w);
+    kept_free_all(w);
     account_close_all(w);
     for (size_t n = 0; n < BATCH_MAX; n++)
         buf_release(&w->records[n]);
@@ -57,6 +59,7 @@ start_worker(struct worker *w, unsigned number, const struct worker_services *wi
     char name[16];
 
     *w = (struct worker){.with = *with, .number = number};
+    atomic_init(&w->kept_count, 0);
     for (size_t n = 0; n < BATCH_MAX; n++)
         buf_init(&w->records[n], RECORD_MAX);
     w->open_max = open_max((unsigned)with->settings->workers);
@@ -87,15 +90,6 @@ workers_start(const struct worker_services *with, struct outcome *why)
     return ws;
 }
 
-bool
-workers_open_journals(struct workers *ws, struct outcome *why)
-{
-    for (unsigned i = 0; i < ws->count; i++)
-        if (!checkpoint_open(&ws->list[i], why))
-            return false;
-    return true;
-}
-
 /* FNV-1a: spreads names; a sender who makes many of one worker's accounts slows only those. */
 static uint32_t
 hash_name(uint32_t h, const char *s)
@@ -105,12 +99,32 @@ hash_name(uint32_t h, const char *s)
     return h;
 }
 
+static unsigned
+number_of(uint64_t count, const char *user, const char *domain)
+{
+    return (unsigned)(hash_name(hash_name(2166136261u, user), domain) % count);
+}
+
 void
 workers_post(struct workers *ws, const char *user, const char *domain, struct job *job)
 {
-    uint32_t h = hash_name(hash_name(2166136261u, user), domain);
+    job_thread_post(ws->list[number_of(ws->count, user, domain)].thread, job);
+}
 
-    job_thread_post(ws->list[h % ws->count].thread, job);
+bool
+worker_has(const struct worker *w, const char *user, const char *domain)
+{
+    return number_of(w->with.settings->workers, user, domain) == w->number;
+}
+
+unsigned
+workers_kept(const struct workers *ws)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < ws->count; i++)
+        count += atomic_load(&ws->list[i].kept_count);
+    return count;
 }
 
 unsigned

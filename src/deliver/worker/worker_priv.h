@@ -7,6 +7,8 @@
 #ifndef DELIVER_WORKER_PRIV_H
 #define DELIVER_WORKER_PRIV_H
 
+#include <stdatomic.h>
+
 #include "doorstep/loop.h"
 
 #include "account_priv.h"
@@ -16,6 +18,7 @@
 #include "sorters_priv.h"
 
 struct delivery;
+struct kept;
 
 #define BATCH_MAX 64
 
@@ -43,6 +46,11 @@ struct worker {
     struct journal *journal;      /* NULL until the replay is done */
     struct checkpoint checkpoint;
     struct buf records[BATCH_MAX]; /* packed, of the batch */
+    struct kept *kept;             /* utlist: what a replay could not carry out; kept.c */
+    atomic_uint kept_count;
+    uint64_t kept_again_ms;
+    bool lost_kept;    /* not even that: no memory */
+    uint64_t renewals; /* damaged indexes that were begun anew */
 };
 
 struct workers;
@@ -50,8 +58,11 @@ struct workers;
 /* workers_start() - settings->workers threads. NULL: `why`. */
 struct workers *workers_start(const struct worker_services *with, struct outcome *why);
 
-/* workers_open_journals() - before the first job: deliveries need them. */
-bool workers_open_journals(struct workers *ws, struct outcome *why);
+/* worker_has() - is the account this worker's? */
+bool worker_has(const struct worker *w, const char *user, const char *domain);
+
+/* workers_kept() - how much waits that a replay could not carry out. Any thread. */
+unsigned workers_kept(const struct workers *ws);
 
 /* workers_post() - job to the account's worker; its run gets the struct worker. Jobs of one account
  * run in order, but deliveries that wait in a batch run before any other job. Any thread. */
