@@ -104,6 +104,15 @@ use_wal(struct db *db, struct outcome *why)
     return ok || outcome_set(why, OUTCOME_SYSTEM, "journal_mode=WAL is refused");
 }
 
+/* is_writable() - SQLite opens a file, or its WAL, for reading alone where it could not be opened
+ * for writing at that moment (no descriptor left, an interrupted call): every later write would
+ * fail. */
+static bool
+is_writable(struct db *db, struct outcome *why)
+{
+    return db_exec(db, "BEGIN IMMEDIATE; ROLLBACK", why);
+}
+
 static bool
 configure(struct db *db, const struct db_options *options, struct outcome *why)
 {
@@ -118,7 +127,8 @@ configure(struct db *db, const struct db_options *options, struct outcome *why)
                    "PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
                    "PRAGMA secure_delete=FAST; PRAGMA wal_autocheckpoint=256;"
                    "PRAGMA journal_size_limit=4194304",
-                   why);
+                   why) &&
+           is_writable(db, why);
 }
 
 static bool
