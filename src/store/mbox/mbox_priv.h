@@ -199,8 +199,10 @@ time_t mbox_from_time(const char *from);
 /* mbox_staged_new() - of a mail, for no file yet; NULL without memory. */
 struct mbox_staged *mbox_staged_new(const struct store_mail *mail);
 bool mbox_place(struct store *st, const struct store_staged *staged, struct buf *out);
-/* mbox_gap() - line ends that are missing at the end of a file before a From_ line. */
-unsigned mbox_gap(const struct mbox_file *f);
+/* mbox_gap() - line ends that are missing at the end of a file before a From_ line (some programs
+ * leave out the blank line). false, errno: the end cannot be read; nothing may be guessed then,
+ * because a line end too many belongs to the message before. */
+bool mbox_gap(const struct mbox_file *f, unsigned *gap);
 enum store_result mbox_stage(struct store *st, const struct store_mail *mail,
                              struct store_staged **staged, struct store_ref *ref,
                              struct store_wait *wait, struct outcome *why);

@@ -11,19 +11,24 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Line ends that are missing before a From_ line; some programs leave out the blank line. */
-unsigned
-mbox_gap(const struct mbox_file *f)
+bool
+mbox_gap(const struct mbox_file *f, unsigned *gap)
 {
     char last[2];
 
-    if (f->size == 0)
-        return 0;
-    if (f->size == 1)
-        return 1;
-    if (pread(f->fd, last, 2, (off_t)f->size - 2) != 2 || last[1] != '\n')
-        return 2;
-    return last[0] == '\n' ? 0 : 1;
+    *gap = f->size == 0 ? 0 : 1;
+    if (f->size <= 1)
+        return true;
+    ssize_t got = pread(f->fd, last, 2, (off_t)f->size - 2);
+    if (got >= 0 && got != 2)
+        errno = EIO; /* cut off under our lock */
+    if (got != 2)
+        return false;
+    if (last[1] != '\n')
+        *gap = 2;
+    else if (last[0] == '\n')
+        *gap = 0;
+    return true;
 }
 
 /* The file's real size: a program that respects no lock may have appended, and its mail must not be
@@ -42,8 +47,10 @@ publish_size(struct mbox_file *f)
 static bool
 publish_append(struct mbox_file *f, struct mbox_staged *s)
 {
-    unsigned gap = mbox_gap(f);
+    unsigned gap;
 
+    if (!mbox_gap(f, &gap))
+        return false;
     if (gap > 0 && !store_pwrite_all(f->fd, "\n\n", gap, f->size))
         return false;
     s->offset = f->size + gap;

@@ -165,12 +165,15 @@ restore_rename_half(struct restore *r, const struct mbox_message *m)
 static bool
 restore_append(struct restore *r)
 {
-    uint64_t gap = mbox_gap(r->f), at = r->f->size + gap;
-    const struct mbox_message m = {at + strlen(r->s->from), at + r->s->quoted - 1};
     uint64_t torn = restore_torn_from(r);
+    unsigned gap;
 
     if (torn < r->f->size)
         return restore_over(r, torn, 0);
+    if (!mbox_gap(r->f, &gap))
+        return mbox_errno(r->mb, r->why, "read the end of", r->f->name);
+    uint64_t at = r->f->size + gap;
+    const struct mbox_message m = {at + strlen(r->s->from), at + r->s->quoted - 1};
     if (!restore_put(r, r->f->size, gap, "absent"))
         return false;
     mbox_known_add(r->mb, r->f, r->name, &m);

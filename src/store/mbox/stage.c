@@ -104,20 +104,24 @@ staged_name(struct mbox *mb, struct mbox_staged *s, struct outcome *why)
 }
 
 /* Behind those that are staged already, each of which ends with a blank line. */
-static void
-staged_plan(struct mbox_staged *s)
+static bool
+staged_plan(struct mbox *mb, struct mbox_staged *s, struct outcome *why)
 {
     struct mbox_file *f = s->file;
+    unsigned gap = 0;
 
     if (f->planned < f->size)
         f->planned = f->size;
+    if (f->planned == f->size && !mbox_gap(f, &gap))
+        return mbox_errno(mb, why, "read the end of", f->name);
     s->plan = (struct mbox_plan){
         .inode = f->inode,
         .size = f->planned,
-        .gap = f->planned == f->size ? mbox_gap(f) : 0,
+        .gap = gap,
         .quoted = s->quoted,
     };
     f->planned += s->plan.gap + s->quoted;
+    return true;
 }
 
 bool
@@ -143,9 +147,8 @@ staged_fill(struct mbox *mb, struct mbox_staged *s, const struct store_mail *mai
 
     if (!mbox_quote_measure(s, !mb->base.is_journaled, &q))
         return mbox_errno(mb, why, "read message for", s->file->name);
-    if (!staged_name(mb, s, why) || !staged_reserve(mb, s, why))
+    if (!staged_name(mb, s, why) || !staged_reserve(mb, s, why) || !staged_plan(mb, s, why))
         return false;
-    staged_plan(s);
     strcpy(ref->name, s->name);
     ref->stored_octets = q.stored;
     ref->wire_octets = store_wire_octets(mail) + (q.added_end ? 2 : 0);
