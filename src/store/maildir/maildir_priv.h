@@ -52,7 +52,9 @@ struct maildir {
 
 struct maildir_file { /* shared by the deliveries that give it a name */
     int fd;           /* open until the last of them ends, so that it can be linked */
+    dev_t device;
     unsigned users;
+    unsigned links; /* names that it has or is to get */
     bool is_synced;
     bool is_lost; /* a sync failed: the kernel says so once, and nobody may ask again */
 };
@@ -152,9 +154,10 @@ bool maildir_find(struct maildir *md, const char *mailbox, const char *base,
 struct maildir_names;
 struct maildir_names *maildir_names_new(struct maildir *md, struct outcome *why);
 void maildir_names_free(struct maildir_names *names); /* NULL is allowed */
-/* maildir_names_find() - the mailbox (borrowed) and where in it, or NULL. */
+/* maildir_names_find() - the mailbox (borrowed) and where in it. NULL with was_there: not any more.
+ */
 const char *maildir_names_find(const struct maildir_names *names, const char *base,
-                               struct maildir_place *out);
+                               struct maildir_place *out, bool *was_there);
 
 /* restore.c */
 int maildir_sync_fd(struct store *st, struct outcome *why);

@@ -151,7 +151,8 @@ maildir_names_free(struct maildir_names *names)
 }
 
 const char *
-maildir_names_find(const struct maildir_names *names, const char *base, struct maildir_place *out)
+maildir_names_find(const struct maildir_names *names, const char *base, struct maildir_place *out,
+                   bool *was_there)
 {
     const struct names_item *items = (const struct names_item *)(const void *)names->items.data;
     size_t count = names->items.len / sizeof(*items), low = 0, high = count;
@@ -165,6 +166,7 @@ maildir_names_find(const struct maildir_names *names, const char *base, struct m
         else
             high = middle;
     }
+    *was_there = low < count && items[low].hash == hash;
     for (; low < count && items[low].hash == hash; low++) {
         const char *mailbox = names->mailboxes.data + items[low].mailbox;
         if (maildir_find(names->md, mailbox, base, out, &unused))

@@ -56,6 +56,30 @@ restore_begin(struct restore *r, const struct store_ref *ref, struct outcome *wh
     return outcome_set(why, OUTCOME_CORRUPT, "%s: not a name in a Maildir", r->base);
 }
 
+/* Anywhere. Another program may move it to another folder while we look; then all are listed once
+ * more. */
+static bool
+restore_search(struct restore *r, struct maildir_place *at, const char **mailbox,
+               struct outcome *why)
+{
+    struct maildir *md = r->md;
+    bool was_there = true;
+
+    *mailbox = NULL;
+    for (int i = 0; i < 2 && *mailbox == NULL && was_there; i++) {
+        if (i > 0) {
+            maildir_names_free(md->names);
+            md->names = NULL;
+        }
+        if (md->names == NULL)
+            md->names = maildir_names_new(md, why);
+        if (md->names == NULL)
+            return false;
+        *mailbox = maildir_names_find(md->names, r->base, at, &was_there);
+    }
+    return true;
+}
+
 /* Where it was published, as it mostly still is; else anywhere. *mailbox is NULL: nowhere. */
 static bool
 restore_find(struct restore *r, struct maildir_place *at, const char **mailbox, struct outcome *why)
@@ -63,14 +87,8 @@ restore_find(struct restore *r, struct maildir_place *at, const char **mailbox, 
     struct maildir_dir *dir = maildir_dir_get(r->md, r->mail->mailbox, r->sub, why);
 
     *mailbox = r->mail->mailbox;
-    if (dir != NULL && maildir_place_is(dir, r->name, "", at))
-        return true;
-    if (r->md->names == NULL)
-        r->md->names = maildir_names_new(r->md, why);
-    if (r->md->names == NULL)
-        return false;
-    *mailbox = maildir_names_find(r->md->names, r->base, at);
-    return true;
+    return (dir != NULL && maildir_place_is(dir, r->name, "", at)) ||
+           restore_search(r, at, mailbox, why);
 }
 
 /* errno ENOENT: it was renamed meanwhile. */

@@ -110,12 +110,14 @@ stage_failed(const struct store_mail *mail, struct outcome *why)
 }
 
 static struct maildir_file *
-file_new(void)
+file_new(const struct maildir_dir *dir)
 {
     struct maildir_file *f = calloc(1, sizeof(*f));
 
-    if (f != NULL)
+    if (f != NULL) {
         f->fd = -1;
+        f->device = dir->device;
+    }
     return f;
 }
 
@@ -131,7 +133,7 @@ staged_new(struct maildir *md, const struct store_mail *mail, struct maildir_fil
     if (dir == NULL)
         return NULL;
     struct maildir_staged *s = calloc(1, sizeof(*s));
-    struct maildir_file *file = shared != NULL ? shared : file_new();
+    struct maildir_file *file = shared != NULL ? shared : file_new(dir);
     if (s == NULL || file == NULL) {
         if (shared == NULL)
             free(file);
@@ -141,6 +143,7 @@ staged_new(struct maildir *md, const struct store_mail *mail, struct maildir_fil
     }
     s->file = file;
     file->users++;
+    file->links++;
     s->dir = dir;
     dir->users++;
     return s;
@@ -195,11 +198,7 @@ static bool
 staged_share(struct maildir *md, struct maildir_staged *s, const struct maildir_staged *other,
              struct outcome *why)
 {
-    struct stat st;
-
-    if (fstat(s->file->fd, &st) < 0)
-        return maildir_errno(md, why, "fstat", other->name);
-    if (md->no_tmpfile || st.st_dev != s->dir->device || st.st_nlink >= LINKS_MAX) {
+    if (md->no_tmpfile || s->file->device != s->dir->device || s->file->links > LINKS_MAX) {
         errno = EXDEV;
         return maildir_errno(md, why, "link into", s->dir->path);
     }

@@ -321,6 +321,33 @@ START_TEST(it_is_found_wherever_it_was_moved)
 }
 END_TEST
 
+/* Listed, then moved on by another program, over and over. */
+START_TEST(it_is_found_though_it_moves_on)
+{
+    static const char *const folders[] = {"A", "B", "C"};
+    struct fixture f;
+    struct posted other, p;
+    struct store_ref moved;
+    struct outcome why;
+
+    begin(&f, restoring[_i]);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert(store_mailbox_create(f.st, folders[i], &why) && store_commit(f.st, &why));
+    ck_assert(letter_publish(f.st, &plain, &other) && letter_publish(f.st, &plain, &p));
+    ck_assert(store_remove(f.st, "INBOX", other.ref.name, &why));
+    ck_assert(store_move(f.st, "INBOX", p.ref.name, "A", &moved, &why));
+    struct store *reader = fixture_open(&f);
+    restore_ok(&f, &plain, &other, "INBOX", "absent"); /* all names are known now */
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert(store_move(reader, folders[i], p.ref.name, folders[i + 1], &moved, &why));
+        restore_ok(&f, &plain, &p, folders[i + 1], "moved on");
+    }
+    ck_assert_uint_eq(count_messages(f.st, "INBOX"), 1);
+    store_close(reader);
+    fixture_end(&f);
+}
+END_TEST
+
 static void
 plant_folder(const char *path)
 {
@@ -524,6 +551,7 @@ main(void)
     tcase_add_loop_test(all, nothing_is_kept_for_a_commit_that_never_comes, 0, RESTORING);
     tcase_add_loop_test(all, other_octets_under_its_name_are_replaced, 0, MAILDIRS);
     tcase_add_loop_test(all, it_is_found_wherever_it_was_moved, 0, MAILDIRS);
+    tcase_add_loop_test(all, it_is_found_though_it_moves_on, 0, MAILDIRS);
     tcase_add_loop_test(all, something_else_has_its_name, 0, MAILDIRS);
     tcase_add_loop_test(all, folders_that_a_crash_took_are_made, 0, MAILDIRS);
     suite_add_tcase(s, all);
