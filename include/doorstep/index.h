@@ -181,6 +181,9 @@ bool index_has_lost_rows(struct index *ix);
 typedef bool (*index_validity_fn)(void *arg, uint32_t *validity, struct outcome *why);
 bool index_renew_validity(struct index *ix, index_validity_fn next, void *arg, struct outcome *why);
 
+/* index_wal_octets() - what of the WAL is in use. */
+uint64_t index_wal_octets(const struct index *ix);
+
 /* index_checkpoint() - when the WAL has grown past `wal_octets`: its pages go into the database and
  * its file is cut (SQLite's checkpoint, with its two syncs, and one more in the commit after it).
  * No commit does this by itself. Not inside a transaction. true: nothing failed. */

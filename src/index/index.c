@@ -115,6 +115,12 @@ index_commit(struct index *ix, struct outcome *why)
     return index_commit_unsynced(ix, why) && db_sync(ix->db, why);
 }
 
+uint64_t
+index_wal_octets(const struct index *ix)
+{
+    return db_wal_octets(ix->db);
+}
+
 bool
 index_checkpoint(struct index *ix, uint64_t wal_octets, struct outcome *why)
 {

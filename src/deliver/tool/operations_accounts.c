@@ -290,6 +290,10 @@ operation_account_delete(struct operation *op, struct worker *w)
             return;
         }
     }
+    if (account_is_lent(w, a->user, a->domain)) {
+        op->more = true;
+        return;
+    }
     struct accounts *accounts = directory_lock(op->deliver->directory);
     op->failed = !accounts_delete(accounts, name, &op->why);
     directory_unlock(op->deliver->directory);

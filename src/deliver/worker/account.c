@@ -11,6 +11,7 @@
 
 #include "doorstep/log.h"
 
+#include "loan_priv.h"
 #include "reconcile_priv.h"
 #include "rows_priv.h"
 #include "worker_priv.h"
@@ -59,6 +60,8 @@ account_checkpoint(struct open_account *oa, uint64_t wal_octets)
 bool
 account_close(struct worker *w, struct open_account *oa, struct outcome *why)
 {
+    if (oa->loan.is_lent)
+        return outcome_set(why, OUTCOME_BUSY, "the index of %s is being written back", oa->key);
     if (!rows_flush(w, oa, why) || !account_mark(oa, why))
         return false;
     account_checkpoint(oa, WAL_OCTETS_CLOSED);
@@ -94,6 +97,14 @@ find_open(struct worker *w, const char *user, const char *domain)
     size_t n = print_key(key, sizeof key, user, domain);
     HASH_FIND(hh, w->open, key, n, oa);
     return oa;
+}
+
+bool
+account_is_lent(struct worker *w, const char *user, const char *domain)
+{
+    const struct open_account *oa = find_open(w, user, domain);
+
+    return oa != NULL && oa->loan.is_lent;
 }
 
 void
@@ -389,6 +400,11 @@ account_open(struct worker *w, const struct account *a, bool create, struct open
         outcome_set(why, OUTCOME_SYSTEM, "no memory");
         return ACCOUNT_FAILED;
     }
+    *out = oa;
+    if (oa->loan.is_lent) {
+        *wait = (struct store_wait){-1, LOAN_WAIT_MS};
+        return ACCOUNT_LATER;
+    }
     oa->account.quota = a->quota;
     oa->account.quota_messages = a->quota_messages;
     drop_removed_index(oa);
@@ -396,7 +412,6 @@ account_open(struct worker *w, const struct account *a, bool create, struct open
     enum account_result result = open_parts(w, oa, create, wait, why);
     if (result == ACCOUNT_FAILED && !oa->in_batch && oa->aside == 0 && oa->rows == NULL)
         account_drop(w, oa);
-    *out = oa;
     return result;
 }
 
@@ -406,7 +421,9 @@ account_look(struct worker *w, const struct account *a, bool create, struct open
 {
     enum account_result result = account_open(w, a, create, out, wait, why);
 
-    return result == ACCOUNT_FAILED || rows_flush(w, *out, why) ? result : ACCOUNT_FAILED;
+    if (result == ACCOUNT_OPEN && !rows_flush(w, *out, why))
+        return ACCOUNT_FAILED;
+    return result;
 }
 
 static bool

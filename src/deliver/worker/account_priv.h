@@ -13,9 +13,16 @@
 #include "doorstep/store.h"
 
 #include "hands_priv.h"
+#include "jobs_priv.h"
 
 struct worker;
 struct row;
+
+struct loan { /* of the index, to the syncer's thread; loan_priv.h */
+    struct job job;
+    struct job_thread *worker;
+    bool is_lent;
+};
 
 struct open_account {
     struct account account;
@@ -35,6 +42,7 @@ struct open_account {
     uint64_t row_octets, row_messages; /* what they add to the usage */
     uint64_t rows_since_ms;
     struct open_account *prev_waiting, *next_waiting;
+    struct loan loan;
     uint64_t tidied_ms; /* when housekeeping was here, 0: not yet */
     uint64_t looked_ms; /* when its file was last seen to be there */
     unsigned aside;     /* deliveries that wait for this account */
@@ -46,9 +54,9 @@ struct open_account {
 
 enum account_result { ACCOUNT_OPEN, ACCOUNT_FAILED, ACCOUNT_LATER };
 
-/* account_open() - from those open, else opened. create false: NOT_FOUND when there is neither
- * an index nor mail yet. LATER: a hand was asked for; try again in wait->ms. *out is the worker's,
- * valid until the worker's next account_open(). */
+/* account_open() - LATER, too, while its index is lent. From those open, else opened. create false:
+ * NOT_FOUND when there is neither an index nor mail yet. LATER: a hand was asked for; try again in
+ * wait->ms. *out is the worker's, valid until the worker's next account_open(). */
 enum account_result account_open(struct worker *w, const struct account *a, bool create,
                                  struct open_account **out, struct store_wait *wait,
                                  struct outcome *why);
@@ -78,7 +86,11 @@ bool account_mend(struct worker *w, struct open_account *oa, struct outcome *why
 /* account_uid_validity() - the next one to be given, larger than at_least. */
 bool account_uid_validity(struct worker *w, uint32_t at_least, uint32_t *out, struct outcome *why);
 
-/* account_forget_name() - close it when it is open (it was deleted); nothing may wait for it. */
+/* account_is_lent() - and cannot be closed yet. */
+bool account_is_lent(struct worker *w, const char *user, const char *domain);
+
+/* account_forget_name() - close it when it is open (it was deleted); nothing may wait for it, and
+ * it is not lent. */
 void account_forget_name(struct worker *w, const char *user, const char *domain);
 
 /* account_renew_index() - the index is damaged: set it aside and begin a new one. */

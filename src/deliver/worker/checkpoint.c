@@ -191,7 +191,7 @@ write_marks(struct worker *w)
 
     HASH_ITER(hh, w->open, oa, next)
     {
-        if (!account_mark(oa, &why)) {
+        if (!oa->loan.is_lent && !account_mark(oa, &why)) { /* marked when it was lent */
             log_event(LOG_LEVEL_ERROR, "index_not_marked", "account", oa->key, "cause", why.cause,
                       NULL);
             ok = false;

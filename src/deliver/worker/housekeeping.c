@@ -35,7 +35,8 @@ find_due(struct worker *w, uint64_t now)
 {
     struct open_account *oa = w->open;
 
-    while (oa != NULL && oa->tidied_ms != 0 && now - oa->tidied_ms < EVERY_MS)
+    while (oa != NULL &&
+           (oa->loan.is_lent || (oa->tidied_ms != 0 && now - oa->tidied_ms < EVERY_MS)))
         oa = oa->hh.next;
     return oa;
 }

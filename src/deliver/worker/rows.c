@@ -21,13 +21,12 @@
 #include "doorstep/log.h"
 
 #include "ledger_priv.h"
+#include "loan_priv.h"
 #include "record_priv.h"
 #include "worker_priv.h"
 
 #define ROWS_MERGED 8
 #define MOMENT_MS 2000
-#define WAL_OCTETS (1024 * 1024)       /* of an index in use */
-#define ROWS_ARENA (128 * 1024 * 1024) /* unpacked facts of one transaction */
 #define ADOPTED_ARENA (4 * 1024 * 1024)
 
 /* ---- rows ---- */
@@ -191,15 +190,6 @@ rows_count_lines(struct span s)
     return lines;
 }
 
-static bool
-unpack_facts(const struct row_message *m, struct arena *arena, struct facts *facts)
-{
-    struct unpack u;
-
-    unpack_init(&u, (struct span){m->facts, m->facts_octets});
-    return m->facts_octets > 0 && facts_unpack(facts, arena, &u);
-}
-
 /* An index that was renewed has taken the published message in already, with a UID of its own and
  * without facts: the delivery's row takes the place of that one, under the new UIDVALIDITY. */
 static bool
@@ -218,9 +208,8 @@ replace_adopted(struct open_account *oa, struct row *r, struct outcome *why)
 }
 
 static bool
-add_message(struct open_account *oa, struct row *r, struct arena *arena, struct outcome *why)
+add_message(struct open_account *oa, const struct row *r, struct outcome *why)
 {
-    struct facts facts;
     struct index_message m = {
         .mailbox = r->mailbox,
         .uid = r->uid,
@@ -232,21 +221,20 @@ add_message(struct open_account *oa, struct row *r, struct arena *arena, struct 
         .lines = r->lines,
         .digest = r->message->digest,
         .delivery_id = r->id,
+        .facts_packed = {r->message->facts, r->message->facts_octets},
     };
 
-    if (unpack_facts(r->message, arena, &facts))
-        m.facts = &facts;
     return index_add(oa->index, &m, why);
 }
 
 static bool
-add_row(struct open_account *oa, struct row *r, struct arena *arena, struct outcome *why)
+add_row(struct open_account *oa, struct row *r, struct outcome *why)
 {
     if (r->message != NULL) {
         bool is_renewed = r->mailbox == oa->inbox && r->uid_validity != oa->inbox_validity;
         if (is_renewed && !replace_adopted(oa, r, why))
             return false;
-        if (!add_message(oa, r, arena, why))
+        if (!add_message(oa, r, why))
             return false;
     }
     for (uint32_t i = 0; i < r->key_count; i++)
@@ -258,15 +246,10 @@ add_row(struct open_account *oa, struct row *r, struct arena *arena, struct outc
 static bool
 write_all(struct open_account *oa, struct outcome *why)
 {
-    struct arena arena;
+    bool ok = index_begin(oa->index, why);
 
-    if (!index_begin(oa->index, why))
-        return false;
-    arena_init(&arena, ROWS_ARENA);
-    bool ok = true;
     for (struct row *r = oa->rows; ok && r != NULL; r = r->next)
-        ok = add_row(oa, r, &arena, why);
-    arena_release(&arena);
+        ok = add_row(oa, r, why);
     if (ok && index_commit_unsynced(oa->index, why))
         return true;
     index_rollback(oa->index);
@@ -293,7 +276,6 @@ rows_flush(struct worker *w, struct open_account *oa, struct outcome *why)
     if (write_or_renew(w, oa, why)) {
         oa->needs_mark = true;
         forget_rows(w, oa);
-        account_checkpoint(oa, WAL_OCTETS);
         return true;
     }
     log_event(LOG_LEVEL_ERROR, "rows_wait", "account", oa->key, "rows", log_num(oa->row_count),
@@ -309,8 +291,8 @@ rows_flush_merged(struct worker *w, struct open_account *oa)
 {
     struct outcome why;
 
-    if (oa->row_count >= ROWS_MERGED)
-        rows_flush(w, oa, &why);
+    if (oa->row_count >= ROWS_MERGED && !oa->loan.is_lent && rows_flush(w, oa, &why))
+        loan_consider(w, oa);
 }
 
 bool
@@ -325,10 +307,11 @@ rows_flush_below(struct worker *w, uint64_t segment, unsigned accounts_max, bool
     {
         if (oa->rows->segment >= segment)
             continue;
-        if (accounts_max-- == 0) {
+        if (accounts_max == 0 || oa->loan.is_lent) {
             *more = true;
-            break;
+            continue;
         }
+        accounts_max--;
         ok = rows_flush(w, oa, &why) && ok;
     }
     return ok;
@@ -345,6 +328,9 @@ rows_idle(struct worker *w)
         return JOB_WAIT_FOREVER;
     if (now - oa->rows_since_ms < MOMENT_MS)
         return (unsigned)(MOMENT_MS - (now - oa->rows_since_ms));
-    rows_flush(w, oa, &why);
+    if (oa->loan.is_lent)
+        return LOAN_WAIT_MS;
+    if (rows_flush(w, oa, &why))
+        loan_consider(w, oa);
     return 0;
 }

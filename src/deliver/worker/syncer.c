@@ -112,8 +112,8 @@ on_prepare(struct job *job, void *arg)
 
 /* ---- its askers ---- */
 
-static bool
-post(struct syncer *s, struct job *job)
+bool
+syncer_run(struct syncer *s, struct job *job)
 {
     pthread_mutex_lock(&s->mutex);
     bool ok = !s->has_ended;
@@ -128,7 +128,7 @@ syncer_ask(struct syncer *s, struct syncer_request *r, struct job_thread *asker)
 {
     r->job.run = on_asked;
     r->asker = asker;
-    return post(s, &r->job);
+    return syncer_run(s, &r->job);
 }
 
 void
@@ -137,7 +137,7 @@ syncer_prepare(struct syncer *s, struct syncer_preparation *p)
     if (atomic_exchange(&p->is_asked, true))
         return;
     p->job.run = on_prepare;
-    if (!post(s, &p->job))
+    if (!syncer_run(s, &p->job))
         atomic_store(&p->is_asked, false);
 }
 

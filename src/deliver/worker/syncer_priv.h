@@ -40,6 +40,9 @@ bool syncer_add(struct syncer *s, int fd);
  * false: it has ended. Any thread. */
 bool syncer_ask(struct syncer *s, struct syncer_request *r, struct job_thread *asker);
 
+/* syncer_run() - the job on its thread, between two syncs. false: it has ended. Any thread. */
+bool syncer_run(struct syncer *s, struct job *job);
+
 struct syncer_preparation { /* the asker's, as long as the syncer's thread runs */
     struct job job;
     struct journal *journal;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Lending an index to the syncer's thread: see loan_priv.h.
+ */
+#include "loan_priv.h"
+
+#include <stddef.h>
+
+#include "worker_priv.h"
+
+#define WAL_OCTETS (1024 * 1024)
+
+static struct open_account *
+account_of(struct job *job)
+{
+    return (struct open_account *)((char *)job - offsetof(struct open_account, loan.job));
+}
+
+/* The worker's thread: it is back. */
+static void
+on_back(struct job *job, void *worker)
+{
+    (void)worker;
+    account_of(job)->loan.is_lent = false;
+}
+
+/* The syncer's thread. */
+static void
+on_lent(struct job *job, void *syncer)
+{
+    struct open_account *oa = account_of(job);
+
+    (void)syncer;
+    account_checkpoint(oa, 0);
+    job->run = on_back;
+    job_thread_post(oa->loan.worker, job);
+}
+
+void
+loan_consider(struct worker *w, struct open_account *oa)
+{
+    struct outcome why;
+
+    if (oa->loan.is_lent || oa->in_batch || oa->index == NULL ||
+        index_wal_octets(oa->index) < WAL_OCTETS || !account_mark(oa, &why))
+        return;
+    oa->loan = (struct loan){.job.run = on_lent, .worker = w->thread, .is_lent = true};
+    if (!syncer_run(w->with.syncer, &oa->loan.job))
+        oa->loan.is_lent = false;
+}
