@@ -122,6 +122,15 @@ restore_open_tmp(struct restore *r, const char *tmp, struct outcome *why)
     return fd;
 }
 
+/* Mail readers take the file's time for the time of arrival. */
+static void
+restore_time(const struct restore *r, int fd)
+{
+    const struct timespec times[2] = {r->mail->received, r->mail->received};
+
+    (void)!futimens(fd, times);
+}
+
 /* Over whatever has that name. On failure errno is that of the rename, or 0, and nothing changed.
  */
 static bool
@@ -139,6 +148,7 @@ restore_put(struct restore *r, struct maildir_dir *dir, const char *name, struct
     bool ok = store_write_mail(fd, r->mail, r->is_crlf, &octets);
     if (!ok)
         maildir_errno(r->md, why, "write", tmp);
+    restore_time(r, fd);
     close(fd);
     int error = 0;
     if (ok && renameat(r->md->fd, tmp, dir->fd, name) < 0) {

@@ -449,6 +449,56 @@ START_TEST(records_that_make_no_sense_are_refused)
 }
 END_TEST
 
+/* A place is a hint, whatever a damaged record makes of it. */
+START_TEST(a_place_may_be_anything)
+{
+    struct fixture f;
+    struct posted first, p;
+    unsigned seed = 1;
+
+    begin(&f, restoring[_i]);
+    ck_assert(letter_publish(f.st, &plain, &first) && letter_publish(f.st, &plain, &p));
+    struct spot at = spot_of(&f, "INBOX", &p);
+    for (int i = 0; i < 200; i++) {
+        struct posted odd = p;
+        if (i % 2 == 0)
+            odd.place_n = (size_t)rand_r(&seed) % (sizeof(odd.place) + 1);
+        for (size_t k = 0; k < odd.place_n; k++) {
+            if (i % 2 == 0 || rand_r(&seed) % 8 == 0) /* all of it, or some octets */
+                odd.place[k] = (char)(rand_r(&seed) % 3 == 0 ? 0xff : rand_r(&seed));
+        }
+        bool is_cut = i % 4 > 1; /* behind "From ", which alone might be anybody's */
+        ck_assert(!is_cut || truncate(at.path, at.from + 5 + i % 100) == 0);
+        restore_ok(&f, &plain, &odd, "INBOX", "an odd place");
+        check_one(&f, &plain, &p, "INBOX", 2, "an odd place");
+        check_one(&f, &plain, &first, "INBOX", 2, "an odd place");
+    }
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(it_keeps_its_time)
+{
+    const struct letter l = {.bytes = plain.bytes, .when = 1700000000};
+    struct listed seen;
+    struct fixture f;
+    struct posted p;
+    struct stat st;
+
+    begin(&f, restoring[_i]);
+    ck_assert(letter_publish(f.st, &l, &p));
+    struct spot at = spot_of(&f, "INBOX", &p);
+    ck_assert_int_eq(truncate(at.path, 0), 0);
+    restore_ok(&f, &l, &p, "INBOX", "torn");
+    list_messages(f.st, "INBOX", &seen);
+    ck_assert_uint_eq(seen.count, 1);
+    ck_assert_int_eq(seen.list[0].arrived, l.when);
+    ck_assert_int_eq(stat(at.path, &st), 0);
+    ck_assert(f.kind->is_mbox || st.st_mtime == l.when);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(a_full_disk_changes_nothing)
 {
     static char bytes[200000];
@@ -547,6 +597,8 @@ main(void)
     tcase_add_loop_test(all, what_is_absent_comes_back, 0, RESTORING);
     tcase_add_loop_test(all, a_mailbox_is_made_again, 0, RESTORING);
     tcase_add_loop_test(all, records_that_make_no_sense_are_refused, 0, RESTORING);
+    tcase_add_loop_test(all, a_place_may_be_anything, 0, RESTORING);
+    tcase_add_loop_test(all, it_keeps_its_time, 0, RESTORING);
     tcase_add_loop_test(all, a_full_disk_changes_nothing, 0, RESTORING);
     tcase_add_loop_test(all, nothing_is_kept_for_a_commit_that_never_comes, 0, RESTORING);
     tcase_add_loop_test(all, other_octets_under_its_name_are_replaced, 0, MAILDIRS);
