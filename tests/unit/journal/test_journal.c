@@ -4,6 +4,8 @@
  * again; numbers grow over restarts; what is too big or too much is refused.
  */
 #include <check.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -239,6 +241,40 @@ START_TEST(a_prepared_segment_is_the_next_one)
 }
 END_TEST
 
+static void *
+prepare_on(void *arg)
+{
+    struct journal *j = arg;
+
+    for (int i = 0; i < 20000; i++)
+        if (!journal_prepare(j))
+            sched_yield();
+    return NULL;
+}
+
+START_TEST(another_thread_prepares_segments)
+{
+    struct journal *j = open_writer(4);
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, prepare_on, j), 0);
+    for (uint64_t n = 1; n < 200; n++) {
+        ck_assert_uint_eq(add_filled(j, 'a', 40000), n);
+        sync_ok(j);
+        ck_assert_uint_eq(journal_current(j), n);
+        journal_free(j, n > 2 ? n - 2 : 0);
+        ck_assert_uint_ge(journal_oldest(j) + 3, n);
+        (void)journal_is_pressed(j);
+    }
+    pthread_join(thread, NULL);
+    journal_free(j, 199);
+    ck_assert_uint_eq(add(j, "end"), 199);
+    sync_ok(j);
+    journal_close(j);
+    ck_assert_str_eq(content(), "20:a*40000 20:end");
+}
+END_TEST
+
 START_TEST(two_writers_share_a_folder)
 {
     struct journal_options options = {
@@ -407,6 +443,7 @@ main(void)
     tcase_add_test(t, a_new_segment_size_is_taken_up);
     tcase_add_test(t, a_record_has_a_largest_size);
     tcase_add_test(t, a_prepared_segment_is_the_next_one);
+    tcase_add_test(t, another_thread_prepares_segments);
     tcase_add_test(t, two_writers_share_a_folder);
     tcase_add_test(t, a_writer_leaves_what_a_crash_has_left);
     tcase_add_test(t, clear_twice_spares_a_later_writer);
