@@ -149,9 +149,8 @@ bench_disk(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", argv[1], why.cause);
         return 1;
     }
-    current = checked = journal_current(journal);
     if (prepares)
-        journal_prepare(journal);
+        journal_prepare(journal); /* the first; the thread has the second ready at once */
     pthread_create(&thread, NULL, checkpoint, NULL);
     r = run(records, argc > 5 ? atof(argv[5]) : 3, argc > 7 ? (size_t)atol(argv[7]) : 10240);
     pthread_mutex_lock(&lock);
