@@ -68,12 +68,15 @@ uint64_t journal_oldest(const struct journal *j);
 /* journal_is_pressed() - half of the segments or more wait to be freed. */
 bool journal_is_pressed(const struct journal *j);
 
-/* journal_free() - segments below `segment` are needed no more and may be overwritten. A crash may
- * give them back once more: replaying them must change nothing. */
+/* journal_free() - segments below `segment` are needed no more and may be overwritten. That is on
+ * stable storage with the next sync or journal_prepare(); a crash before may give them back once
+ * more: replaying them must change nothing. */
 void journal_free(struct journal *j, uint64_t segment);
 
 /* journal_prepare() - from any thread: have the next segment's blocks ready (made, and overwritten
- * once), so that the writer does not wait for them. true: there was something to do. */
+ * once), so that the writer does not wait for them. Its head tells what journal_free() has said so
+ * far: when this returns, that is on stable storage too, unless all segments are in use. true:
+ * there was something to do. */
 bool journal_prepare(struct journal *j);
 
 /* ---- reading: at start, and for people ---- */

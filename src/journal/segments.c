@@ -167,11 +167,12 @@ make_file(struct segments *s, struct slot *slot, const struct segment_head *head
     return false;
 }
 
-/* Gives the lock up while it works. NULL: none is free, or `why`. */
+/* One that is ready already is made anew: nothing is in it. Gives the lock up while it works. NULL:
+ * none is free, or `why`. */
 static struct slot *
 make_ready(struct segments *s, bool fill, struct outcome *why)
 {
-    struct slot *slot = find_state(s, SLOT_FREE);
+    struct slot *slot = find_state(s, SLOT_READY);
     struct segment_head head = {.writer = s->writer,
                                 .segment = s->newest + 1,
                                 .octets = s->octets,
@@ -181,10 +182,12 @@ make_ready(struct segments *s, bool fill, struct outcome *why)
 
     outcome_set(why, OUTCOME_DISK_FULL, "journal: no segment is free");
     if (slot == NULL)
+        slot = find_state(s, SLOT_FREE);
+    if (slot == NULL)
         slot = find_state(s, SLOT_NONE);
     if (slot == NULL)
         return NULL;
-    had_file = slot->state == SLOT_FREE;
+    had_file = slot->state != SLOT_NONE;
     slot->state = SLOT_MAKING;
     pthread_mutex_unlock(&s->lock);
     if (!had_file) {
@@ -199,6 +202,7 @@ make_ready(struct segments *s, bool fill, struct outcome *why)
     if (ok) {
         slot->number = head.segment;
         slot->salt = head.salt;
+        slot->needed = head.needed;
     }
     pthread_cond_broadcast(&s->made);
     return ok ? slot : NULL;
@@ -228,11 +232,13 @@ segments_take(struct segments *s, struct outcome *why)
 bool
 segments_prepare(struct segments *s)
 {
+    const struct slot *ready;
     struct outcome why;
     bool made;
 
     pthread_mutex_lock(&s->lock);
-    made = find_state(s, SLOT_MAKING) == NULL && find_state(s, SLOT_READY) == NULL &&
+    ready = find_state(s, SLOT_READY);
+    made = find_state(s, SLOT_MAKING) == NULL && (ready == NULL || ready->needed < s->needed) &&
            make_ready(s, true, &why) != NULL;
     pthread_mutex_unlock(&s->lock);
     return made;

@@ -29,6 +29,7 @@ struct slot {
     int fd;         /* owned, or -1 */
     uint64_t number;
     uint64_t salt;
+    uint64_t needed; /* as its head says */
 };
 
 struct segments {
@@ -51,7 +52,8 @@ void segments_close(struct segments *s);
  * when none is free. */
 struct slot *segments_take(struct segments *s, struct outcome *why);
 
-/* segments_prepare() - any thread: have a segment ready. true: one was made. */
+/* segments_prepare() - any thread: have a segment ready, whose head knows what was freed. true: it
+ * was made, or its head written anew. */
 bool segments_prepare(struct segments *s);
 
 /* segments_lose() - the file failed: closed, never touched again. */

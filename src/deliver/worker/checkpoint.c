@@ -169,6 +169,7 @@ end_checkpoint(struct worker *w, bool ok)
     if (!ok)
         return;
     journal_free(w->journal, c->below);
+    syncer_prepare(w->with.syncer, &c->preparation); /* which makes that last */
     drop_spools(w, c->below);
 }
 
@@ -309,6 +310,7 @@ checkpoint_close(struct worker *w)
     ok = ok && kept_carry(w, below, &why);
     if (ok) {
         journal_free(w->journal, below);
+        journal_prepare(w->journal); /* which makes that last */
         drop_spools(w, UINT64_MAX);
     } else {
         log_event(LOG_LEVEL_WARNING, "journal_kept", "cause", why.cause, NULL);

@@ -120,6 +120,26 @@ START_TEST(what_was_freed_stays_freed_with_the_next_sync)
 }
 END_TEST
 
+START_TEST(what_was_freed_stays_freed_when_one_is_prepared)
+{
+    struct journal *j = open_writer(3);
+
+    add(j, "one");
+    sync_ok(j);
+    ck_assert(journal_prepare(j)); /* segment 2, which knows of nothing that is free */
+    journal_turn(j);
+    journal_free(j, 2);
+    ck_assert_str_eq(content(), "20:one");
+    ck_assert(journal_prepare(j));
+    ck_assert(!journal_prepare(j));
+    ck_assert_str_eq(content(), "");
+    ck_assert_uint_eq(add(j, "two"), 2);
+    sync_ok(j);
+    journal_close(j);
+    ck_assert_str_eq(content(), "20:two");
+}
+END_TEST
+
 START_TEST(a_writer_leaves_what_a_crash_has_left)
 {
     struct journal_reader *r;
@@ -445,6 +465,7 @@ main(void)
     tcase_add_test(t, a_prepared_segment_is_the_next_one);
     tcase_add_test(t, another_thread_prepares_segments);
     tcase_add_test(t, two_writers_share_a_folder);
+    tcase_add_test(t, what_was_freed_stays_freed_when_one_is_prepared);
     tcase_add_test(t, a_writer_leaves_what_a_crash_has_left);
     tcase_add_test(t, clear_twice_spares_a_later_writer);
     tcase_add_test(t, clear_removes_free_files_of_writers_beyond);
