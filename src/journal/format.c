@@ -190,7 +190,7 @@ void
 format_print_record(uint16_t type, const struct span *parts, size_t count, uint64_t salt,
                     uint64_t offset, uint8_t out[JOURNAL_RECORD_HEAD])
 {
-    XXH3_state_t state;
+    XXH3_state_t state = {0}; /* gcc does not see that the reset fills it */
     uint32_t octets = 0;
 
     for (size_t i = 0; i < count; i++)
@@ -211,7 +211,7 @@ bool
 format_parse_record(struct record_head *h, uint64_t salt, uint64_t offset, const uint8_t *in,
                     uint64_t room)
 {
-    XXH3_state_t state;
+    XXH3_state_t state = {0}; /* gcc does not see that the reset fills it */
 
     if (room < JOURNAL_RECORD_HEAD)
         return false;
