@@ -64,6 +64,7 @@ struct deliver {
     struct delivery_log *log;
     struct control *control;
     int control_fd;   /* until the loop starts to serve it */
+    int lock_fd;      /* state_dir/store.lock: one store at a time */
     unsigned running; /* look-ups of recipients, transactions from their begin on, and the tool's
                        * operations */
     uint64_t memory;  /* octets set aside for messages in memory */

@@ -2,19 +2,28 @@
  *
  * The store role from start to end: what main sends, what it needs before it serves, and draining.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "doorstep/clock.h"
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
 
 #include "deliver_priv.h"
 
-#define CUT_OFF_S 5 /* for batches that are being written when main dies */
+#define CUT_OFF_S 5       /* for batches that are being written when main dies */
+#define PREDECESSOR_S 20  /* for a store that does so, on a busy machine */
+#define PAUSE_NS 10000000 /* between two looks at it */
 #define MAIN_QUEUE_MAX (1024 * 1024)
 
 static void
@@ -77,9 +86,32 @@ start_control(struct deliver *d)
     return d->control != NULL;
 }
 
+/* The store of a main that was killed ends what it has begun. Until then its journal and its
+ * accounts are not ours: both would publish the same message. Its lock goes with the process. */
+static bool
+wait_for_predecessor(struct deliver *d, struct outcome *why)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+    const uint64_t end = clock_ms() + PREDECESSOR_S * 1000;
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/store.lock", d->settings->state_dir);
+    d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (d->lock_fd < 0)
+        return outcome_errno(why, errno, "open", path);
+    while (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || clock_ms() >= end)
+            return outcome_errno(why, errno, "lock", path);
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 static bool
 start_parts(struct deliver *d, struct outcome *why)
 {
+    if (!wait_for_predecessor(d, why))
+        return false;
     d->directory = directory_new(d->settings, d->loop, why);
     if (d->directory == NULL)
         return false;
@@ -302,6 +334,8 @@ release(struct deliver *d)
     loop_watch_free(d->main_watch);
     door_free(d->main_door);
     loop_free(d->loop);
+    if (d->lock_fd >= 0)
+        close(d->lock_fd);
 }
 
 /* Main is gone, or a door broke, with work under way. Its pieces call back into each other, so
@@ -335,7 +369,7 @@ init(struct deliver *d)
 int
 deliver_run(int main_door, const struct deliver_hooks *hooks)
 {
-    struct deliver d = {.control_fd = -1, .exit_status = EXIT_FAILURE};
+    struct deliver d = {.control_fd = -1, .lock_fd = -1, .exit_status = EXIT_FAILURE};
 
     d.main_door = door_new(main_door, MAIN_QUEUE_MAX);
     if (d.main_door == NULL || sodium_init() < 0)

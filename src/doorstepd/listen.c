@@ -9,18 +9,22 @@
 #include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "doorstep/log.h"
 
 #include "folders_priv.h"
 
+#define PREDECESSOR_MS 3000 /* the edges of a main that was killed end so soon */
+#define PAUSE_MS 20
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
 
 static bool
@@ -199,6 +203,35 @@ bind_new(const struct settings_address *a, const struct sockaddr_storage *addres
     return BIND_DONE;
 }
 
+/* Does anybody accept connections there? */
+static bool
+is_answered(const struct sockaddr_storage *address, socklen_t length)
+{
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    int error = 0;
+    socklen_t size = sizeof(error);
+
+    if (fd < 0)
+        return false;
+    if (connect(fd, (const struct sockaddr *)address, length) != 0)
+        error = errno;
+    if (error == EINPROGRESS &&
+        (poll(&wait, 1, PAUSE_MS) != 1 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0))
+        error = ETIMEDOUT;
+    close(fd);
+    return error == 0 || error == EAGAIN; /* EAGAIN: its backlog is full */
+}
+
+static void
+wait_for_predecessor(const struct listen_socket *s)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
+
+    for (int ms = 0; ms < PREDECESSOR_MS && is_answered(&s->address, s->length); ms += PAUSE_MS)
+        nanosleep(&pause, NULL);
+}
+
 /* --- the set --- */
 
 static void
@@ -217,7 +250,8 @@ close_socket(struct listen_set *set, struct listen_socket *s)
 
 /* One more socket in the set, new ones first. */
 static enum bind_result
-open_address(struct listen_set *set, const struct settings_address *a, struct activation *given)
+open_address(struct listen_set *set, const struct settings_address *a, struct activation *given,
+             bool is_start)
 {
     struct listen_socket *s = calloc(1, sizeof(*s));
     enum bind_result result = BIND_DONE;
@@ -230,6 +264,8 @@ open_address(struct listen_set *set, const struct settings_address *a, struct ac
     }
     s->fd = activation_take(given, &s->address);
     s->is_given = s->fd >= 0;
+    if (!s->is_given && is_start)
+        wait_for_predecessor(s);
     if (!s->is_given)
         result = bind_new(a, &s->address, &s->fd);
     if (result != BIND_DONE) {
@@ -252,11 +288,13 @@ close_newer_than(struct listen_set *set, const struct listen_socket *old)
 static bool
 open_missing(struct listen_set *set, const struct settings *s, struct activation *given)
 {
+    const bool is_start = set->sockets == NULL;
+
     for (size_t i = 0; i < s->listen_count; i++) {
         for (size_t k = 0; k < s->listens[i].address_count; k++) {
             const struct settings_address *a = &s->listens[i].address[k];
 
-            if (find(set, a) == NULL && open_address(set, a, given) == BIND_FAILED)
+            if (find(set, a) == NULL && open_address(set, a, given, is_start) == BIND_FAILED)
                 return false;
         }
     }

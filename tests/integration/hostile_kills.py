@@ -4,6 +4,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 
 from hostile_client import (
@@ -167,6 +168,21 @@ def a_killed_main_loses_and_doubles_nothing():
         check_index(d)
 
 
+def a_new_main_waits_for_what_a_killed_one_left():
+    """Its store and edges end a moment later: until then the journal, the accounts and the sockets are theirs."""
+    with server() as d:
+        left = roles(d, "edge") + roles(d, "store")
+        for pid in left:
+            os.kill(pid, signal.SIGSTOP)
+        d.kill()
+        threading.Timer(1, lambda: [os.kill(pid, signal.SIGCONT) for pid in left]).start()
+        d.start()
+        expect(not any(is_alive(pid) for pid in left), "it served beside the old store")
+        with Session(d) as s:
+            s.expect("LHLO c", "250")
+            expect(s.deliver("Subject: next\r\n\r\nz\r\n")[0].startswith("250"), "no service")
+
+
 def no_store_outlives_main_in_the_middle_of_a_listing():
     """A worker waits for a sorter then, and whoever waits holds the account's index."""
     with server(more="sorters = 1\n") as d, Session(d) as s:
@@ -207,6 +223,7 @@ CHECKS = [
     stopped_sorters_are_replaced,
     sigterm_under_load_answers_truly,
     a_killed_main_loses_and_doubles_nothing,
+    a_new_main_waits_for_what_a_killed_one_left,
     no_store_outlives_main_in_the_middle_of_a_listing,
     sighup_under_load_loses_and_doubles_nothing,
 ]
