@@ -12,11 +12,13 @@ line "N passed, N failed"."""
 
 import argparse
 import collections
+import contextlib
 import json
 import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -31,6 +33,7 @@ from queueing_mta import (
     expect,
     flagless,
     mbox_messages,
+    message,
     name_of,
     seed_of,
     until,
@@ -43,8 +46,9 @@ MAILDIRS = [f"ann{n}@example.org" for n in range(3)]
 MBOX = "zoe@example.net"
 ACCOUNTS = [*MAILDIRS, MBOX]
 RECEIVED_ID = re.compile(rb"\sid\s+([0-9A-Z]{23})\b")
+FOREIGN = b"Return-Path: <x@example.com>\nReceived: by other.example; Thu, 1 Jan 2026 00:00:00 +0000\n"
 FLIPS_MAX = 16
-BEFORE = 150  # messages before the first damage: by then the WAL has been carried into the index
+BEFORE = 100  # messages before the first damage
 KEPT_MAX = 80  # messages an account has before another program removes some
 READS = 4  # messages asked back with `message cat` each time
 
@@ -93,6 +97,7 @@ class Sweep:
         self.watch = UidWatch()
         self.sent = 0
         self.wanted = collections.defaultdict(set)  # account -> names
+        self.may_return = collections.defaultdict(set)
         self.runs, self.hits = collections.Counter(), collections.Counter()
         self.wrong = collections.defaultdict(list)
         self.rises = collections.Counter()
@@ -136,16 +141,35 @@ class Sweep:
         return found
 
     def other_program(self, account):
-        """Another program reads, flags and removes mail in a Maildir."""
+        """Another program reads, flags, adds and removes mail in a Maildir. What it removes while a journal
+        may still hold it can come back after a crash: lost would be worse."""
         base = self.daemon.mail_path(account.split("@")[0])
         for name in os.listdir(f"{base}/new"):
             if self.choice.random() < 0.2:
                 os.rename(f"{base}/new/{name}", f"{base}/cur/{name}:2,S")
+        if self.choice.random() < 0.5:
+            self.sent += 1
+            name = f"m{self.sent}"
+            with open(f"{base}/tmp/{name}.other.host", "wb") as f:
+                f.write(FOREIGN + message(name))
+            os.rename(f"{base}/tmp/{name}.other.host", f"{base}/new/{name}.other.host")
+            self.wanted[account].add(name)
         names = [f"{folder}/{name}" for folder in ("new", "cur") for name in os.listdir(f"{base}/{folder}")]
         for name in self.choice.sample(names, len(names) // 2) if len(names) > KEPT_MAX else ():
             with open(f"{base}/{name}", "rb") as f:
-                self.wanted[account].discard(name_of(without_trace(f.read())))
+                removed = name_of(without_trace(f.read()))
+            self.wanted[account].discard(removed)
+            self.may_return[account].add(removed)
+            self.watch.forget(account, removed)
             os.unlink(f"{base}/{name}")
+
+    def tool_removes(self, account):
+        """Through us: that never comes back."""
+        seen = self.look(account)
+        for uid, name in self.choice.sample(seen, min(2, len(seen))):
+            if name in self.wanted[account]:
+                self.daemon.tool("message", "delete", account, "INBOX", str(uid))
+                self.wanted[account].remove(name)
 
     # ---- looks ----
 
@@ -166,12 +190,17 @@ class Sweep:
             seen.append((row["uid"], name_of(without_trace(flagless(files[ref])))))
         if after is not None:
             self.watch.compare(account, after, seen)
-        expect({name for _, name in seen} == self.wanted[account] and len(seen) == len(files),
-               f"{account}: {len(seen)} listed, {len(files)} stored, {len(self.wanted[account])} delivered")
+        names = [name for _, name in seen]
+        lost = self.wanted[account] - set(names)
+        stray = set(names) - self.wanted[account] - self.may_return[account]
+        expect(len(files) == len(seen) == len(set(names)), f"{account}: {len(seen)} listed, {len(files)} stored")
+        expect(lost == set(), f"{account}: lost {sorted(lost)[:5]}")
+        expect(stray == set(), f"{account}: back again {sorted(stray)[:5]}")
         for uid, name in self.choice.sample(seen, min(READS, len(seen))):
             text = self.daemon.tool("message", "cat", account, "INBOX", str(uid))
             got = name_of(without_trace(flagless(text)))
             expect(got == name, f"{account}: UID {uid} is listed as {name} and read as {got}")
+        return seen
 
     def folder(self, account):
         user, domain = account.split("@")
@@ -200,12 +229,25 @@ class Sweep:
                 how(path, self.choice)
                 self.hits[damage] += 1
 
+    def carry_over(self, account):
+        """The WAL into the index, as a checkpoint of the daemon does sooner or later: else all that there
+        is to damage is the WAL, and the index behind it is never read."""
+        self.stop()
+        with contextlib.closing(sqlite3.connect(f"{self.folder(account)}/index.sqlite")) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.daemon.start()
+
     def once(self, damage):
         _, how, when = DAMAGES[damage]
         account = self.choice.choice(ACCOUNTS)
-        self.deliver(self.choice.randint(1, 6))
+        if self.choice.random() < 0.6:
+            self.carry_over(account)
+        if self.choice.random() < 0.8:
+            self.deliver(self.choice.randint(1, 6))
         if account in MAILDIRS and self.choice.random() < 0.5:
             self.other_program(account)
+        if account in MAILDIRS and self.choice.random() < 0.3:
+            self.tool_removes(account)
         if self.choice.random() < 0.8:
             for one in ACCOUNTS:
                 self.look(one)
@@ -253,6 +295,7 @@ class Sweep:
         self.daemon.tool("fsck", "--repair")
         self.watch = UidWatch()
         for account in ACCOUNTS:
+            self.may_return[account].clear()
             self.wanted[account] = {name_of(without_trace(flagless(m))) for m in self.files(account).values()}
 
     def judge(self, damage):

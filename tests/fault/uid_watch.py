@@ -33,6 +33,12 @@ class UidWatch:
                 return row["uid_validity"], row["uid_next"]
         return None
 
+    def forget(self, account, name):
+        """A message that another program removed: should it come back, its UID is its own affair."""
+        for (owner, _), uids in self.uids.items():
+            if owner == account:
+                uids.pop(name, None)
+
     def compare(self, account, mailbox, seen):
         validity, uid_next = mailbox
         last = self.validity.get(account, validity)
