@@ -53,14 +53,14 @@ match_piece(void *arg, const char *p, size_t n)
     return true;
 }
 
-/* Behind a message: the end, or another one. */
+/* Behind a message: the end, or another one, or what the crash left of another one. */
 static bool
 match_ends(const struct match *m)
 {
     char c;
     ssize_t n = pread(m->f->fd, &c, 1, (off_t)m->at);
 
-    return n == 0 || (n == 1 && (c == 'F' || c == '\n'));
+    return n == 0 || (n == 1 && (c == 'F' || c == '\n' || c == '\0'));
 }
 
 enum mbox_match

@@ -152,6 +152,37 @@ END_TEST
 
 /* The first was taken back after the places were told: the others lie before them. "From" alone at
  * the end of a file may be anybody's, so that it stays: no cut there. */
+/* The file's length outlived the crash and the octets did not: they read as NUL up to the end, over
+ * several deliveries. */
+START_TEST(a_batch_is_zero_from_every_octet)
+{
+    struct fixture f;
+    struct posted p[BATCH];
+    off_t first, last, unused;
+
+    begin(&f);
+    ck_assert(letter_publish(f.st, &plain, &p[0]));
+    publish_batch(&f, p);
+    plan_of(&p[0], &first, &unused);
+    plan_of(&p[BATCH - 1], &unused, &last);
+    for (off_t n = first; n < last; n++) {
+        ck_assert_int_eq(truncate(path_of(&f), n), 0);
+        ck_assert_int_eq(truncate(path_of(&f), last - (n % 2) * (last - n) / 3), 0);
+        again(&f);
+        for (int i = 0; i < BATCH; i++)
+            restore_ok(&f, &p[i]);
+        store_restore_end(f.st);
+        for (int i = 0; i < BATCH; i++)
+            check_whole(&f, &p[i]);
+        ck_assert_uint_eq(count_messages(f.st, "INBOX"), 1 + BATCH);
+        struct stat st;
+        ck_assert_int_eq(stat(path_of(&f), &st), 0);
+        ck_assert_int_eq(st.st_size, last);
+    }
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(a_place_that_was_not_kept)
 {
     struct fixture f;
@@ -387,6 +418,7 @@ main(void)
     log_set_level(LOG_LEVEL_ERROR);
     tcase_set_timeout(all, 60);
     tcase_add_test(all, a_batch_is_cut_at_every_octet);
+    tcase_add_test(all, a_batch_is_zero_from_every_octet);
     tcase_add_test(all, a_place_that_was_not_kept);
     tcase_add_test(all, a_reader_rewrote_it);
     tcase_add_test(all, as_long_as_before_but_not_without_it);
