@@ -14,6 +14,8 @@
 
 #include "doorstep/clock.h"
 
+#define VALIDITIES_AT_ONCE 100 /* UIDVALIDITYs that one sync sets aside */
+
 #define CACHE_KIB 2048
 #define QUOTA_NONE (-1)
 
@@ -234,13 +236,29 @@ last_uid_validity(struct db *db, uint32_t *last, struct outcome *why)
            outcome_set(why, OUTCOME_CORRUPT, "uid_validity.last is out of range");
 }
 
+/* set_validity_aside() - some at once: a new mailbox then costs no sync of its own. */
+static bool
+set_validity_aside(struct accounts *a, uint32_t from, struct outcome *why)
+{
+    uint32_t until =
+        from > UINT32_MAX - VALIDITIES_AT_ONCE ? UINT32_MAX : from + VALIDITIES_AT_ONCE;
+    struct db_statement *s = db_prepare(a->db.db, "UPDATE uid_validity SET last = ?", why);
+    if (s == NULL)
+        return false;
+    db_bind_int(s, 1, until);
+    if (!db_run(s, why))
+        return false;
+    a->validity_set_aside = until;
+    return true;
+}
+
 /* accounts_uid_validity() - the time where it may be, so that even a lost accounts.sqlite gives
  * none that an older index used (RFC 9051 2.3.1.1). */
 bool
 accounts_uid_validity(struct accounts *a, uint32_t at_least, uint32_t *out, struct outcome *why)
 {
-    uint32_t last;
-    if (!last_uid_validity(a->db.db, &last, why))
+    uint32_t last = a->validity_given;
+    if (last == 0 && !last_uid_validity(a->db.db, &last, why))
         return false;
     int64_t v = clock_wall().tv_sec;
     if (v <= last)
@@ -249,12 +267,9 @@ accounts_uid_validity(struct accounts *a, uint32_t at_least, uint32_t *out, stru
         v = (int64_t)at_least + 1;
     if (v < 1 || v > UINT32_MAX)
         return outcome_set(why, OUTCOME_SYSTEM, "no UIDVALIDITY is left above %u", last);
-    struct db_statement *s = db_prepare(a->db.db, "UPDATE uid_validity SET last = ?", why);
-    if (s == NULL)
+    if (v > a->validity_set_aside && !set_validity_aside(a, (uint32_t)v, why))
         return false;
-    db_bind_int(s, 1, v);
-    if (!db_run(s, why))
-        return false;
+    a->validity_given = (uint32_t)v;
     *out = (uint32_t)v;
     return true;
 }

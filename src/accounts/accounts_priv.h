@@ -18,6 +18,8 @@ struct accounts {
     const struct settings *settings;  /* borrowed */
     struct accounts_db db;            /* owned */
     struct accounts_source **sources; /* owned; as many as domains, in their order */
+    uint32_t validity_given;          /* the last UIDVALIDITY of this opening, 0: none yet */
+    uint32_t validity_set_aside;      /* the database says that all up to this one were given */
 };
 
 /* accounts_source() - of a configured domain; NULL when it is none of ours. */

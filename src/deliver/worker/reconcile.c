@@ -61,6 +61,16 @@ log_changes(const struct open_account *oa, const char *name, const struct index_
                   "removed", log_num((long long)c->removed), NULL);
 }
 
+/* UIDs that were given here stand in no journal: they are on stable storage before anybody sees
+ * them.
+ */
+static bool
+commit(struct open_account *oa, const struct index_changes *c, struct outcome *why)
+{
+    return c->added + c->reflagged + c->removed > 0 ? index_commit(oa->index, why)
+                                                    : index_commit_unsynced(oa->index, why);
+}
+
 bool
 reconcile_mailbox(struct open_account *oa, const char *name, struct index_mailbox *box,
                   struct index_changes *changes, struct outcome *why)
@@ -73,8 +83,7 @@ reconcile_mailbox(struct open_account *oa, const char *name, struct index_mailbo
     if (!index_begin(oa->index, why))
         return false;
     bool ok = compare(oa, name, box->id, &made, why) &&
-              index_mailbox_set_stamp(oa->index, box->id, stamp, why) &&
-              index_commit(oa->index, why);
+              index_mailbox_set_stamp(oa->index, box->id, stamp, why) && commit(oa, &made, why);
     if (!ok) {
         index_rollback(oa->index);
         return false;
