@@ -32,8 +32,8 @@ struct holder {
     unsigned long long began; /* 0: not one of ours */
 };
 
-/* When a process began, in clock ticks since the machine did; 0 when it is gone or cannot be seen.
- */
+/* When a process began, in clock ticks since the machine did; 0 when it is gone, though its parent
+ * may not have noticed yet, or cannot be seen. */
 static unsigned long long
 process_began(long pid)
 {
@@ -48,6 +48,8 @@ process_began(long pid)
     text[n > 0 ? n : 0] = '\0';
     /* The 22nd field; the second is the name in parentheses, which may hold anything. */
     const char *field = strrchr(text, ')');
+    if (field != NULL && (strncmp(field, ") Z", 3) == 0 || strncmp(field, ") X", 3) == 0))
+        return 0;
     for (int i = 2; field != NULL && i < 22; i++)
         field = strchr(field + 1, ' ');
     if (field != NULL)

@@ -377,6 +377,26 @@ START_TEST(a_dotlock_that_lost_its_content_in_a_power_cut_is_broken)
 }
 END_TEST
 
+START_TEST(a_dotlock_of_a_process_that_nobody_waited_for_is_broken)
+{
+    struct fixture f;
+    struct posted p;
+    siginfo_t ended;
+
+    fixture_begin(&f, kind_find("mbox"));
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(letter_stage(f.st, &plain, &p) == STORE_DONE ? 0 : 1);
+    ck_assert_int_eq(waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT), 0);
+    ck_assert_int_eq(ended.si_status, 0);
+    ck_assert_int_eq(access(fixture_path(&f, ".lock"), F_OK), 0);
+    ck_assert_int_eq(letter_stage(f.st, &plain, &p), STORE_DONE);
+    store_discard(f.st, p.staged);
+    waitpid(pid, NULL, 0);
+    fixture_end(&f);
+}
+END_TEST
+
 /* ---- repair ---- */
 
 /* A mailbox with one message, its record, and a tail that a crash left. */
@@ -665,6 +685,7 @@ main(void)
     tcase_add_test(all, a_staged_mailbox_is_locked);
     tcase_add_test(all, dotlocks_are_kept_and_stale_ones_broken);
     tcase_add_test(all, a_dotlock_that_lost_its_content_in_a_power_cut_is_broken);
+    tcase_add_test(all, a_dotlock_of_a_process_that_nobody_waited_for_is_broken);
     tcase_add_test(all, any_part_of_ours_is_cut_off);
     tcase_add_test(all, unwritten_blocks_are_cut_off);
     tcase_add_test(all, mail_of_others_is_never_cut);
