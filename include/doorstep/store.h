@@ -130,8 +130,9 @@ int store_sync_fd(struct store *st, struct outcome *why);
  * DONE: what lies there whole (in any mailbox, whatever its flags; compared byte for byte) is left,
  * what is torn is replaced under the same name, what is absent is published. `mailbox` is filled
  * with where it lies (mail->mailbox, unless another program moved it; STORE_MAILBOX_SIZE octets).
- * Idempotent; call in the journal's order. Until store_restore_end() it remembers names that it has
- * listed, and where one had to wait or failed it lets those behind it in that mailbox wait too. */
+ * Idempotent; call in the journal's order. Until store_restore_end() (or for some seconds) it
+ * remembers names that it has listed, and in an mbox where one had to wait or failed: those behind
+ * it fail with BUSY then. */
 enum store_result store_restore(struct store *st, const struct store_mail *mail,
                                 const struct store_ref *ref, struct span place, char *mailbox,
                                 struct store_wait *wait, struct outcome *why);

@@ -229,17 +229,20 @@ def an_index_larger_than_its_cache_is_renewed_while_it_runs():
 
 
 def a_maildir_that_was_moved_away_begins_anew():
-    """An operator restores a mailbox: mail goes where its path leads, not into the old folder."""
+    """An operator restores a mailbox: mail goes where its path leads, not into the old folder. The
+    path of a Maildir is looked at once a second."""
     with server() as d, Session(d) as s:
         s.expect("LHLO c", "250")
         deliver_some(s, 0, 2)
         old = d.mail_path("ann") + ".old"
         os.rename(d.mail_path("ann"), old)
+        time.sleep(1)
         deliver_some(s, 2, 2)
         expect(set(subjects(d)) == {"n2", "n3"}, f"found {subjects(d)}")
         check_index(d)
         os.rename(d.mail_path("ann"), old + "er")
         os.rename(old, d.mail_path("ann"))
+        time.sleep(1)
         deliver_some(s, 4, 1)
         expect(set(subjects(d)) == {"n0", "n1", "n4"}, f"found {subjects(d)}")
         check_index(d)

@@ -154,6 +154,8 @@ bool maildir_find(struct maildir *md, const char *mailbox, const char *base,
 struct maildir_names;
 struct maildir_names *maildir_names_new(struct maildir *md, struct outcome *why);
 void maildir_names_free(struct maildir_names *names); /* NULL is allowed */
+/* maildir_names_are_old() - too much may have changed since. */
+bool maildir_names_are_old(const struct maildir_names *names);
 /* maildir_names_find() - the mailbox (borrowed) and where in it. NULL with was_there: not any more.
  */
 const char *maildir_names_find(const struct maildir_names *names, const char *base,

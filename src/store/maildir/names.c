@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "doorstep/buf.h"
+#include "doorstep/clock.h"
 
+#define NAMES_OLD_MS 10000
 #define NAMES_MAX (1u << 28)     /* octets: 16 million messages in an account */
 #define MAILBOXES_MAX (1u << 24) /* octets of their names */
 
@@ -23,6 +25,7 @@ struct names_item {
 };
 
 struct maildir_names {
+    uint64_t listed_ms;
     struct buf items; /* struct names_item, by hash */
     struct buf mailboxes;
     size_t current; /* the mailbox being read */
@@ -123,6 +126,7 @@ maildir_names_new(struct maildir *md, struct outcome *why)
         return NULL;
     }
     names->md = md;
+    names->listed_ms = clock_ms();
     buf_init(&names->items, NAMES_MAX);
     buf_init(&names->mailboxes, MAILBOXES_MAX);
     bool ok = maildir_mailbox_list(&md->base, names_add_mailbox, names, why);
@@ -148,6 +152,12 @@ maildir_names_free(struct maildir_names *names)
     buf_release(&names->items);
     buf_release(&names->mailboxes);
     free(names);
+}
+
+bool
+maildir_names_are_old(const struct maildir_names *names)
+{
+    return clock_ms() - names->listed_ms >= NAMES_OLD_MS;
 }
 
 const char *

@@ -67,7 +67,7 @@ restore_search(struct restore *r, struct maildir_place *at, const char **mailbox
 
     *mailbox = NULL;
     for (int i = 0; i < 2 && *mailbox == NULL && was_there; i++) {
-        if (i > 0) {
+        if (i > 0 || (md->names != NULL && maildir_names_are_old(md->names))) {
             maildir_names_free(md->names);
             md->names = NULL;
         }

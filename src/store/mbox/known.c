@@ -12,6 +12,7 @@
 
 #include "doorstep/buf.h"
 
+#define HOLD_MS 10000        /* a caller who gave up one for good shall not lose the others */
 #define KNOWN_MAX (1u << 28) /* octets: eleven million messages in a file */
 
 struct known_item {
@@ -25,6 +26,7 @@ struct mbox_known {
     struct buf items;              /* struct known_item, in file order */
     bool is_full;                  /* not all of them */
     char held_for[STORE_REF_SIZE]; /* name of a delivery, or "" */
+    uint64_t held_ms;              /* since */
     char mailbox[STORE_MAILBOX_SIZE];
 };
 
@@ -150,8 +152,10 @@ mbox_known_hold(struct mbox *mb, const char *mailbox, const char *name)
 {
     struct mbox_known *k = known_get(mb, mailbox);
 
-    if (k != NULL)
-        snprintf(k->held_for, sizeof(k->held_for), "%s", name);
+    if (k == NULL)
+        return;
+    snprintf(k->held_for, sizeof(k->held_for), "%s", name);
+    k->held_ms = clock_ms();
 }
 
 bool
@@ -159,7 +163,8 @@ mbox_known_is_held(struct mbox *mb, const char *mailbox, const char *name)
 {
     const struct mbox_known *k = known_get(mb, mailbox);
 
-    return k != NULL && k->held_for[0] != '\0' && strcmp(k->held_for, name) != 0;
+    return k != NULL && k->held_for[0] != '\0' && strcmp(k->held_for, name) != 0 &&
+           clock_ms() - k->held_ms < HOLD_MS;
 }
 
 void

@@ -237,7 +237,7 @@ restore_locked(struct restore *r, const char *mailbox)
 
     if (busy) {
         outcome_set(r->why, OUTCOME_BUSY, "%s: another one comes before", r->name);
-        return STORE_LATER;
+        return STORE_FAILED; /* not LATER: it is for the caller to go on with that one */
     }
     if (restore_open(r, mailbox, &busy)) {
         ok = restore_run(r);

@@ -341,7 +341,8 @@ START_TEST(a_locked_mailbox_waits)
     ck_assert_int_eq(st.st_size, 10);
     close(fd);
     /* Though the lock is free now: the half at the end is to be finished first. */
-    ck_assert_int_eq(letter_restore(f.st, &plain, &q, mailbox), STORE_LATER);
+    ck_assert_int_eq(letter_restore(f.st, &plain, &q, mailbox), STORE_FAILED);
+    ck_assert_int_eq(q.why.kind, OUTCOME_BUSY);
     restore_ok(&f, &p);
     restore_ok(&f, &q);
     check_whole(&f, &p);
