@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -313,6 +314,27 @@ make_folder(const char *state_dir, const char *name)
     mkdir(path, 0700); /* main made it, or the next step says what is wrong */
 }
 
+static int status_in_time;
+
+static void
+on_out_of_time(int signal)
+{
+    (void)signal;
+    _exit(status_in_time);
+}
+
+/* The last checkpoint syncs whole file systems, which may take longer than main waits. What it does
+ * not free is replayed at the next start. */
+static void
+bound_release(const struct deliver *d)
+{
+    const struct sigaction out_of_time = {.sa_handler = on_out_of_time};
+
+    status_in_time = d->exit_status;
+    sigaction(SIGALRM, &out_of_time, NULL);
+    alarm((unsigned)(d->settings->timeouts.drain / 1000) + 1);
+}
+
 static void
 release(struct deliver *d)
 {
@@ -383,6 +405,7 @@ deliver_run(int main_door, const struct deliver_hooks *hooks)
         loop_run(d.loop);
     if (d.running > 0)
         cut_off(&d);
+    bound_release(&d);
     release(&d);
     return d.exit_status;
 }
