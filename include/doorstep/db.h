@@ -32,7 +32,8 @@ struct db_options {
 };
 
 /* db_setup() - once a process, before the first db_open() and before threads: spares every
- * allocation of SQLite's a process-wide lock. accounts_open() does it. */
+ * allocation of SQLite's a process-wide lock, and every page of a WAL two writes of its own.
+ * accounts_open() does it. */
 void db_setup(void);
 const char *db_version(void); /* SQLite's, for the log at start */
 
@@ -47,6 +48,11 @@ void db_close(struct db *db); /* NULL is allowed; rolls back what is open, check
 bool db_begin(struct db *db, struct outcome *why);
 bool db_commit(struct db *db, struct outcome *why);
 void db_rollback(struct db *db);
+
+/* db_flush() - without full_sync a commit stays in memory until this, db_sync() or the next
+ * transaction hands it to the kernel. After a failure the commits stand, and a later call makes up
+ * for it. */
+bool db_flush(struct db *db, struct outcome *why);
 
 /* db_sync() - every commit so far is on stable storage, at the price of one sync when there was
  * one. After a failure the commits stand, but a power cut may take them; a later call that succeeds

@@ -4,6 +4,7 @@
  * own the schema and all SQL. One connection reads, writes and checkpoints; see db.h.
  */
 #include "db_priv.h"
+#include "gather_priv.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -23,6 +24,8 @@ db_setup(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     /* Pages one by one as they are needed, not twenty at once: our caches are small. */
     sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+    sqlite3_initialize();
+    gather_setup();
 }
 
 const char *
@@ -134,9 +137,9 @@ configure(struct db *db, const struct db_options *options, struct outcome *why)
 static bool
 open_handle(struct db *db, const char *path, struct outcome *why)
 {
-    int rc =
-        sqlite3_open_v2(path, &db->handle,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int rc = sqlite3_open_v2(path, &db->handle,
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                             gather_vfs());
     if (rc == SQLITE_OK)
         return true;
     if (db->handle == NULL)

@@ -4,6 +4,7 @@
  * into the database. Only for a connection without full_sync; one with it leaves both to SQLite.
  */
 #include "db_priv.h"
+#include "gather_priv.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -76,6 +77,17 @@ sync_file(struct db *db, sqlite3_file *f, struct outcome *why)
         return db_fail_code(rc, errno, "sync of the WAL", NULL, why);
     db->unsynced = false;
     return true;
+}
+
+bool
+db_flush(struct db *db, struct outcome *why)
+{
+    sqlite3_file *f = wal_file(db);
+    errno = 0;
+    int rc = f == NULL ? SQLITE_OK : f->pMethods->xFileControl(f, GATHER_FLUSH, NULL);
+    if (rc == SQLITE_OK || rc == SQLITE_NOTFOUND) /* another VFS keeps nothing back */
+        return true;
+    return db_fail_code(rc, errno, "write of the WAL", NULL, why);
 }
 
 bool

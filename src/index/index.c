@@ -92,8 +92,8 @@ index_begin(struct index *ix, struct outcome *why)
     return true;
 }
 
-bool
-index_commit_unsynced(struct index *ix, struct outcome *why)
+static bool
+commit(struct index *ix, struct outcome *why)
 {
     assert(ix->in_transaction);
     if (!mailbox_states_write(ix, why) || !db_commit(ix->db, why)) {
@@ -110,9 +110,15 @@ index_commit_unsynced(struct index *ix, struct outcome *why)
 }
 
 bool
+index_commit_unsynced(struct index *ix, struct outcome *why)
+{
+    return commit(ix, why) && db_flush(ix->db, why);
+}
+
+bool
 index_commit(struct index *ix, struct outcome *why)
 {
-    return index_commit_unsynced(ix, why) && db_sync(ix->db, why);
+    return commit(ix, why) && db_sync(ix->db, why);
 }
 
 uint64_t

@@ -360,6 +360,98 @@ START_TEST(a_backup_is_the_whole_database)
 }
 END_TEST
 
+static struct db *
+open_unsynced(const char *file)
+{
+    const struct db_options options = {
+        .steps = steps, .step_count = 1, .create = true, .cache_kib = 16};
+    struct db *db = db_open(file, &options, &why);
+    ck_assert_msg(db != NULL, "%s", why.cause);
+    return db;
+}
+
+static void
+copy_file(const char *suffix, const char *copy)
+{
+    char command[512];
+    snprintf(command, sizeof(command), "cp %s%s %s%s", path, suffix, copy, suffix);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* copy_holds() - what the kernel has is that many rows, and sound. */
+static void
+copy_holds(int64_t rows)
+{
+    char copy[128];
+    snprintf(copy, sizeof(copy), "%s/copy", folder);
+    copy_file("", copy);
+    copy_file("-wal", copy);
+    struct db *db = open_unsynced(copy);
+    ck_assert_msg(db_check(db, true, &why), "%s", why.cause);
+    ck_assert_int_eq(number(db, "SELECT count(*) FROM a"), rows);
+    db_close(db);
+}
+
+/* add_many() - more than the cache holds, so that pages go to the WAL before the end; rows of the
+ * middle of the tree, so that some go there twice. */
+static void
+add_many(struct db *db, int count)
+{
+    char text[600];
+    for (int i = 0; i < count; i++) {
+        struct db_statement *s = db_prepare(db, "INSERT INTO a VALUES (?, ?)", &why);
+        int64_t id = ((int64_t)random() << 31) + random() + 1000;
+        snprintf(text, sizeof(text), "%0550lld", (long long)id);
+        db_bind_int(s, 1, id);
+        db_bind_text(s, 2, text);
+        ck_assert_msg(db_run(s, &why), "%s", why.cause);
+    }
+}
+
+START_TEST(gathered_writes_are_those_that_were_made)
+{
+    int64_t rows = 1;
+    srandom(1);
+    if (_i == 1)
+        db_setup();
+    struct db *db = open_unsynced(path);
+    for (int round = 0; round < 40; round++) {
+        int count = 1 << random() % 8;
+        ck_assert_msg(db_begin(db, &why), "%s", why.cause);
+        add_many(db, count);
+        if (random() % 4 == 0) {
+            db_rollback(db);
+            continue;
+        }
+        ck_assert_msg(db_commit(db, &why), "%s", why.cause);
+        rows += count;
+        if (random() % 8 == 0)
+            ck_assert_msg(db_checkpoint(db, &why), "%s", why.cause);
+        if (random() % 2 == 0)
+            continue;
+        ck_assert_msg(db_flush(db, &why), "%s", why.cause);
+        copy_holds(rows);
+    }
+    db_close(db); /* hands out what is held back */
+    copy_holds(rows);
+}
+END_TEST
+
+START_TEST(a_commit_without_full_sync_is_synced_when_asked)
+{
+    struct db *db = open_unsynced(path);
+    ck_assert(db_begin(db, &why));
+    add_many(db, 10);
+    ck_assert(db_commit(db, &why));
+    ck_assert_uint_gt(db_wal_octets(db), 10 * 550);
+    ck_assert_msg(db_sync(db, &why) && db_sync(db, &why), "%s", why.cause);
+    ck_assert_msg(db_checkpoint(db, &why), "%s", why.cause);
+    ck_assert_uint_eq(db_wal_octets(db), 0);
+    ck_assert_msg(db_sync(db, &why), "%s", why.cause);
+    db_close(db);
+}
+END_TEST
+
 struct error {
     const char *name;
     int code, system_errno;
@@ -406,6 +498,7 @@ suite(void)
     Suite *s = suite_create("db");
     TCase *t = tcase_create("db");
     tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, our_pragmas_are_in_force, 0, sizeof(pragmas) / sizeof(pragmas[0]));
     tcase_add_test(t, one_connection_alone_and_no_shared_memory_file);
     tcase_add_test(t, an_older_schema_is_brought_up_to_date);
@@ -422,6 +515,8 @@ suite(void)
     tcase_add_test(t, a_transaction_is_all_or_nothing);
     tcase_add_test(t, a_commit_that_fails_ends_the_transaction);
     tcase_add_test(t, a_backup_is_the_whole_database);
+    tcase_add_loop_test(t, gathered_writes_are_those_that_were_made, 0, 2);
+    tcase_add_test(t, a_commit_without_full_sync_is_synced_when_asked);
     tcase_add_loop_test(t, an_error_is_an_outcome, 0, sizeof(errors) / sizeof(errors[0]));
     suite_add_tcase(s, t);
     return s;

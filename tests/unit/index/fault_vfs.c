@@ -11,7 +11,7 @@
 static struct {
     enum fault_mode mode;
     unsigned at, calls;
-    bool is_dead;
+    bool is_dead, sync_fails;
 } fault;
 
 static char database[200];
@@ -21,6 +21,8 @@ struct shim_file {
     sqlite3_file base;
     sqlite3_file *real; /* lies behind this struct */
     char path[256];
+    sqlite3_int64 lost;    /* octets that a sync which failed left behind, and taken for clean */
+    sqlite3_int64 renewed; /* of these, from the start on: written again */
     bool
         syncs_folder; /* with its first sync, as the unix VFS does for a journal or WAL it opened */
 };
@@ -98,7 +100,10 @@ shim_read(sqlite3_file *f, void *out, int n, sqlite3_int64 at)
 static int
 shim_write(sqlite3_file *f, const void *in, int n, sqlite3_int64 at)
 {
+    struct shim_file *s = (struct shim_file *)f;
     int rc = go();
+    if (at <= s->renewed && at + n > s->renewed)
+        s->renewed = at + n;
     return rc != SQLITE_OK ? rc : below(f)->pMethods->xWrite(below(f), in, n, at);
 }
 
@@ -110,24 +115,31 @@ shim_truncate(sqlite3_file *f, sqlite3_int64 n)
 }
 
 static int
+shim_size(sqlite3_file *f, sqlite3_int64 *n)
+{
+    return below(f)->pMethods->xFileSize(below(f), n);
+}
+
+static int
 shim_sync(sqlite3_file *f, int flags)
 {
     struct shim_file *s = (struct shim_file *)f;
     int rc = go();
     (void)flags;
-    if (rc != SQLITE_OK || fault.mode != FAULT_POWER)
+    if (rc == SQLITE_OK && fault.sync_fails) {
+        fault.sync_fails = false;
+        s->renewed = 0;
+        shim_size(f, &s->lost);
+        return SQLITE_IOERR_FSYNC;
+    }
+    if (rc != SQLITE_OK || fault.mode != FAULT_POWER || s->renewed < s->lost)
         return rc;
+    s->lost = 0;
     copy_file(s->path, synced_name(s->path));
     if (s->syncs_folder)
         forget_deleted();
     s->syncs_folder = false;
     return SQLITE_OK;
-}
-
-static int
-shim_size(sqlite3_file *f, sqlite3_int64 *n)
-{
-    return below(f)->pMethods->xFileSize(below(f), n);
 }
 
 static int
@@ -261,11 +273,18 @@ fault_arm(enum fault_mode mode, unsigned at)
     fault.is_dead = false;
 }
 
+void
+fault_fail_next_sync(void)
+{
+    fault.sync_fails = true;
+}
+
 bool
 fault_disarm(void)
 {
     fault.mode = FAULT_NONE;
     fault.is_dead = false;
+    fault.sync_fails = false;
     return fault.calls >= fault.at;
 }
 

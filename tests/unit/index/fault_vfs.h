@@ -23,6 +23,10 @@ void fault_uninstall(void);
 /* fault_arm() - call `at` (1 is the first) goes wrong. */
 void fault_arm(enum fault_mode mode, unsigned at);
 
+/* fault_fail_next_sync() - with an error, once; as a kernel does, later syncs of that file say that
+ * all is well and bring nothing to the disk that was not written again since. */
+void fault_fail_next_sync(void);
+
 /* fault_disarm() - true when that call was reached. */
 bool fault_disarm(void);
 

@@ -3,13 +3,17 @@
  * The same deliveries again and again, with the nth write, sync, cut or deletion going wrong: it
  * fails once, or the process dies there, or the power fails and what was not synced is lost. What
  * was committed is there each time, whole, and its UIDs are not given again. Every other commit is
- * an unsynced one: it outlives all but the power, and that too once a later one was synced.
+ * an unsynced one: it outlives all but the power, and that too once a later one was synced. All of
+ * it a second time as the daemon works, with writes to the WAL gathered.
  */
 #include "fixture.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "doorstep/db.h"
 
 #include "fault_vfs.h"
 
@@ -119,13 +123,15 @@ check_after(uint32_t last)
     f.ix = NULL;
 }
 
-/* sweep() - each call until the deliveries get through; the later ones in steps of 13. */
+/* sweep() - each call until the deliveries get through; the later ones in steps. */
 static void
-sweep(enum fault_mode mode)
+sweep(enum fault_mode mode, bool gathers)
 {
     unsigned cut_short = 0;
+    if (gathers)
+        db_setup();
     power_fails = mode == FAULT_POWER;
-    for (call = 1;; call += call < 60 ? 1 : 13) {
+    for (call = 1;; call += call < 60 ? 1 : gathers ? 13 : 29) {
         fault_arm(mode, call);
         uint32_t last = deliveries();
         bool reached = fault_disarm();
@@ -137,8 +143,59 @@ sweep(enum fault_mode mode)
             break;
         cut_short += last < BATCHES * BATCH;
     }
-    ck_assert_uint_gt(cut_short, 80);
+    ck_assert_uint_gt(cut_short, gathers ? 20 : 60);
 }
+
+static void
+begin_anew(bool gathers)
+{
+    struct index_mailbox m;
+    if (gathers)
+        db_setup();
+    fault_arm(FAULT_POWER, UINT_MAX);
+    power_fails = true;
+    f.ix = index_open(f.folder, true, &f.why);
+    ck_assert_msg(f.ix != NULL, "%s", f.why.cause);
+    OK(&f, index_begin(f.ix, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "INBOX", "", 1000, &m, &f.why));
+    OK(&f, index_commit(f.ix, &f.why));
+}
+
+static void
+cut_power(uint32_t promised)
+{
+    index_close(f.ix);
+    f.ix = NULL;
+    fault_disarm();
+    fault_lose_unsynced();
+    check_after(promised);
+}
+
+START_TEST(a_sync_that_failed_is_made_up_for)
+{
+    uint32_t last = 0;
+    begin_anew(_i == 1);
+    OK(&f, deliver_batch(&last, false));
+    fault_fail_next_sync();
+    ck_assert(!deliver_batch(&last, true));
+    ck_assert_uint_eq(last, 0);
+    OK(&f, deliver_batch(&last, true));
+    ck_assert_uint_eq(last, 3 * BATCH);
+    cut_power(last);
+}
+END_TEST
+
+START_TEST(a_sync_that_failed_in_a_checkpoint_is_made_up_for)
+{
+    uint32_t last = 0;
+    begin_anew(_i == 1);
+    OK(&f, deliver_batch(&last, false));
+    fault_fail_next_sync();
+    ck_assert(!index_checkpoint(f.ix, 0, &f.why));
+    OK(&f, deliver_batch(&last, true));
+    cut_power(last);
+}
+END_TEST
 
 static void
 setup(void)
@@ -161,25 +218,25 @@ teardown(void)
 
 START_TEST(the_nth_call_fails)
 {
-    sweep(FAULT_ONCE);
+    sweep(FAULT_ONCE, _i == 1);
 }
 END_TEST
 
 START_TEST(the_disk_is_full_at_the_nth_call)
 {
-    sweep(FAULT_DISK_FULL);
+    sweep(FAULT_DISK_FULL, _i == 1);
 }
 END_TEST
 
 START_TEST(the_process_dies_at_the_nth_call)
 {
-    sweep(FAULT_KILL);
+    sweep(FAULT_KILL, _i == 1);
 }
 END_TEST
 
 START_TEST(the_power_fails_at_the_nth_call)
 {
-    sweep(FAULT_POWER);
+    sweep(FAULT_POWER, _i == 1);
 }
 END_TEST
 
@@ -190,10 +247,12 @@ suite(void)
     TCase *t = tcase_create("sweeps");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 240);
-    tcase_add_test(t, the_nth_call_fails);
-    tcase_add_test(t, the_disk_is_full_at_the_nth_call);
-    tcase_add_test(t, the_process_dies_at_the_nth_call);
-    tcase_add_test(t, the_power_fails_at_the_nth_call);
+    tcase_add_loop_test(t, the_nth_call_fails, 0, 2);
+    tcase_add_loop_test(t, the_disk_is_full_at_the_nth_call, 0, 2);
+    tcase_add_loop_test(t, the_process_dies_at_the_nth_call, 0, 2);
+    tcase_add_loop_test(t, the_power_fails_at_the_nth_call, 0, 2);
+    tcase_add_loop_test(t, a_sync_that_failed_is_made_up_for, 0, 2);
+    tcase_add_loop_test(t, a_sync_that_failed_in_a_checkpoint_is_made_up_for, 0, 2);
     suite_add_tcase(s, t);
     return s;
 }
