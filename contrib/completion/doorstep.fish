@@ -46,6 +46,10 @@ complete -c doorstep -n '__fish_seen_subcommand_from deliver' -s r -l recipient 
 complete -c doorstep -n __fish_use_subcommand -x -a fsck -d 'compare mail and index'
 complete -c doorstep -n '__fish_seen_subcommand_from fsck' -l repair -d 'mend what is found'
 complete -c doorstep -n '__fish_seen_subcommand_from fsck' -l content -d 'read every message: are its bytes still those that were delivered?'
+complete -c doorstep -n __fish_use_subcommand -x -a journal
+complete -c doorstep -n '__fish_seen_subcommand_from journal; and not __fish_seen_subcommand_from show verify replay ' -x -a show -d 'what the journals hold'
+complete -c doorstep -n '__fish_seen_subcommand_from journal; and not __fish_seen_subcommand_from show verify replay ' -x -a verify -d 'can all of the journals be read?'
+complete -c doorstep -n '__fish_seen_subcommand_from journal; and not __fish_seen_subcommand_from show verify replay ' -x -a replay -d 'deliver now what had to be kept'
 complete -c doorstep -n __fish_use_subcommand -x -a stats -d 'counters of the daemon'
 complete -c doorstep -n __fish_use_subcommand -x -a trace -d 'where did this mail go?'
 complete -c doorstep -n '__fish_seen_subcommand_from trace' -l since -x -d 'no older than 2h, 3d, or 2026-01-31T00:00:00Z'

@@ -129,6 +129,21 @@ const struct verb verbs[] = {
      deliver_options, cmd_deliver},
     {"fsck", "[ACCOUNT]", 0, 1, "compare mail and index", "Exits 1 while problems are left.",
      fsck_options, cmd_fsck},
+    {"journal show", "[ACCOUNT]", 0, 1, "what the journals hold",
+     "Deliveries and changes that are on stable storage there, and maybe nowhere else yet; and "
+     "what\n"
+     "could not be delivered after a crash, with the cause.",
+     no_options, cmd_journal_show},
+    {"journal verify", "", 0, 0, "can all of the journals be read?",
+     "What a crash cut off at an end was never acknowledged and is no error. Exits 1 when "
+     "something\n"
+     "is damaged.",
+     no_options, cmd_journal_verify},
+    {"journal replay", "", 0, 0, "deliver now what had to be kept",
+     "Without a daemon: carry out what a crash has left in the journals. Exits 1 while something "
+     "is\n"
+     "still kept.",
+     no_options, cmd_journal_replay},
     {"stats", "", 0, 0, "counters of the daemon", "", no_options, cmd_stats},
     {"trace", "TERM", 1, 1, "where did this mail go?",
      "TERM is a message-id, a sender, a recipient, a queue id, or an id of ours. Exits 1 when "

@@ -122,25 +122,25 @@ def only_role_ended(d):
         f.write("\n".join(text) + "\n")
 
 
-STABLE = ("state/accounts", "mail")
+UNSYNCED = ("state/accounts", "mail")
 
 
 class PowerCut:
     """with PowerCut(d): what is done inside was not synced when the power failed at its end, but for
     the journal and what is beside it in state_dir."""
 
-    def __init__(self, d, start=True, also=()):
-        self.d, self.start, self.parts = d, start, STABLE + tuple(also)
+    def __init__(self, d, start=True):
+        self.d, self.start = d, start
 
     def __enter__(self):
         self.copy = self.d.folder + ".before"
-        for part in self.parts:
+        for part in UNSYNCED:
             shutil.copytree(f"{self.d.folder}/{part}", f"{self.copy}/{part}", symlinks=True)
 
     def __exit__(self, kind, *rest):
         if kind is None:
             cut_off(self.d)
-            for part in self.parts:
+            for part in UNSYNCED:
                 shutil.rmtree(f"{self.d.folder}/{part}")
                 shutil.copytree(f"{self.copy}/{part}", f"{self.d.folder}/{part}", symlinks=True)
         shutil.rmtree(self.copy)
@@ -355,6 +355,8 @@ def test_a_damaged_record_costs_itself_and_is_set_aside():
         check([s for _, s in seen(d)] == ["m1", "m3", "m4"], seen(d))
         check(log_line(d, "journal_damaged")["file"] == os.path.basename(hit))
         check(log_line(d, "replayed")["damaged"] == "1")
+        status, said = status_of(d, "journal", "verify")
+        check(status == 1 and "*.damaged" in said, said)
         check(len(glob.glob(f"{d.folder}/state/journal/*.damaged")) == 1)
 
 
@@ -402,6 +404,70 @@ def test_mail_of_a_domain_that_is_gone_is_kept():
         d.end()
         d.start()
         check(os.listdir(f"{d.folder}/state/spool") == [])
+
+
+def status_of(d, *arguments):
+    done = subprocess.run([DOORSTEP, "-c", d.configuration, *arguments], capture_output=True, timeout=120)
+    return done.returncode, done.stdout.decode() + done.stderr.decode()
+
+
+def test_kept_mail_goes_with_its_account():
+    with daemon() as d:
+        with PowerCut(d, start=False):
+            some(d, 2, [ZOE, ANN])
+        with_domain(d, False)
+        d.start()
+        kept = [r for r in json.loads(d.tool("journal", "show", "--json")) if r["kind"] == "kept"]
+        check([(r["account"], r["uid"]) for r in kept] == [(ZOE, 1), (ZOE, 2)], kept)
+        check(all("no store is configured" in r["cause"] for r in kept), kept)
+        status, said = status_of(d, "journal", "replay")
+        check(status == 1 and "2 kept" in said, said)
+        check("no store is configured" in d.tool("journal", "show", ZOE).decode())
+        check(json.loads(d.tool("journal", "show", "nobody@example.org", "--json")) == [])
+        d.end()
+        with_domain(d, True)
+        d.start()
+        d.tool("account", "delete", ANN)
+        check(len(d.messages("ann/new")) == 2, "mail stays where it is")
+
+
+def test_a_deleted_account_does_not_come_back():
+    with daemon() as d:
+        with PowerCut(d):
+            some(d, 2, [ANN, BOB])
+            d.tool("account", "delete", "--mail", ANN)
+            d.tool("account", "delete", BOB)
+            d.tool("account", "add", ANN)
+            deliver(d, ANN, "new")
+        check([s for _, s in seen(d)] == ["new"], seen(d))
+        check(len(d.messages("ann/new")) == 1 and d.messages("bob/new") == [])
+
+
+def test_the_journal_is_shown_and_verified():
+    with daemon() as d:
+        deliver(d, [ANN, BOB], "m1")
+        d.tool("message", "flag", ANN, "INBOX", "1", "\\Seen")
+        rows = json.loads(d.tool("journal", "show", "--json"))
+        check({(r["kind"], r["account"], r["uid"]) for r in rows} ==
+              {("message", ANN, 1), ("message", BOB, 1), ("flags", ANN, 1)}, rows)
+        check(all(r["file"].endswith(".journal") and r["segment"] > 0 and r["offset"] > 0 for r in rows), rows)
+        check({r["account"] for r in json.loads(d.tool("journal", "show", BOB, "--json"))} == {BOB})
+        verified = json.loads(d.tool("journal", "verify", "--json"))
+        check(verified["records"] >= 2 and verified["damaged"] == 0 and verified["live"] >= 1, verified)
+        check("0 kept" in d.tool("journal", "replay").decode())
+        d.end()
+        check(json.loads(d.tool("journal", "show", "--json")) == [], "all was brought to stable storage")
+
+
+def test_without_a_daemon_a_replay_says_what_it_did():
+    with daemon() as d:
+        with PowerCut(d, start=False):
+            some(d, 3)
+        said = json.loads(d.tool("journal", "replay", "--json"))
+        check(said["at_start"]["messages"] == 3 and said["at_start"]["rows"] == 3 and said["kept"] == 0, said)
+        check(len(d.messages("ann/new")) == 3)
+        d.start()
+        check(seen(d) == [(i, f"m{i}") for i in range(1, 4)])
 
 
 def main():

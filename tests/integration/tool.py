@@ -445,7 +445,7 @@ def test_what_is_typed_is_what_is_asked():
     answers = {
         name: [ok()]
         for name in "account_add account_set account_delete account_passwd alias_add alias_delete "
-        "mailbox_create mailbox_rename mailbox_delete message_flag message_move message_delete".split()
+        "mailbox_create mailbox_rename mailbox_delete message_flag message_move message_delete journal_show journal_verify journal_replay".split()
     }
     answers["fsck"] = [ok(accounts=0, messages=0, problems=0, repaired=0)]
     answers["trace"] = [row(id="x"), ok()]
@@ -471,6 +471,10 @@ def test_what_is_typed_is_what_is_asked():
          {"account": "a@b", "mailbox": "In", "uid": 7, "to": "Out"}),
         (["message", "delete", "a@b", "In", "7", "9"], "message.delete",
          {"account": "a@b", "mailbox": "In", "uids": [7, 9]}),
+        (["journal", "show"], "journal.show", {}),
+        (["journal", "show", "a@b"], "journal.show", {"account": "a@b"}),
+        (["journal", "verify"], "journal.verify", {}),
+        (["journal", "replay"], "journal.replay", {}),
         (["fsck"], "fsck", {"repair": False, "content": False}),
         (["fsck", "a@b", "--repair"], "fsck", {"account": "a@b", "repair": True, "content": False}),
         (["trace", "<1@x>"], "trace", {"term": "<1@x>"}),

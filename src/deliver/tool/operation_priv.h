@@ -21,7 +21,8 @@ typedef void (*operation_fn)(struct operation *op, struct worker *w);
 enum operation_place {
     ON_CLERK,
     ON_ACCOUNT, /* on its worker, after the account of args.account or args.name was found */
-    ON_EACH     /* on each account's worker in turn: of args.account, args.domain, or all */
+    ON_EACH,    /* on each account's worker in turn: of args.account, args.domain, or all */
+    ON_WORKERS  /* on each worker in turn, then on the clerk */
 };
 
 struct operation_row {
@@ -53,7 +54,12 @@ struct operation {
     char mailbox[STORE_MAILBOX_SIZE];
     uint32_t uid;
     bool has_facts;
-    uint64_t messages, problems, repaired; /* fsck's sums */
+    uint64_t messages, problems, repaired; /* fsck's sums, and a replay's */
+
+    /* journal.show. */
+    struct journal_reader *reader; /* owned */
+    json_t *kept;                  /* owned: account, id: why it is kept */
+    uint64_t position;             /* records that were told */
 };
 
 /* operation_fail() - with a text for the person. */
@@ -94,6 +100,9 @@ void operation_message_cat(struct operation *op, struct worker *w);
 void operation_message_flag(struct operation *op, struct worker *w);
 void operation_message_move(struct operation *op, struct worker *w);
 void operation_message_delete(struct operation *op, struct worker *w);
+void operation_journal_show(struct operation *op, struct worker *w);
+void operation_journal_verify(struct operation *op, struct worker *w);
+void operation_journal_replay(struct operation *op, struct worker *w);
 void operation_fsck(struct operation *op, struct worker *w);
 void operation_trace(struct operation *op, struct worker *w);
 

@@ -33,6 +33,9 @@ static const struct operation_row table[] = {
     {"message.flag", ON_ACCOUNT, operation_message_flag},
     {"message.move", ON_ACCOUNT, operation_message_move},
     {"message.delete", ON_ACCOUNT, operation_message_delete},
+    {"journal.show", ON_WORKERS, operation_journal_show},
+    {"journal.verify", ON_CLERK, operation_journal_verify},
+    {"journal.replay", ON_WORKERS, operation_journal_replay},
     {"fsck", ON_EACH, operation_fsck},
     {"trace", ON_CLERK, operation_trace},
 };
@@ -117,6 +120,8 @@ operation_free(struct operation *op)
 {
     struct deliver *d = op->deliver;
 
+    journal_reader_close(op->reader);
+    json_decref(op->kept);
     json_decref(op->rows);
     json_decref(op->ok);
     message_unref(op->message);
@@ -157,15 +162,23 @@ renew_index(struct operation *op, struct worker *w)
     return true;
 }
 
+static bool
+is_clerks(const struct operation *op)
+{
+    return op->row->place == ON_CLERK ||
+           (op->row->place == ON_WORKERS && op->current == workers_count(op->deliver->workers));
+}
+
 static void
 run_slice(struct job *job, void *where)
 {
     struct operation *op = (struct operation *)job;
-    struct worker *w = op->row->place == ON_CLERK ? NULL : where;
+    struct worker *w = is_clerks(op) ? NULL : where;
 
     op->more = false;
     op->row->run(op, w);
-    if (w != NULL && op->failed && op->why.kind == OUTCOME_CORRUPT && renew_index(op, w))
+    bool has_account = w != NULL && op->row->place != ON_WORKERS;
+    if (has_account && op->failed && op->why.kind == OUTCOME_CORRUPT && renew_index(op, w))
         op->row->run(op, w);
     loop_post(op->deliver->loop, on_slice, op);
 }
@@ -184,10 +197,18 @@ next_slice(struct operation *op)
         op->mailbox[0] = '\0';
     }
     op->job.run = run_slice;
-    if (op->row->place == ON_CLERK) {
-        if (!op->more)
-            return false;
+    if (op->row->place == ON_CLERK && !op->more)
+        return false;
+    if (is_clerks(op)) {
+        op->began = true;
         job_thread_post(op->deliver->clerk, &op->job);
+        return true;
+    }
+    if (op->row->place == ON_WORKERS) {
+        if (op->current > workers_count(op->deliver->workers))
+            return false;
+        op->began = true;
+        workers_post_to(op->deliver->workers, (unsigned)op->current, &op->job);
         return true;
     }
     if (op->current >= op->account_count)
@@ -313,7 +334,7 @@ run_first(struct job *job, void *clerk)
     (void)clerk;
     if (op->row->place == ON_CLERK)
         op->row->run(op, NULL);
-    else
+    else if (op->row->place != ON_WORKERS)
         find_accounts(op);
     loop_post(op->deliver->loop, on_slice, op);
 }

@@ -2,12 +2,17 @@
  *
  * The tool's operations on accounts and aliases.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "change_priv.h"
+#include "kept_priv.h"
 #include "operation_priv.h"
 #include "reconcile_priv.h"
+#include "rows_priv.h"
+#include "syncer_priv.h"
 
 static json_t *
 json_limit(uint64_t v)
@@ -273,37 +278,70 @@ remove_mail(struct open_account *oa, struct outcome *why)
     return ok;
 }
 
+/* Mail that stays where it is must be safe there: the journal will not bring it back. */
+static bool
+leave_mail(struct worker *w, struct outcome *why)
+{
+    bool more;
+
+    if (rows_flush_below(w, UINT64_MAX, UINT_MAX, &more))
+        return syncer_now(w->with.syncer, why);
+    return outcome_set(why, OUTCOME_BUSY, "rows of deliveries cannot be written now");
+}
+
+static bool
+delete_account(struct operation *op, const char *name)
+{
+    struct accounts *accounts = directory_lock(op->deliver->directory);
+    bool ok = accounts_delete(accounts, name, &op->why);
+
+    directory_unlock(op->deliver->directory);
+    return ok;
+}
+
+/* No replay brings anything of it back, from the record on. */
+static bool
+delete_with_record(struct operation *op, struct worker *w, struct open_account *with_mail_of)
+{
+    const struct account *a = &op->accounts[op->current];
+    const char *name = json_string_value(json_object_get(op->args, "name"));
+    struct change gone = {.kind = CHANGE_GONE, .mailbox = "", .to = ""};
+
+    if (!change_record(w, a, &gone, &op->why))
+        return false;
+    bool ok = with_mail_of == NULL ||
+              (remove_mail(with_mail_of, &op->why) && syncer_now(w->with.syncer, &op->why));
+    if (ok && delete_account(op, name))
+        return true;
+    change_undo(w, a, &gone);
+    return false;
+}
+
 /* Without mail: true the mail stays where it is, for whoever gets that name next. */
 void
 operation_account_delete(struct operation *op, struct worker *w)
 {
     const struct account *a = &op->accounts[op->current];
-    const char *name = json_string_value(json_object_get(op->args, "name"));
     struct open_account *oa = NULL;
+    char *folder = NULL;
 
-    if (json_is_true(json_object_get(op->args, "mail"))) {
-        oa = operation_account(op, w, true);
-        if (op->more || op->failed)
-            return;
-        if (oa != NULL && !remove_mail(oa, &op->why)) {
-            op->failed = true;
-            return;
-        }
-    }
     if (account_is_lent(w, a->user, a->domain)) {
         op->more = true;
         return;
     }
-    struct accounts *accounts = directory_lock(op->deliver->directory);
-    op->failed = !accounts_delete(accounts, name, &op->why);
-    directory_unlock(op->deliver->directory);
+    if (json_is_true(json_object_get(op->args, "mail")))
+        oa = operation_account(op, w, true);
+    else
+        batch_finish(w);
+    if (op->more || op->failed)
+        return;
+    op->failed = (oa == NULL && !leave_mail(w, &op->why)) || !delete_with_record(op, w, oa);
     if (op->failed)
         return;
-    bool remove_index = oa != NULL;
-    char *folder = NULL;
-    if (remove_index && asprintf(&folder, "%s", oa->folder) < 0)
+    if (oa != NULL && asprintf(&folder, "%s", oa->folder) < 0)
         folder = NULL;
     batch_forget_account(w, a->user, a->domain);
+    kept_forget(w, a->user, a->domain);
     if (folder != NULL && !index_remove(folder, &op->why))
         op->failed = true;
     free(folder);

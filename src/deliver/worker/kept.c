@@ -110,11 +110,13 @@ kept_add_message(struct worker *w, const struct restore *part, const struct outc
 }
 
 void
-kept_add_record(struct worker *w, const struct account *a, uint16_t type, struct span record,
+kept_add_ledger(struct worker *w, const struct record_ledger *l, struct span record,
                 const struct outcome *why)
 {
-    struct kept *k = kept_new(a, type, why);
+    struct kept *k = kept_new(&l->account, RECORD_LEDGER, why);
 
+    if (k != NULL)
+        memcpy(k->id, l->id, sizeof k->id);
     take_in(w, k, k != NULL && buf_append_span(&k->record, record));
 }
 
@@ -124,6 +126,8 @@ kept_add_change(struct worker *w, const struct account *a, const struct change *
 {
     struct kept *k = kept_new(a, RECORD_CHANGE, why);
 
+    if (k != NULL)
+        memcpy(k->id, c->id, sizeof k->id);
     take_in(w, k, k != NULL && record_change_pack(&k->record, a, c));
 }
 

@@ -34,7 +34,7 @@ struct kept {
 /* Taking in, at start; `why` is copied. Without memory w->lost_kept is set: the journal that was
  * read must not be cleared then. */
 void kept_add_message(struct worker *w, const struct restore *part, const struct outcome *why);
-void kept_add_record(struct worker *w, const struct account *a, uint16_t type, struct span record,
+void kept_add_ledger(struct worker *w, const struct record_ledger *l, struct span record,
                      const struct outcome *why);
 void kept_add_change(struct worker *w, const struct account *a, const struct change *c,
                      const struct outcome *why);

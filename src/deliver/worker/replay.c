@@ -233,7 +233,7 @@ replay_ledger(struct replay *r, const struct replay_entry *e)
     if (oa != NULL && restore_ledger(oa, &l, &why))
         return;
     r->counts->kept++;
-    kept_add_record(r->worker, &l.account, e->at.type, e->at.record, &why);
+    kept_add_ledger(r->worker, &l, e->at.record, &why);
 }
 
 /* A message that was moved on is where it should be, though this change does not find it. */
@@ -257,8 +257,7 @@ apply(struct replay *r, struct replay_account *ra, struct change *c, struct outc
         return false;
     if (oa->store == NULL)
         return outcome_set(why, OUTCOME_BUSY, "%s waits for its hand", oa->key);
-    if (!restore_mailbox(r->worker, oa, r->plan, ra, c->mailbox, &box, why) ||
-        (c->kind == CHANGE_MOVE && !restore_mailbox(r->worker, oa, r->plan, ra, c->to, &box, why)))
+    if (c->kind == CHANGE_MOVE && !restore_mailbox(r->worker, oa, r->plan, ra, c->to, &box, why))
         return false;
     mark_moved_on(r, ra, c);
     return change_apply(oa, c, why);
