@@ -83,6 +83,8 @@ maildir_publish(struct store *st, struct store_staged *staged, struct outcome *w
         }
         return false;
     }
+    /* No early write-back (sync_file_range(2)) here, in the way of the answer: measured, it makes a
+     * small delivery longer by half, and shorter only a syncfs(2) that nobody waits for. */
     maildir_dir_changed(md, s->dir);
     maildirsize_note(md, s->dir->path, (long long)s->stored_octets, 1);
     return true;
