@@ -67,7 +67,8 @@ def make_folder(prefix):
 
 def remove_folder(folder):
     subprocess.run(["umount", "--recursive", "--lazy", folder], capture_output=True)
-    os.rmdir(folder)
+    if os.path.isdir(folder):
+        os.rmdir(folder)
 
 
 def make_image(kind, path, megabytes):
