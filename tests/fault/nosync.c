@@ -3,7 +3,6 @@
  * LD_PRELOAD for a server that is to lose data: every sync is a success that does nothing. What a
  * fault test has to find.
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <unistd.h>
 
