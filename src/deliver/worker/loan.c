@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lending an index to the syncer's thread: see loan_priv.h.
+ * Lending an index to the syncer's second thread: see loan_priv.h. One at a time: a slow disk keeps
+ * no crowd of accounts away, their WALs only grow a little further.
  */
 #include "loan_priv.h"
 
@@ -24,15 +25,15 @@ on_back(struct job *job, void *worker)
     account_of(job)->loan.is_lent = false;
 }
 
-/* The syncer's thread. */
+/* The syncer's second thread. */
 static void
 on_lent(struct job *job, void *syncer)
 {
     struct open_account *oa = account_of(job);
 
-    (void)syncer;
     account_checkpoint(oa, 0);
     job->run = on_back;
+    syncer_give_back(syncer);
     job_thread_post(oa->loan.worker, job);
 }
 
@@ -45,6 +46,6 @@ loan_consider(struct worker *w, struct open_account *oa)
         index_wal_octets(oa->index) < WAL_OCTETS || !account_mark(oa, &why))
         return;
     oa->loan = (struct loan){.job.run = on_lent, .worker = w->thread, .is_lent = true};
-    if (!syncer_run(w->with.syncer, &oa->loan.job))
+    if (!syncer_lend(w->with.syncer, &oa->loan.job))
         oa->loan.is_lent = false;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * A WAL that has grown goes into its database with two or three syncs, which no worker waits for:
- * the index is lent to the syncer's thread, and what comes for that account meanwhile is put aside.
- * One thread at a time uses an index; the queues between the two threads order them. Worker's
- * thread.
+ * the index is lent to a thread of the syncer's, and what comes for that account meanwhile is put
+ * aside. One thread at a time uses an index; the queues between the two threads order them.
+ * Worker's thread.
  */
 #ifndef DELIVER_LOAN_PRIV_H
 #define DELIVER_LOAN_PRIV_H

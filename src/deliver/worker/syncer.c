@@ -25,7 +25,9 @@ struct file_system {
 
 struct syncer {
     struct job_thread *thread;
-    struct job *asked; /* the thread's own */
+    struct job_thread *second;
+    atomic_bool is_lent; /* the second thread is busy */
+    struct job *asked;   /* the thread's own */
     struct job **asked_end;
     pthread_mutex_t mutex;
     bool has_ended; /* these are guarded by mutex */
@@ -112,15 +114,32 @@ on_prepare(struct job *job, void *arg)
 
 /* ---- its askers ---- */
 
-bool
-syncer_run(struct syncer *s, struct job *job)
+static bool
+post(struct syncer *s, struct job_thread *to, struct job *job)
 {
     pthread_mutex_lock(&s->mutex);
     bool ok = !s->has_ended;
     if (ok)
-        job_thread_post(s->thread, job);
+        job_thread_post(to, job);
     pthread_mutex_unlock(&s->mutex);
     return ok;
+}
+
+bool
+syncer_lend(struct syncer *s, struct job *job)
+{
+    if (atomic_exchange(&s->is_lent, true))
+        return false;
+    if (post(s, s->second, job))
+        return true;
+    syncer_give_back(s);
+    return false;
+}
+
+void
+syncer_give_back(struct syncer *s)
+{
+    atomic_store(&s->is_lent, false);
 }
 
 bool
@@ -128,7 +147,7 @@ syncer_ask(struct syncer *s, struct syncer_request *r, struct job_thread *asker)
 {
     r->job.run = on_asked;
     r->asker = asker;
-    return syncer_run(s, &r->job);
+    return post(s, s->thread, &r->job);
 }
 
 void
@@ -137,7 +156,7 @@ syncer_prepare(struct syncer *s, struct syncer_preparation *p)
     if (atomic_exchange(&p->is_asked, true))
         return;
     p->job.run = on_prepare;
-    if (!syncer_run(s, &p->job))
+    if (!post(s, s->thread, &p->job))
         atomic_store(&p->is_asked, false);
 }
 
@@ -186,7 +205,8 @@ syncer_new(const char *state_dir, struct outcome *why)
     int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || !syncer_add(s, fd))
         outcome_errno(why, errno, "open", state_dir);
-    else if ((s->thread = job_thread_start("syncer", &hooks, s)) == NULL)
+    else if ((s->thread = job_thread_start("syncer", &hooks, s)) == NULL ||
+             (s->second = job_thread_start("write-back", &(struct job_hooks){0}, s)) == NULL)
         outcome_set(why, OUTCOME_SYSTEM, "cannot start the syncer's thread");
     else
         return s;
@@ -201,7 +221,8 @@ syncer_end(struct syncer *s)
     s->has_ended = true;
     pthread_mutex_unlock(&s->mutex);
     job_thread_end(s->thread);
-    s->thread = NULL;
+    job_thread_end(s->second);
+    s->thread = s->second = NULL;
 }
 
 void

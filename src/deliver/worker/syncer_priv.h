@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The thread that brings to stable storage what journals held until then: one syncfs(2) for each
- * file system that holds mail or indexes, for all workers that ask while one is under way. No
- * worker waits for it.
+ * Threads for what no worker waits for. The first brings to stable storage what journals held until
+ * then: one syncfs(2) for each file system that holds mail or indexes, for all workers that ask
+ * while one is under way. The second writes WALs back (loan_priv.h): accounts are away meanwhile,
+ * so it does not wait for the first.
  */
 #ifndef DELIVER_SYNCER_PRIV_H
 #define DELIVER_SYNCER_PRIV_H
@@ -40,8 +41,10 @@ bool syncer_add(struct syncer *s, int fd);
  * false: it has ended. Any thread. */
 bool syncer_ask(struct syncer *s, struct syncer_request *r, struct job_thread *asker);
 
-/* syncer_run() - the job on its thread, between two syncs. false: it has ended. Any thread. */
-bool syncer_run(struct syncer *s, struct job *job);
+/* syncer_lend() - the job on the second thread, if nothing waits there. false: something does, or
+ * it has ended. Any thread. syncer_give_back() - on that thread, at the end of the job. */
+bool syncer_lend(struct syncer *s, struct job *job);
+void syncer_give_back(struct syncer *s);
 
 struct syncer_preparation { /* the asker's, as long as the syncer's thread runs */
     struct job job;
