@@ -142,24 +142,59 @@ load_steady(struct segment *g, int fd, struct outcome *why)
     return outcome_set(why, OUTCOME_BUSY, "%s changes faster than it can be read", g->name);
 }
 
-/* *known: it is a segment, and g is filled. */
 static bool
-read_file(const char *name, int fd, struct segment *g, bool *known, struct outcome *why)
+load_file(const struct journal_reader *r, struct segment *g, struct outcome *why)
 {
-    unsigned writer;
+    int fd = segment_open(r->folder, g->name, O_RDONLY);
+    bool ok;
+
+    if (fd < 0)
+        return outcome_errno(why, errno, "openat", g->name);
+    ok = load_steady(g, fd, why);
+    close(fd);
+    return ok;
+}
+
+/* The newest of each writer first: they know which of the others need not be read at all. */
+static bool
+load_files(struct journal_reader *r, struct outcome *why)
+{
+    uint64_t first = 0, needed = 0;
+    unsigned writer = 0;
+
+    for (size_t i = r->count; i-- > 0;) {
+        struct segment *g = &r->segments[i];
+        if (g->head.writer != writer || g->head.first != first)
+            needed = 0;
+        writer = g->head.writer;
+        first = g->head.first;
+        if (g->head.is_free || g->head.segment < needed)
+            continue;
+        if (!load_file(r, g, why))
+            return false;
+        needed = g->needed > needed ? g->needed : needed;
+    }
+    return true;
+}
+
+/* *known: it is a segment, and g has its head. */
+static bool
+read_head(const char *name, int fd, struct segment *g, bool *known, struct outcome *why)
+{
+    unsigned writer, slot;
     bool is_new;
     struct stat st;
 
     *known = false;
     if (fstat(fd, &st) != 0)
         return outcome_errno(why, errno, "fstat", name);
-    if (!S_ISREG(st.st_mode) || !format_parse_name(name, &writer, &g->slot, &is_new) ||
+    if (!S_ISREG(st.st_mode) || !format_parse_name(name, &writer, &slot, &is_new) ||
         !segment_read_head(fd, &g->head) || g->head.writer != writer)
         return true;
     *known = true;
     g->file_octets = (uint64_t)st.st_size;
     strcpy(g->name, name); /* format_parse_name() knows it to be short */
-    return load_steady(g, fd, why);
+    return true;
 }
 
 static bool
@@ -173,14 +208,14 @@ add_file(struct journal_reader *r, const char *name, struct outcome *why)
         return add_unknown(r, name, why);
     if (fd < 0)
         return errno == ENOENT || outcome_errno(why, errno, "openat", name);
-    ok = read_file(name, fd, &g, &known, why);
+    ok = read_head(name, fd, &g, &known, why);
     close(fd);
-    if (ok && !known)
+    if (!ok)
+        return false;
+    if (!known)
         return add_unknown(r, name, why);
-    if (!ok || !grow((void **)&r->segments, &r->room, r->count, sizeof *r->segments)) {
-        segment_release(&g);
-        return ok ? outcome_errno(why, ENOMEM, "malloc", NULL) : false;
-    }
+    if (!grow((void **)&r->segments, &r->room, r->count, sizeof *r->segments))
+        return outcome_errno(why, ENOMEM, "malloc", NULL);
     r->segments[r->count++] = g;
     return true;
 }
@@ -217,10 +252,15 @@ compare(const void *a, const void *b)
 }
 
 static void
-settle(struct journal_reader *r)
+sort(struct journal_reader *r)
 {
     if (r->count > 0)
         qsort(r->segments, r->count, sizeof *r->segments, compare);
+}
+
+static void
+settle(struct journal_reader *r)
+{
     for (size_t first = 0, n; first < r->count; first += n) {
         for (n = 1; first + n < r->count; n++)
             if (r->segments[first + n].head.writer != r->segments[first].head.writer)
@@ -243,6 +283,19 @@ read_folder(struct journal_reader *r, const char *folder, struct outcome *why)
     return ok;
 }
 
+static bool
+read_all(struct journal_reader *r, const char *folder, struct outcome *why)
+{
+    if (!read_folder(r, folder, why))
+        return false;
+    sort(r);
+    if (!load_files(r, why))
+        return false;
+    sort(r); /* again: a writer beside may have begun another life of a file meanwhile */
+    settle(r);
+    return true;
+}
+
 /* ---- entry points ---- */
 
 struct journal_reader *
@@ -255,11 +308,10 @@ journal_reader_open(const char *folder, struct outcome *why)
         return NULL;
     }
     r->folder = -1;
-    if (!read_folder(r, folder, why)) {
+    if (!read_all(r, folder, why)) {
         journal_reader_close(r);
         return NULL;
     }
-    settle(r);
     return r;
 }
 

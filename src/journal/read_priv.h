@@ -23,7 +23,6 @@ struct found {
 
 struct segment {
     char name[JOURNAL_NAME_SIZE];
-    unsigned slot;
     struct segment_head head;
     uint64_t file_octets;
     uint8_t *data; /* mapped, `size` octets; NULL when the segment is free or empty */
