@@ -18,33 +18,45 @@
 #define SUFFIX ".journal"
 #define TRIES_MAX 8 /* that a writer beside may take a segment into use while we read it */
 
-static bool
-grow(void **array, size_t *room, size_t count, size_t size)
+/* The array with room for one more; NULL: no memory, and it is as it was. */
+static void *
+grow(void *array, size_t *room, size_t count, size_t size)
 {
     size_t n = *room > 0 ? 2 * *room : 16;
     void *grown;
 
     if (count < *room)
-        return true;
-    grown = reallocarray(*array, n, size);
-    if (grown == NULL)
-        return false;
-    *array = grown;
-    *room = n;
-    return true;
+        return array;
+    grown = reallocarray(array, n, size);
+    if (grown != NULL)
+        *room = n;
+    return grown;
 }
 
 static bool
 add_unknown(struct journal_reader *r, const char *name, struct outcome *why)
 {
-    char *copy = strdup(name);
+    char **grown = grow(r->unknown, &r->unknown_room, r->unknown_count, sizeof *grown);
 
-    if (copy == NULL ||
-        !grow((void **)&r->unknown, &r->unknown_room, r->unknown_count, sizeof *r->unknown)) {
-        free(copy);
+    if (grown == NULL)
         return outcome_errno(why, ENOMEM, "malloc", NULL);
-    }
-    r->unknown[r->unknown_count++] = copy;
+    r->unknown = grown;
+    grown[r->unknown_count] = strdup(name);
+    if (grown[r->unknown_count] == NULL)
+        return outcome_errno(why, ENOMEM, "malloc", NULL);
+    r->unknown_count++;
+    return true;
+}
+
+static bool
+add_segment(struct journal_reader *r, const struct segment *g, struct outcome *why)
+{
+    struct segment *grown = grow(r->segments, &r->room, r->count, sizeof *grown);
+
+    if (grown == NULL)
+        return outcome_errno(why, ENOMEM, "malloc", NULL);
+    r->segments = grown;
+    grown[r->count++] = *g;
     return true;
 }
 
@@ -212,12 +224,7 @@ add_file(struct journal_reader *r, const char *name, struct outcome *why)
     close(fd);
     if (!ok)
         return false;
-    if (!known)
-        return add_unknown(r, name, why);
-    if (!grow((void **)&r->segments, &r->room, r->count, sizeof *r->segments))
-        return outcome_errno(why, ENOMEM, "malloc", NULL);
-    r->segments[r->count++] = g;
-    return true;
+    return known ? add_segment(r, &g, why) : add_unknown(r, name, why);
 }
 
 static bool

@@ -10,23 +10,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "segments_priv.h"
-
-struct added { /* a record that waits to be written */
-    uint8_t head[JOURNAL_RECORD_HEAD];
-    size_t parts; /* how many of journal.parts are its own */
-};
-
-struct batch { /* what waits for one segment */
-    struct slot *slot;
-    uint64_t offset;
-    uint64_t octets; /* with its head, without padding */
-    uint64_t synced; /* what lies before this in the segment is on stable storage */
-    uint32_t records;
-    uint8_t head[JOURNAL_BATCH_HEAD];
-};
+#include "batches_priv.h"
 
 struct place {
     uint64_t segment;
@@ -42,18 +27,8 @@ struct journal {
     struct place kept;  /* end of what the last journal_sync() that succeeded has covered */
     bool must_cut;      /* what lies behind `kept` must not be given back */
     uint64_t freed;     /* as the caller said */
-
-    struct added *added; /* owned, as all below; they grow and stay */
-    size_t added_count, added_room;
-    struct span *parts;
-    size_t parts_count, parts_room;
-    struct batch *batches;
-    size_t batches_count, batches_room;
-    struct iovec *iov;
-    size_t iov_room;
+    struct batches waiting;
 };
-
-static const char padding[JOURNAL_BLOCK];
 
 struct journal *
 journal_open(const struct journal_options *options, struct outcome *why)
@@ -80,10 +55,7 @@ journal_close(struct journal *j)
     if (j == NULL)
         return;
     segments_close(&j->segments);
-    free(j->added);
-    free(j->parts);
-    free(j->batches);
-    free(j->iov);
+    batches_release(&j->waiting);
     free(j);
 }
 
@@ -94,46 +66,6 @@ journal_record_max(const struct journal *j)
 }
 
 /* ---- gathering ---- */
-
-static bool
-grow(void **array, size_t *room, size_t wanted, size_t size)
-{
-    size_t n = *room > 0 ? *room : 16;
-    void *grown;
-
-    while (n < wanted)
-        n *= 2;
-    if (n == *room)
-        return true;
-    grown = reallocarray(*array, n, size);
-    if (grown == NULL)
-        return false;
-    *array = grown;
-    *room = n;
-    return true;
-}
-
-/* Memory is found here, so that a write does not fail for want of it. */
-static bool
-have_room(struct journal *j, size_t parts, struct outcome *why)
-{
-    size_t iov = j->parts_count + parts + j->added_count + 1 + 2 * (j->batches_count + 1);
-
-    if (grow((void **)&j->added, &j->added_room, j->added_count + 1, sizeof *j->added) &&
-        grow((void **)&j->parts, &j->parts_room, j->parts_count + parts, sizeof *j->parts) &&
-        grow((void **)&j->batches, &j->batches_room, j->batches_count + 1, sizeof *j->batches) &&
-        grow((void **)&j->iov, &j->iov_room, iov, sizeof *j->iov))
-        return true;
-    return outcome_errno(why, ENOMEM, "realloc", NULL);
-}
-
-static struct batch *
-last_batch(struct journal *j)
-{
-    struct batch *b = j->batches_count > 0 ? &j->batches[j->batches_count - 1] : NULL;
-
-    return b != NULL && b->slot == j->now ? b : NULL;
-}
 
 static bool
 take_next(struct journal *j, struct outcome *why)
@@ -147,18 +79,11 @@ take_next(struct journal *j, struct outcome *why)
     return true;
 }
 
-static void
-begin_batch(struct journal *j)
-{
-    j->batches[j->batches_count++] = (struct batch){
-        .slot = j->now, .offset = j->end, .octets = JOURNAL_BATCH_HEAD, .synced = j->synced};
-}
-
-/* The batch that a record of that many octets goes into. There is room for one more. */
+/* The batch that a record of that many octets goes into; memory was reserved. */
 static struct batch *
 find_batch(struct journal *j, uint64_t octets, struct outcome *why)
 {
-    struct batch *b = last_batch(j);
+    struct batch *b = batches_last(&j->waiting, j->now);
     uint64_t at = b != NULL ? b->offset + b->octets : j->end + JOURNAL_BATCH_HEAD;
 
     if (j->now == NULL || at + octets > j->segments.octets) {
@@ -166,9 +91,7 @@ find_batch(struct journal *j, uint64_t octets, struct outcome *why)
             return NULL;
         b = NULL;
     }
-    if (b == NULL)
-        begin_batch(j);
-    return &j->batches[j->batches_count - 1];
+    return b != NULL ? b : batches_begin(&j->waiting, j->now, j->end, j->synced);
 }
 
 /* As journal_add(), types of the journal's own too. */
@@ -177,7 +100,6 @@ add_record(struct journal *j, uint16_t type, const struct span *parts, size_t co
            uint64_t *segment, struct outcome *why)
 {
     uint64_t octets = JOURNAL_RECORD_HEAD;
-    struct added *a;
     struct batch *b;
 
     for (size_t i = 0; i < count; i++) {
@@ -186,16 +108,9 @@ add_record(struct journal *j, uint16_t type, const struct span *parts, size_t co
             return outcome_set(why, OUTCOME_TOO_BIG, "journal: a record past %llu octets",
                                (unsigned long long)journal_record_max(j));
     }
-    if (!have_room(j, count, why) || (b = find_batch(j, octets, why)) == NULL)
+    if (!batches_reserve(&j->waiting, count, why) || (b = find_batch(j, octets, why)) == NULL)
         return false;
-    a = &j->added[j->added_count++];
-    a->parts = count;
-    format_print_record(type, parts, count, b->slot->salt, b->offset + b->octets, a->head);
-    if (count > 0)
-        memcpy(j->parts + j->parts_count, parts, count * sizeof *parts);
-    j->parts_count += count;
-    b->records++;
-    b->octets += octets;
+    batches_add(&j->waiting, type, parts, count);
     j->end = b->offset + format_round(b->octets);
     *segment = b->slot->number;
     return true;
@@ -209,15 +124,9 @@ free_segments(struct journal *j)
 {
     uint64_t needed = j->freed;
 
-    if (j->batches_count > 0 && needed > j->batches[0].slot->number)
-        needed = j->batches[0].slot->number;
+    if (j->waiting.count > 0 && needed > j->waiting.list[0].slot->number)
+        needed = j->waiting.list[0].slot->number;
     segments_free(&j->segments, needed, j->dirty);
-}
-
-static void
-forget_added(struct journal *j)
-{
-    j->added_count = j->parts_count = j->batches_count = 0;
 }
 
 static bool
@@ -235,45 +144,14 @@ sync_dirty(struct journal *j, struct slot **failed, struct outcome *why)
 }
 
 static bool
-write_batch(struct journal *j, struct batch *b, const struct added **a, const struct span **part,
-            struct outcome *why)
-{
-    struct batch_head head = {.segment = b->slot->number,
-                              .offset = b->offset,
-                              .octets = b->octets,
-                              .synced = b->synced,
-                              .needed = j->freed < b->slot->number ? j->freed : b->slot->number,
-                              .records = b->records};
-    uint64_t pad = format_round(b->octets) - b->octets;
-    size_t n = 0;
-
-    format_print_batch(&head, b->slot->salt, b->head);
-    j->iov[n++] = (struct iovec){b->head, sizeof b->head};
-    for (uint32_t r = 0; r < b->records; r++, (*a)++) {
-        j->iov[n++] = (struct iovec){(void *)(uintptr_t)(*a)->head, sizeof(*a)->head};
-        for (size_t i = 0; i < (*a)->parts; i++, (*part)++)
-            if ((*part)->n > 0)
-                j->iov[n++] = (struct iovec){(void *)(uintptr_t)(*part)->p, (*part)->n};
-    }
-    if (pad > 0)
-        j->iov[n++] = (struct iovec){(void *)(uintptr_t)padding, pad};
-    if (!segment_write(b->slot->fd, j->iov, n, b->offset))
-        return outcome_errno(why, errno, "pwritev", "journal");
-    return true;
-}
-
-static bool
 write_added(struct journal *j, struct slot **failed, struct outcome *why)
 {
-    const struct added *a = j->added;
-    const struct span *part = j->parts;
-
-    for (size_t i = 0; i < j->batches_count; i++) {
-        struct batch *b = &j->batches[i];
+    for (size_t i = 0; i < j->waiting.count; i++) {
+        const struct batch *b = &j->waiting.list[i];
         if (j->dirty != b->slot && !sync_dirty(j, failed, why))
             return false;
         *failed = b->slot;
-        if (!write_batch(j, b, &a, &part, why))
+        if (!batches_write(&j->waiting, b, j->freed, why))
             return false;
         j->dirty = b->slot;
     }
@@ -287,7 +165,7 @@ write_and_sync(struct journal *j, struct slot **failed, struct outcome *why)
 {
     if (!write_added(j, failed, why) || !sync_dirty(j, failed, why))
         return false;
-    forget_added(j);
+    batches_clear(&j->waiting);
     j->synced = j->end;
     j->kept = j->now != NULL ? (struct place){j->now->number, j->end}
                              : (struct place){j->segments.newest, j->segments.octets};
@@ -297,7 +175,7 @@ write_and_sync(struct journal *j, struct slot **failed, struct outcome *why)
 static void
 lose(struct journal *j, struct slot *failed)
 {
-    forget_added(j);
+    batches_clear(&j->waiting);
     segments_lose(&j->segments, failed);
     j->dirty = NULL;
     j->must_cut = true;
@@ -359,7 +237,7 @@ journal_write(struct journal *j, struct outcome *why)
 
     if (!write_added(j, &failed, why))
         return fail(j, failed);
-    forget_added(j);
+    batches_clear(&j->waiting);
     free_segments(j);
     return true;
 }
@@ -369,7 +247,7 @@ journal_sync(struct journal *j, struct outcome *why)
 {
     struct slot *failed = NULL;
 
-    if (j->batches_count == 0 && j->dirty == NULL)
+    if (j->waiting.count == 0 && j->dirty == NULL)
         return true;
     if (!write_and_sync(j, &failed, why))
         return fail(j, failed);

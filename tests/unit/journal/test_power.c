@@ -31,6 +31,7 @@ enum state {
 struct expected {
     enum state state;
     bool was_synced, is_freed, is_back;
+    bool is_told;  /* a batch was written that says that it is freed */
     unsigned life; /* which opening of the journal */
     uint64_t segment;
 };
@@ -154,6 +155,29 @@ step_free(void)
     journal_free(j, segment);
 }
 
+/* What was freed is so for good: a batch that says it was synced, or a head. */
+static void
+bury(bool told_only)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (records[i].life == life && records[i].is_freed && (records[i].is_told || !told_only))
+            records[i].state = DEAD;
+}
+
+static void
+tell(bool written)
+{
+    for (unsigned i = 0; i < count; i++)
+        records[i].is_told = written && records[i].is_freed;
+}
+
+static void
+step_prepare(void)
+{
+    if (journal_prepare(j))
+        bury(false);
+}
+
 static void
 step_add(void)
 {
@@ -169,8 +193,11 @@ step_add(void)
     records[serial].state = ADDED;
     records[serial].segment = segment;
     /* The octets are borrowed until the write, and there is one buffer. */
-    if (!journal_write(j, &why))
+    tell(true);
+    if (!journal_write(j, &why)) {
         change(ADDED, FAILED);
+        tell(false);
+    }
 }
 
 static void
@@ -178,10 +205,13 @@ step_sync(void)
 {
     bool has_room = journal_current(j) - journal_oldest(j) + 1 < SEGMENTS;
 
-    if (journal_sync(j, &why))
+    if (journal_sync(j, &why)) {
         change(ADDED, SYNCED);
-    else
+        bury(true);
+    } else {
         change(ADDED, has_room ? DEAD : FAILED);
+        tell(false);
+    }
 }
 
 static void
@@ -251,7 +281,7 @@ step(void)
     else if (n < 88)
         step_free();
     else if (n < 94)
-        journal_prepare(j);
+        step_prepare();
     else if (n < 98)
         arm();
     else
