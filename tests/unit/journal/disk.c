@@ -42,6 +42,7 @@ static struct {
     size_t files_count;
     struct disk_name names[FILES_MAX], changes[CHANGES_MAX];
     size_t names_count, changes_count;
+    ino_t retired; /* the last number given to a file that has no name any more in the kernel */
     unsigned calls[DISK_CALLS];
     bool is_armed, has_failed;
     enum disk_call fail_call;
@@ -92,6 +93,22 @@ file_of(int fd)
 
     ck_assert_int_eq(fstat(fd, &st), 0);
     return find_file(st.st_ino);
+}
+
+/* The kernel gives the number of a file whose last name went to a new one; on the disk that name
+ * may still be there. */
+static void
+retire_file(ino_t ino)
+{
+    ino_t other = ~(++disk.retired);
+
+    find_file(ino)->ino = other;
+    for (size_t i = 0; i < disk.names_count; i++)
+        if (disk.names[i].ino == ino)
+            disk.names[i].ino = other;
+    for (size_t i = 0; i < disk.changes_count; i++)
+        if (disk.changes[i].ino == ino)
+            disk.changes[i].ino = other;
 }
 
 static void
@@ -457,6 +474,8 @@ __wrap_fallocate(int fd, int mode, off_t offset, off_t n)
         return __real_fallocate(fd, mode, offset, n);
     if (fails(DISK_FALLOCATE))
         return -1;
+    if (file_of(fd)->size > 0)
+        retire_file(file_of(fd)->ino);
     begin_file(file_of(fd), (size_t)(offset + n));
     return __real_fallocate(fd, mode, offset, n);
 }

@@ -310,18 +310,19 @@ START_TEST(a_random_history)
 }
 END_TEST
 
-/* test_journal_power [HISTORIES] */
+/* test_journal_power [HISTORIES [FIRST]] */
 int
 main(int argc, char **argv)
 {
     Suite *s = suite_create("journal");
     TCase *t = tcase_create("power");
     SRunner *r;
+    int first = argc > 2 ? atoi(argv[2]) : 0;
     int failed;
 
     tcase_add_checked_fixture(t, fixture_open, fixture_close);
     tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, a_random_history, 0, argc > 1 ? atoi(argv[1]) : HISTORIES);
+    tcase_add_loop_test(t, a_random_history, first, first + (argc > 1 ? atoi(argv[1]) : HISTORIES));
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
