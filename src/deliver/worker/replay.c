@@ -15,6 +15,7 @@
 #include "restore_priv.h"
 
 #define RECORD_ARENA ((size_t)512 * 1024 * 1024)
+#define WAL_MAX (16 * 1024 * 1024) /* of one index: a transaction a message writes much */
 
 struct replay {
     struct worker *worker;
@@ -123,15 +124,55 @@ burn(struct replay *r, struct replay_account *ra, const struct record_part *part
                   NULL);
 }
 
+struct places {
+    char mailbox[STORE_MAILBOX_SIZE], moved_to[STORE_MAILBOX_SIZE];
+};
+
 static void
-keep(struct replay *r, struct replay_account *ra, const struct restore *part,
-     const struct outcome *why)
+use_destination(struct restore *one)
+{
+    one->mailbox = one->moved_to;
+    one->uid_validity = one->moved_validity;
+    one->uid = one->moved_uid;
+    one->moved_to = NULL;
+}
+
+/* Where it belongs, as the mailboxes are called now. One that was moved is brought back to where it
+ * was, for the change to move it; unless that mailbox is no more. false: it was deleted with its
+ * mailbox. */
+static bool
+find_place(struct replay *r, const struct replay_account *ra, const struct replay_fate *fate,
+           struct restore *one, struct places *p)
+{
+    const struct record_part *part = one->part;
+    bool is_there = replay_plan_mailbox(ra, r->number, part->mailbox, p->mailbox);
+
+    one->mailbox = p->mailbox;
+    one->uid_validity = part->uid_validity;
+    one->uid = part->uid;
+    if (fate->to == NULL)
+        return is_there;
+    if (!replay_plan_mailbox(ra, fate->move - 1, fate->to->mailbox, p->moved_to))
+        return false;
+    one->moved_to = p->moved_to;
+    one->moved_validity = fate->to->uid_validity;
+    one->moved_uid = fate->to->uid;
+    if (!is_there)
+        use_destination(one);
+    return true;
+}
+
+/* It waits for where it will be, whatever is moved meanwhile. */
+static void
+keep(struct replay *r, struct replay_account *ra, struct restore *one, const struct outcome *why)
 {
     struct outcome failed = *why;
 
     r->counts->kept++;
-    burn(r, ra, part->part);
-    kept_add_message(r->worker, part, &failed);
+    burn(r, ra, one->part);
+    if (one->moved_to != NULL)
+        use_destination(one);
+    kept_add_message(r->worker, one, &failed);
 }
 
 static void
@@ -142,7 +183,10 @@ bring_back(struct replay *r, struct replay_account *ra, struct restore *one)
 
     r->counts->messages++;
     one->may_wait = !ra->is_busy;
-    if (open_account(r, ra, &why) == NULL || !restore_part(one, &why)) {
+    struct open_account *oa = open_account(r, ra, &why);
+    if (oa != NULL && restore_part(one, &why)) {
+        account_checkpoint(oa, WAL_MAX);
+    } else {
         ra->is_busy = ra->is_busy || why.kind == OUTCOME_BUSY;
         keep(r, ra, one, &why);
     }
@@ -157,7 +201,7 @@ replay_part(struct replay *r, const struct record_message *m, const struct recor
             struct message *bytes, const struct outcome *unread)
 {
     struct replay_account *ra = account_of(r, &part->account);
-    char mailbox[STORE_MAILBOX_SIZE];
+    struct places places;
 
     if (ra == NULL)
         return;
@@ -165,26 +209,21 @@ replay_part(struct replay *r, const struct record_message *m, const struct recor
         replay_plan_fate(r->plan, part->account.user, part->account.domain, part->ref.name);
     if (fate == NULL || fate->message != r->number + 1)
         return; /* a later record brings it */
-    bool is_deleted = fate->to != NULL
-                          ? !replay_plan_mailbox(ra, fate->move - 1, fate->to->mailbox, mailbox)
-                          : !replay_plan_mailbox(ra, r->number, part->mailbox, mailbox);
-    r->counts->cancelled += fate->is_cancelled;
-    r->counts->removed += fate->is_removed || is_deleted;
-    if (fate->is_cancelled || fate->is_removed || is_deleted || fate->to != NULL)
-        burn(r, ra, part);
-    if (fate->is_cancelled || fate->is_removed || is_deleted)
-        return;
     struct restore one = {
         .worker = r->worker,
         .message = m,
         .part = part,
         .bytes = part->is_durable ? NULL : bytes,
-        .mailbox = mailbox,
-        .uid_validity = fate->to != NULL ? fate->to->uid_validity : part->uid_validity,
-        .uid = fate->to != NULL ? fate->to->uid : part->uid,
         .plan = r->plan,
         .account = ra,
     };
+    bool is_deleted = !find_place(r, ra, fate, &one, &places);
+    r->counts->cancelled += fate->is_cancelled;
+    r->counts->removed += fate->is_removed || is_deleted;
+    if (fate->is_cancelled || fate->is_removed || is_deleted) {
+        burn(r, ra, part);
+        return;
+    }
     if (unread == NULL || part->is_durable)
         bring_back(r, ra, &one);
     else

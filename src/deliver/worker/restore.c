@@ -194,17 +194,17 @@ add_row(struct restore *r, struct open_account *oa, int64_t mailbox, uint32_t ui
     return r->added;
 }
 
-/* The UID in the mailbox where the message was delivered. */
+/* The UID that it was promised under that UIDVALIDITY, or the next. */
 static bool
-choose_uid(struct restore *r, struct open_account *oa, const struct index_mailbox *box,
-           uint32_t *uid, bool *expunged, struct outcome *why)
+choose_uid(struct open_account *oa, const struct index_mailbox *box, uint32_t validity,
+           uint32_t promised, uint32_t *uid, bool *expunged, struct outcome *why)
 {
     enum index_uid_state state = INDEX_UID_PASSED;
 
-    if (box->uid_validity == r->uid_validity &&
-        !index_uid_state(oa->index, box->id, r->uid, &state, why))
+    if (box->uid_validity == validity &&
+        !index_uid_state(oa->index, box->id, promised, &state, why))
         return false;
-    *uid = r->uid;
+    *uid = promised;
     *expunged = state == INDEX_UID_EXPUNGED;
     return state == INDEX_UID_FREE || index_take_uid(oa->index, box->id, uid, why);
 }
@@ -216,22 +216,23 @@ add_here(struct restore *r, struct open_account *oa, const struct index_mailbox 
     uint32_t uid;
     bool expunged;
 
-    if (!choose_uid(r, oa, box, &uid, &expunged, why))
+    if (!choose_uid(oa, box, r->uid_validity, r->uid, &uid, &expunged, why))
         return false;
     if (r->bytes == NULL && expunged) /* the store was not asked, and the index knows */
         return true;
     return add_row(r, oa, box->id, uid, why);
 }
 
-/* Another program moved it: a row there, unless that mailbox is new to the index too; then the next
- * look takes it in. */
+/* It was moved: a row there, unless that mailbox is new to the index too; then the next look takes
+ * it in. */
 static bool
 add_elsewhere(struct restore *r, struct open_account *oa, const struct index_mailbox *box,
               const char *where, struct outcome *why)
 {
+    bool is_ours = r->moved_to != NULL && strcmp(where, r->moved_to) == 0;
     struct index_mailbox other;
     uint32_t uid;
-    bool found;
+    bool found, ignored;
 
     if (box->uid_validity == r->uid_validity && !index_burn_uid(oa->index, box->id, r->uid, why))
         return false;
@@ -239,8 +240,9 @@ add_elsewhere(struct restore *r, struct open_account *oa, const struct index_mai
         return why->kind == OUTCOME_NOT_FOUND;
     if (!has_row(oa, other.id, r->part->ref.name, &found, why))
         return false;
-    return found ||
-           (index_take_uid(oa->index, other.id, &uid, why) && add_row(r, oa, other.id, uid, why));
+    return found || (choose_uid(oa, &other, is_ours ? r->moved_validity : 0, r->moved_uid, &uid,
+                                &ignored, why) &&
+                     add_row(r, oa, other.id, uid, why));
 }
 
 static bool
@@ -309,10 +311,11 @@ restore_part(struct restore *r, struct outcome *why)
     struct store_wait wait;
     enum account_result opened = account_look(r->worker, &r->part->account, true, &oa, &wait, why);
 
-    if (opened == ACCOUNT_LATER && r->bytes != NULL)
-        outcome_set(why, OUTCOME_BUSY, "%s waits for its hand", oa->key);
-    if (opened == ACCOUNT_FAILED || (opened == ACCOUNT_LATER && r->bytes != NULL))
+    if (opened == ACCOUNT_FAILED)
         return false;
+    /* A hand is not needed for a row alone. */
+    if (opened == ACCOUNT_LATER && (r->bytes != NULL || oa->loan.is_lent))
+        return outcome_set(why, OUTCOME_BUSY, "%s is not ready", oa->key);
     if (restore_in(r, oa, why))
         return true;
     return why->kind == OUTCOME_CORRUPT && account_renew_index(r->worker, oa, why) &&

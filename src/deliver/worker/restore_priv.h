@@ -18,6 +18,11 @@ struct restore {
     uint32_t uid_validity;
     uint32_t uid; /* that it was given in this mailbox */
 
+    /* Where a change moves it that is still to be carried out, or was already; or NULL. */
+    const char *moved_to;
+    uint32_t moved_validity;
+    uint32_t moved_uid;
+
     /* At start; NULL later. */
     const struct replay_plan *plan;
     const struct replay_account *account;

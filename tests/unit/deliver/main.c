@@ -17,7 +17,9 @@ main(void)
     suite_add_tcase(s, housekeeping_tests());
     suite_add_tcase(s, jobs_tests());
     suite_add_tcase(s, ledger_tests());
+    suite_add_tcase(s, record_change_tests());
     suite_add_tcase(s, record_tests());
+    suite_add_tcase(s, replay_tests());
     suite_add_tcase(s, sorters_tests());
     suite_add_tcase(s, trace_tests());
     SRunner *r = srunner_create(s);

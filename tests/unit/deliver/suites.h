@@ -11,7 +11,9 @@ TCase *delivery_log_tests(void);
 TCase *housekeeping_tests(void);
 TCase *jobs_tests(void);
 TCase *ledger_tests(void);
+TCase *record_change_tests(void);
 TCase *record_tests(void);
+TCase *replay_tests(void);
 TCase *sorters_tests(void);
 TCase *trace_tests(void);
 
