@@ -43,6 +43,9 @@ const char *db_version(void); /* SQLite's, for the log at start */
 struct db *db_open(const char *path, const struct db_options *options, struct outcome *why);
 void db_close(struct db *db); /* NULL is allowed; rolls back what is open, checkpoints nothing */
 
+/* db_set_cache() - another size of the page cache, at once. */
+bool db_set_cache(struct db *db, unsigned kib, struct outcome *why);
+
 /* db_begin() - BEGIN IMMEDIATE; transactions do not nest. db_commit() - on failure nothing is
  * committed and the transaction is over. db_rollback() - may be called without a transaction. */
 bool db_begin(struct db *db, struct outcome *why);

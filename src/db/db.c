@@ -116,16 +116,22 @@ is_writable(struct db *db, struct outcome *why)
     return db_exec(db, "BEGIN IMMEDIATE; ROLLBACK", why);
 }
 
+bool
+db_set_cache(struct db *db, unsigned kib, struct outcome *why)
+{
+    char sql[64];
+    sqlite3_snprintf((int)sizeof(sql), sql, "PRAGMA cache_size=-%u", kib);
+    return db_exec(db, sql, why);
+}
+
 static bool
 configure(struct db *db, const struct db_options *options, struct outcome *why)
 {
-    char cache[64];
-    sqlite3_snprintf((int)sizeof(cache), cache, "PRAGMA cache_size=-%u", options->cache_kib);
     return db_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=2048", why) &&
            use_wal(db, why) &&
            db_exec(db, options->full_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
                    why) &&
-           db_exec(db, cache, why) &&
+           db_set_cache(db, options->cache_kib, why) &&
            db_exec(db,
                    "PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
                    "PRAGMA secure_delete=FAST; PRAGMA wal_autocheckpoint=256;"

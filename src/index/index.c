@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_KIB 48   /* of SQLite's pages; a thousand indexes may be open at once */
 #define STATES_KEPT 64 /* mailbox counters that stay in memory between transactions */
 
 static struct db *
@@ -23,7 +22,7 @@ open_database(const char *folder, bool create, struct outcome *why)
         .step_count = index_step_count,
         .create = create,
         .full_sync = false,
-        .cache_kib = CACHE_KIB,
+        .cache_kib = INDEX_CACHE_KIB,
     };
     char path[PATH_MAX];
     if (snprintf(path, sizeof(path), "%s/index.sqlite", folder) >= (int)sizeof(path)) {

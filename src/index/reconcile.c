@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CACHE_KIB 4096 /* of pages while many rows change; below it they go to the WAL and back */
 #define MEMORY_MAX ((size_t)2 * 1024 * 1024 * 1024) /* some ten million entries */
 
 enum known_state { KNOWN_NOT_SEEN, KNOWN_SEEN, KNOWN_NEW };
@@ -92,6 +93,8 @@ read_all(struct index_reconcile *r, struct outcome *why)
 static void
 reconcile_free(struct index_reconcile *r)
 {
+    struct outcome ignored; /* a larger cache than needed harms nobody */
+    (void)db_set_cache(r->ix->db, INDEX_CACHE_KIB, &ignored);
     HASH_CLEAR(hh, r->known);
     arena_release(&r->arena);
     free(r);
@@ -112,7 +115,7 @@ index_reconcile_begin(struct index *ix, int64_t mailbox, struct outcome *why)
     r->mailbox = mailbox;
     r->flags_mask = FLAGS_ALL;
     arena_init(&r->arena, MEMORY_MAX);
-    if (read_all(r, why))
+    if (db_set_cache(ix->db, CACHE_KIB, why) && read_all(r, why))
         return r;
     reconcile_free(r);
     return NULL;
