@@ -94,6 +94,9 @@ struct span db_blob(struct db_statement *s, int column);
 bool db_is_null(struct db_statement *s, int column);
 void db_reset(struct db_statement *s);
 
+/* db_finish() - db_reset(), and its memory is given back: for what is asked once in a while. */
+void db_finish(struct db_statement *s);
+
 /* db_run() - one statement without result rows, bound before: step, reset. */
 bool db_run(struct db_statement *s, struct outcome *why);
 int64_t db_last_rowid(struct db *db);

@@ -127,7 +127,7 @@ db_set_cache(struct db *db, unsigned kib, struct outcome *why)
 static bool
 configure(struct db *db, const struct db_options *options, struct outcome *why)
 {
-    return db_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=2048", why) &&
+    return db_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=1024", why) &&
            use_wal(db, why) &&
            db_exec(db, options->full_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
                    why) &&

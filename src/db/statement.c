@@ -48,14 +48,20 @@ db_prepare(struct db *db, const char *sql, struct outcome *why)
 }
 
 void
+db_finish(struct db_statement *s)
+{
+    HASH_DEL(s->db->statements, s);
+    sqlite3_finalize(s->stmt);
+    free(s);
+}
+
+void
 db_forget_statements(struct db *db)
 {
     struct db_statement *s, *next;
     HASH_ITER(hh, db->statements, s, next)
     {
-        HASH_DEL(db->statements, s);
-        sqlite3_finalize(s->stmt);
-        free(s);
+        db_finish(s);
     }
 }
 

@@ -98,7 +98,7 @@ struct pragma {
 };
 
 static const struct pragma pragmas[] = {
-    {"PRAGMA page_size", 2048},   {"PRAGMA synchronous", 2},     {"PRAGMA foreign_keys", 1},
+    {"PRAGMA page_size", 1024},   {"PRAGMA synchronous", 2},     {"PRAGMA foreign_keys", 1},
     {"PRAGMA trusted_schema", 0}, {"PRAGMA cell_size_check", 1}, {"PRAGMA temp_store", 2},
     {"PRAGMA secure_delete", 2},  {"PRAGMA cache_size", -256},   {"PRAGMA wal_autocheckpoint", 256},
     {"PRAGMA user_version", 2},
