@@ -64,16 +64,17 @@ checkpoint_open(struct worker *w, struct outcome *why)
 
 /* ---- records ---- */
 
-static bool
-hold_spool(struct worker *w, struct spool_file *file, uint64_t segment)
+/* Until the record has its place, no checkpoint lets go of the file. */
+static struct spool_use *
+hold_spool(struct worker *w, struct spool_file *file)
 {
     struct spool_use *use = calloc(1, sizeof *use);
 
     if (use == NULL)
-        return false;
-    *use = (struct spool_use){.segment = segment, .file = spool_file_ref(file)};
+        return NULL;
+    *use = (struct spool_use){.segment = UINT64_MAX, .file = spool_file_ref(file)};
     LL_PREPEND(w->checkpoint.spool_uses, use);
-    return true;
+    return use;
 }
 
 static void
@@ -109,11 +110,14 @@ checkpoint_add(struct worker *w, uint16_t type, const struct span *parts, size_t
                struct spool_file *spool, uint64_t *segment, struct outcome *why)
 {
     struct checkpoint *c = &w->checkpoint;
-    uint64_t current = journal_current(w->journal);
+    struct spool_use *use = spool == NULL ? NULL : hold_spool(w, spool);
 
-    if (spool != NULL && !hold_spool(w, spool, current + 1)) /* it may go into the next one */
+    if (spool != NULL && use == NULL)
         return outcome_set(why, OUTCOME_SYSTEM, "no memory for a record");
-    if (!journal_add(w->journal, type, parts, count, segment, why))
+    bool ok = journal_add(w->journal, type, parts, count, segment, why);
+    if (use != NULL)
+        use->segment = ok ? *segment : journal_current(w->journal);
+    if (!ok)
         return false;
     if (c->segment != 0 && *segment != c->segment)
         syncer_prepare(w->with.syncer, &c->preparation);
