@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whose is it: see directory_priv.h. Answers are kept for a second: long enough for a burst,
- * short enough that an edited account file is seen at once. What the tool changes drops
- * everything kept.
+ * Whose is it: see directory_priv.h. Answers are kept while the accounts do not change, which is
+ * asked once a second: an edited account file is seen at once, and a burst costs one trip to the
+ * thread. What the tool changes drops everything kept.
  */
 #include "directory_priv.h"
 
@@ -16,13 +16,13 @@
 
 #include "jobs_priv.h"
 
-#define KEPT_MS 1000
-#define KEPT_MAX 10000 /* entries; all are dropped past it */
+#define CHECKED_MS 1000 /* after so long nothing kept is believed until the thread has looked */
+#define KEPT_MAX 10000  /* entries; all are dropped past it */
 
 struct answer {                     /* one address and what was found */
     struct account_targets targets; /* owned */
     struct outcome why;
-    uint64_t until_ms;
+    uint64_t until_ms; /* of a refusal: one who was made a moment ago is soon believed to exist */
     UT_hash_handle hh;
     char key[]; /* local@domain */
 };
@@ -32,8 +32,10 @@ struct directory {
     struct accounts *accounts; /* guarded by mutex */
     pthread_mutex_t mutex;
     struct job_thread *thread;
-    struct answer *kept; /* loop's thread only */
-    uint64_t generation; /* counts directory_forget(): older answers are not kept */
+    struct answer *kept;          /* loop's thread only */
+    uint64_t generation;          /* counts directory_forget(): older answers are not kept */
+    uint64_t accounts_generation; /* accounts_generation() that all kept are of, */
+    uint64_t checked_ms;          /* as it was then */
 };
 
 struct question { /* one look-up on its way to the thread and back */
@@ -44,6 +46,8 @@ struct question { /* one look-up on its way to the thread and back */
     struct account_targets targets;
     struct outcome why;
     uint64_t generation;
+    uint64_t accounts_generation; /* before the look-up */
+    uint64_t asked_ms;
     directory_fn fn;
     void *arg;
 };
@@ -81,12 +85,17 @@ find_kept(struct directory *d, const struct buf *key)
     struct answer *a;
 
     HASH_FIND(hh, d->kept, key->data, key->len, a);
-    if (a != NULL && a->until_ms < clock_ms()) {
-        HASH_DEL(d->kept, a);
-        answer_free(a);
-        return NULL;
-    }
-    return a;
+    if (a == NULL || outcome_is_success(&a->why) || a->until_ms > clock_ms())
+        return a;
+    HASH_DEL(d->kept, a);
+    answer_free(a);
+    return NULL;
+}
+
+static bool
+is_checked(const struct directory *d)
+{
+    return d->checked_ms + CHECKED_MS > clock_ms();
 }
 
 /* Takes q's targets. A temporary failure is not kept: the next RCPT tries again. */
@@ -112,7 +121,7 @@ keep(struct directory *d, struct question *q)
     a->targets = q->targets;
     q->targets = (struct account_targets){0};
     a->why = q->why;
-    a->until_ms = clock_ms() + KEPT_MS;
+    a->until_ms = q->asked_ms + CHECKED_MS;
     HASH_ADD_KEYPTR(hh, d->kept, a->key, key.len, a);
     if (a->hh.tbl == NULL) /* no memory: not kept */
         answer_free(a);
@@ -128,11 +137,26 @@ question_free(struct question *q)
     free(q);
 }
 
+/* Questions are answered in order, so what q saw is newer than what all kept are of. */
+static void
+take_news(struct directory *d, struct question *q)
+{
+    bool is_current = q->generation == d->generation;
+
+    if (q->accounts_generation != d->accounts_generation) {
+        directory_forget(d);
+        d->accounts_generation = q->accounts_generation;
+        q->generation = is_current ? d->generation : q->generation;
+    }
+    d->checked_ms = q->asked_ms;
+}
+
 static void
 on_answered(void *arg)
 {
     struct question *q = arg;
 
+    take_news(q->d, q);
     q->fn(q->arg, &q->targets, &q->why);
     if (HASH_COUNT(q->d->kept) >= KEPT_MAX)
         directory_forget(q->d);
@@ -146,7 +170,10 @@ run_question(struct job *job, void *arg)
     struct question *q = (struct question *)job;
     struct directory *d = arg;
 
-    accounts_resolve(directory_lock(d), &q->to, &q->targets, &q->why);
+    struct accounts *accounts = directory_lock(d);
+    q->accounts_generation = accounts_generation(accounts);
+    q->asked_ms = clock_ms();
+    accounts_resolve(accounts, &q->to, &q->targets, &q->why);
     directory_unlock(d);
     if (!loop_post(d->loop, on_answered, q))
         question_free(q);
@@ -187,7 +214,7 @@ directory_resolve(struct directory *d, const struct address *to, directory_fn fn
     struct buf key;
 
     buf_init(&key, 4096);
-    struct answer *a = make_key(to, &key) ? find_kept(d, &key) : NULL;
+    struct answer *a = is_checked(d) && make_key(to, &key) ? find_kept(d, &key) : NULL;
     buf_release(&key);
     if (a != NULL)
         fn(arg, &a->targets, &a->why);

@@ -14,6 +14,7 @@ main(void)
         return EXIT_FAILURE;
     Suite *s = suite_create("deliver");
     suite_add_tcase(s, delivery_log_tests());
+    suite_add_tcase(s, directory_tests());
     suite_add_tcase(s, housekeeping_tests());
     suite_add_tcase(s, jobs_tests());
     suite_add_tcase(s, ledger_tests());

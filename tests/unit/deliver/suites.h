@@ -8,6 +8,7 @@
 #include <check.h>
 
 TCase *delivery_log_tests(void);
+TCase *directory_tests(void);
 TCase *housekeeping_tests(void);
 TCase *jobs_tests(void);
 TCase *ledger_tests(void);
