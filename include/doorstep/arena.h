@@ -21,6 +21,9 @@ struct arena {
 void arena_init(struct arena *a, size_t max);
 void arena_release(struct arena *a);
 
+/* arena_reset() - forget all that was allocated; a little memory is kept for the next use. */
+void arena_reset(struct arena *a);
+
 /* arena_alloc() - zeroed, aligned for any type; NULL past the maximum. */
 void *arena_alloc(struct arena *a, size_t n);
 

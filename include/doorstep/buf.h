@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "doorstep/span.h"
@@ -62,6 +63,8 @@ buf_append_char(struct buf *b, char c)
     return buf_append(b, &c, 1);
 }
 
+/* buf_append_u64() - in decimal. */
+bool buf_append_u64(struct buf *b, uint64_t v);
 bool buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* buf_consume() - drop n octets (at most len) from the front. */

@@ -25,6 +25,9 @@ void log_start(const char *role, enum log_level lowest);
 /* log_set_level() - what is lower than this is dropped. */
 void log_set_level(enum log_level lowest);
 
+/* log_wants() - is such a line printed? For those whose values cost something to put together. */
+bool log_wants(enum log_level level);
+
 /* log_event() - event name, then pairs of C strings, ended by NULL. A NULL value prints "-". */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
 

@@ -35,6 +35,22 @@ arena_release(struct arena *a)
     a->used = 0;
 }
 
+void
+arena_reset(struct arena *a)
+{
+    struct arena_block *kept = a->blocks;
+
+    if (kept == NULL || kept->size > BLOCK_SIZE) {
+        arena_release(a);
+        return;
+    }
+    a->blocks = kept->next;
+    arena_release(a);
+    kept->next = NULL;
+    kept->used = 0;
+    a->blocks = kept;
+}
+
 static struct arena_block *
 add_block(struct arena *a, size_t n)
 {

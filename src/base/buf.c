@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SIZE_FIRST 256 /* octets: most of what is printed fits without growing */
+
 void
 buf_init(struct buf *b, size_t max)
 {
@@ -39,7 +41,7 @@ buf_reserve(struct buf *b, size_t more)
     size_t need = b->len + more + 1; /* the terminating NUL */
     if (need <= b->size)
         return true;
-    size_t size = b->size == 0 ? 64 : b->size;
+    size_t size = b->size == 0 ? SIZE_FIRST : b->size;
     while (size < need)
         size = size > SIZE_MAX / 2 ? need : size * 2;
     char *data = realloc(b->data, size);
@@ -48,6 +50,19 @@ buf_reserve(struct buf *b, size_t more)
     b->data = data;
     b->size = size;
     return true;
+}
+
+bool
+buf_append_u64(struct buf *b, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    return buf_append(b, digits + at, sizeof digits - at);
 }
 
 /* Printed where it shall stand when there is room, and only otherwise a second time. */

@@ -40,6 +40,12 @@ log_set_level(enum log_level lowest)
     logging.lowest = (int)lowest;
 }
 
+bool
+log_wants(enum log_level level)
+{
+    return (int)level >= logging.lowest;
+}
+
 static bool
 fits(const struct line *l, size_t n)
 {
@@ -127,7 +133,7 @@ log_event(enum log_level level, const char *event, ...)
     va_list args;
     const char *key;
 
-    if ((int)level < logging.lowest)
+    if (!log_wants(level))
         return;
     put_prefix(&l, level);
     put(&l, event, strlen(event));

@@ -37,7 +37,8 @@ print_account(const struct parcel *p, struct buf *out)
 {
     const struct account *a = &p->delivery.target.account;
 
-    buf_printf(out, "%s@%s", a->user, a->domain);
+    if (buf_append_str(out, a->user) && buf_append_char(out, '@'))
+        buf_append_str(out, a->domain);
 }
 
 /* One line in the delivery log: for a parcel, or for a recipient that never became one (p NULL). */
@@ -331,7 +332,9 @@ find_parcel(struct transaction *t, const struct account_target *target, struct b
     struct parcel *p;
 
     buf_reset(key);
-    if (!buf_printf(key, "%s@%s+%s", target->account.user, target->account.domain, target->detail))
+    if (!buf_append_str(key, target->account.user) || !buf_append_char(key, '@') ||
+        !buf_append_str(key, target->account.domain) || !buf_append_char(key, '+') ||
+        !buf_append_str(key, target->detail))
         return NULL;
     HASH_FIND(hh, t->parcels, key->data, key->len, p);
     if (p != NULL)

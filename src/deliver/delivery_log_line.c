@@ -52,22 +52,9 @@ put_field(struct buf *b, struct span name, const char *value)
 }
 
 static bool
-put_decimal(struct buf *b, uint64_t value)
-{
-    char digits[20];
-    size_t at = sizeof digits;
-
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    return buf_append(b, digits + at, sizeof digits - at);
-}
-
-static bool
 put_number(struct buf *b, struct span name, uint64_t value)
 {
-    return put_name(b, name) && put_decimal(b, value);
+    return put_name(b, name) && buf_append_u64(b, value);
 }
 
 static bool
@@ -92,7 +79,7 @@ static bool
 put_outcome(struct buf *b, const struct outcome *why)
 {
     return put_name(b, SPAN("outcome")) && buf_append_char(b, '"') &&
-           put_decimal(b, (uint64_t)outcome_code(why)) && buf_append_char(b, ' ') &&
+           buf_append_u64(b, (uint64_t)outcome_code(why)) && buf_append_char(b, ' ') &&
            buf_append_str(b, outcome_enhanced(why)) && buf_append_char(b, '"') &&
            put_field(b, SPAN("text"), outcome_text(why));
 }

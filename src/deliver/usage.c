@@ -77,10 +77,10 @@ void
 usage_publish(struct usage *u, const struct account *a, uint64_t octets, uint64_t messages)
 {
     char key[ACCOUNT_USER_SIZE + ACCOUNT_DOMAIN_SIZE];
-    struct entry *e = find_entry(u, a->user, a->domain);
 
     if (a->quota == UINT64_MAX && a->quota_messages == UINT64_MAX)
         return; /* nobody asks */
+    struct entry *e = find_entry(u, a->user, a->domain);
     if (e == NULL && HASH_COUNT(u->entries) >= ENTRIES_MAX)
         entry_free(u, u->entries); /* the oldest */
     if (e == NULL) {

@@ -4,7 +4,7 @@
  */
 #include "doorstep/date.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "doorstep/field.h"
 
@@ -178,6 +178,14 @@ date_parse(struct span in, struct date *out)
     return true;
 }
 
+/* The last two digits of n, which is not negative. */
+static void
+print_two(char *out, int64_t n)
+{
+    out[0] = (char)('0' + n / 10 % 10);
+    out[1] = (char)('0' + n % 10);
+}
+
 void
 date_print_rfc3339(const struct date *d, char out[DATE_RFC3339_SIZE])
 {
@@ -198,8 +206,15 @@ date_print_rfc3339(const struct date *d, char out[DATE_RFC3339_SIZE])
     days -= days_to_year(year);
     for (; days >= days_in_month(year, month); month++)
         days -= days_in_month(year, month);
-    snprintf(out, DATE_RFC3339_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u%c%02u:%02u",
-             (unsigned)year % 10000, (unsigned)month % 100, (unsigned)(days + 1) % 100,
-             (unsigned)(second / 3600) % 100, (unsigned)(second / 60 % 60), (unsigned)(second % 60),
-             d->zone_minutes < 0 ? '-' : '+', (unsigned)(zone / 60) % 100, (unsigned)(zone % 60));
+    memcpy(out, "0000-00-00T00:00:00+00:00", DATE_RFC3339_SIZE);
+    print_two(out, year / 100);
+    print_two(out + 2, year);
+    print_two(out + 5, month);
+    print_two(out + 8, days + 1);
+    print_two(out + 11, second / 3600);
+    print_two(out + 14, second / 60 % 60);
+    print_two(out + 17, second % 60);
+    out[19] = d->zone_minutes < 0 ? '-' : '+';
+    print_two(out + 20, zone / 60);
+    print_two(out + 23, zone % 60);
 }

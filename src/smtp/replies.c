@@ -81,13 +81,14 @@ reply_print_outcome(struct buf *out, const struct address *recipient, int code,
     bool done;
 
     buf_init(&line, 4096); /* address, text and id are bounded far below it */
-    done = buf_printf(&line, "%d %s ", code, outcome_enhanced(o));
+    done = buf_append_u64(&line, (uint64_t)code) && buf_append_char(&line, ' ') &&
+           buf_append_str(&line, outcome_enhanced(o)) && buf_append_char(&line, ' ');
     if (done && recipient != NULL)
         done = buf_append_char(&line, '<') && address_print(recipient, &line) &&
                buf_append_str(&line, "> ");
     done = done && buf_append_str(&line, outcome_text(o));
     if (done && outcome_is_success(o) && delivery_id[0] != '\0')
-        done = buf_printf(&line, " %s", delivery_id);
+        done = buf_append_char(&line, ' ') && buf_append_str(&line, delivery_id);
     if (done) {
         done = buf_append_span(out, utf8_cut(buf_span(&line), REPLY_LINE_MAX - 2)) &&
                buf_append_span(out, SPAN("\r\n"));

@@ -194,7 +194,8 @@ open_part(struct structure *s, uint32_t i)
     if (row->kind == MIME_MULTIPART)
         return;
     buf_append_str(s->out, fields_of(s, i));
-    buf_printf(s->out, " %llu", (unsigned long long)row->body_octets);
+    buf_append_char(s->out, ' ');
+    buf_append_u64(s->out, row->body_octets);
     if (row->kind == MIME_MESSAGE) {
         buf_append_char(s->out, ' ');
         buf_append_str(s->out, or_default(s->parts[i].envelope, EMPTY_ENVELOPE));
@@ -215,10 +216,12 @@ close_part(struct structure *s)
     if (row->kind != MIME_LEAF && !s->has_child)
         buf_append_str(s->out, EMPTY_BODY);
     bool is_text = s->parts[i].is_text || s->parts[i].fields == NULL;
+    if (row->kind != MIME_LEAF || is_text)
+        buf_append_char(s->out, ' ');
     if (row->kind == MIME_MULTIPART)
-        buf_printf(s->out, " %s", fields_of(s, i));
+        buf_append_str(s->out, fields_of(s, i));
     else if (row->kind == MIME_MESSAGE || is_text)
-        buf_printf(s->out, " %llu", (unsigned long long)row->body_lines);
+        buf_append_u64(s->out, row->body_lines);
     buf_append_char(s->out, ' ');
     buf_append_str(s->out, or_default(s->parts[i].extension, EMPTY_EXTENSION));
     buf_append_char(s->out, ')');

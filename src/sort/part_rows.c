@@ -34,10 +34,12 @@ print_number(const uint32_t *digits, size_t n, const char *end, struct buf *out)
 {
     bool fits = true;
 
-    while (n > 0)
-        fits = buf_printf(out, "%s%u", out->len > 0 ? "." : "", digits[--n]) && fits;
+    while (n > 0) {
+        fits = (out->len == 0 || buf_append_char(out, '.')) && fits;
+        fits = buf_append_u64(out, digits[--n]) && fits;
+    }
     if (end[0] != '\0' && out->len > 0)
-        fits = buf_printf(out, ".%s", end) && fits;
+        fits = buf_append_char(out, '.') && buf_append_str(out, end) && fits;
     return fits;
 }
 

@@ -21,8 +21,9 @@
 struct sorter {
     struct door *door;
     struct sort_scan *scan;
-    struct buf window; /* of a descriptor */
-    struct buf packed; /* facts */
+    struct buf window;  /* of a descriptor */
+    struct arena arena; /* of a message's facts */
+    struct buf packed;  /* the same */
 };
 
 enum sorter_result {
@@ -122,14 +123,12 @@ send_facts(struct sorter *so, uint64_t id, const struct facts *facts)
 static enum sorter_result
 answer(struct sorter *so, uint64_t id, bool is_readable)
 {
-    struct arena arena;
     struct facts facts;
 
-    arena_init(&arena, ARENA_MAX);
-    if (!sort_scan_finish(so->scan, &arena, &facts) || !is_readable)
+    if (!sort_scan_finish(so->scan, &so->arena, &facts) || !is_readable)
         facts = (struct facts){.flags = FACTS_UNKNOWN};
     enum sorter_result result = send_facts(so, id, &facts);
-    arena_release(&arena);
+    arena_reset(&so->arena);
     return result;
 }
 
@@ -222,6 +221,7 @@ sort_run(struct charsets *charsets, int door_fd, unsigned messages_max)
 
     buf_init(&so.window, WINDOW);
     buf_init(&so.packed, SORT_FACTS_MAX);
+    arena_init(&so.arena, ARENA_MAX);
     if (so.door == NULL || so.scan == NULL)
         result = SORTER_IS_BROKEN;
     else
@@ -234,6 +234,7 @@ sort_run(struct charsets *charsets, int door_fd, unsigned messages_max)
     if (result == SORTER_GOES_ON)
         result = flush(&so);
     buf_release(&so.packed);
+    arena_release(&so.arena);
     buf_release(&so.window);
     sort_scan_free(so.scan);
     door_free(so.door);

@@ -249,7 +249,7 @@ static const struct mime_events events = {
 static void
 reset(struct sort_scan *s)
 {
-    arena_release(&s->strings);
+    arena_reset(&s->strings);
     s->facts = (struct facts){.flags = 0};
     s->preview_part = s->previewed_part = MIME_NO_PART;
     s->previewed_html = false;

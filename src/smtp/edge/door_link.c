@@ -14,10 +14,11 @@
 #define QUEUE_MAX (16u << 20)  /* octets unsent; nothing more is sent */
 #define QUEUE_HIGH (1u << 20)  /* from here on connections in a message are paused, */
 #define QUEUE_LOW (256u << 10) /* below they go on */
-#define FRAMES_PER_TURN 256 /* received, and the packet they end in: connections want their turn   \
-                             */
-#define SHARED_MAX 16384    /* octets of a frame that shares a packet; beyond, copying costs more */
-#define AWAY_MS 3000        /* how long questions wait for a store that is gone */
+#define FRAMES_PER_TURN                                                                            \
+    256                  /* received, and the packet they end in: connections want their turn      \
+                          */
+#define SHARED_MAX 16384 /* octets of a frame that shares a packet; beyond, copying costs more */
+#define AWAY_MS 3000     /* how long questions wait for a store that is gone */
 
 static void on_door(void *arg, unsigned events);
 

@@ -140,6 +140,8 @@ on_finished(void *arg, const struct smtp_summary *s)
     struct edge_conn *c = arg;
     struct buf from;
 
+    if (!log_wants(LOG_LEVEL_INFO))
+        return;
     buf_init(&from, 2 * ADDRESS_PATH_MAX);
     address_print(&s->envelope->reverse_path, &from);
     log_event(LOG_LEVEL_INFO, "message", "id", c->id, "from", buf_str(&from), "octets",
