@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "session"))
 sys.dont_write_bytecode = True
 
-from private_daemon import DOORSTEP, Daemon  # noqa: E402
+from private_daemon import DOORSTEP, DOORSTEPD, Daemon  # noqa: E402
 
 ANN, BOB, ZOE = "ann@example.org", "bob@example.org", "zoe@example.net"
 
@@ -337,6 +337,35 @@ def test_a_replay_that_is_done_again_changes_nothing():
         shutil.rmtree(saved)
 
 
+def test_a_replay_that_is_killed_again_and_again_ends_well():
+    with daemon() as d:
+        some(d, 2)
+        d.tool("mailbox", "create", ANN, "Old")
+        d.end()
+        d.start()
+        before = validity(d)
+        with PowerCut(d, start=False):
+            some(d, 12, [ANN, BOB, ZOE], first=3)
+            d.tool("message", "delete", ANN, "INBOX", "4", "6")
+            d.tool("message", "move", ANN, "INBOX", "5", "Old")
+            d.tool("message", "flag", ANN, "INBOX", "3", "kept")
+        for ms in (200, 240, 260, 280, 300, 320, 340, 360, 400, 450):
+            with open(d.log, "ab") as log:
+                d.process = subprocess.Popen([DOORSTEPD, "-c", d.configuration], stdout=log, stderr=log)
+            time.sleep(ms / 1000)
+            try:
+                cut_off(d)
+            except AssertionError:  # there was no store yet
+                d.kill()
+        d.start()
+        check(seen(d) == [(i, f"m{i}") for i in range(1, 15) if i not in (4, 5, 6)], seen(d))
+        check(seen(d, ANN, "Old") == [(1, "m5")], seen(d, ANN, "Old"))
+        check(rows(d)[2]["keywords"] == ["kept"] and validity(d) == before, rows(d)[2])
+        for who in (BOB, ZOE):
+            check(seen(d, who) == [(i, f"m{i + 2}") for i in range(1, 13)], seen(d, who))
+        d.tool("fsck", "--content")
+
+
 def test_a_damaged_record_costs_itself_and_is_set_aside():
     with daemon() as d:
         with PowerCut(d, start=False):
@@ -387,20 +416,24 @@ def with_domain(d, present):
 
 def test_mail_of_a_domain_that_is_gone_is_kept():
     with daemon() as d:
+        large = "".join(f"{i:070d}\r\n" for i in range(40000))
         with PowerCut(d, start=False):
             some(d, 2, [ZOE, ANN])
+            deliver(d, [ZOE, ANN], "large", large)
         with_domain(d, False)
-        for _ in range(2):  # kept over a restart, too
+        for end in (d.end, lambda: cut_off(d)):  # kept over a restart, too, and a crash
             d.start()
             stats = json.loads(d.tool("stats", "--json"))["counters"]
-            check(stats["kept"] == 2, stats)
-            check(seen(d) == [(1, "m1"), (2, "m2")], "the others have theirs")
-            d.end()
+            check(stats["kept"] == 3, stats)
+            check(seen(d) == [(1, "m1"), (2, "m2"), (3, "large")], "the others have theirs")
+            check(len(os.listdir(f"{d.folder}/state/spool")) == 3)
+            end()
         with_domain(d, True)
         d.start()
         check(json.loads(d.tool("stats", "--json"))["counters"]["kept"] == 0)
-        check(seen(d, ZOE) == [(1, "m1"), (2, "m2")], seen(d, ZOE))
-        check(len(d.messages("/example.net/zoe.mbox")) == 2)
+        check(seen(d, ZOE) == [(1, "m1"), (2, "m2"), (3, "large")], seen(d, ZOE))
+        check(len(d.messages("/example.net/zoe.mbox")) == 3)
+        d.tool("fsck", "--content")
         d.end()
         d.start()
         check(os.listdir(f"{d.folder}/state/spool") == [])

@@ -386,13 +386,13 @@ replay_run(struct worker *w, struct replay_plan *plan, struct replay_counts *cou
     walk(&r);
     HASH_ITER(hh, plan->accounts, ra, next)
     {
-        r.again = r.again || (ra->is_again && worker_has(w, ra->account.user, ra->account.domain));
+        r.again = r.again || (worker_has(w, ra->account.user, ra->account.domain) && ra->is_again);
     }
     if (r.again)
         walk(&r);
     HASH_ITER(hh, plan->accounts, ra, next)
     {
-        if (ra->is_begun && worker_has(w, ra->account.user, ra->account.domain))
+        if (worker_has(w, ra->account.user, ra->account.domain) && ra->is_begun)
             end_account(&r, ra);
     }
 }
