@@ -159,13 +159,34 @@ dotlock_break(int dir, const char *lock, const char *aside, time_t now)
     return same;
 }
 
+/* Unnamed where that can be, so that a crash leaves nothing: `draft` is empty then. */
+static int
+draft_open(int dir, char *draft)
+{
+    int fd = -1;
+
+    if (access("/proc/self/fd", X_OK) == 0)
+        fd = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return beneath_open(dir, draft, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    draft[0] = '\0';
+    return fd;
+}
+
+static void
+draft_remove(int dir, const char *draft)
+{
+    if (draft[0] != '\0')
+        unlinkat(dir, draft, 0);
+}
+
 /* Our own file, with our number in it and our mark on it. */
 static int
-dotlock_draft(int dir, const char *draft, time_t now)
+dotlock_draft(int dir, char *draft, time_t now)
 {
     char text[HOST_NAME_MAX + 64];
     struct holder self;
-    int fd = beneath_open(dir, draft, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    int fd = draft_open(dir, draft);
 
     holder_self(&self);
     int n = snprintf(text, sizeof(text), "%ld\n%s %llu\n", self.pid, self.host, self.began);
@@ -176,7 +197,7 @@ dotlock_draft(int dir, const char *draft, time_t now)
         return fd;
     int error = errno;
     close(fd);
-    unlinkat(dir, draft, 0);
+    draft_remove(dir, draft);
     errno = error;
     return -1;
 }
@@ -185,13 +206,18 @@ static enum mbox_locked
 dotlock_link(int dir, const char *draft, int fd, const char *lock, ino_t *inode)
 {
     struct stat st;
-    int done = linkat(dir, draft, dir, lock, 0);
+    char path[32];
+    bool is_named = draft[0] != '\0';
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    int done = is_named ? linkat(dir, draft, dir, lock, 0)
+                        : linkat(AT_FDCWD, path, dir, lock, AT_SYMLINK_FOLLOW);
     int error = errno;
 
     if (fstat(fd, &st) < 0)
         return MBOX_LOCK_FAILED;
     *inode = st.st_ino;
-    if (st.st_nlink == 2)
+    if (st.st_nlink == (is_named ? 2 : 1))
         return MBOX_LOCKED;
     errno = done < 0 ? error : EIO;
     return done < 0 && error == EEXIST ? MBOX_BUSY : MBOX_LOCK_FAILED;
@@ -214,7 +240,7 @@ dotlock_take(int dir, const char *name, time_t now, ino_t *inode)
         result = dotlock_link(dir, draft, fd, lock, inode);
     int error = errno;
     close(fd);
-    unlinkat(dir, draft, 0);
+    draft_remove(dir, draft);
     errno = error;
     return result;
 }
