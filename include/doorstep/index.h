@@ -74,9 +74,10 @@ bool index_was_removed(struct index *ix);
 bool index_check(struct index *ix, bool full, struct outcome *why);
 
 bool index_begin(struct index *ix, struct outcome *why);
-/* index_commit() - on stable storage, with all that was committed unsynced before. When it is only
- * the sync that fails, or the write before it, the changes stand all the same, though a crash may
- * take them; a later commit that succeeds makes up for it. */
+/* index_commit() - on stable storage, with all that was committed unsynced before; then
+ * index_mark(), since no journal knows of UIDs that were given here. When it is only the sync that
+ * fails, or the write before it, the changes stand all the same, though a crash may take them; a
+ * later commit that succeeds makes up for it. */
 bool index_commit(struct index *ix, struct outcome *why);
 /* index_commit_unsynced() - committed, but a power cut may take it back (a crash of ours not): for
  * what a journal holds until the file system was synced (syncfs) or an index_commit() returned. */

@@ -117,7 +117,12 @@ index_commit_unsynced(struct index *ix, struct outcome *why)
 bool
 index_commit(struct index *ix, struct outcome *why)
 {
-    return commit(ix, why) && db_sync(ix->db, why);
+    struct outcome ignored; /* it stays due */
+
+    if (!commit(ix, why) || !db_sync(ix->db, why))
+        return false;
+    (void)index_mark(ix, &ignored);
+    return true;
 }
 
 uint64_t

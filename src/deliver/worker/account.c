@@ -208,7 +208,8 @@ account_mend(struct worker *w, struct open_account *oa, struct outcome *why)
         index_renew_validity(oa->index, next_validity, w, why) && index_commit(oa->index, why);
     if (!ok)
         index_rollback(oa->index);
-    return ok && index_mark(oa->index, why);
+    /* Out of the WAL: one that is lost again would take the old UIDVALIDITY back. */
+    return ok && index_mark(oa->index, why) && index_checkpoint(oa->index, 0, why);
 }
 
 /* Before the replay is done, nobody can say what is lost. */

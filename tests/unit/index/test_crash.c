@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "doorstep/db.h"
 
@@ -123,6 +124,16 @@ check_after(uint32_t last)
     f.ix = NULL;
 }
 
+/* remove_files() - the mark too, which would keep the next index from giving its UIDs again. */
+static void
+remove_files(void)
+{
+    char path[PATH_MAX];
+    fault_remove_files();
+    snprintf(path, sizeof(path), "%s/index.mark", f.folder);
+    unlink(path);
+}
+
 /* sweep() - each call until the deliveries get through; the later ones in steps. */
 static void
 sweep(enum fault_mode mode, bool gathers)
@@ -138,7 +149,7 @@ sweep(enum fault_mode mode, bool gathers)
         if (mode == FAULT_POWER && reached)
             fault_lose_unsynced();
         check_after(last);
-        fault_remove_files();
+        remove_files();
         if (!reached)
             break;
         cut_short += last < BATCHES * BATCH;
