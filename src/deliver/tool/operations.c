@@ -145,7 +145,8 @@ end(struct operation *op)
 
 static void on_slice(void *arg);
 
-/* What a look found damaged is renewed; true: nothing was said yet, the slice may begin anew. */
+/* What a look found damaged is renewed; true: nothing was said yet, the slice may begin anew. Of a
+ * listing nothing was said before its first slice with rows has ended. */
 static bool
 renew_index(struct operation *op, struct worker *w)
 {
@@ -155,8 +156,12 @@ renew_index(struct operation *op, struct worker *w)
 
     if (account_open(w, &op->accounts[op->current], false, &oa, &wait, &why) != ACCOUNT_OPEN ||
         !account_renew_index(w, oa, &why) || (op->has_facts && op->uid > 1) ||
-        json_array_size(op->rows) > 0)
+        (!op->has_facts && json_array_size(op->rows) > 0))
         return false;
+    if (op->has_facts) {
+        json_array_clear(op->rows);
+        op->done = 0;
+    }
     op->failed = op->has_facts = false;
     op->uid = 0;
     return true;
