@@ -37,18 +37,31 @@ print_base32(char *out, size_t digits, uint64_t v)
     }
 }
 
+/* One call for many: it would be every third system call of a loaded dispatcher. Short reads happen
+ * only for more than 256 octets; a kernel without the call is not supported, and an identifier that
+ * may repeat would break promise 4. */
+static uint64_t
+random_u64(void)
+{
+    static _Thread_local uint64_t pool[256 / sizeof(uint64_t)];
+    static _Thread_local size_t left;
+
+    if (left == 0) {
+        if (getrandom(pool, sizeof pool, 0) != (ssize_t)sizeof pool)
+            abort();
+        left = sizeof pool / sizeof pool[0];
+    }
+    return pool[--left];
+}
+
+/* Not for both sides of a fork(2): roles are started anew (fork and exec). */
 void
 id_make(char out[ID_SIZE])
 {
     struct timespec now = clock_wall();
     uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-    uint64_t random;
 
-    /* Short reads happen only for more than 256 octets; a kernel without the call is not
-     * supported, and an identifier that may repeat would break promise 4. */
-    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
-        abort();
-    print_base32(out, 10, ms);          /* 50 bits: until the year 37000 */
-    print_base32(out + 10, 13, random); /* 64 bits: 2^32 identifiers in one ms before a twin */
+    print_base32(out, 10, ms);                /* 50 bits: until the year 37000 */
+    print_base32(out + 10, 13, random_u64()); /* 64 bits: 2^32 in one ms before a twin */
     out[ID_SIZE - 1] = '\0';
 }
