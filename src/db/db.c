@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define BUSY_MS 250                  /* somebody's sqlite3 shell: a safety net, no queue */
@@ -153,6 +154,18 @@ open_handle(struct db *db, const char *path, struct outcome *why)
     return db_fail_code(rc, sqlite3_system_errno(db->handle), "sqlite3_open", path, why);
 }
 
+/* blame_full_disk() - where a WAL cannot be made SQLite tries once more, for reading alone, and
+ * what it tells is that there is none. */
+static void
+blame_full_disk(const char *path, struct outcome *why)
+{
+    struct statvfs fs;
+    if (why->kind != OUTCOME_SYSTEM || statvfs(path, &fs) != 0)
+        return;
+    if (fs.f_bavail == 0 || (fs.f_files > 0 && fs.f_favail == 0))
+        outcome_set(why, OUTCOME_DISK_FULL, "no room left to open %s", path);
+}
+
 struct db *
 db_open(const char *path, const struct db_options *options, struct outcome *why)
 {
@@ -169,6 +182,7 @@ db_open(const char *path, const struct db_options *options, struct outcome *why)
             db_wal_take(db);
         if (ok && db_migrate(db, options->steps, options->step_count, why))
             return db;
+        blame_full_disk(path, why);
     }
     db_close(db);
     if (made)
