@@ -55,6 +55,7 @@ nth_open(int argc, char **argv)
     if (fd < 0 || control == MAP_FAILED)
         abort(); /* a sweep that counts nothing would pass */
     close(fd);
+    control->syncing = 0;
     control->starts++;
 }
 
@@ -100,12 +101,15 @@ at_path(int dir, const char *name, char path[PATH_MAX])
     return true;
 }
 
+/* Through /proc, so that strace(1) does not take it for a call of the store. */
 static uint64_t
 inode_of(int fd)
 {
+    char link[32];
     struct stat st;
 
-    return fd >= 0 && NEXT(fstat)(fd, &st) == 0 ? st.st_ino : 0;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return fd >= 0 && NEXT(stat)(link, &st) == 0 ? st.st_ino : 0;
 }
 
 /* --- what becomes of it --- */
@@ -116,6 +120,7 @@ describe(struct nth_call *c, const char *name, const char *path, int fd)
     snprintf(c->name, sizeof c->name, "%s", name);
     snprintf(c->path, sizeof c->path, "%s", path + root_length);
     c->inode = inode_of(fd);
+    c->is_hit = 0;
 }
 
 /* A second order waits for the next process: in this one nothing more is counted. */
@@ -161,7 +166,7 @@ static enum fate
 count(const char *name, const char *path, int fd, bool is_write)
 {
     const struct nth_order *o = &control->order;
-    uint32_t slot;
+    uint32_t slot, n;
 
     if (control->armed == 0 || is_dying)
         return GOES_ON;
@@ -172,8 +177,12 @@ count(const char *name, const char *path, int fd, bool is_write)
         return GOES_ON;
     if ((o->kind == NTH_SHORT || o->kind == NTH_TORN) && !is_write)
         return GOES_ON;
-    slot = atomic_fetch_add(&control->counted, 1) + 1;
-    return o->kind != NTH_COUNT && slot == o->nth ? strike(name, path, fd) : GOES_ON;
+    n = atomic_fetch_add(&control->counted, 1) + 1;
+    if (o->kind == NTH_COUNT || n != o->nth)
+        return GOES_ON;
+    if (slot < NTH_CALLS_MAX)
+        control->call[slot].is_hit = 1;
+    return strike(name, path, fd);
 }
 
 static bool
@@ -302,6 +311,42 @@ pwritev2(int fd, const struct iovec *v, int pieces, off_t offset, int flags)
     return written(fate, NEXT(pwritev2)(fd, v, pieces, offset, flags));
 }
 
+/* --- syncs: one that takes long is no silence --- */
+
+static int
+sync_with(int (*next)(int), const char *name, int fd)
+{
+    bool counts = control != NULL;
+    int result;
+
+    if (fd_fails(name, fd))
+        return -1;
+    if (counts)
+        control->syncing++;
+    result = next(fd);
+    if (counts)
+        control->syncing--;
+    return result;
+}
+
+int
+fsync(int fd)
+{
+    return sync_with(NEXT(fsync), "fsync", fd);
+}
+
+int
+fdatasync(int fd)
+{
+    return sync_with(NEXT(fdatasync), "fdatasync", fd);
+}
+
+int
+syncfs(int fd)
+{
+    return sync_with(NEXT(syncfs), "syncfs", fd);
+}
+
 /* --- calls that only fail or go on --- */
 
 #define ON_FD(type, name, call, params, args)                                                      \
@@ -321,9 +366,6 @@ ON_FD(ssize_t, pread, "pread64", (int fd, void *data, size_t n, off_t at), (fd, 
 ON_FD(ssize_t, pread64, "pread64", (int fd, void *data, size_t n, off64_t at), (fd, data, n, at))
 ON_FD(ssize_t, readv, "readv", (int fd, const struct iovec *v, int n), (fd, v, n))
 ON_FD(ssize_t, preadv, "preadv", (int fd, const struct iovec *v, int n, off_t at), (fd, v, n, at))
-ON_FD(int, fsync, "fsync", (int fd), (fd))
-ON_FD(int, fdatasync, "fdatasync", (int fd), (fd))
-ON_FD(int, syncfs, "syncfs", (int fd), (fd))
 ON_FD(int, sync_file_range, "sync_file_range", (int fd, off64_t at, off64_t n, unsigned flags),
       (fd, at, n, flags))
 ON_FD(int, fallocate, "fallocate", (int fd, int mode, off_t at, off_t n), (fd, mode, at, n))
@@ -348,6 +390,8 @@ ON_PATH(int, fstatat, "newfstatat", dir, path,
         (int dir, const char *path, struct stat *st, int flags), (dir, path, st, flags))
 ON_PATH(int, statvfs, "statfs", AT_FDCWD, path, (const char *path, struct statvfs *st), (path, st))
 ON_PATH(int, access, "access", AT_FDCWD, path, (const char *path, int mode), (path, mode))
+ON_PATH(int, faccessat, flags == 0 ? "faccessat" : "faccessat2", dir, path,
+        (int dir, const char *path, int mode, int flags), (dir, path, mode, flags))
 ON_PATH(ssize_t, readlink, "readlink", AT_FDCWD, path, (const char *path, char *to, size_t n),
         (path, to, n))
 ON_PATH(ssize_t, readlinkat, "readlinkat", dir, path,

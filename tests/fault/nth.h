@@ -33,6 +33,7 @@ struct nth_call {
     char name[24];  /* of the system call */
     char path[232]; /* below NTH_ROOT; cut when longer */
     uint64_t inode; /* 0: the call has no descriptor of the file */
+    uint32_t is_hit;
 };
 
 struct nth_control {
@@ -42,7 +43,8 @@ struct nth_control {
     _Atomic uint32_t counted; /* calls that the order may hit, of all threads together */
     _Atomic uint32_t starts;  /* store roles so far */
     _Atomic uint32_t hits;
-    _Atomic uint32_t calls; /* all calls while armed */
+    _Atomic uint32_t calls;   /* all calls while armed */
+    _Atomic uint32_t syncing; /* syncs that have not returned */
     struct nth_call hit[NTH_HITS_MAX];
     struct nth_call call[NTH_CALLS_MAX];
 };

@@ -24,7 +24,12 @@ class Order(ctypes.Structure):
 
 
 class Call(ctypes.Structure):
-    _fields_ = [("name", ctypes.c_char * 24), ("path", ctypes.c_char * 232), ("inode", ctypes.c_uint64)]
+    _fields_ = [
+        ("name", ctypes.c_char * 24),
+        ("path", ctypes.c_char * 232),
+        ("inode", ctypes.c_uint64),
+        ("is_hit", ctypes.c_uint32),
+    ]
 
 
 class Memory(ctypes.Structure):
@@ -36,6 +41,7 @@ class Memory(ctypes.Structure):
         ("starts", ctypes.c_uint32),
         ("hits", ctypes.c_uint32),
         ("calls", ctypes.c_uint32),
+        ("syncing", ctypes.c_uint32),
         ("hit", Call * 2),
         ("call", Call * CALLS_MAX),
     ]
@@ -73,6 +79,10 @@ class Nth:
         m.counted = m.hits = m.calls = 0
         m.armed = 1
 
+    def count(self):
+        """Calls are counted, none is hit."""
+        self.arm(order(COUNT, 0))
+
     def disarm(self):
         self.memory.armed = 0
 
@@ -85,19 +95,19 @@ class Nth:
         return [describe(m.hit[n]) for n in range(min(m.hits, 2))]
 
     def calls(self):
-        """Every call since arm(): (name, path, inode)."""
+        """Every call since arm(): (name, path, inode, was it hit)."""
         m = self.memory
         if m.calls > CALLS_MAX:
             raise OverflowError(f"{m.calls} calls are more than nth.h holds")
-        return [(c.name.decode(), c.path.decode(), c.inode) for c in m.call[: m.calls]]
+        return [(c.name.decode(), c.path.decode(), c.inode, c.is_hit) for c in m.call[: m.calls]]
 
     def wait_quiet(self, seconds, at_most=20):
-        """Until no call has been counted for so long; false: it never became quiet."""
+        """Until for so long no call was counted and no sync ran; false: it never became quiet."""
         last, since = self.memory.calls, time.monotonic()
         until = since + at_most
         while time.monotonic() - since < seconds:
             time.sleep(0.005)
-            if self.memory.calls != last:
+            if self.memory.calls != last or self.memory.syncing > 0:
                 last, since = self.memory.calls, time.monotonic()
             if since > until:
                 return False

@@ -12,11 +12,12 @@ import re
 import time
 
 import nth
-from target import Failure, Target
+from target import Failure, Target, until
 
 CALLS_MAX = 4000  # of one run; a sweep that gets there has gone wrong
 TRIES = 3
-DRY_RUNS = 3
+TRIES_KNOWN = 10  # of a call that every uncounted run had
+DRY_RUNS = 4
 TRIES_BY_NAME = 40  # SQLite looks at some files every few hundred pages alone
 NUMBERS = re.compile(r"[0-9A-Fa-f]*[0-9][0-9A-Fa-f.,_A-Za-z=]*")
 NEVER = 0
@@ -30,13 +31,13 @@ def kind_of(name, path):
 class Sweep:
     is_verbose = False  # a line for each point
 
-    def __init__(self, counter, name, case, kind, error=None, match="", step=1, first=1, more=""):
+    def __init__(self, counter, name, case, kind, error=None, match="", step=1, first=1):
         self.nth = counter
         self.name = name
         self.case = case
         self.kind, self.error, self.match = kind, error, match
         self.step, self.first = step, first
-        self.target = Target(counter, more=more)
+        self.target = Target(counter, more=case.more, lines=case.lines)
         self.points = 0
         self.seen, self.struck = set(), set()
         self.extra = []
@@ -45,7 +46,7 @@ class Sweep:
     def problems(self):
         return self.target.problems
 
-    def kills(self):
+    def is_deadly(self):
         return self.kind in (nth.KILL, nth.TORN)
 
     # --- one run ---
@@ -54,39 +55,49 @@ class Sweep:
         """What was hit, or None."""
         case, target = self.case, self.target
         case.prepare(target)
-        self.nth.arm(nth.order(self.kind, n, self.error, match or self.match))
+        self.nth.arm(*self.orders(n, match or self.match))
         failures = case.act(target)
         if not self.nth.wait_quiet(case.quiet_seconds):
             raise Failure("the store is never quiet")
+        hits = self.wait_hits()
         self.nth.disarm()
-        hits = self.nth.hits()
         self.note_calls(hits)
         if self.is_verbose and hits:
-            print(f"     {case.message}, call {n}: {hits[0]}: {', '.join(failures) or 'done'}")
-        if hits and self.kills():
-            target.struck[case.message] = f"call {n}: {hits[0]}"
-            target.on_store_killed()
+            print(f"     {case.message}, call {n}: {'; '.join(hits)}: {', '.join(failures) or 'done'}")
+        self.judge(n, hits, failures)
+        if failures:
+            case.complete(target)
+        target.check_alive()
+        return hits[-1] if len(hits) == self.hits_wanted else None
+
+    hits_wanted = 1
+
+    def orders(self, n, match):
+        return (nth.order(self.kind, n, self.error, match),)
+
+    def wait_hits(self):
+        return self.nth.hits()
+
+    def judge(self, n, hits, failures):
+        case, target = self.case, self.target
+        if hits and self.is_deadly():
+            target.struck[case.message] = f"call {n}: {'; '.join(hits)}"
+            target.on_store_killed(is_up=case.restarts_itself)
         elif hits:
             self.check_failures(n, hits[0], failures)
         elif failures:
             self.problems.append(f"without a hit: {failures[0]}")
-        self.after(n, hits)
-        if failures:
-            case.complete(target)
-        target.check_alive()
-        return hits[0] if hits else None
-
-    def after(self, n, hits):
-        """For a sweep that looks closer."""
+        if not failures and not case.holds(target):
+            self.problems.append(f"{case.message}: was acknowledged and does not hold after {hits}")
 
     def check_failures(self, n, hit, failures):
         for said in failures:
             if not is_right(self.case, self.error, hit, said):
                 self.problems.append(f"{self.error} at call {n}, {hit}: answered {said}")
 
-    def note_calls(self, hits):
+    def note_calls(self, hits, calls=None):
         if not hits:  # what a hit leads to is not of this sweep
-            self.seen |= {kind_of(name, path) for name, path, _ in self.nth.calls()}
+            self.seen |= {kind_of(name, path) for name, path, _, _ in calls or self.nth.calls()}
         self.struck |= {kind_of(*hit.split(" ", 1)) for hit in hits}
 
     # --- all of them ---
@@ -108,8 +119,11 @@ class Sweep:
         self.target.start()
         self.case.begin(self.target)
         floor = self.floor()
+        for pattern in self.case.needs:
+            if not fnmatch.filter(self.seen, pattern):
+                self.problems.append(f"no call is {pattern}")
         n = self.first
-        while self.try_run(n):
+        while self.try_run(n, tries=TRIES if n > floor else TRIES_KNOWN):
             n += self.step
             if n > CALLS_MAX:
                 raise Failure(f"more than {CALLS_MAX} calls")
@@ -128,12 +142,14 @@ class Sweep:
                 if not self.try_run(1, pattern, TRIES_BY_NAME):
                     self.problems.append(f"never hit: {kind}")
 
+    def leave_out(self):
+        self.target.remove()
+
     def carry_out(self):
         """True when it holds; prints a line, and the extra copies."""
         began = time.monotonic()
         try:
             self.sweep()
-            self.case.check(self.target)
             self.extra = self.target.finish()
         except (Failure, OSError, OverflowError) as e:
             self.problems.append(str(e))
@@ -152,6 +168,65 @@ class Sweep:
         return ok
 
 
+class JournalSweep(Sweep):
+    """Calls on the journal's segments. Where a record is not written or synced every answer that waits for it is
+    a failure, and that file is never written or synced again."""
+
+    def __init__(self, counter, name, case, kind, error=None):
+        super().__init__(counter, name, case, kind, error, match="* state/journal/*.journal")
+
+    def judge(self, n, hits, failures):
+        super().judge(n, hits, failures)
+        calls = self.nth.calls()
+        at = next((i for i, call in enumerate(calls) if call[3]), None)
+        if at is None or not calls[at][0].startswith(RECORDS) or self.kind != nth.FAIL:
+            return
+        name, path, inode, _ = calls[at]
+        if self.error == "EINTR":  # nothing has failed: it may be tried again
+            return
+        if not failures:
+            self.problems.append(f"{self.error} at {name} {path}: all was answered 250")
+        for later, _, other, _ in calls[at + 1 :]:
+            if other == inode and later.startswith(RECORDS):
+                self.problems.append(f"{self.error} at {name} {path}: {later} on it afterwards")
+
+
+RECORDS = ("pwrite", "fdatasync", "fsync")
+
+
+class ReplaySweep(Sweep):
+    """The store dies at `death`, and the one that takes its place is hit while it replays."""
+
+    hits_wanted = 2
+
+    def __init__(self, counter, name, case, kind, death, error=None, step=1, first=1):
+        super().__init__(counter, name, case, kind, error, step=step, first=first)
+        self.death = death
+        self.target.may_fail_to_start = kind == nth.FAIL
+
+    def orders(self, n, match):
+        return self.death, nth.order(self.kind, n, self.error, match)
+
+    def wait_hits(self):
+        """Until the second store has been hit, or serves without."""
+        until(lambda: len(self.nth.hits()) == 2 or self.target.is_up_again(), "the store's restart")
+        return self.nth.hits()
+
+    def note_calls(self, hits):
+        """Those of the second store alone."""
+        calls = self.nth.calls()
+        at = next((i for i, call in enumerate(calls) if call[3]), len(calls))
+        super().note_calls(hits[1:], calls[at + 1 :])
+
+    def judge(self, n, hits, failures):
+        target = self.target
+        if not hits:
+            raise Failure(f"the store did not die at {self.death.match.decode()}")
+        target.struck[self.case.message] = f"call {n}: {'; '.join(hits)}"
+        target.kills += 1
+        target.restart()  # main waits longer each time, and a record that was kept a minute
+
+
 # Which answers a failed call may have when it is a refusal (src/mail/outcome.c); SQLite tells ENOSPC of a
 # write alone apart. Where the system could not say that at all (a stat(2) without space), any passing failure is right.
 ANSWERS = {
@@ -164,7 +239,7 @@ EX_TEMPFAIL = 75
 
 
 def is_right(case, error, hit, said):
-    if case.commands:
+    if case.is_command:
         return said.startswith(f"status {EX_TEMPFAIL}:")
     is_known = hit.startswith(CHANGES) and not ("sync" in hit and "sqlite" in hit)
     if is_known and error is not None:

@@ -15,6 +15,7 @@ os.environ["DOORSTEP"] = f"{BUILD}/src/doorstep/doorstep"
 os.environ.pop("ASAN_OPTIONS", None)
 sys.path[:0] = [f"{HERE}/../session", f"{HERE}/../integration"]
 from harness import Daemon, Failure, until, without_trace  # noqa: E402
+from private_daemon import ALARMS  # noqa: E402
 
 SENDER = "eve@example.net"
 RETRY_SECONDS = 20
@@ -84,7 +85,8 @@ class Target:
         self.sent = {}  # the message as it is stored -> its name
         self.answers = {}  # (name, recipient) -> all answers
         self.struck = {}  # name -> what the store was killed at
-        self.found = {}  # path -> name of the message in it
+        self.removed = set()  # (name, recipient): deleted since, through us
+        self.found = {}  # name of a file -> of the message in it
         self.uids = {}  # (recipient, UID) -> what it stands for
         self.validity = {}
         self.kills = self.kills_of_main = 0
@@ -93,13 +95,14 @@ class Target:
         nth.memory.starts = 0
         nth.disarm()
         self.starts = 0
+        self.may_fail_to_start = False
 
     # --- its life ---
 
     def start(self):
         environment = self.nth.environment(self.daemon.folder)
         os.environ.update(environment)
-        self.starts += 1
+        self.starts = self.nth.memory.starts + 1
         try:
             self.daemon.start()
         finally:
@@ -127,18 +130,21 @@ class Target:
         self.kill()
         self.start()
 
-    def on_store_killed(self):
-        """It heals alone: by main's hand, or when all is started anew."""
+    def on_store_killed(self, is_up):
+        """It heals alone: by main's hand, or when all is started anew (`is_up`: that has been done)."""
         self.kills += 1
         self.kills_of_main += 1
+        if is_up:
+            return
         if self.kills_of_main > RESTARTS_OF_MAIN:
-            self.kill()
-            self.starts = self.nth.memory.starts  # main may have been at it already
-            self.start()
+            self.restart()
         else:
             self.starts += 1
             until(lambda: self.nth.memory.starts >= self.starts, "the store's restart")
             self.daemon.tool("ping", "--wait", "60s")
+
+    def is_up_again(self):
+        return self.nth.memory.starts > self.starts and self.tool("ping")[0] == 0
 
     def check_alive(self):
         if self.nth.memory.starts != self.starts:
@@ -205,56 +211,73 @@ class Target:
         return name
 
     def stored(self, recipient):
-        """Names of the messages in the recipient's INBOX. A file is read once: its name is its content's."""
+        """Names of the messages in all of the recipient's mailboxes. A file is read once: its name is its
+        content's, whatever folder it is in."""
         user, domain = recipient.split("@")
         if domain == "example.net":
             texts = self.daemon.messages(f"/{domain}/{user}.mbox")
             return [self.name_of(recipient, t.split(b"\n", 1)[1].rstrip(b"\n") + b"\n") for t in texts]
-        names = []
-        for folder in (self.daemon.mail_path(f"{user}/{sub}") for sub in ("new", "cur")):
-            for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-                path = f"{folder}/{file}"
-                if path not in self.found:
-                    with open(path, "rb") as f:
-                        self.found[path] = self.name_of(recipient, f.read())
-                names.append(self.found[path])
-        return names
+        return [
+            self.name_in_file(recipient, f"{folder}/{file}")
+            for folder, _, files in os.walk(self.daemon.mail_path(user))
+            for file in files
+            if os.path.basename(folder) in ("new", "cur")
+        ]
+
+    def name_in_file(self, recipient, path):
+        base = os.path.basename(path).split(":2,")[0]
+        if base not in self.found:
+            with open(path, "rb") as f:
+                self.found[base] = self.name_of(recipient, f.read())
+        return self.found[base]
+
+    def mailboxes(self, recipient):
+        """(recipient, name) -> UIDVALIDITY"""
+        boxes = json.loads(self.daemon.tool("mailbox", "list", recipient, "--json"))
+        return {(recipient, box["name"]): box["uid_validity"] for box in boxes}
+
+    def listed(self, recipient, mailbox):
+        return json.loads(self.daemon.tool("message", "list", recipient, mailbox, "--json"))
 
     def rows(self, recipient):
-        """The index's view. Whatever happens, a UID stands for one message and UIDVALIDITY stays."""
-        listed = json.loads(self.daemon.tool("message", "list", recipient, "--json"))
-        uids = [row["uid"] for row in listed]
-        if uids != sorted(set(uids)):
-            self.problems.append(f"{recipient}: UIDs {uids}")
-        for row in listed:
-            what = row["store_ref"].split(":2,")[0], row["octets"]
-            if self.uids.setdefault((recipient, row["uid"]), what) != what:
-                self.problems.append(f"{recipient}: UID {row['uid']} was given twice")
-        for row in json.loads(self.daemon.tool("mailbox", "list", recipient, "--json")):
-            known = self.validity.setdefault((recipient, row["name"]), row["uid_validity"])
-            if known != row["uid_validity"]:
-                self.problems.append(f"{recipient}: UIDVALIDITY of {row['name']} is another one")
-        return listed
+        """What the index has of all mailboxes. Whatever happens, a UID stands for one message and UIDVALIDITY
+        stays."""
+        rows = []
+        for key, validity in self.mailboxes(recipient).items():
+            if self.validity.setdefault(key, validity) != validity:
+                self.problems.append(f"{key}: UIDVALIDITY is another one")
+            listed = self.listed(*key)
+            uids = [row["uid"] for row in listed]
+            if uids != sorted(set(uids)):
+                self.problems.append(f"{key}: UIDs {uids}")
+            for row in listed:
+                what = row["store_ref"].split(":2,")[0], row["octets"]
+                if self.uids.setdefault((*key, row["uid"]), what) != what:
+                    self.problems.append(f"{key}: UID {row['uid']} was given twice")
+            rows += listed
+        return rows
 
     def audit(self):
         """Copies that are too many, each with what the store was killed at: only where it was, and only
         where the ledger did not know the retry. Everything else is a problem."""
         extra = []
         for r in self.recipients:
-            stored = self.stored(r)
-            for name in self.sent.values():
-                answers = self.answers.get((name, r))
-                if answers is not None:
+            rows, stored = self.rows(r), self.stored(r)
+            for (name, recipient), answers in self.answers.items():
+                if recipient == r:
                     self.audit_one(name, r, stored.count(name), answers, extra)
-            if len(self.rows(r)) != len(stored):
-                self.problems.append(f"{r}: {len(stored)} messages, {len(self.rows(r))} rows")
+            if len(rows) != len(stored):
+                self.problems.append(f"{r}: {len(stored)} messages, {len(rows)} rows")
         if self.kills == 0:
             self.problems += [f"left behind: {path}" for path in self.daemon.half_written()]
         return extra
 
     def audit_one(self, name, recipient, copies, answers, extra):
-        was_acknowledged = answers[-1][0] == "2"
-        if copies == 0 and was_acknowledged:
+        if (name, recipient) in self.removed:
+            if copies > 0:
+                self.problems.append(f"{recipient}: {name} was deleted and is back")
+            return
+        if copies == 0 and answers[-1][0] == "2":
             self.problems.append(f"{recipient}: {name} was acknowledged and is lost")
         if copies > 1 and (len(answers) < 2 or name not in self.struck or REPEATED in answers[-1]):
             self.problems.append(f"{recipient}: {copies} copies of {name}; answers {answers}")
@@ -271,20 +294,30 @@ class Target:
         alarms = [
             line
             for line in self.daemon.log_text().splitlines()
-            if any(a in line for a in ("Sanitizer", "runtime error:", "Assertion", " error role_ended"))
-            and not ("role=store" in line and "signal=KILL" in line and self.kills > 0)
+            if any(a in line for a in ALARMS) and not self.is_expected(line)
         ]
         if alarms:
             self.problems.append("the log says: " + " / ".join(alarms[:3]))
 
-    def end(self):
-        """SIGTERM, status 0."""
+    def is_expected(self, line):
+        if "role_ended" not in line or "role=store" not in line:
+            return False
+        if self.may_fail_to_start and "signal=-" in line:
+            return True
+        return self.kills > 0 and "signal=KILL" in line
+
+    def stop(self):
+        """SIGTERM; the exit status."""
         self.wire.close()
         self.wire = None
         process, self.daemon.process = self.daemon.process, None
         process.terminate()
-        if process.wait(60) != 0:
-            self.problems.append(f"the daemon ended with status {process.returncode}")
+        return process.wait(60)
+
+    def end(self):
+        status = self.stop()
+        if status != 0:
+            self.problems.append(f"the daemon ended with status {status}")
 
     def finish(self):
         """The extra copies. All is looked at while it runs, and again after an orderly end and a start."""
