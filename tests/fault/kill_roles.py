@@ -13,6 +13,7 @@ DOORSTEP the programs. Ends in a line "N passed, N failed"."""
 import argparse
 import collections
 import contextlib
+import functools
 import itertools
 import mmap
 import os
@@ -49,6 +50,7 @@ MBOXES = [f"zoe{n}@example.net" for n in range(2)]
 ACCOUNTS = MAILDIRS + MBOXES
 CONNECTIONS = 8
 PAUSE = 0.005  # of an MTA between two messages: the machine is not the bottleneck
+LOOK_TRIES = 10
 ROUND_SECONDS = 60
 JUMP_SECONDS = 2 * 86400  # to each side: within the ledger's five days
 GROWTH_MAX_MB = 8  # of a role while it takes the second half of the load
@@ -152,6 +154,10 @@ class Peaks(threading.Thread):
 # ---- kills ----
 
 
+class ToolBusy(Exception):
+    """The store is away just now."""
+
+
 class Killer:
     def __init__(self, daemon, choice, clock):
         self.daemon, self.choice, self.clock = daemon, choice, clock
@@ -193,17 +199,17 @@ class Killer:
                 self.wrong.append(str(failure))
 
 
-class ToolBusy(Exception):
-    """The store is away just now."""
-
-
 def look(daemon, watch, account):
-    try:
-        tool = daemon.tool
-        daemon.tool = lambda *a: tool_or_busy(tool, *a)
-        return watch.look(daemon, account)
-    finally:
-        daemon.tool = tool
+    """As soon as the store is back."""
+    for _ in range(LOOK_TRIES):
+        try:
+            tool, daemon.tool = daemon.tool, functools.partial(tool_or_busy, daemon.tool)
+            return watch.look(daemon, account)
+        except ToolBusy:
+            time.sleep(0.2)
+        finally:
+            daemon.tool = tool
+    raise ToolBusy
 
 
 def tool_or_busy(tool, *arguments):

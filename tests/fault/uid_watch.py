@@ -21,7 +21,7 @@ class UidWatch:
         rows = json.loads(daemon.tool("--json", "message", "list", account))
         row = self.mailbox(daemon, account)
         seen = [(x["uid"], x["subject"]) for x in rows]
-        if row is not None and before == row:
+        if row is not None and before is not None and before[0] == row[0]:
             self.compare(account, row, seen)
         return seen
 
