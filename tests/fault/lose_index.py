@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The index of an account, or its WAL, is deleted, cut short or has bits flipped: while the daemon is down,
-after a good end or after kill -9, and deleted also while it runs. Each time all mail is there again, byte for
-byte, no UID names another message than before and no message has another UID unless UIDVALIDITY rose, other
-accounts notice nothing, and fsck finds nothing that it cannot mend.
+"""The index of an account, or its WAL, is deleted, cut short, has bits flipped or is an older copy: while the
+daemon is down, after a good end or after kill -9; it is deleted also while it is used. Each time all mail is
+there again, byte for byte, no UID names another message than before and no message has another UID unless
+UIDVALIDITY rose, other accounts notice nothing, and fsck finds nothing that it cannot mend. And UIDs that the
+journal still holds stay, UIDVALIDITY with them.
 
     tests/fault/lose_index.py [--full] [--times N] [--only DAMAGE] [--seed N]
 
@@ -17,6 +18,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -48,6 +50,7 @@ ACCOUNTS = [*MAILDIRS, MBOX]
 RECEIVED_ID = re.compile(rb"\sid\s+([0-9A-Z]{23})\b")
 FOREIGN = b"Return-Path: <x@example.com>\nReceived: by other.example; Thu, 1 Jan 2026 00:00:00 +0000\n"
 FLIPS_MAX = 16
+JOURNAL_TRIES = 4
 BEFORE = 100  # messages before the first damage
 KEPT_MAX = 80  # messages an account has before another program removes some
 READS = 4  # messages asked back with `message cat` each time
@@ -77,6 +80,19 @@ def flip(path, choice):
             f.write(bytes([octet ^ 1 << choice.randrange(8)]))
 
 
+def put_back(path, _choice):
+    """As from a backup of the index alone; keep() made it."""
+    os.unlink(path)
+    if os.path.exists(f"{path}.older"):
+        shutil.copy(f"{path}.older", path)
+
+
+def keep(folder):
+    for name in ("index.sqlite", "index.sqlite-wal"):
+        if os.path.exists(f"{folder}/{name}"):
+            shutil.copy(f"{folder}/{name}", f"{folder}/{name}.older")
+
+
 DAMAGES = {
     "index deleted": (["index.sqlite"], delete, "down"),
     "index truncated": (["index.sqlite"], truncate, "down"),
@@ -85,6 +101,7 @@ DAMAGES = {
     "WAL truncated": (["index.sqlite-wal"], truncate, "down"),
     "bits of the WAL flipped": (["index.sqlite-wal"], flip, "down"),
     "index and WAL deleted": (["index.sqlite", "index.sqlite-wal"], delete, "down"),
+    "older index put back": (["index.sqlite", "index.sqlite-wal"], put_back, "down"),
     "index deleted while it is used": (["index.sqlite"], delete, "running"),
     "WAL deleted while it is used": (["index.sqlite-wal"], delete, "running"),
 }
@@ -211,7 +228,10 @@ class Sweep:
     def stop(self):
         if self.choice.random() < 0.5:
             self.daemon.end()
-            return
+        else:
+            self.kill()
+
+    def kill(self):
         main = self.daemon.process.pid
         with open(f"/proc/{main}/task/{main}/children") as f:
             pids = [main, *map(int, f.read().split())]
@@ -235,12 +255,13 @@ class Sweep:
         self.stop()
         with contextlib.closing(sqlite3.connect(f"{self.folder(account)}/index.sqlite")) as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        keep(self.folder(account))
         self.daemon.start()
 
     def once(self, damage):
         _, how, when = DAMAGES[damage]
         account = self.choice.choice(ACCOUNTS)
-        if self.choice.random() < 0.6:
+        if how is put_back or self.choice.random() < 0.6:
             self.carry_over(account)
         if self.choice.random() < 0.8:
             self.deliver(self.choice.randint(1, 6))
@@ -275,6 +296,30 @@ class Sweep:
         self.rises[damage] += self.watch.validity.get(account) != before.get(account)
         self.daemon.tool("fsck", "--repair")
         self.daemon.tool("fsck")  # exits 1 when something is left
+
+    def journal_keeps_uids(self):
+        """A new account, all of whose mail the journal still holds, loses its index. A slow machine may have
+        freed the segment meanwhile: hence some tries."""
+        for n in range(JOURNAL_TRIES):
+            before, after = self.lose_young_index(f"new{n}@example.org")
+            if before == after:
+                return
+        raise Failure(f"before {before}, after {after}")
+
+    def lose_young_index(self, account):
+        """(UIDs and UIDVALIDITY) before and after."""
+        self.daemon.tool("account", "add", account)
+        wire = Wire(self.daemon)
+        for _ in range(5):
+            self.sent += 1
+            wire.attempt(Letter(f"m{self.sent}", [account]))
+            self.wanted[account].add(f"m{self.sent}")
+        wire.close()
+        before = self.look(account), self.watch.validity[account]
+        self.kill()
+        self.hurt("index and WAL deleted", account)
+        self.daemon.start()
+        return before, (self.look(account), self.watch.validity[account])
 
     def run(self, damage):
         self.runs[damage] += 1
@@ -329,8 +374,9 @@ def main():
         sweep.begin()
         for n in range(arguments.times or (1000 if arguments.full else 50)):
             sweep.run(damages[n % len(damages)])
-        for damage in damages:
+        for damage in sweep.runs:
             tests.run(damage, sweep.judge, damage)
+        tests.run("UIDs that the journal holds stay", sweep.journal_keeps_uids)
         tests.run("no role crashed", sweep.no_alarm)
         print(f"     {sweep.sent} messages, {sweep.watch.looks} looks, {time.monotonic() - began:.0f} s")
     finally:
