@@ -4,7 +4,6 @@
 What mounts them runs in a mount and process namespace of its own (`in_namespace`), so when the
 script ends, however it ends, its servers are killed, its mounts undone, its loop devices given back."""
 
-import atexit
 import contextlib
 import fcntl
 import os
@@ -44,31 +43,41 @@ def missing(programs=(), devices=("/dev/loop-control",)):
 
 
 NAMESPACE = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-INSIDE = "DOORSTEP_TEST_NAMESPACE"
+INSIDE = "DOORSTEP_TEST_FOLDER"  # in the environment: the script runs in its namespace already
 
 
 def in_namespace():
-    """Starts the script anew where nothing of it can be left behind, and returns there. A signal
-    ends it in order."""
-    if os.environ.pop(INSIDE, None) is None:
-        os.environ[INSIDE] = "yes"
-        os.execvp(NAMESPACE[0], [*NAMESPACE, sys.executable, *sys.argv])
+    """Runs the script once more where nothing of it can be left behind, and ends with what that
+    one ended with. Returns in the second one."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda n, _: sys.exit(128 + n))
+    if INSIDE not in os.environ:
+        sys.exit(run_inside(tempfile.mkdtemp(prefix="doorstep-fault.")))
+    tempfile.tempdir = os.environ[INSIDE]
 
 
-def make_folder(prefix):
-    """A folder in memory, that is gone with what is mounted in it when the script has ended."""
-    folder = tempfile.mkdtemp(prefix=prefix)
+def run_inside(folder):
+    child = subprocess.Popen([*NAMESPACE, sys.executable, *sys.argv], env={**os.environ, INSIDE: folder})
+    try:
+        return child.wait()
+    finally:
+        child.kill()
+        child.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_folder():
+    """A new folder in memory, and the one for everything temporary from now on."""
+    folder = tempfile.mkdtemp(prefix="disks.", dir=os.environ[INSIDE])
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder], check=True)
-    atexit.register(remove_folder, folder)
+    tempfile.tempdir = folder
     return folder
 
 
 def remove_folder(folder):
+    tempfile.tempdir = os.environ[INSIDE]
     subprocess.run(["umount", "--recursive", "--lazy", folder], capture_output=True)
-    if os.path.isdir(folder):
-        os.rmdir(folder)
+    os.rmdir(folder)
 
 
 def make_image(kind, path, megabytes):

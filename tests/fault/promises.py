@@ -3,60 +3,22 @@
 
  acknowledged  a message that was answered 250 is there, exactly once, octet for octet
  visible       whatever a reader sees is a whole message that somebody sent
+ changes       what was flagged, moved or removed through the tool is so (changes.py)
  UIDs          a message that was shown under a UID keeps it, nobody else ever gets it, and new mail
                gets higher ones
  databases     each passes SQLite's integrity_check
  retry         what was not acknowledged can be handed over again; a copy too many is counted"""
 
-import json
 import os
-import socket
 import sqlite3
 import threading
 import time
 
+import changes
 from letters import Client, Gone, expected, make_message, message_of, name_of
-from private_daemon import Failure, without_trace
+from mailboxes import contents, listing
 
 RETRY_SECONDS = 60
-CONTROL_SECONDS = 60
-
-
-def contents(daemon, account):
-    """All messages of an account's INBOX, without the trace fields, in no order."""
-    user, domain = account.split("@")
-    if domain == "example.net":
-        found = [m.split(b"\n", 1)[-1].rstrip(b"\n") + b"\n" for m in daemon.messages(f"/{domain}/{user}.mbox")]
-    else:
-        found = [m for sub in ("new", "cur") for m in daemon.messages(f"{user}/{sub}")]
-    return [without_trace(m) for m in found]
-
-
-def ask(daemon, op, **arguments):
-    """The rows that the control socket answers with: what the tool would print, for less."""
-    with socket.socket(socket.AF_UNIX) as s, s.makefile("rwb") as f:
-        s.settimeout(CONTROL_SECONDS)
-        s.connect(f"{daemon.state}/control.sock")
-        f.write(json.dumps({"op": op, "args": arguments}).encode() + b"\n")
-        f.flush()
-        rows = []
-        for line in f:
-            said = json.loads(line)
-            if "row" in said:
-                rows.append(said["row"])
-            elif "error" in said:
-                raise Failure(f"{op} {arguments}: {said['error']}")
-            elif "ok" in said:
-                return rows
-    raise Failure(f"{op} {arguments}: the control socket was closed")
-
-
-def listing(daemon, account):
-    """UIDVALIDITY, and the name under each UID, of an INBOX."""
-    boxes = ask(daemon, "mailbox.list", account=account)
-    validity = next((b["uid_validity"] for b in boxes if b["name"] == "INBOX"), 0)
-    rows = ask(daemon, "message.list", account=account, mailbox="INBOX") if validity else []
-    return validity, [(r["uid"], r["message_id"].strip("<>").removesuffix("@letters")) for r in rows]
 
 
 class Promises:
@@ -72,6 +34,7 @@ class Promises:
         self.acknowledged = {}  # account -> names
         self.shown = {}  # account -> {uid: name}
         self.validity = {}  # account -> UIDVALIDITY
+        self.changes = {}  # (account, name) -> what, whether that was answered, the new UID
         self.refused = []  # permanent refusals: a passing failure is never one
         self.copies = {}  # (account, name) -> how many there are after a retry, where it is not one
 
@@ -98,6 +61,26 @@ class Promises:
             self.note("show", account, validity, rows)
             return list(self._note_rows(account, validity, rows))
 
+    def change(self, account, name, what):
+        """Somebody asks for it."""
+        with self.lock:
+            self.note("change", account, name, what)
+            self.changes[account, name] = (what, False, 0)
+
+    def changed(self, account, name, uid):
+        """It was answered."""
+        with self.lock:
+            if not self.is_over:
+                self.note("changed", account, name, uid)
+                self.changes[account, name] = (self.changes[account, name][0], True, uid)
+
+    def is_away(self, account, name):
+        """Not in its INBOX any more: True, False, or None when it may be either."""
+        what, done, _ = self.changes.get((account, name), ("", True, 0))
+        if what not in ("move", "delete"):
+            return False
+        return True if done else None
+
     def _note_rows(self, account, validity, rows):
         known = self.shown.setdefault(account, {})
         if self.validity.setdefault(account, validity) != validity:
@@ -122,6 +105,7 @@ class Promises:
         new.acknowledged = {account: set(names) for account, names in self.acknowledged.items()}
         new.shown = {account: dict(rows) for account, rows in self.shown.items()}
         new.validity = dict(self.validity)
+        new.changes = dict(self.changes)
         new.refused = list(self.refused)
         new.copies = dict(self.copies)
         return new
@@ -137,7 +121,9 @@ class Promises:
         return sorted({r for _, recipients in self.sent.values() for r in recipients})
 
     def count(self):
-        return sum(len(names) for names in self.acknowledged.values())
+        """Of all that was answered: deliveries, and changes."""
+        deliveries = sum(len(names) for names in self.acknowledged.values())
+        return deliveries, sum(done for _, done, _ in self.changes.values())
 
 
 class Audit:
@@ -166,11 +152,14 @@ class Audit:
 
     def account(self, account, copies_allowed):
         """The rows; what is in the store is compared with the promises and with the rows."""
-        validity, rows = listing(self.daemon, account)  # which mends an mbox that was cut off
         copies = self.copies(account)
         for name in self.promises.acknowledged.get(account, ()):
-            if name not in copies:
+            away = self.promises.is_away(account, name)
+            if name not in copies and away is False:
                 self.problems.append(f"{account}: {name} was acknowledged and is lost")
+            elif name in copies and away is True:
+                self.problems.append(f"{account}: {name} was moved or removed and is back")
+        validity, rows = listing(self.daemon, account)
         for name, n in copies.items():
             if n == 2 and copies_allowed and (account, name) in self.may_be_double:
                 self.extra.append(f"{name} for {account}")
@@ -183,15 +172,16 @@ class Audit:
             self.problems.append(f"{account}: a UID is given twice")
         names = dict(rows)
         for uid, name in self.promises.shown.get(account, {}).items():
-            if names.get(uid) != name:
+            if names.get(uid) != name and self.promises.is_away(account, name) is False:
                 self.problems.append(f"{account}: UID {uid} was {name}, is {names.get(uid)}")
         self.problems += self.promises.show(account, validity, rows)
+        changes.check(self, account)
         return rows
 
-    def copies(self, account):
+    def copies(self, account, folder=""):
         """How often each message is there; what is none of ours, or is cut off, is a problem."""
         found = {}
-        for content in contents(self.daemon, account):
+        for content in contents(self.daemon, account, folder):
             name = name_of(content)
             if name is None or expected(name) != content:
                 self.problems.append(f"{account}: torn, {len(content)} octets, name {name}: {content[:60]!r}")
