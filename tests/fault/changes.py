@@ -12,7 +12,7 @@ from private_daemon import Failure
 
 KEPT = "Kept"  # where messages are moved to
 FLAG = "\\Flagged"
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.005
 
 
 class Changer:

@@ -292,6 +292,25 @@ def test_a_mailbox_that_was_renamed_keeps_what_was_moved_into_it():
         check(names == {"INBOX", "New"}, names)
 
 
+def test_messages_moved_in_another_order_than_they_came_keep_their_uids():
+    """Their files lie where they were moved to, and the index does not know it."""
+    with daemon() as d:
+        d.tool("mailbox", "create", ANN, "Kept")
+        d.end()
+        index = f"{d.folder}/state/accounts/example.org/ann"
+        shutil.copytree(index, f"{d.folder}/index")
+        d.start()
+        some(d)
+        for uid in (5, 1, 3):
+            d.tool("message", "move", ANN, "INBOX", str(uid), "Kept")
+        cut_off(d)
+        shutil.rmtree(index)
+        os.rename(f"{d.folder}/index", index)
+        d.start()
+        check(seen(d, ANN, "Kept") == [(1, "m5"), (2, "m1"), (3, "m3")], seen(d, ANN, "Kept"))
+        check(seen(d) == [(2, "m2"), (4, "m4")], seen(d))
+
+
 def test_an_index_that_is_deleted_is_known_to_the_journal():
     with daemon() as d:
         some(d)

@@ -67,17 +67,20 @@ is_there(struct applying *a, const char *name, bool *found, struct outcome *why)
     return *found || why->kind == OUTCOME_NOT_FOUND;
 }
 
-/* The UID that it was given, unless a crash has changed what that means. */
+/* The UID that it was given, unless a crash has changed what that means. In a replay those who were
+ * moved later may be there already: a client that saw them has seen this one. */
 static bool
 choose_uid(struct applying *a, const struct change_message *m, uint32_t *uid, struct outcome *why)
 {
+    bool is_known = a->same_validity && m->to_uid != 0;
     enum index_uid_state state = INDEX_UID_PASSED;
 
-    if (a->same_validity && m->to_uid != 0 &&
-        !index_uid_state(a->oa->index, a->to, m->to_uid, &state, why))
+    if (is_known && !index_uid_state(a->oa->index, a->to, m->to_uid, &state, why))
         return false;
     *uid = m->to_uid;
-    return state == INDEX_UID_FREE || index_take_uid(a->oa->index, a->to, uid, why);
+    return state == INDEX_UID_FREE ||
+           (is_known && a->c->is_replayed && state == INDEX_UID_PASSED) ||
+           index_take_uid(a->oa->index, a->to, uid, why);
 }
 
 /* The row with all that is known of the message, under its new UID. */

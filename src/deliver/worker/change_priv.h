@@ -42,6 +42,7 @@ struct change { /* of messages in one mailbox, or of the mailbox; strings are bo
     uint32_t uid_validity;
     const char *to; /* MOVE, RENAMED */
     uint32_t to_validity;
+    bool is_replayed; /* at start, before anybody looks: UIDs come back in any order */
     struct change_message *list;
     uint32_t count;
 };

@@ -321,8 +321,10 @@ replay_change(struct replay *r, const struct replay_entry *e)
     c.mailbox = mailbox;
     c.to = to;
     r->counts->changes++;
+    c.is_replayed = true;
     if (apply(r, ra, &c, &why))
         return;
+    c.is_replayed = false;
     r->counts->kept++;
     kept_add_change(r->worker, &account, &c, &why);
 }

@@ -209,6 +209,25 @@ choose_uid(struct open_account *oa, const struct index_mailbox *box, uint32_t va
     return state == INDEX_UID_FREE || index_take_uid(oa->index, box->id, uid, why);
 }
 
+/* The UID that it was moved to. Messages come back in the order of their arrival, not in that of
+ * their moves: in a replay, before anybody looks, those with higher UIDs may be there already. */
+static bool
+choose_moved_uid(const struct restore *r, struct open_account *oa, const struct index_mailbox *to,
+                 uint32_t *uid, struct outcome *why)
+{
+    enum index_uid_state state;
+    bool ignored;
+
+    if (r->plan != NULL && to->uid_validity == r->moved_validity) {
+        if (!index_uid_state(oa->index, to->id, r->moved_uid, &state, why))
+            return false;
+        *uid = r->moved_uid;
+        if (state == INDEX_UID_PASSED)
+            return true;
+    }
+    return choose_uid(oa, to, r->moved_validity, r->moved_uid, uid, &ignored, why);
+}
+
 static bool
 add_here(struct restore *r, struct open_account *oa, const struct index_mailbox *box,
          struct outcome *why)
@@ -232,7 +251,7 @@ add_elsewhere(struct restore *r, struct open_account *oa, const struct index_mai
     bool is_ours = r->moved_to != NULL && strcmp(where, r->moved_to) == 0;
     struct index_mailbox other;
     uint32_t uid;
-    bool found, ignored;
+    bool found;
 
     if (box->uid_validity == r->uid_validity && !index_burn_uid(oa->index, box->id, r->uid, why))
         return false;
@@ -240,8 +259,8 @@ add_elsewhere(struct restore *r, struct open_account *oa, const struct index_mai
         return why->kind == OUTCOME_NOT_FOUND;
     if (!has_row(oa, other.id, r->part->ref.name, &found, why))
         return false;
-    return found || (choose_uid(oa, &other, is_ours ? r->moved_validity : 0, r->moved_uid, &uid,
-                                &ignored, why) &&
+    return found || ((is_ours ? choose_moved_uid(r, oa, &other, &uid, why)
+                              : index_take_uid(oa->index, other.id, &uid, why)) &&
                      add_row(r, oa, other.id, uid, why));
 }
 
