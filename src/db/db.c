@@ -125,13 +125,23 @@ db_set_cache(struct db *db, unsigned kib, struct outcome *why)
     return db_exec(db, sql, why);
 }
 
+/* set_synchronous() - OFF while a database is being made whose caller asks for syncs itself: what a
+ * power cut leaves of it is no database, or an empty one. */
+static bool
+set_synchronous(struct db *db, const char *word, struct outcome *why)
+{
+    char sql[64];
+    sqlite3_snprintf((int)sizeof(sql), sql, "PRAGMA synchronous=%s", word);
+    return db_exec(db, sql, why);
+}
+
 static bool
 configure(struct db *db, const struct db_options *options, struct outcome *why)
 {
+    const char *synchronous = db->is_new ? "OFF" : options->full_sync ? "FULL" : "NORMAL";
+
     return db_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=1024", why) &&
-           use_wal(db, why) &&
-           db_exec(db, options->full_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
-                   why) &&
+           set_synchronous(db, synchronous, why) && use_wal(db, why) &&
            db_set_cache(db, options->cache_kib, why) &&
            db_exec(db,
                    "PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
@@ -177,10 +187,12 @@ db_open(const char *path, const struct db_options *options, struct outcome *why)
         outcome_set(why, OUTCOME_SYSTEM, "out of memory: database");
     } else if (open_handle(db, path, why)) {
         harden(db->handle);
+        db->is_new = made && !options->full_sync;
         bool ok = configure(db, options, why);
         if (ok && !options->full_sync)
             db_wal_take(db);
-        if (ok && db_migrate(db, options->steps, options->step_count, why))
+        if (ok && db_migrate(db, options->steps, options->step_count, why) &&
+            set_synchronous(db, options->full_sync ? "FULL" : "NORMAL", why))
             return db;
         blame_full_disk(path, why);
     }

@@ -15,6 +15,7 @@ struct db {
     sqlite3 *handle;                 /* owned */
     struct db_statement *statements; /* owned; uthash by sql */
     bool unsynced;                   /* commits since the WAL was synced */
+    bool is_new;                     /* made without syncs: nothing of it was synced yet */
     bool sync_failed;                /* and nothing that was written before has been since */
 };
 

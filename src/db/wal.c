@@ -8,6 +8,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #define COPY_OCTETS 16384
 
@@ -23,13 +25,19 @@ on_commit(void *arg, sqlite3 *handle, const char *schema, int pages)
     return SQLITE_OK;
 }
 
-/* wal_file() - SQLite's own handle of it, so that a VFS sees what happens. */
+/* file_of() - SQLite's own handle, so that a VFS sees what happens. */
+static sqlite3_file *
+file_of(struct db *db, int which)
+{
+    sqlite3_file *f = NULL;
+    int rc = sqlite3_file_control(db->handle, "main", which, &f);
+    return rc == SQLITE_OK && f != NULL && f->pMethods != NULL ? f : NULL;
+}
+
 static sqlite3_file *
 wal_file(struct db *db)
 {
-    sqlite3_file *f = NULL;
-    int rc = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &f);
-    return rc == SQLITE_OK && f != NULL && f->pMethods != NULL ? f : NULL;
+    return file_of(db, SQLITE_FCNTL_JOURNAL_POINTER);
 }
 
 uint64_t
@@ -74,8 +82,7 @@ sync_file(struct db *db, sqlite3_file *f, struct outcome *why)
         rc = f->pMethods->xSync(f, SQLITE_SYNC_NORMAL);
     db->sync_failed = rc != SQLITE_OK;
     if (rc != SQLITE_OK)
-        return db_fail_code(rc, errno, "sync of the WAL", NULL, why);
-    db->unsynced = false;
+        return db_fail_code(rc, errno, "sync of a database", NULL, why);
     return true;
 }
 
@@ -90,15 +97,47 @@ db_flush(struct db *db, struct outcome *why)
     return db_fail_code(rc, errno, "write of the WAL", NULL, why);
 }
 
+/* sync_names() - those on the way to it: folders may be as new as the database. */
+static bool
+sync_names(struct db *db, struct outcome *why)
+{
+    const char *path = sqlite3_db_filename(db->handle, "main");
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && syncfs(fd) == 0;
+    if (!ok)
+        outcome_errno(why, errno, "syncfs", path);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* sync_new() - of a database that was made without syncs: all of it. */
+static bool
+sync_new(struct db *db, struct outcome *why)
+{
+    sqlite3_file *main_file = file_of(db, SQLITE_FCNTL_FILE_POINTER);
+    if (main_file == NULL)
+        return outcome_set(why, OUTCOME_SYSTEM, "a database without a file");
+    if (!sync_file(db, main_file, why) || !sync_names(db, why))
+        return false;
+    db->is_new = false;
+    return true;
+}
+
 bool
 db_sync(struct db *db, struct outcome *why)
 {
+    if (db->is_new && !sync_new(db, why))
+        return false;
     if (!db->unsynced)
         return true;
     sqlite3_file *f = wal_file(db);
     if (f == NULL)
         return outcome_set(why, OUTCOME_SYSTEM, "a commit without a WAL");
-    return sync_file(db, f, why);
+    if (!sync_file(db, f, why))
+        return false;
+    db->unsynced = false;
+    return true;
 }
 
 bool

@@ -29,24 +29,7 @@ make_level(char *path, char *end, struct outcome *why)
 {
     char cut = *end;
     *end = '\0';
-    bool ok = mkdir(path, 0700) == 0;
-    bool is_new = ok;
-    if (!ok)
-        ok = errno == EEXIST || outcome_errno(why, errno, "mkdir", path);
-    if (is_new) {
-        char *slash = strrchr(path, '/');
-        if (slash == NULL) {
-            ok = index_folder_sync(".", why);
-        } else if (slash == path) {
-            ok = index_folder_sync("/", why);
-        } else {
-            *slash = '\0';
-            ok = index_folder_sync(path, why);
-            *slash = '/';
-        }
-    }
-    if (is_new && !ok)
-        rmdir(path); /* the next one to come would take it for durable */
+    bool ok = mkdir(path, 0700) == 0 || errno == EEXIST || outcome_errno(why, errno, "mkdir", path);
     *end = cut;
     return ok;
 }

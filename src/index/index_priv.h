@@ -78,7 +78,8 @@ bool index_row_ok(const struct row *r, struct outcome *why);
 /* index_bind_u64() - numbers past 2^63 become the largest that a row holds. */
 void index_bind_u64(struct db_statement *s, int n, uint64_t v);
 
-/* index_folder_make() - path with its parents, 0700, each new name synced into its parent. */
+/* index_folder_make() - path with its parents, 0700; the first db_sync() of what is made there
+ * makes their names durable too. */
 bool index_folder_make(const char *path, struct outcome *why);
 bool index_folder_sync(const char *path, struct outcome *why);
 
