@@ -82,6 +82,8 @@ bool index_commit(struct index *ix, struct outcome *why);
 /* index_commit_unsynced() - committed, but a power cut may take it back (a crash of ours not): for
  * what a journal holds until the file system was synced (syncfs) or an index_commit() returned. */
 bool index_commit_unsynced(struct index *ix, struct outcome *why);
+/* index_sync() - all that was committed unsynced is on stable storage. */
+bool index_sync(struct index *ix, struct outcome *why);
 void index_rollback(struct index *ix);
 
 typedef bool (*index_mailbox_fn)(void *arg, const struct index_mailbox *m);

@@ -115,6 +115,12 @@ index_commit_unsynced(struct index *ix, struct outcome *why)
 }
 
 bool
+index_sync(struct index *ix, struct outcome *why)
+{
+    return db_sync(ix->db, why);
+}
+
+bool
 index_commit(struct index *ix, struct outcome *why)
 {
     struct outcome ignored; /* it stays due */

@@ -177,7 +177,8 @@ class Lint:
         )
 
     def belongs(self, path, account):
-        if path.endswith(("-shm", "-journal", ".lock")) or "#" in path:
+        """A mark is a hint that is written after a durable commit, for a later loss."""
+        if path.endswith(("-shm", "-journal", ".lock", "/index.mark")) or "#" in path:
             return False
         if account is None:
             return path.startswith(f"{self.state}/accounts.sqlite")

@@ -436,10 +436,12 @@ add_mailbox(struct worker *w, struct open_account *oa, const char *name, struct 
     if (!account_uid_validity(w, 0, &validity, why) || !index_begin(oa->index, why))
         return false;
     bool ok = index_mailbox_add(oa->index, name, "", validity, out, why) &&
-              index_commit_unsynced(oa->index, why); /* a journal has it with its first UID */
+              index_commit_unsynced(oa->index, why);
     if (!ok)
         index_rollback(oa->index);
-    return ok && reconcile_mailbox(oa, name, out, NULL, why);
+    /* INBOX comes with its first message, and the journal has both. */
+    return ok && reconcile_mailbox(oa, name, out, NULL, why) &&
+           (strcmp(name, "INBOX") == 0 || index_sync(oa->index, why));
 }
 
 bool
