@@ -94,7 +94,7 @@ class DeliveryAndLook(Delivery):
     def act(self, target):
         failures = super().act(target)
         for r in self.recipients:
-            target.tool("message", "list", r)
+            target.tool("mailbox", "list", r)
         return failures
 
 

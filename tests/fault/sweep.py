@@ -14,6 +14,7 @@ import time
 import nth
 from target import Failure, Target, until
 
+FEW_CALLS = 25  # all of them are hit, whatever the step
 CALLS_MAX = 4000  # of one run; a sweep that gets there has gone wrong
 TRIES = 3
 TRIES_KNOWN = 10  # of a call that every uncounted run had
@@ -122,9 +123,10 @@ class Sweep:
         for pattern in self.case.needs:
             if not fnmatch.filter(self.seen, pattern):
                 self.problems.append(f"no call is {pattern}")
-        n = self.first
+        step = self.step if floor > FEW_CALLS else 1
+        n = min(self.first, step)
         while self.try_run(n, tries=TRIES if n > floor else TRIES_KNOWN):
-            n += self.step
+            n += step
             if n > CALLS_MAX:
                 raise Failure(f"more than {CALLS_MAX} calls")
         if n <= floor:
