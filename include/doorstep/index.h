@@ -80,7 +80,8 @@ bool index_begin(struct index *ix, struct outcome *why);
  * later commit that succeeds makes up for it. */
 bool index_commit(struct index *ix, struct outcome *why);
 /* index_commit_unsynced() - committed, but a power cut may take it back (a crash of ours not): for
- * what a journal holds until the file system was synced (syncfs) or an index_commit() returned. */
+ * what a journal holds until the file system was synced (syncfs) or an index_commit() returned.
+ * When it is only the write that fails, the changes stand all the same, as above. */
 bool index_commit_unsynced(struct index *ix, struct outcome *why);
 /* index_sync() - all that was committed unsynced is on stable storage. */
 bool index_sync(struct index *ix, struct outcome *why);

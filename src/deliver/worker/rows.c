@@ -207,6 +207,21 @@ replace_adopted(struct open_account *oa, struct row *r, struct outcome *why)
     return ok && index_take_uid(oa->index, r->mailbox, &r->uid, why);
 }
 
+/* A commit whose last write failed has put the row there all the same (index_commit_unsynced()). */
+static bool
+is_written(struct open_account *oa, const struct row *r)
+{
+    struct arena arena;
+    struct index_message m;
+    struct outcome why;
+
+    arena_init(&arena, ADOPTED_ARENA);
+    bool found = index_message_find_ref(oa->index, r->mailbox, r->ref.name, &arena, &m, &why) &&
+                 m.uid == r->uid;
+    arena_release(&arena);
+    return found;
+}
+
 static bool
 add_message(struct open_account *oa, const struct row *r, struct outcome *why)
 {
@@ -224,7 +239,7 @@ add_message(struct open_account *oa, const struct row *r, struct outcome *why)
         .facts_packed = {r->message->facts, r->message->facts_octets},
     };
 
-    return index_add(oa->index, &m, why);
+    return index_add(oa->index, &m, why) || (why->kind == OUTCOME_EXISTS && is_written(oa, r));
 }
 
 static bool
