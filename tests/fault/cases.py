@@ -98,7 +98,7 @@ class DeliveryAndLook(Delivery):
         return failures
 
 
-class Checkpoint(Delivery):
+class Checkpoint(FirstDelivery):
     """A message that completes a segment of the journal: rows, marks, syncfs, and the segment is free."""
 
     needs = (*RECORD, "syncfs *")
@@ -110,7 +110,7 @@ class Checkpoint(Delivery):
         super().prepare(target)
         target.restart()
         for n in range(4):
-            target.retry(f"{self.message}-{n}", self.recipients)
+            target.retry(f"{self.message}-{n}", self.left)
 
 
 class Replay(Delivery):
