@@ -7,12 +7,14 @@
 
 No real file system is as hard; what passes here passes on all of them."""
 
+import functools
 import os
 import re
 
 from strace_log import STRING
 
 ARGUMENT = re.compile(r'\w+<(?P<folder>(?:[^<>\\]|->|\\.)*)>|"(?P<string>(?:[^"\\]|\\.)*)"')
+LOGS = (".journal", "-wal")
 BY_NUMBER = "/proc/self/fd/"
 
 WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2"}
@@ -28,7 +30,7 @@ class Node:
         self.written = 0  # when the last write or truncation began or ended
         self.synced = 0  # when the last sync that succeeded began
         self.octets = 0  # that were written in all
-        self.pieces = []  # (when, offset, octets, text) of each write, until something overwrites it
+        self.pieces = []  # (when, offset, octets, marks) of each write, until something overwrites it
         self.names = {}  # of a directory: when each was made or removed
         self.next = 0  # where a write without an offset goes
 
@@ -38,15 +40,17 @@ class Node:
     def has(self, marks, octets=0):
         """Were all `marks` written at once, in so many octets, and are they on stable storage?"""
         return any(
-            when < self.synced and n >= octets and all(mark in text for mark in marks)
-            for when, _, n, text in self.pieces
+            when < self.synced and n >= octets and found.issuperset(marks)
+            for when, _, n, found in self.pieces
         )
 
 
 class Storage:
-    """Feed it begin() and end() of every call. `existing` are paths that were there before."""
+    """Feed it begin() and end() of every call. `existing` are paths that were there before; `marks` is
+    a pattern for the words in written octets that somebody will ask for."""
 
-    def __init__(self, existing=()):
+    def __init__(self, marks, existing=()):
+        self.marks = f"(?=({marks}))"  # one may begin within another
         self.nodes = {}
         self.existing = set(existing)
         self.unnamed = {}  # descriptor number -> O_TMPFILE that it was opened for last
@@ -84,13 +88,16 @@ class Storage:
         node.written = self.now
         node.octets += call.result
         node.next = offset + call.result
-        node.pieces.append((self.now, offset, call.result, call.text))
+        node.pieces.append((self.now, offset, call.result, marks_in(self.marks, call.text)))
 
     def overwrite(self, path, offset):
-        """Behind that offset nothing counts any more: so logs that begin anew are written."""
+        """In a log that begins anew nothing behind that offset counts any more; elsewhere the page at
+        that offset does not."""
         node = self.node(path)
-        if any(offset <= at for _, at, _, _ in node.pieces):
-            node.pieces = [p for p in node.pieces if p[1] < offset]
+        is_log = path.endswith(LOGS)
+        kept = [p for p in node.pieces if p[1] < offset or (not is_log and p[1] != offset)]
+        if len(kept) < len(node.pieces):
+            node.pieces = kept
             self.on_overwritten(path)
 
     def end_truncate(self, call, _begun):
@@ -198,3 +205,9 @@ def written_at(call):
     """The offset that a call names."""
     numbers = STRING.sub('""', call.text).rsplit(",", 2 if call.name == "pwritev2" else 1)
     return int(numbers[1])
+
+
+@functools.lru_cache(maxsize=None)
+def marks_in(pattern, text):
+    """Kept, because the same log is gone through several times."""
+    return frozenset(re.findall(pattern, text))
