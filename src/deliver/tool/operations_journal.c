@@ -119,9 +119,10 @@ static bool
 tell_change(struct telling *t, const struct journal_entry *e)
 {
     static const char *const kinds[] = {
-        [CHANGE_FLAGS] = "flags",     [CHANGE_MOVE] = "move",       [CHANGE_REMOVE] = "remove",
-        [CHANGE_RENAMED] = "renamed", [CHANGE_DELETED] = "deleted", [CHANGE_GONE] = "account-gone",
-        [CHANGE_UNDONE] = "undone",
+        [CHANGE_FLAGS] = "flags",     [CHANGE_MOVE] = "move",
+        [CHANGE_REMOVE] = "remove",   [CHANGE_RENAMED] = "renamed",
+        [CHANGE_DELETED] = "deleted", [CHANGE_GONE] = "account-gone",
+        [CHANGE_UNDONE] = "undone",   [CHANGE_VALIDITY] = "uidvalidity",
     };
     struct account a;
     struct change c;

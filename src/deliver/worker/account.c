@@ -11,6 +11,7 @@
 
 #include "doorstep/log.h"
 
+#include "change_priv.h"
 #include "loan_priv.h"
 #include "reconcile_priv.h"
 #include "rows_priv.h"
@@ -195,6 +196,15 @@ next_validity(void *worker, uint32_t *validity, struct outcome *why)
     return account_uid_validity(worker, 0, validity, why);
 }
 
+/* What the journal says of UIDVALIDITYs is old from now on. */
+static bool
+record_renewal(struct worker *w, const struct open_account *oa, struct outcome *why)
+{
+    struct change c = {.kind = CHANGE_VALIDITY, .mailbox = "", .to = ""};
+
+    return w->journal == NULL || change_record(w, &oa->account, &c, why);
+}
+
 bool
 account_mend(struct worker *w, struct open_account *oa, struct outcome *why)
 {
@@ -202,7 +212,7 @@ account_mend(struct worker *w, struct open_account *oa, struct outcome *why)
         return true;
     log_event(LOG_LEVEL_ERROR, "rows_lost", "account", oa->key, NULL);
     oa->inbox = 0;
-    if (!index_begin(oa->index, why))
+    if (!record_renewal(w, oa, why) || !index_begin(oa->index, why))
         return false;
     bool ok =
         index_renew_validity(oa->index, next_validity, w, why) && index_commit(oa->index, why);
@@ -223,6 +233,8 @@ mend_opened(struct worker *w, struct open_account *oa, struct outcome *why)
     return false;
 }
 
+static bool has_mail(struct worker *w, struct open_account *oa);
+
 static bool
 open_index(struct worker *w, struct open_account *oa, bool create, struct outcome *why)
 {
@@ -232,6 +244,8 @@ open_index(struct worker *w, struct open_account *oa, bool create, struct outcom
     if (why->kind == OUTCOME_CORRUPT)
         return account_renew_index(w, oa, why);
     if (why->kind != OUTCOME_NOT_FOUND || !create || !claim(w, oa, why))
+        return false;
+    if (has_mail(w, oa) && !record_renewal(w, oa, why)) /* its index was lost */
         return false;
     oa->index = index_open(oa->folder, true, why);
     return oa->index != NULL;
@@ -245,6 +259,8 @@ account_renew_index(struct worker *w, struct open_account *oa, struct outcome *w
     index_close(oa->index);
     oa->index = NULL;
     oa->inbox = 0;
+    if (!record_renewal(w, oa, why))
+        return false;
     if (!index_set_aside(oa->folder, why) && why->kind != OUTCOME_NOT_FOUND)
         return false;
     oa->index = index_open(oa->folder, true, why);

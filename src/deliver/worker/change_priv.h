@@ -9,15 +9,16 @@
 
 #include "worker_priv.h"
 
-enum change_kind { /* as they lie in the journal: numbers stay */
-                   CHANGE_FLAGS = 1,
-                   CHANGE_MOVE = 2,
-                   CHANGE_REMOVE = 3,
-                   CHANGE_RENAMED = 4, /* a mailbox, with what lies below it */
-                   CHANGE_DELETED = 5, /* a mailbox */
-                   CHANGE_GONE = 6,    /* the account */
-                   CHANGE_UNDONE =
-                       7, /* the change with this id: it failed, and somebody was told */
+/* As they lie in the journal: numbers stay. */
+enum change_kind {
+    CHANGE_FLAGS = 1,
+    CHANGE_MOVE = 2,
+    CHANGE_REMOVE = 3,
+    CHANGE_RENAMED = 4,  /* a mailbox, with what lies below it */
+    CHANGE_DELETED = 5,  /* a mailbox */
+    CHANGE_GONE = 6,     /* the account */
+    CHANGE_UNDONE = 7,   /* the change with this id: it failed, and somebody was told */
+    CHANGE_VALIDITY = 8, /* UIDVALIDITYs that were recorded before count no more */
 };
 
 #define CHANGE_MESSAGES_MAX 1000

@@ -89,7 +89,7 @@ record_change_unpack(struct account *a, struct change *c, struct span record, st
     unpack_init(&u, record);
     uint8_t version = unpack_u8(&u);
     uint8_t kind = unpack_u8(&u);
-    if (version != CHANGE_VERSION || kind < CHANGE_FLAGS || kind > CHANGE_UNDONE)
+    if (version != CHANGE_VERSION || kind < CHANGE_FLAGS || kind > CHANGE_VALIDITY)
         return false;
     c->kind = (enum change_kind)kind;
     unpack_str(&u, c->id, sizeof c->id);

@@ -129,18 +129,23 @@ note_mailbox(struct reading *r, struct replay_account *a, const char *name, uint
     }
     if (m == NULL && (m = calloc(1, sizeof *m)) != NULL) {
         snprintf(m->name, sizeof m->name, "%s", name);
+        m->uid_validity = validity;
+        m->first = r->number;
         LL_PREPEND(a->mailboxes, m);
     }
-    if (m == NULL)
+    if (m == NULL) {
         r->failed = true;
-    else if (m->uid_validity < validity)
-        m->uid_validity = validity;
+        return;
+    }
+    m->is_ambiguous = m->is_ambiguous || m->uid_validity != validity;
+    if (m->highest < validity)
+        m->highest = validity;
 }
 
 /* ---- records ---- */
 
 static bool
-read_message(struct reading *r, struct span record)
+read_message(struct reading *r, struct span record, bool is_kept)
 {
     struct record_message m;
 
@@ -152,7 +157,8 @@ read_message(struct reading *r, struct span record)
         struct replay_fate *f = make_fate(r, &part->account, part->ref.name);
         if (a == NULL || f == NULL)
             break;
-        note_mailbox(r, a, part->mailbox, part->uid_validity);
+        if (!is_kept) /* it was promised long ago */
+            note_mailbox(r, a, part->mailbox, part->uid_validity);
         f->message = r->number + 1;
     }
     return true;
@@ -249,6 +255,9 @@ note_change(struct reading *r, struct replay_account *a, const struct change *c)
     case CHANGE_GONE:
         a->gone = r->number;
         break;
+    case CHANGE_VALIDITY:
+        a->renewed = r->number;
+        break;
     case CHANGE_UNDONE:
         break;
     }
@@ -277,7 +286,7 @@ read_one(struct reading *r, struct replay_entry *e)
     switch (e->at.type) {
     case RECORD_MESSAGE:
     case RECORD_KEPT:
-        return read_message(r, e->at.record);
+        return read_message(r, e->at.record, e->at.type == RECORD_KEPT);
     case RECORD_CANCEL:
         return read_cancel(r, e->at.record);
     case RECORD_LEDGER:
@@ -448,19 +457,24 @@ replay_plan_mailbox(const struct replay_account *a, size_t number, const char *n
 }
 
 uint32_t
-replay_plan_validity(const struct replay_account *a, const char *name)
+replay_plan_validity(const struct replay_account *a, const char *name, uint32_t *highest)
 {
     const struct replay_mailbox *m;
     char now[STORE_MAILBOX_SIZE];
     uint32_t validity = 0;
+    bool is_old = false;
 
+    *highest = 0;
     LL_FOREACH(a->mailboxes, m)
     {
-        if (replay_plan_mailbox(a, 0, m->name, now) && strcmp(now, name) == 0 &&
-            m->uid_validity > validity)
-            validity = m->uid_validity;
+        if (!replay_plan_mailbox(a, 0, m->name, now) || strcmp(now, name) != 0)
+            continue;
+        is_old = is_old || m->is_ambiguous || m->first < a->renewed ||
+                 (validity != 0 && validity != m->uid_validity);
+        validity = m->uid_validity;
+        *highest = *highest < m->highest ? m->highest : *highest;
     }
-    return validity;
+    return is_old ? 0 : validity;
 }
 
 /* ---- end ---- */

@@ -38,7 +38,10 @@ struct replay_fate { /* of a message, by account and name in the store */
 
 struct replay_mailbox { /* that records speak of */
     struct replay_mailbox *next;
-    uint32_t uid_validity; /* the highest recorded one */
+    uint32_t uid_validity; /* as all deliveries into it have recorded it */
+    bool is_ambiguous;     /* they have not */
+    uint32_t highest;
+    size_t first; /* number of the first of them */
     char name[STORE_MAILBOX_SIZE];
 };
 
@@ -53,6 +56,7 @@ struct replay_rename {          /* or a removal, of a mailbox */
 struct replay_account {
     struct account account; /* as the last record has it */
     size_t gone;            /* records before this one are of an account that was deleted */
+    size_t renewed;         /* UIDVALIDITYs recorded before this one count no more */
     struct replay_mailbox *mailboxes; /* owned */
     struct replay_rename *renames;    /* owned */
     bool is_begun;                    /* its worker's: MODSEQ raised, renames done */
@@ -91,8 +95,8 @@ const struct replay_fate *replay_plan_fate(const struct replay_plan *p, const ch
 bool replay_plan_mailbox(const struct replay_account *a, size_t number, const char *name,
                          char out[STORE_MAILBOX_SIZE]);
 
-/* replay_plan_validity() - the highest UIDVALIDITY recorded for a mailbox by its name now; 0 none.
- */
-uint32_t replay_plan_validity(const struct replay_account *a, const char *name);
+/* replay_plan_validity() - what the records agree on for a mailbox, by its name now; 0: nothing, or
+ * a newer one was given since. *highest: of all that they say. */
+uint32_t replay_plan_validity(const struct replay_account *a, const char *name, uint32_t *highest);
 
 #endif

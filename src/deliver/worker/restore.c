@@ -105,9 +105,9 @@ choose_validity(struct worker *w, struct open_account *oa, const struct replay_p
                 struct outcome *why)
 {
     struct looking l = {plan, &oa->account, true};
-    uint32_t recorded = replay_plan_validity(ra, name), next;
+    uint32_t highest, next, recorded = replay_plan_validity(ra, name, &highest);
 
-    if (!account_uid_validity(w, recorded, &next, why))
+    if (!account_uid_validity(w, highest, &next, why))
         return false;
     *out = next;
     if (recorded == 0 || oa->store == NULL)

@@ -83,7 +83,7 @@ START_TEST(other_versions_and_kinds_are_refused)
     for (int octet = 0; octet < 256; octet++) {
         out.data[1] = (char)octet;
         ck_assert_int_eq(record_change_unpack(&account, &back, buf_span(&out), &arena),
-                         octet >= CHANGE_FLAGS && octet <= CHANGE_UNDONE);
+                         octet >= CHANGE_FLAGS && octet <= CHANGE_VALIDITY);
     }
 }
 END_TEST

@@ -26,7 +26,18 @@
 
 enum file { ABSENT, WHOLE, SHORT, SEEN, ELSEWHERE };
 enum index_row { NONE, THERE, TAKEN, PASSED, OTHER_VALIDITY };
-enum said { MESSAGE, CANCELLED, REMOVED, UNDONE, MOVED, FLAGGED, RECORDED_TWICE, GONE, DELETED };
+enum said {
+    MESSAGE,
+    CANCELLED,
+    REMOVED,
+    UNDONE,
+    MOVED,
+    FLAGGED,
+    RECORDED_TWICE,
+    GONE,
+    DELETED,
+    NEWER
+};
 
 static const struct {
     const char *name;
@@ -55,6 +66,8 @@ static const struct {
      .keeps_validity = true},
     {"no index, and mail that no record knows", WHOLE, NONE, .no_index = true, .stranger = true,
      .files = 2, .uid = 1},
+    {"no index, and a newer UIDVALIDITY was given", WHOLE, NONE, NEWER, .no_index = true,
+     .files = 1, .uid = 1},
     {"cancelled", ABSENT, NONE, CANCELLED, .keeps_validity = true},
     {"removed through us, and the file is back", WHOLE, THERE, REMOVED, .keeps_validity = true},
     {"removed through us", ABSENT, NONE, REMOVED, .keeps_validity = true},
@@ -323,8 +336,9 @@ static void
 add_changes(struct journal *j, enum said said, struct buf *record)
 {
     static const enum change_kind kinds[] = {
-        [REMOVED] = CHANGE_REMOVE, [UNDONE] = CHANGE_REMOVE, [MOVED] = CHANGE_MOVE,
-        [FLAGGED] = CHANGE_FLAGS,  [GONE] = CHANGE_GONE,     [DELETED] = CHANGE_MOVE};
+        [REMOVED] = CHANGE_REMOVE, [UNDONE] = CHANGE_REMOVE,  [MOVED] = CHANGE_MOVE,
+        [FLAGGED] = CHANGE_FLAGS,  [NEWER] = CHANGE_VALIDITY, [GONE] = CHANGE_GONE,
+        [DELETED] = CHANGE_MOVE};
 
     if (said == CANCELLED) {
         pack_cancel(record);
