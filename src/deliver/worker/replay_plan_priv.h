@@ -99,4 +99,11 @@ bool replay_plan_mailbox(const struct replay_account *a, size_t number, const ch
  * a newer one was given since. *highest: of all that they say. */
 uint32_t replay_plan_validity(const struct replay_account *a, const char *name, uint32_t *highest);
 
+/* replay_message_key() - a message's key among the fates; replay_account_key() - user@domain, and
+ * its length. */
+uint64_t replay_message_key(const struct replay_plan *p, const char *user, const char *domain,
+                            const char *name);
+size_t replay_account_key(char out[ACCOUNT_USER_SIZE + ACCOUNT_DOMAIN_SIZE], const char *user,
+                          const char *domain);
+
 #endif
