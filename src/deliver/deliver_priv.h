@@ -63,8 +63,9 @@ struct deliver {
     struct job_thread *clerk; /* what may take its time: passwords, the delivery log */
     struct delivery_log *log;
     struct control *control;
-    int control_fd;   /* until the loop starts to serve it */
-    int lock_fd;      /* state_dir/store.lock: one store at a time */
+    struct held_request *held; /* the tool's, until the replay is over; tool/operations.c */
+    int control_fd;            /* until the loop starts to serve it */
+    int lock_fd;               /* state_dir/store.lock: one store at a time */
     unsigned running; /* look-ups of recipients, transactions from their begin on, and the tool's
                        * operations */
     uint64_t memory;  /* octets set aside for messages in memory */
@@ -113,5 +114,8 @@ void transactions_abort_all(struct edge *e);
 
 /* operation_handle() - the control socket's requests; tool/operations.c. */
 void operation_handle(void *deliver, struct control_request *r);
+
+/* operations_serve() - what was asked during the replay: now, or never when that failed. */
+void operations_serve(struct deliver *d);
 
 #endif

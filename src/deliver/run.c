@@ -142,6 +142,7 @@ on_recovered(struct deliver *d, bool ok)
     recovery_free(d->recovery);
     d->recovery = NULL;
     d->is_serving = ok;
+    operations_serve(d);
     if (!ok) {
         d->running--;
         end_role(d, EXIT_FAILURE);

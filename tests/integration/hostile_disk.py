@@ -46,7 +46,7 @@ def small_disk(where, options):
         mounted.append(path)
 
     try:
-        with server(before=mount, more='limits { message_memory = "64K" }\n') as d:
+        with server(before=mount, more='journal_size = 4M\nlimits { message_memory = "64K" }\n') as d:
             yield d, f"{d.folder}/{where}"
     finally:
         for path in mounted:

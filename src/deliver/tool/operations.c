@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "operation_priv.h"
 #include "reconcile_priv.h"
 
@@ -418,12 +420,57 @@ answer_stats(struct deliver *d, struct control_request *r)
     control_done(r, json_pack("{s:o, s:o}", "counters", counters, "roles", roles));
 }
 
+struct held_request {
+    struct held_request *next;
+    struct control_request *request;
+};
+
+static void
+refuse(struct control_request *r, enum outcome_kind kind, const char *text)
+{
+    struct outcome why;
+
+    outcome_set(&why, kind, NULL);
+    outcome_say(&why, "%s", text);
+    control_fail(r, &why);
+}
+
+/* Until the replay is over. */
+static void
+hold(struct deliver *d, struct control_request *r)
+{
+    struct held_request *h = calloc(1, sizeof *h);
+
+    if (h == NULL) {
+        refuse(r, OUTCOME_SYSTEM, "no memory");
+        return;
+    }
+    h->request = r;
+    LL_APPEND(d->held, h);
+}
+
+void
+operations_serve(struct deliver *d)
+{
+    struct held_request *h, *next;
+
+    LL_FOREACH_SAFE(d->held, h, next)
+    {
+        struct control_request *r = h->request;
+        LL_DELETE(d->held, h);
+        free(h);
+        if (d->is_serving)
+            operation_handle(d, r);
+        else
+            refuse(r, OUTCOME_BUSY, "the daemon ends");
+    }
+}
+
 void
 operation_handle(void *deliver, struct control_request *r)
 {
     struct deliver *d = deliver;
     const char *name = control_op(r);
-    struct outcome why;
 
     if (strcmp(name, "ping") == 0) {
         answer_ping(d, r);
@@ -434,9 +481,7 @@ operation_handle(void *deliver, struct control_request *r)
         return;
     }
     if (!d->is_serving) {
-        outcome_set(&why, OUTCOME_BUSY, NULL);
-        outcome_say(&why, "the daemon is carrying out what its journal says; try again");
-        control_fail(r, &why);
+        hold(d, r);
         return;
     }
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -444,9 +489,7 @@ operation_handle(void *deliver, struct control_request *r)
             start(d, r, &table[i]);
             return;
         }
-    outcome_set(&why, OUTCOME_BAD_REQUEST, NULL);
-    outcome_say(&why, "no such operation");
-    control_fail(r, &why);
+    refuse(r, OUTCOME_BAD_REQUEST, "no such operation");
 }
 
 static bool
