@@ -24,6 +24,7 @@
 static void
 account_free(struct worker *w, struct open_account *oa)
 {
+    atomic_fetch_sub(w->open_total, 1);
     rows_drop(w, oa);
     index_close(oa->index);
     store_close(oa->store);
@@ -117,7 +118,8 @@ account_forget_name(struct worker *w, const char *user, const char *domain)
         account_drop(w, oa);
 }
 
-/* Room for one more: the longest unused goes. Accounts of the batch and those waited for stay. */
+/* Room for one more, of all workers together: the longest unused of ours goes, unless we have so
+ * few that the others must give way. Accounts of the batch and those waited for stay. */
 static void
 make_room(struct worker *w)
 {
@@ -126,7 +128,7 @@ make_room(struct worker *w)
 
     HASH_ITER(hh, w->open, oa, next)
     {
-        if (HASH_COUNT(w->open) < w->open_max)
+        if (atomic_load(w->open_total) < w->open_max || HASH_COUNT(w->open) <= w->open_least)
             return;
         if (!oa->in_batch && oa->aside == 0)
             account_close(w, oa, &why);
@@ -159,6 +161,7 @@ account_new(struct worker *w, const struct account *a, struct outcome *why)
         free(oa);
         goto fail;
     }
+    atomic_fetch_add(w->open_total, 1);
     return oa;
 fail:
     outcome_set(why, OUTCOME_SYSTEM, "no memory for account %s@%s", a->user, a->domain);

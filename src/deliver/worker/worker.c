@@ -14,11 +14,13 @@
 #include "record_priv.h"
 
 #define OPEN_MAX 1024           /* accounts that all workers together keep open */
+#define OPEN_FEW 16             /* where there are hardly any descriptors */
 #define DESCRIPTORS_A_ACCOUNT 8 /* database, WAL, folders, one in use */
 #define DESCRIPTORS_OTHERS 512  /* doors, spool files, the tool's connections */
 
 struct workers {
     struct worker *list;
+    atomic_uint open_total;
     unsigned count;
 };
 
@@ -37,23 +39,21 @@ end_worker(void *arg)
 
 /* As many open accounts as descriptors allow. */
 static unsigned
-open_max(unsigned workers)
+open_max(void)
 {
     struct rlimit files;
-    unsigned share = OPEN_MAX / workers < 2 ? 2 : OPEN_MAX / workers;
 
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
-        return share;
+        return OPEN_MAX;
     if (files.rlim_cur < 2 * DESCRIPTORS_OTHERS)
-        return 2;
-    rlim_t fit = (files.rlim_cur - DESCRIPTORS_OTHERS) / workers / DESCRIPTORS_A_ACCOUNT;
-    if (fit < 2)
-        return 2;
-    return fit > share ? share : (unsigned)fit;
+        return OPEN_FEW;
+    rlim_t fit = (files.rlim_cur - DESCRIPTORS_OTHERS) / DESCRIPTORS_A_ACCOUNT;
+    return fit > OPEN_MAX ? OPEN_MAX : fit < OPEN_FEW ? OPEN_FEW : (unsigned)fit;
 }
 
 static bool
-start_worker(struct worker *w, unsigned number, const struct worker_services *with)
+start_worker(struct worker *w, unsigned number, const struct worker_services *with,
+             atomic_uint *open_total)
 {
     static const struct job_hooks hooks = {.idle = batch_idle, .end = end_worker};
     char name[16];
@@ -62,7 +62,9 @@ start_worker(struct worker *w, unsigned number, const struct worker_services *wi
     atomic_init(&w->kept_count, 0);
     for (size_t n = 0; n < BATCH_MAX; n++)
         buf_init(&w->records[n], RECORD_MAX);
-    w->open_max = open_max((unsigned)with->settings->workers);
+    w->open_total = open_total;
+    w->open_max = open_max();
+    w->open_least = w->open_max / (unsigned)with->settings->workers / 2;
     snprintf(name, sizeof name, "worker-%u", number % 1000);
     w->thread = job_thread_start(name, &hooks, w);
     return w->thread != NULL;
@@ -82,7 +84,7 @@ workers_start(const struct worker_services *with, struct outcome *why)
         return NULL;
     }
     for (; ws->count < wanted; ws->count++)
-        if (!start_worker(&ws->list[ws->count], ws->count, with)) {
+        if (!start_worker(&ws->list[ws->count], ws->count, with, &ws->open_total)) {
             workers_end(ws);
             outcome_set(why, OUTCOME_SYSTEM, "cannot start worker %u", ws->count);
             return NULL;

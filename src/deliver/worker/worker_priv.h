@@ -36,7 +36,9 @@ struct worker {
     struct job_thread *thread;
     struct worker_services with;
     struct open_account *open; /* uthash, in order of use */
-    unsigned open_max;
+    atomic_uint *open_total;   /* borrowed: accounts that all workers have open, */
+    unsigned open_max;         /* how many that may be, */
+    unsigned open_least;       /* and how many of them nobody takes from this one */
     struct delivery *batch[BATCH_MAX];
     size_t batch_count;
     struct open_account *touched[BATCH_MAX]; /* by the batch: may have rows enough to be written */

@@ -113,6 +113,7 @@ static const struct account ann = {.user = "ann",
                                    .quota_messages = UINT64_MAX};
 static struct loop *loop;
 static struct worker worker;
+static atomic_uint open_total;
 static struct store_ref ref;
 static struct outcome why;
 static char mail_path[128], journal_path[128];
@@ -143,7 +144,7 @@ set_up(void)
     make("spool");
     make("accounts");
     loop = loop_new();
-    worker = (struct worker){.open_max = 4};
+    worker = (struct worker){.open_total = &open_total, .open_max = 4};
     worker.with = (struct worker_services){.settings = &settings, .loop = loop};
     worker.with.directory = directory_new(&settings, loop, &why);
     worker.with.syncer = syncer_new(folder, &why);
