@@ -146,7 +146,7 @@ configure(struct db *db, const struct db_options *options, struct outcome *why)
            db_exec(db,
                    "PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
                    "PRAGMA secure_delete=FAST; PRAGMA wal_autocheckpoint=256;"
-                   "PRAGMA journal_size_limit=4194304",
+                   "PRAGMA journal_size_limit=4194304; PRAGMA cache_spill=4096",
                    why) &&
            is_writable(db, why);
 }

@@ -13,7 +13,7 @@
 #include "doorstep/index.h"
 
 #define INDEX_MARK_NAME "index.mark"
-#define INDEX_CACHE_KIB 40  /* of SQLite's pages; a thousand indexes may be open at once */
+#define INDEX_CACHE_KIB 16  /* of SQLite's pages between transactions; a thousand may be open */
 #define UID_MAX 4294967294U /* so that UIDNEXT is a uint32_t too */
 #define KEYWORDS_SIZE 4096  /* of one message, with the terminating NUL */
 #define FLAGS_ALL                                                                                  \

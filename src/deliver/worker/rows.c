@@ -322,7 +322,11 @@ rows_flush_below(struct worker *w, uint64_t segment, unsigned accounts_max, bool
     {
         if (oa->rows->segment >= segment)
             continue;
-        if (accounts_max == 0 || oa->loan.is_lent) {
+        if (accounts_max == 0) {
+            *more = true;
+            break;
+        }
+        if (oa->loan.is_lent) {
             *more = true;
             continue;
         }
