@@ -56,6 +56,7 @@ nth_open(int argc, char **argv)
         abort(); /* a sweep that counts nothing would pass */
     close(fd);
     control->syncing = 0;
+    control->pid = getpid();
     control->starts++;
 }
 

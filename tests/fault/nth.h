@@ -42,6 +42,7 @@ struct nth_control {
     _Atomic uint32_t armed;
     _Atomic uint32_t counted; /* calls that the order may hit, of all threads together */
     _Atomic uint32_t starts;  /* store roles so far */
+    _Atomic int32_t pid;      /* of the last one */
     _Atomic uint32_t hits;
     _Atomic uint32_t calls;   /* all calls while armed */
     _Atomic uint32_t syncing; /* syncs that have not returned */

@@ -39,6 +39,7 @@ class Memory(ctypes.Structure):
         ("armed", ctypes.c_uint32),
         ("counted", ctypes.c_uint32),
         ("starts", ctypes.c_uint32),
+        ("pid", ctypes.c_int32),
         ("hits", ctypes.c_uint32),
         ("calls", ctypes.c_uint32),
         ("syncing", ctypes.c_uint32),
@@ -88,6 +89,9 @@ class Nth:
 
     def counted(self):
         return self.memory.counted
+
+    def is_store_gone(self):
+        return not os.path.exists(f"/proc/{self.memory.pid}/exe")  # a zombie has none
 
     def hits(self):
         """What was hit, as "linkat mail/example.org/ann/new/..." """

@@ -117,9 +117,9 @@ class Target:
             self.wire = None
         self.daemon.kill()
         self.kills_of_main = 0
-        until(self.is_gone, "the end of the edge")
+        until(lambda: self.is_edge_gone() and self.nth.is_store_gone(), "the end of the roles")
 
-    def is_gone(self):
+    def is_edge_gone(self):
         try:
             self.daemon.connect("lmtp", "unix").close()
         except OSError:
