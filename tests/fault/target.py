@@ -156,8 +156,8 @@ class Target:
         if self.wire is not None:
             self.wire.close()
         if self.daemon.process is not None:
-            self.daemon.process.kill()
-            self.daemon.process.wait()
+            self.daemon.kill()
+            until(self.nth.is_store_gone, "the end of the store")
         self.daemon.remove()
 
     # --- what is done with it ---
