@@ -256,13 +256,26 @@ db_changes(struct db *db)
     return sqlite3_changes64(db->handle);
 }
 
-bool
-db_was_removed(struct db *db)
+static bool
+has_moved(struct db *db)
 {
     int moved = 0;
 
     return sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
            moved != 0;
+}
+
+/* To SQLite a file that it cannot look at has moved; to us only one that is not there. */
+bool
+db_was_removed(struct db *db)
+{
+    struct stat st;
+
+    if (!has_moved(db))
+        return false;
+    if (stat(sqlite3_db_filename(db->handle, "main"), &st) != 0)
+        return errno == ENOENT || errno == ENOTDIR;
+    return has_moved(db);
 }
 
 bool
