@@ -104,7 +104,7 @@ def check(counter, target, output):
     finally:
         traced.end()
         counter.disarm()
-    counted = collections.Counter(call[0] for call in counter.calls())
+    counted = collections.Counter(call.name for call in counter.calls())
     seen = traced.calls(f"{target.daemon.folder}/")
     escaped = {name: f"{n}, counted {counted[name]}" for name, n in seen.items() if n > counted[name]}
     if escaped:

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -120,6 +121,7 @@ describe(struct nth_call *c, const char *name, const char *path, int fd)
 {
     snprintf(c->name, sizeof c->name, "%s", name);
     snprintf(c->path, sizeof c->path, "%s", path + root_length);
+    prctl(PR_GET_NAME, c->thread);
     c->inode = inode_of(fd);
     c->is_hit = 0;
 }

@@ -33,6 +33,7 @@ struct nth_call {
     char name[24];  /* of the system call */
     char path[232]; /* below NTH_ROOT; cut when longer */
     uint64_t inode; /* 0: the call has no descriptor of the file */
+    char thread[16];
     uint32_t is_hit;
 };
 

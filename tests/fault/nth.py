@@ -28,8 +28,18 @@ class Call(ctypes.Structure):
         ("name", ctypes.c_char * 24),
         ("path", ctypes.c_char * 232),
         ("inode", ctypes.c_uint64),
+        ("thread", ctypes.c_char * 16),
         ("is_hit", ctypes.c_uint32),
     ]
+
+
+class Seen:
+    """A call that was counted."""
+
+    def __init__(self, call):
+        self.name, self.path = call.name.decode(), call.path.decode()
+        self.thread = call.thread.decode()
+        self.inode, self.is_hit = call.inode, call.is_hit != 0
 
 
 class Memory(ctypes.Structure):
@@ -99,11 +109,11 @@ class Nth:
         return [describe(m.hit[n]) for n in range(min(m.hits, 2))]
 
     def calls(self):
-        """Every call since arm(): (name, path, inode, was it hit)."""
+        """Every call since arm()."""
         m = self.memory
         if m.calls > CALLS_MAX:
             raise OverflowError(f"{m.calls} calls are more than nth.h holds")
-        return [(c.name.decode(), c.path.decode(), c.inode, c.is_hit) for c in m.call[: m.calls]]
+        return [Seen(c) for c in m.call[: m.calls]]
 
     def wait_quiet(self, seconds, at_most=20):
         """Until for so long no call was counted and no sync ran; false: it never became quiet."""

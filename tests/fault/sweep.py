@@ -98,7 +98,7 @@ class Sweep:
 
     def note_calls(self, hits, calls=None):
         if not hits:  # what a hit leads to is not of this sweep
-            self.seen |= {kind_of(name, path) for name, path, _, _ in calls or self.nth.calls()}
+            self.seen |= {kind_of(c.name, c.path) for c in (self.nth.calls() if calls is None else calls)}
         self.struck |= {kind_of(*hit.split(" ", 1)) for hit in hits}
 
     # --- all of them ---
@@ -180,17 +180,17 @@ class JournalSweep(Sweep):
     def judge(self, n, hits, failures):
         super().judge(n, hits, failures)
         calls = self.nth.calls()
-        at = next((i for i, call in enumerate(calls) if call[3]), None)
-        if at is None or not calls[at][0].startswith(RECORDS) or self.kind != nth.FAIL:
+        at = next((i for i, call in enumerate(calls) if call.is_hit), None)
+        if at is None or not calls[at].name.startswith(RECORDS) or self.kind != nth.FAIL:
             return
-        name, path, inode, _ = calls[at]
+        hit = calls[at]
         if self.error == "EINTR":  # nothing has failed: it may be tried again
             return
-        if not failures:
-            self.problems.append(f"{self.error} at {name} {path}: all was answered 250")
-        for later, _, other, _ in calls[at + 1 :]:
-            if other == inode and later.startswith(RECORDS):
-                self.problems.append(f"{self.error} at {name} {path}: {later} on it afterwards")
+        if not failures and hit.thread.startswith("worker"):  # the others prepare the next segment
+            self.problems.append(f"{self.error} at {hit.name} {hit.path}: all was answered 250")
+        for later in calls[at + 1 :]:
+            if later.inode == hit.inode and later.name.startswith(RECORDS):
+                self.problems.append(f"{self.error} at {hit.name} {hit.path}: {later.name} on it afterwards")
 
 
 RECORDS = ("pwrite", "fdatasync", "fsync")
@@ -217,7 +217,7 @@ class ReplaySweep(Sweep):
     def note_calls(self, hits):
         """Those of the second store alone."""
         calls = self.nth.calls()
-        at = next((i for i, call in enumerate(calls) if call[3]), len(calls))
+        at = next((i for i, call in enumerate(calls) if call.is_hit), len(calls))
         super().note_calls(hits[1:], calls[at + 1 :])
 
     def judge(self, n, hits, failures):
