@@ -283,11 +283,8 @@ role_in_slot(struct daemon *d, enum role_kind kind, struct span body)
 static void
 on_dismissed(struct role *r)
 {
-    if (r == NULL)
-        return;
-    log_event(LOG_LEVEL_WARNING, "dismissed", "role", supervise_name(r->kind), "slot",
-              log_num(r->slot), "pid", log_num(r->pid), NULL);
-    supervise_kill(r);
+    if (r != NULL)
+        supervise_dismiss(r);
 }
 
 void

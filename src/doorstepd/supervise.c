@@ -24,6 +24,7 @@
 #define BACKOFF_SORTER_MAX_MS 2000
 #define BACKOFF_FORGIVEN_MS 60000
 #define CLEAN_MIN_MS 1000 /* one that ends as it should, but sooner, does not turn in a circle */
+#define DISMISS_MS 100    /* for one that is ending already: its own end is the one to be told */
 #define QUEUE_MAX (1 << 20)
 
 const char *
@@ -39,10 +40,19 @@ supervise_name(enum role_kind kind)
     return names[kind];
 }
 
+/* Of a process that was dismissed and is still there, or of a restart. */
 static void
-on_restart_due(void *arg)
+on_due(void *arg)
 {
-    roles_start(arg);
+    struct role *r = arg;
+
+    if (r->pid == 0) {
+        roles_start(r);
+        return;
+    }
+    log_event(LOG_LEVEL_WARNING, "dismissed", "role", supervise_name(r->kind), "slot",
+              log_num(r->slot), "pid", log_num(r->pid), NULL);
+    supervise_kill(r);
 }
 
 struct role *
@@ -51,7 +61,7 @@ supervise_add(struct daemon *d, enum role_kind kind, uint32_t slot)
     struct role *r = calloc(1, sizeof(*r));
 
     if (r != NULL)
-        r->timer = loop_timer_new(d->loop, on_restart_due, r);
+        r->timer = loop_timer_new(d->loop, on_due, r);
     if (r == NULL || r->timer == NULL) {
         log_event(LOG_LEVEL_ERROR, "out_of_memory", "role", supervise_name(kind), NULL);
         free(r);
@@ -210,6 +220,12 @@ supervise_kill(struct role *r)
         kill(r->pid, SIGKILL);
 }
 
+void
+supervise_dismiss(struct role *r)
+{
+    loop_timer_start(r->timer, DISMISS_MS);
+}
+
 static uint64_t
 backoff(struct role *r, bool is_clean)
 {
@@ -273,6 +289,7 @@ reap_one(struct daemon *d)
 
         r->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
         r->pid = 0;
+        loop_timer_stop(r->timer); /* it needs no signal any more */
         close_door(r);
         roles_on_ended(r, is_clean);
         return true;
