@@ -264,7 +264,10 @@ def a_unix_socket_that_answers_is_left_alone():
         other.bind(s.socket_path)
         other.listen()
         check("somebody else listens" in s.refuse(status=EX_UNAVAILABLE), "it does not say why")
+        other.settimeout(30)
+        other.accept()[0].close()  # how it found out; a short backlog holds no other one
         with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(30)
             client.connect(s.socket_path)
 
 
