@@ -325,14 +325,13 @@ operation_account_delete(struct operation *op, struct worker *w)
     struct open_account *oa = NULL;
     char *folder = NULL;
 
+    batch_finish(w); /* which may lend it */
     if (account_is_lent(w, a->user, a->domain)) {
         op->more = true;
         return;
     }
     if (json_is_true(json_object_get(op->args, "mail")))
         oa = operation_account(op, w, true);
-    else
-        batch_finish(w);
     if (op->more || op->failed)
         return;
     op->failed = (oa == NULL && !leave_mail(w, &op->why)) || !delete_with_record(op, w, oa);

@@ -64,8 +64,9 @@ account_close(struct worker *w, struct open_account *oa, struct outcome *why)
 {
     if (oa->loan.is_lent)
         return outcome_set(why, OUTCOME_BUSY, "the index of %s is being written back", oa->key);
-    if (!rows_flush(w, oa, why) || !account_mark(oa, why))
+    if (!rows_flush(w, oa, why))
         return false;
+    (void)account_mark(oa, why); /* without it, only a later loss of rows is noticed less well */
     account_checkpoint(oa, WAL_OCTETS_CLOSED);
     account_drop(w, oa);
     return true;
@@ -205,7 +206,13 @@ record_renewal(struct worker *w, const struct open_account *oa, struct outcome *
 {
     struct change c = {.kind = CHANGE_VALIDITY, .mailbox = "", .to = ""};
 
-    return w->journal == NULL || change_record(w, &oa->account, &c, why);
+    if (w->journal == NULL || change_record(w, &oa->account, &c, why))
+        return true;
+    if (why->kind != OUTCOME_DISK_FULL)
+        return false;
+    /* A full journal is freed only when this account's rows can be written. */
+    log_event(LOG_LEVEL_WARNING, "renewal_not_recorded", "account", oa->key, NULL);
+    return true;
 }
 
 bool
@@ -367,7 +374,7 @@ drop_removed_index(struct open_account *oa)
 {
     uint64_t now = clock_ms();
 
-    if (oa->index == NULL || now - oa->looked_ms < LOOK_MS)
+    if (oa->index == NULL || oa->in_batch || now - oa->looked_ms < LOOK_MS)
         return;
     oa->looked_ms = now;
     if (!index_was_removed(oa->index))
@@ -376,6 +383,7 @@ drop_removed_index(struct open_account *oa)
     index_close(oa->index);
     oa->index = NULL;
     oa->inbox = 0;
+    oa->needs_mark = false;
 }
 
 /* Hands end when nobody needs them for a while: another one is asked for. */
@@ -395,6 +403,39 @@ is_current(const struct open_account *oa, const struct account *a)
     return oa->account.uid == a->uid && strcmp(oa->account.home, a->home) == 0;
 }
 
+/* Last in the order of use. Alone it is that, and the table that its removal would free cannot fail
+ * to be made again. */
+static void
+make_latest(struct worker *w, struct open_account *oa)
+{
+    if (HASH_COUNT(w->open) == 1)
+        return;
+    HASH_DEL(w->open, oa);
+    HASH_ADD_KEYPTR(hh, w->open, oa->key, strlen(oa->key), oa);
+}
+
+static struct open_account *
+add_account(struct worker *w, const struct account *a, struct outcome *why)
+{
+    struct open_account *oa = account_new(w, a, why);
+
+    if (oa == NULL)
+        return NULL;
+    HASH_ADD_KEYPTR(hh, w->open, oa->key, strlen(oa->key), oa);
+    if (oa->hh.tbl != NULL)
+        return oa;
+    account_free(w, oa);
+    outcome_set(why, OUTCOME_SYSTEM, "no memory");
+    return NULL;
+}
+
+bool
+account_reopen_index(struct worker *w, struct open_account *oa, struct outcome *why)
+{
+    drop_removed_index(oa);
+    return oa->index != NULL || open_index(w, oa, true, why);
+}
+
 enum account_result
 account_open(struct worker *w, const struct account *a, bool create, struct open_account **out,
              struct store_wait *wait, struct outcome *why)
@@ -406,19 +447,13 @@ account_open(struct worker *w, const struct account *a, bool create, struct open
             return ACCOUNT_FAILED;
         oa = NULL;
     }
-    if (oa != NULL) { /* last in the order of use */
-        HASH_DEL(w->open, oa);
+    if (oa != NULL) {
+        make_latest(w, oa);
     } else {
         make_room(w);
-        oa = account_new(w, a, why);
+        oa = add_account(w, a, why);
         if (oa == NULL)
             return ACCOUNT_FAILED;
-    }
-    HASH_ADD_KEYPTR(hh, w->open, oa->key, strlen(oa->key), oa);
-    if (oa->hh.tbl == NULL) {
-        account_free(w, oa);
-        outcome_set(why, OUTCOME_SYSTEM, "no memory");
-        return ACCOUNT_FAILED;
     }
     *out = oa;
     if (oa->loan.is_lent) {

@@ -38,6 +38,7 @@ struct open_account {
     bool is_journalled;        /* the journal may hold what its store does not have safe yet */
     bool needs_mark;           /* UIDs were given since index_mark() */
     struct row *rows;          /* owned: wait to be written, the first one first; rows.c */
+    uint64_t rows_segment;     /* of the journal: the oldest that has one of them */
     unsigned row_count;
     uint64_t row_octets, row_messages; /* what they add to the usage */
     uint64_t rows_since_ms;
@@ -92,6 +93,11 @@ bool account_is_lent(struct worker *w, const char *user, const char *domain);
 /* account_forget_name() - close it when it is open (it was deleted); nothing may wait for it, and
  * it is not lent. */
 void account_forget_name(struct worker *w, const char *user, const char *domain);
+
+/* account_reopen_index() - for rows that wait: an index that is damaged or was removed is begun
+ * anew.
+ */
+bool account_reopen_index(struct worker *w, struct open_account *oa, struct outcome *why);
 
 /* account_renew_index() - the index is damaged: set it aside and begin a new one. */
 bool account_renew_index(struct worker *w, struct open_account *oa, struct outcome *why);

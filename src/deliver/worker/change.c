@@ -156,6 +156,7 @@ commit_rows(struct open_account *oa, struct change *c, bool is_journalled, struc
 {
     if (!index_begin(oa->index, why))
         return false;
+    oa->needs_mark = true; /* a move gives UIDs */
     bool ok = change_rows(oa, c, why) && (is_journalled ? index_commit_unsynced(oa->index, why)
                                                         : index_commit(oa->index, why));
     if (!ok)

@@ -157,8 +157,11 @@ sync_relaxed(struct worker *w)
     if (c->unsynced_ms == 0 || clock_ms() - c->unsynced_ms < RELAXED_MS)
         return;
     c->unsynced_ms = 0;
-    if (!journal_sync(w->journal, &why))
-        log_event(LOG_LEVEL_ERROR, "journal_not_synced", "cause", why.cause, NULL);
+    if (journal_sync(w->journal, &why))
+        return;
+    log_event(LOG_LEVEL_ERROR, "journal_not_synced", "cause", why.cause, NULL);
+    journal_turn(w->journal); /* what it no longer stands for goes to stable storage at once */
+    c->ended_ms = 0;
 }
 
 /* ---- checkpoints ---- */
@@ -186,23 +189,20 @@ on_synced(struct job *job, void *worker)
     end_checkpoint(w, w->checkpoint.request.ok);
 }
 
-/* How many UIDs each index has given, beside it. */
-static bool
+/* How many UIDs each index has given, beside it. One that cannot be marked holds nobody up: the
+ * mark only helps when rows are lost some day. */
+static void
 write_marks(struct worker *w)
 {
     struct open_account *oa, *next;
     struct outcome why;
-    bool ok = true;
 
     HASH_ITER(hh, w->open, oa, next)
     {
-        if (!oa->loan.is_lent && !account_mark(oa, &why)) { /* marked when it was lent */
+        if (!oa->loan.is_lent && !account_mark(oa, &why)) /* marked when it was lent */
             log_event(LOG_LEVEL_ERROR, "index_not_marked", "account", oa->key, "cause", why.cause,
                       NULL);
-            ok = false;
-        }
     }
-    return ok;
 }
 
 static void
@@ -220,7 +220,8 @@ write_rows(struct worker *w)
         return;
     c->state = CHECKPOINT_SYNCING;
     c->request.done.run = on_synced;
-    if (!write_marks(w) || !syncer_ask(w->with.syncer, &c->request, w->thread))
+    write_marks(w);
+    if (!syncer_ask(w->with.syncer, &c->request, w->thread))
         end_checkpoint(w, false);
 }
 
@@ -308,8 +309,9 @@ checkpoint_close(struct worker *w)
         return;
     bool ok = journal_sync(w->journal, &why);
     journal_turn(w->journal);
-    ok = rows_flush_below(w, UINT64_MAX, UINT_MAX, &more) && write_marks(w) && ok &&
-         syncer_now(w->with.syncer, &why);
+    ok = rows_flush_below(w, UINT64_MAX, UINT_MAX, &more) && ok;
+    write_marks(w);
+    ok = ok && syncer_now(w->with.syncer, &why);
     uint64_t below = journal_current(w->journal);
     ok = ok && kept_carry(w, below, &why);
     if (ok) {

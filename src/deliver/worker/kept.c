@@ -134,13 +134,13 @@ kept_add_change(struct worker *w, const struct account *a, const struct change *
 /* ---- in the journal ---- */
 
 static bool
-write_record(struct worker *w, struct kept *k, struct outcome *why)
+write_record(struct worker *w, struct kept *k, uint64_t *segment, struct outcome *why)
 {
     bool spilled;
     const struct span parts[] = {buf_span(&k->record),
                                  k->bytes != NULL ? message_inline(k->bytes, &spilled) : SPAN_NONE};
 
-    return checkpoint_add(w, k->type, parts, 2, k->spool, &k->segment, why);
+    return checkpoint_add(w, k->type, parts, 2, k->spool, segment, why);
 }
 
 bool
@@ -153,10 +153,22 @@ kept_carry(struct worker *w, uint64_t below, struct outcome *why)
     {
         if (!ok || k->segment >= below)
             continue;
-        ok = write_record(w, k, why);
-        any = true;
+        ok = write_record(w, k, &k->carried, why);
+        any = any || ok;
     }
-    return ok && (!any || journal_sync(w->journal, why));
+    /* Also after a failure: the journal has borrowed what was added. */
+    struct outcome unsynced;
+    if (any && !journal_sync(w->journal, &unsynced)) {
+        *why = unsynced;
+        return false;
+    }
+    DL_FOREACH(w->kept, k)
+    {
+        if (k->carried != 0)
+            k->segment = k->carried;
+        k->carried = 0;
+    }
+    return ok;
 }
 
 uint64_t
@@ -200,7 +212,7 @@ renew_uid(struct worker *w, struct kept *k, const struct record_message *m, stru
     k->uid = one->uid;
     buf_reset(&k->record);
     return record_message_repack(&k->record, m, one->part, one->uid_validity, one->uid) &&
-           write_record(w, k, why) && journal_sync(w->journal, why);
+           write_record(w, k, &k->segment, why) && journal_sync(w->journal, why);
 }
 
 static bool
@@ -213,10 +225,12 @@ retry_message(struct worker *w, struct kept *k, struct arena *arena, struct outc
     char *copy = arena_copy(arena, buf_span(&k->record));
     if (copy == NULL || !record_message_unpack(&m, (struct span){copy, k->record.len}, arena))
         return outcome_set(why, OUTCOME_SYSTEM, "no memory for a record");
-    struct message *bytes = k->bytes != NULL
-                                ? message_ref(k->bytes)
-                                : restore_bytes(w->with.settings->state_dir, &m, &gone, why);
-    if (bytes == NULL)
+    struct message *bytes = NULL; /* what is durable in its store lacks its row alone */
+    if (k->bytes != NULL)
+        bytes = message_ref(k->bytes);
+    else if (!m.parts[0].is_durable)
+        bytes = restore_bytes(w->with.settings->state_dir, &m, &gone, why);
+    if (bytes == NULL && !m.parts[0].is_durable)
         return gone && outcome_set(why, OUTCOME_SYSTEM, "its bytes are not in spool/");
     struct restore one = {
         .worker = w,

@@ -21,6 +21,7 @@ struct kept {
     char spool_id[ID_SIZE];   /* its name, or "" */
     struct message *bytes;    /* owned; the same, where no file could be made */
     uint64_t segment;         /* of the journal; 0: not written yet */
+    uint64_t carried;         /* added to this one, and not synced yet; 0: it is not */
     struct outcome why;       /* of the last try */
 
     /* For people, and to know it by; empty and 0 where there is no message. */

@@ -15,7 +15,6 @@
 #include "restore_priv.h"
 
 #define RECORD_ARENA ((size_t)512 * 1024 * 1024)
-#define WAL_MAX (16 * 1024 * 1024) /* of one index: a transaction a message writes much */
 
 struct replay {
     struct worker *worker;
@@ -183,10 +182,7 @@ bring_back(struct replay *r, struct replay_account *ra, struct restore *one)
 
     r->counts->messages++;
     one->may_wait = !ra->is_busy;
-    struct open_account *oa = open_account(r, ra, &why);
-    if (oa != NULL && restore_part(one, &why)) {
-        account_checkpoint(oa, WAL_MAX);
-    } else {
+    if (open_account(r, ra, &why) == NULL || !restore_part(one, &why)) {
         ra->is_busy = ra->is_busy || why.kind == OUTCOME_BUSY;
         keep(r, ra, one, &why);
     }

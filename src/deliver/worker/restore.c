@@ -17,6 +17,7 @@
 
 #define ROW_ARENA (32 * 1024 * 1024)
 #define LOCK_POLL_MS 20
+#define WAL_MAX (16 * 1024 * 1024) /* of one index: a transaction a message writes much */
 
 /* ---- bytes ---- */
 
@@ -335,10 +336,12 @@ restore_part(struct restore *r, struct outcome *why)
     /* A hand is not needed for a row alone. */
     if (opened == ACCOUNT_LATER && (r->bytes != NULL || oa->loan.is_lent))
         return outcome_set(why, OUTCOME_BUSY, "%s is not ready", oa->key);
-    if (restore_in(r, oa, why))
-        return true;
-    return why->kind == OUTCOME_CORRUPT && account_renew_index(r->worker, oa, why) &&
-           restore_in(r, oa, why);
+    bool ok = restore_in(r, oa, why) ||
+              (why->kind == OUTCOME_CORRUPT && account_renew_index(r->worker, oa, why) &&
+               restore_in(r, oa, why));
+    if (ok)
+        account_checkpoint(oa, WAL_MAX);
+    return ok;
 }
 
 bool

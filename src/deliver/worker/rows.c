@@ -122,8 +122,11 @@ rows_add(struct worker *w, struct open_account *oa, struct row *r)
 {
     if (oa->rows == NULL) {
         oa->rows_since_ms = clock_ms();
+        oa->rows_segment = r->segment;
         DL_APPEND2(w->waiting, oa, prev_waiting, next_waiting);
     }
+    if (r->segment < oa->rows_segment) /* a batch settles by message, not in the journal's order */
+        oa->rows_segment = r->segment;
     LL_APPEND(oa->rows, r);
     oa->row_count++;
     oa->row_octets += r->message != NULL ? r->ref.stored_octets : 0;
@@ -193,18 +196,17 @@ rows_count_lines(struct span s)
 /* An index that was renewed has taken the published message in already, with a UID of its own and
  * without facts: the delivery's row takes the place of that one, under the new UIDVALIDITY. */
 static bool
-replace_adopted(struct open_account *oa, struct row *r, struct outcome *why)
+replace_adopted(struct open_account *oa, const struct row *r, uint32_t *uid, struct outcome *why)
 {
     struct arena arena;
     struct index_message m;
 
-    r->uid_validity = oa->inbox_validity;
     arena_init(&arena, ADOPTED_ARENA);
     bool ok = index_message_find_ref(oa->index, r->mailbox, r->ref.name, &arena, &m, why)
                   ? index_expunge(oa->index, r->mailbox, m.uid, why)
                   : why->kind == OUTCOME_NOT_FOUND;
     arena_release(&arena);
-    return ok && index_take_uid(oa->index, r->mailbox, &r->uid, why);
+    return ok && index_take_uid(oa->index, r->mailbox, uid, why);
 }
 
 /* A commit whose last write failed has put the row there all the same (index_commit_unsynced()). */
@@ -223,11 +225,11 @@ is_written(struct open_account *oa, const struct row *r)
 }
 
 static bool
-add_message(struct open_account *oa, const struct row *r, struct outcome *why)
+add_message(struct open_account *oa, const struct row *r, uint32_t uid, struct outcome *why)
 {
     struct index_message m = {
         .mailbox = r->mailbox,
-        .uid = r->uid,
+        .uid = uid,
         .flags = r->flags,
         .keywords = "",
         .received = r->message->received,
@@ -242,14 +244,16 @@ add_message(struct open_account *oa, const struct row *r, struct outcome *why)
     return index_add(oa->index, &m, why) || (why->kind == OUTCOME_EXISTS && is_written(oa, r));
 }
 
+/* The row itself stays as it is: the transaction may be rolled back, and all be tried again. */
 static bool
-add_row(struct open_account *oa, struct row *r, struct outcome *why)
+add_row(struct open_account *oa, const struct row *r, struct outcome *why)
 {
     if (r->message != NULL) {
+        uint32_t uid = r->uid;
         bool is_renewed = r->mailbox == oa->inbox && r->uid_validity != oa->inbox_validity;
-        if (is_renewed && !replace_adopted(oa, r, why))
+        if (is_renewed && !replace_adopted(oa, r, &uid, why))
             return false;
-        if (!add_message(oa, r, why))
+        if (!add_message(oa, r, uid, why))
             return false;
     }
     for (uint32_t i = 0; i < r->key_count; i++)
@@ -263,7 +267,7 @@ write_all(struct open_account *oa, struct outcome *why)
 {
     bool ok = index_begin(oa->index, why);
 
-    for (struct row *r = oa->rows; ok && r != NULL; r = r->next)
+    for (const struct row *r = oa->rows; ok && r != NULL; r = r->next)
         ok = add_row(oa, r, why);
     if (ok && index_commit_unsynced(oa->index, why))
         return true;
@@ -274,8 +278,8 @@ write_all(struct open_account *oa, struct outcome *why)
 static bool
 write_or_renew(struct worker *w, struct open_account *oa, struct outcome *why)
 {
-    if (oa->index == NULL) /* damaged, and not to be renewed */
-        return outcome_set(why, OUTCOME_SYSTEM, "%s has no index", oa->key);
+    if (!account_reopen_index(w, oa, why))
+        return false;
     if (account_inbox(w, oa, why) && write_all(oa, why))
         return true;
     if (why->kind != OUTCOME_CORRUPT || !account_renew_index(w, oa, why))
@@ -320,7 +324,7 @@ rows_flush_below(struct worker *w, uint64_t segment, unsigned accounts_max, bool
     *more = false;
     DL_FOREACH_SAFE2(w->waiting, oa, next, next_waiting)
     {
-        if (oa->rows->segment >= segment)
+        if (oa->rows_segment >= segment)
             continue;
         if (accounts_max == 0) {
             *more = true;

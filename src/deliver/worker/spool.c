@@ -21,7 +21,8 @@
 struct spool_file {
     atomic_uint users;
     pthread_mutex_t mutex;
-    bool is_kept; /* guarded by mutex */
+    bool is_kept;  /* guarded by mutex */
+    bool is_found; /* others may have found it too: it stays until the next start */
     const char *state_dir;
     char id[ID_SIZE];
 };
@@ -54,7 +55,7 @@ spool_file_found(const char *state_dir, const char *id)
     struct spool_file *f = spool_file_new(state_dir, id);
 
     if (f != NULL)
-        f->is_kept = true;
+        f->is_kept = f->is_found = true;
     return f;
 }
 
@@ -81,7 +82,7 @@ spool_file_unref(struct spool_file *f)
 
     if (f == NULL || atomic_fetch_sub(&f->users, 1) != 1)
         return;
-    if (f->is_kept) {
+    if (f->is_kept && !f->is_found) {
         print_path(f->state_dir, f->id, path);
         unlink(path); /* one that stays is removed at the next start */
     }

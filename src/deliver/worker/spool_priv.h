@@ -18,7 +18,8 @@ struct spool_file;
  * copied. NULL: no memory. */
 struct spool_file *spool_file_new(const char *state_dir, const char *id);
 
-/* spool_file_found() - the same for a file that is there already (after a crash). */
+/* spool_file_found() - the same for a file that is there already (after a crash); it is removed at
+ * the next start, for other parts of its message may name it too. */
 struct spool_file *spool_file_found(const char *state_dir, const char *id);
 struct spool_file *spool_file_ref(struct spool_file *f);
 void spool_file_unref(struct spool_file *f); /* NULL is allowed; the last one removes the file */

@@ -101,15 +101,15 @@ may_go_on(struct worker *w, size_t n)
     return !is_known(w, d) && account_inbox(w, d->account, &d->why) && has_room(w, n, &d->why);
 }
 
-/* Any look may find the index damaged: it is renewed, and asked once more. Nothing of this account
- * that is staged is in the new one yet, and nothing of it is visible. */
+/* Any look may find the index damaged: it is renewed, and asked once more. Not while a delivery of
+ * the batch has a UID of the old one: then this one is tried again by its client. */
 static bool
 may_go_on_after_renewal(struct worker *w, size_t n)
 {
     struct delivery *d = w->batch[n];
 
-    return d->why.kind == OUTCOME_CORRUPT && account_renew_index(w, d->account, &d->why) &&
-           may_go_on(w, n);
+    return d->why.kind == OUTCOME_CORRUPT && !d->account->in_batch &&
+           account_renew_index(w, d->account, &d->why) && may_go_on(w, n);
 }
 
 static enum step_result

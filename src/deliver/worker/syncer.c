@@ -115,12 +115,12 @@ on_prepare(struct job *job, void *arg)
 /* ---- its askers ---- */
 
 static bool
-post(struct syncer *s, struct job_thread *to, struct job *job)
+post(struct syncer *s, struct job_thread *const *to, struct job *job)
 {
     pthread_mutex_lock(&s->mutex);
     bool ok = !s->has_ended;
     if (ok)
-        job_thread_post(to, job);
+        job_thread_post(*to, job);
     pthread_mutex_unlock(&s->mutex);
     return ok;
 }
@@ -130,7 +130,7 @@ syncer_lend(struct syncer *s, struct job *job)
 {
     if (atomic_exchange(&s->is_lent, true))
         return false;
-    if (post(s, s->second, job))
+    if (post(s, &s->second, job))
         return true;
     syncer_give_back(s);
     return false;
@@ -147,7 +147,7 @@ syncer_ask(struct syncer *s, struct syncer_request *r, struct job_thread *asker)
 {
     r->job.run = on_asked;
     r->asker = asker;
-    return post(s, s->thread, &r->job);
+    return post(s, &s->thread, &r->job);
 }
 
 void
@@ -156,7 +156,7 @@ syncer_prepare(struct syncer *s, struct syncer_preparation *p)
     if (atomic_exchange(&p->is_asked, true))
         return;
     p->job.run = on_prepare;
-    if (!post(s, s->thread, &p->job))
+    if (!post(s, &s->thread, &p->job))
         atomic_store(&p->is_asked, false);
 }
 
@@ -220,7 +220,7 @@ syncer_end(struct syncer *s)
     pthread_mutex_lock(&s->mutex);
     s->has_ended = true;
     pthread_mutex_unlock(&s->mutex);
-    job_thread_end(s->thread);
+    job_thread_end(s->thread); /* nobody reads these any more */
     job_thread_end(s->second);
     s->thread = s->second = NULL;
 }

@@ -85,8 +85,8 @@ workers_start(const struct worker_services *with, struct outcome *why)
     }
     for (; ws->count < wanted; ws->count++)
         if (!start_worker(&ws->list[ws->count], ws->count, with, &ws->open_total)) {
-            workers_end(ws);
             outcome_set(why, OUTCOME_SYSTEM, "cannot start worker %u", ws->count);
+            workers_end(ws);
             return NULL;
         }
     return ws;
