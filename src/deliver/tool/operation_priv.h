@@ -29,6 +29,7 @@ struct operation_row {
     const char *name;
     enum operation_place place;
     operation_fn run;
+    bool is_change; /* to an account's mail: not carried out again when its index was renewed */
 };
 
 struct operation {

@@ -16,30 +16,30 @@
 #define TRACE_ROWS_MAX 10000
 
 static const struct operation_row table[] = {
-    {"account.add", ON_CLERK, operation_account_add},
-    {"account.set", ON_CLERK, operation_account_set},
-    {"account.passwd", ON_CLERK, operation_account_passwd},
-    {"account.delete", ON_ACCOUNT, operation_account_delete},
-    {"account.list", ON_EACH, operation_account_list},
-    {"account.show", ON_ACCOUNT, operation_account_show},
-    {"alias.add", ON_CLERK, operation_alias_add},
-    {"alias.list", ON_CLERK, operation_alias_list},
-    {"alias.delete", ON_CLERK, operation_alias_delete},
-    {"mailbox.list", ON_ACCOUNT, operation_mailbox_list},
-    {"mailbox.create", ON_ACCOUNT, operation_mailbox_create},
-    {"mailbox.rename", ON_ACCOUNT, operation_mailbox_rename},
-    {"mailbox.delete", ON_ACCOUNT, operation_mailbox_delete},
-    {"message.list", ON_ACCOUNT, operation_message_list},
-    {"message.show", ON_ACCOUNT, operation_message_show},
-    {"message.cat", ON_ACCOUNT, operation_message_cat},
-    {"message.flag", ON_ACCOUNT, operation_message_flag},
-    {"message.move", ON_ACCOUNT, operation_message_move},
-    {"message.delete", ON_ACCOUNT, operation_message_delete},
-    {"journal.show", ON_WORKERS, operation_journal_show},
-    {"journal.verify", ON_CLERK, operation_journal_verify},
-    {"journal.replay", ON_WORKERS, operation_journal_replay},
-    {"fsck", ON_EACH, operation_fsck},
-    {"trace", ON_CLERK, operation_trace},
+    {"account.add", ON_CLERK, operation_account_add, false},
+    {"account.set", ON_CLERK, operation_account_set, false},
+    {"account.passwd", ON_CLERK, operation_account_passwd, false},
+    {"account.delete", ON_ACCOUNT, operation_account_delete, false},
+    {"account.list", ON_EACH, operation_account_list, false},
+    {"account.show", ON_ACCOUNT, operation_account_show, false},
+    {"alias.add", ON_CLERK, operation_alias_add, false},
+    {"alias.list", ON_CLERK, operation_alias_list, false},
+    {"alias.delete", ON_CLERK, operation_alias_delete, false},
+    {"mailbox.list", ON_ACCOUNT, operation_mailbox_list, false},
+    {"mailbox.create", ON_ACCOUNT, operation_mailbox_create, true},
+    {"mailbox.rename", ON_ACCOUNT, operation_mailbox_rename, true},
+    {"mailbox.delete", ON_ACCOUNT, operation_mailbox_delete, true},
+    {"message.list", ON_ACCOUNT, operation_message_list, false},
+    {"message.show", ON_ACCOUNT, operation_message_show, false},
+    {"message.cat", ON_ACCOUNT, operation_message_cat, false},
+    {"message.flag", ON_ACCOUNT, operation_message_flag, true},
+    {"message.move", ON_ACCOUNT, operation_message_move, true},
+    {"message.delete", ON_ACCOUNT, operation_message_delete, true},
+    {"journal.show", ON_WORKERS, operation_journal_show, false},
+    {"journal.verify", ON_CLERK, operation_journal_verify, false},
+    {"journal.replay", ON_WORKERS, operation_journal_replay, false},
+    {"fsck", ON_EACH, operation_fsck, false},
+    {"trace", ON_CLERK, operation_trace, false},
 };
 
 void
@@ -176,6 +176,15 @@ is_clerks(const struct operation *op)
            (op->row->place == ON_WORKERS && op->current == workers_count(op->deliver->workers));
 }
 
+/* Half of the change may have been carried out, and UIDs are others now: the person looks first. */
+static void
+renew_before_change(struct operation *op, struct worker *w)
+{
+    renew_index(op, w);
+    operation_fail(op, OUTCOME_SYSTEM,
+                   "the index was damaged and is made anew; look, and try again");
+}
+
 static void
 run_slice(struct job *job, void *where)
 {
@@ -185,7 +194,10 @@ run_slice(struct job *job, void *where)
     op->more = false;
     op->row->run(op, w);
     bool has_account = w != NULL && op->row->place != ON_WORKERS;
-    if (has_account && op->failed && op->why.kind == OUTCOME_CORRUPT && renew_index(op, w))
+    bool is_damaged = has_account && op->failed && op->why.kind == OUTCOME_CORRUPT;
+    if (is_damaged && op->row->is_change)
+        renew_before_change(op, w);
+    else if (is_damaged && renew_index(op, w))
         op->row->run(op, w);
     loop_post(op->deliver->loop, on_slice, op);
 }
