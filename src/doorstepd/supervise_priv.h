@@ -28,8 +28,8 @@ void supervise_step(struct role *r, enum role_state state);
 
 void supervise_kill(struct role *r); /* SIGKILL; it is reaped later */
 
-/* supervise_dismiss() - the same in a moment, unless the process ends by itself before: whoever asks
- * may only have heard of its end first. */
+/* supervise_dismiss() - the same in a moment, unless the process ends by itself before: whoever
+ * asks may only have heard of its end first. */
 void supervise_dismiss(struct role *r);
 
 /* supervise_restart() - roles_start() after the backoff, or at once when it ended as it should. */
