@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
 #define COPY_OCTETS 16384
@@ -97,18 +99,35 @@ db_flush(struct db *db, struct outcome *why)
     return db_fail_code(rc, errno, "write of the WAL", NULL, why);
 }
 
-/* sync_names() - those on the way to it: folders may be as new as the database. */
+#define LEVELS_NEW 4 /* folders on the way to a database that may be as new as itself */
+
 static bool
-sync_names(struct db *db, struct outcome *why)
+sync_folder(const char *path, struct outcome *why)
 {
-    const char *path = sqlite3_db_filename(db->handle, "main");
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool ok = fd >= 0 && syncfs(fd) == 0;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
     if (!ok)
-        outcome_errno(why, errno, "syncfs", path);
+        outcome_errno(why, errno, "fsync", path);
     if (fd >= 0)
         close(fd);
     return ok;
+}
+
+/* sync_names() - of the database, and of the folders above it. */
+static bool
+sync_names(struct db *db, struct outcome *why)
+{
+    char path[PATH_MAX];
+    sqlite3_snprintf((int)sizeof(path), path, "%s", sqlite3_db_filename(db->handle, "main"));
+    for (int level = 0; level < LEVELS_NEW; level++) {
+        char *slash = strrchr(path, '/');
+        if (slash == NULL || slash == path)
+            return true;
+        *slash = '\0';
+        if (!sync_folder(path, why))
+            return false;
+    }
+    return true;
 }
 
 /* sync_new() - of a database that was made without syncs: all of it. */

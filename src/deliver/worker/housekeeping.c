@@ -24,7 +24,7 @@ housekeeping_do(const struct settings *settings, struct open_account *oa, time_t
         return;
     account_checkpoint(oa, WAL_OCTETS_QUIET);
     if (index_begin(oa->index, &why) && index_ledger_prune(oa->index, before, &why) &&
-        index_commit(oa->index, &why))
+        index_commit_unsynced(oa->index, &why)) /* what comes back is pruned again */
         return;
     index_rollback(oa->index);
     log_event(LOG_LEVEL_WARNING, "ledger_not_pruned", "account", oa->key, "cause", why.cause, NULL);
