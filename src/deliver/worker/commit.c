@@ -130,9 +130,9 @@ add_cancel(struct worker *w, struct delivery *d, struct buf *record, struct outc
 
 /* Names that the journal does not stand for, one account's: a directory sync. */
 static bool
-commit_account(struct delivery **list, size_t count, struct outcome *why)
+commit_account(struct delivery **list, struct outcome *why)
 {
-    return !list[0]->is_durable || count == 0 || store_commit(list[0]->account->store, why);
+    return !list[0]->is_durable || store_commit(list[0]->account->store, why);
 }
 
 static void
@@ -166,7 +166,7 @@ commit_publish(struct worker *w, struct delivery **finished)
             else
                 failed[failed_count++] = d;
         }
-        if (kept > first && !commit_account(w->batch + first, kept - first, &why))
+        if (kept > first && !commit_account(w->batch + first, &why))
             for (; kept > first; failed_count++) {
                 failed[failed_count] = w->batch[--kept];
                 failed[failed_count]->why = why;

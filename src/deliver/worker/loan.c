@@ -43,8 +43,9 @@ loan_consider(struct worker *w, struct open_account *oa)
     struct outcome why;
 
     if (oa->loan.is_lent || oa->in_batch || oa->index == NULL ||
-        index_wal_octets(oa->index) < WAL_OCTETS || !account_mark(oa, &why))
+        index_wal_octets(oa->index) < WAL_OCTETS)
         return;
+    (void)account_mark(oa, &why); /* without it, only a later loss of rows is noticed less well */
     oa->loan = (struct loan){.job.run = on_lent, .worker = w->thread, .is_lent = true};
     if (!syncer_lend(w->with.syncer, &oa->loan.job))
         oa->loan.is_lent = false;
