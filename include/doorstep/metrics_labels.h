@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What labels metrics have, and every value that each may take: fixed lists, so that no peer can
+ * make a series. A value is an enumerator for the code and a text for whoever reads the numbers.
+ * A new label is one list here and one line in METRICS_LABELS.
+ */
+#ifndef DOORSTEP_METRICS_LABELS_H
+#define DOORSTEP_METRICS_LABELS_H
+
+#define METRICS_PROTOCOLS(VALUE)                                                                   \
+    VALUE(METRICS_LMTP, "lmtp")                                                                    \
+    VALUE(METRICS_SMTP, "smtp")                                                                    \
+    VALUE(METRICS_POLICY, "policy")                                                                \
+    VALUE(METRICS_SOCKETMAP, "socketmap")
+
+/* In the order of enum outcome_kind (outcome.h). */
+#define METRICS_OUTCOMES(VALUE)                                                                    \
+    VALUE(METRICS_OK, "ok")                                                                        \
+    VALUE(METRICS_DELIVERED, "delivered")                                                          \
+    VALUE(METRICS_DUPLICATE, "duplicate")                                                          \
+    VALUE(METRICS_RCPT_OK, "rcpt_ok")                                                              \
+    VALUE(METRICS_NO_SUCH_USER, "no_such_user")                                                    \
+    VALUE(METRICS_NOT_OURS, "not_ours")                                                            \
+    VALUE(METRICS_DISABLED, "disabled")                                                            \
+    VALUE(METRICS_OVER_QUOTA, "over_quota")                                                        \
+    VALUE(METRICS_OVER_QUOTA_HARD, "over_quota_hard")                                              \
+    VALUE(METRICS_TOO_BIG, "too_big")                                                              \
+    VALUE(METRICS_LOOP, "loop")                                                                    \
+    VALUE(METRICS_BAD_CONTENT, "bad_content")                                                      \
+    VALUE(METRICS_BAD_ADDRESS, "bad_address")                                                      \
+    VALUE(METRICS_BUSY, "busy")                                                                    \
+    VALUE(METRICS_DISK_FULL, "disk_full")                                                          \
+    VALUE(METRICS_SYSTEM, "system")                                                                \
+    VALUE(METRICS_OVERLOAD, "overload")                                                            \
+    VALUE(METRICS_TIMEOUT, "timeout")                                                              \
+    VALUE(METRICS_NOT_FOUND, "not_found")                                                          \
+    VALUE(METRICS_EXISTS, "exists")                                                                \
+    VALUE(METRICS_BAD_REQUEST, "bad_request")                                                      \
+    VALUE(METRICS_CORRUPT, "corrupt")
+
+/* What a delivery goes through, in this order (docs/ARCHITECTURE.md). */
+#define METRICS_STAGES(VALUE)                                                                      \
+    VALUE(METRICS_STAGE_RECEIVE, "receive")                                                        \
+    VALUE(METRICS_STAGE_SORT, "sort")                                                              \
+    VALUE(METRICS_STAGE_QUEUE, "queue")                                                            \
+    VALUE(METRICS_STAGE_LOOKUP, "lookup")                                                          \
+    VALUE(METRICS_STAGE_STAGE, "stage")                                                            \
+    VALUE(METRICS_STAGE_JOURNAL, "journal")                                                        \
+    VALUE(METRICS_STAGE_PUBLISH, "publish")
+
+/* How a store is reached: the drivers of ours, and all plugins together. */
+#define METRICS_DRIVERS(VALUE)                                                                     \
+    VALUE(METRICS_MAILDIR, "maildir")                                                              \
+    VALUE(METRICS_MBOX, "mbox")                                                                    \
+    VALUE(METRICS_PLUGIN, "plugin")
+
+/* Roles as main starts them. */
+#define METRICS_ROLES(VALUE)                                                                       \
+    VALUE(METRICS_ROLE_MAIN, "main")                                                               \
+    VALUE(METRICS_ROLE_EDGE, "edge")                                                               \
+    VALUE(METRICS_ROLE_STORE, "store")                                                             \
+    VALUE(METRICS_ROLE_SORTER, "sorter")                                                           \
+    VALUE(METRICS_ROLE_HAND, "hand")                                                               \
+    VALUE(METRICS_ROLE_AUTH, "auth")                                                               \
+    VALUE(METRICS_ROLE_OUTBOUND, "outbound")                                                       \
+    VALUE(METRICS_ROLE_METRICS, "metrics")
+
+/* Limits whose passing is answered or ends a session (doorstep.conf(5), limits and timeouts). */
+#define METRICS_LIMITS(VALUE)                                                                      \
+    VALUE(METRICS_LIMIT_CONNECTIONS, "connections")                                                \
+    VALUE(METRICS_LIMIT_MESSAGE_SIZE, "message_size")                                              \
+    VALUE(METRICS_LIMIT_RECIPIENTS, "recipients")                                                  \
+    VALUE(METRICS_LIMIT_COMMAND_LINE, "command_line")                                              \
+    VALUE(METRICS_LIMIT_ERRORS, "errors")                                                          \
+    VALUE(METRICS_LIMIT_TRANSACTIONS, "transactions")                                              \
+    VALUE(METRICS_LIMIT_MEMORY, "memory")                                                          \
+    VALUE(METRICS_LIMIT_TIMEOUT_COMMAND, "timeout_command")                                        \
+    VALUE(METRICS_LIMIT_TIMEOUT_DATA, "timeout_data")                                              \
+    VALUE(METRICS_LIMIT_TIMEOUT_WRITE, "timeout_write")                                            \
+    VALUE(METRICS_LIMIT_TIMEOUT_ANSWER, "timeout_answer")
+
+/* LABEL(list, name as printed). NONE is for metrics without a label of their own. */
+#define METRICS_NONE(VALUE) VALUE(METRICS_NO_LABEL, "")
+#define METRICS_LABELS(LABEL)                                                                      \
+    LABEL(NONE, "")                                                                                \
+    LABEL(PROTOCOLS, "protocol")                                                                   \
+    LABEL(OUTCOMES, "outcome")                                                                     \
+    LABEL(STAGES, "stage")                                                                         \
+    LABEL(DRIVERS, "driver")                                                                       \
+    LABEL(ROLES, "of")                                                                             \
+    LABEL(LIMITS, "limit")
+
+#define METRICS_VALUE_ENUM(id, text) id,
+#define METRICS_LABEL_ENUM(list, name)                                                             \
+    enum metrics_##list{METRICS_##list(METRICS_VALUE_ENUM) METRICS_##list##_COUNT};
+METRICS_LABELS(METRICS_LABEL_ENUM)
+#undef METRICS_LABEL_ENUM
+#undef METRICS_VALUE_ENUM
+
+#endif
