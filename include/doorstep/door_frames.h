@@ -25,6 +25,7 @@ enum door_frame_type {
     ROLE_READY = 32,
     STORE_WANT_HAND,   /* store. id; u32 uid, u32 gid, str user name, str home */
     STORE_KILL_SORTER, /* store. u32 slot: it hangs; end it and send another */
+    STORE_KILL_AUTH,   /* store. u32 slot, 0: it broke its door or hangs; another one */
     STORE_KILL_EDGE,   /* store. u32 slot: it broke its door; end it and send another */
 
     /* edge -> store */
@@ -49,7 +50,32 @@ enum door_frame_type {
 
     /* store -> hand, and back: store/hand/hand_priv.h */
     HAND_CALL = 192,
-    HAND_REPLY
+    HAND_REPLY,
+
+    /* main -> store: a door to the auth role; u32 slot, 0; fd */
+    MAIN_AUTH_DOOR = 224,
+
+    /* edge -> store: AUTH. The id is the attempt's, until STORE_AUTH_DONE or EDGE_AUTH_ABORT. */
+    EDGE_AUTH_BEGIN, /* id; struct login_client, u8 mechanism, u8 1 with an initial response, octets
+                      */
+    EDGE_AUTH_STEP,  /* id; octets */
+    EDGE_AUTH_ABORT, /* id; the client gave up, or is gone */
+
+    /* store -> edge */
+    STORE_AUTH_CHALLENGE, /* id; octets */
+    STORE_AUTH_DONE,      /* id; u8 verdict, str login, or "" */
+
+    /* store -> auth */
+    AUTH_BEGIN =
+        240,     /* id; struct auth_facts, u8 mechanism, u8 1 with an initial response, octets */
+    AUTH_STEP,   /* id; octets */
+    AUTH_SECRET, /* id; struct auth_secret of the name that was asked for */
+    AUTH_ABORT,  /* id */
+
+    /* auth -> store */
+    AUTH_WANT_SECRET = 248, /* id; str name as the client wrote it, str authorization name */
+    AUTH_CHALLENGE,         /* id; octets */
+    AUTH_DONE               /* id; u8 verdict, str new password hash or "", str SCRAM keys or "" */
 };
 
 #endif

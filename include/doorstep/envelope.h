@@ -36,6 +36,8 @@ struct envelope {
     const char *client_ip;   /* "127.0.0.1", "IPv6:::1", "" for a unix socket; XFORWARD wins */
     const char *client_name; /* or "" */
     const char *queue_id;    /* XFORWARD IDENT, or "" */
+    const char *login;       /* the account that logged in, or "" */
+    const char *auth_sender; /* MAIL's AUTH= (RFC 4954 5): an address, "<>", or "" */
     const char *session;     /* our session id, for the log */
     struct envelope_recipient *recipients; /* accepted ones, in order of RCPT */
     uint32_t recipient_count;

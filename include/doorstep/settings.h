@@ -35,12 +35,17 @@ struct settings_network { /* one of `trusted`: "127.0.0.0/8", "::1/128" */
     unsigned bits;
 };
 
+enum listen_require { REQUIRE_NONE, REQUIRE_AUTH, REQUIRE_TRUSTED, REQUIRE_CLIENT_CERT };
+
 struct settings_listen {
     enum listen_protocol protocol;
     struct settings_address *address;
     size_t address_count;
     struct settings_network *trusted; /* may use XCLIENT and XFORWARD; unix sockets always may */
     size_t trusted_count;
+    bool auth;                   /* announce AUTH */
+    bool auth_plain_without_tls; /* PLAIN and LOGIN although anybody may listen in */
+    enum listen_require require; /* who may send mail at all */
 };
 
 enum bare_newline { BARE_KEEP, BARE_REJECT, BARE_NORMALIZE };
@@ -94,6 +99,20 @@ struct settings_timeouts { /* RFC 5321 4.5.3.2 */
     uint64_t sort;         /* one message in a sorter: 10 s */
 };
 
+struct settings_auth {
+    uint64_t hash_memory;      /* octets that argon2id takes for one password */
+    uint64_t hash_operations;  /* and its passes over them */
+    uint64_t threads;          /* passwords checked at a time */
+    uint64_t queue;            /* attempts that may wait for a thread */
+    uint64_t session_failures; /* before the session is ended */
+    uint64_t delay;            /* of the answer to the first failure; doubles with each */
+    uint64_t delay_max;
+    uint64_t address_failures; /* before an address is banned */
+    uint64_t account_failures; /* before an account is */
+    uint64_t ban;              /* how long */
+    uint64_t decay;            /* failures count half as much after so long */
+};
+
 enum sandbox_mode { SANDBOX_REQUIRED, SANDBOX_BEST_EFFORT };
 
 enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
@@ -125,6 +144,7 @@ struct settings {
     size_t store_count;
     struct settings_limits limits;
     struct settings_timeouts timeouts;
+    struct settings_auth auth;
 };
 
 /* settings_find_domain() / settings_find_store() - by name; NULL when there is none. */

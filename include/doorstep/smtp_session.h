@@ -16,6 +16,7 @@
 
 #include "doorstep/envelope.h"
 #include "doorstep/outcome.h"
+#include "doorstep/sasl.h"
 #include "doorstep/settings.h"
 #include "doorstep/span.h"
 
@@ -33,6 +34,12 @@ struct smtp_session_config {
     const char *client_ip; /* copied; as in struct envelope */
     bool trusted;          /* XCLIENT and XFORWARD */
     bool dsn;
+    bool is_unix;                /* a unix socket: nobody on the way can read along */
+    bool auth;                   /* AUTH is offered */
+    bool auth_plain_without_tls; /* PLAIN and LOGIN although the connection is in the clear */
+    bool auth_external;          /* EXTERNAL: the peer's uid may stand for an account */
+    uint64_t auth_failures_max;  /* failed log-ins before the session is ended */
+    enum listen_require require; /* what a client needs before MAIL */
     enum bare_newline bare_newline;
     const struct settings_limits *limits; /* borrowed */
 };
@@ -68,6 +75,12 @@ struct smtp_session_calls {
     void (*data_end)(void *arg, const struct envelope *envelope);
     /* Forget the message that began. */
     void (*data_abort)(void *arg);
+    /* AUTH: an exchange begins, with the client's first octets when has_initial. Answer with
+     * smtp_session_auth_challenge() or smtp_session_auth_done(), now or later. false: nobody can
+     * tell now (454). octets are wiped after the call. */
+    bool (*auth_begin)(void *arg, enum sasl_mechanism m, bool has_initial, struct span octets);
+    bool (*auth_step)(void *arg, struct span octets); /* the answer to a challenge; the same */
+    void (*auth_abort)(void *arg);                    /* forget the exchange that began */
     /* A transaction got its last reply; for the log. */
     void (*finished)(void *arg, const struct smtp_summary *summary);
     /* The last reply was said: send it and close. reason: static, for the log. */
@@ -97,6 +110,17 @@ void smtp_session_rcpt_answer(struct smtp_session *s, uint64_t id, const struct 
 void smtp_session_answer(struct smtp_session *s, uint32_t index, const struct outcome *outcome,
                          const char *delivery_id);
 
+/* smtp_session_auth_challenge() - at most SASL_CHALLENGE_MAX octets for the client. Not expected:
+ * ignored, as below. */
+void smtp_session_auth_challenge(struct smtp_session *s, struct span challenge);
+
+/* smtp_session_auth_done() - the exchange has ended; login ("ann@example.org") matters only when
+ * accepted. */
+void smtp_session_auth_done(struct smtp_session *s, enum sasl_verdict verdict, const char *login);
+
+/* smtp_session_login() - who has logged in, or NULL. Borrowed until the next call. */
+const char *smtp_session_login(const struct smtp_session *s);
+
 /* smtp_session_fail() - every answer that the store owes gets this outcome, and a message under way
  * fails with it at its end. The session goes on. */
 void smtp_session_fail(struct smtp_session *s, const struct outcome *outcome);
@@ -112,6 +136,9 @@ void smtp_session_stop(struct smtp_session *s);
 
 bool smtp_session_wants_input(const struct smtp_session *s);
 enum smtp_wait smtp_session_waits_for(const struct smtp_session *s);
+
+/* smtp_session_in_auth() - the client's next octets may be a password. */
+bool smtp_session_in_auth(const struct smtp_session *s);
 
 /* smtp_session_in_message() - between data_begin and data_end: the owner may pause it when the
  * store is slow. */

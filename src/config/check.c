@@ -223,6 +223,17 @@ check_domain(struct reader *r, size_t i)
             domain->name, store->name, domain->accounts);
 }
 
+/* Nobody could ever send. */
+static void
+check_listen(struct reader *r, size_t i)
+{
+    const struct settings_listen *listen = &r->settings->listens[i];
+
+    if (listen->require == REQUIRE_AUTH && !listen->auth)
+        source_error(r->errors, r->places[SECTION_LISTEN][i],
+                     "require = \"auth\" needs auth = yes");
+}
+
 static void
 check_locks(struct reader *r, size_t i)
 {
@@ -259,10 +270,15 @@ check_settings(struct reader *r)
         check_domain(r, i);
     for (size_t i = 0; i < r->settings->store_count; i++)
         check_locks(r, i);
+    for (size_t i = 0; i < r->settings->listen_count; i++)
+        check_listen(r, i);
     if (r->settings->domain_count == 0)
         source_error(r->errors, (struct source_place){first.file, 0},
                      "there is no domain section: no mail would be accepted");
     if (r->settings->limits.message_memory > r->settings->limits.memory)
         source_error(r->errors, (struct source_place){first.file, 0},
                      "limits: message_memory is larger than memory");
+    if (r->settings->auth.delay > r->settings->auth.delay_max)
+        source_error(r->errors, (struct source_place){first.file, 0},
+                     "auth: delay is larger than delay_max");
 }

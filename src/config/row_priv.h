@@ -62,6 +62,7 @@ enum config_section_id {
     SECTION_STORE,
     SECTION_LIMITS,
     SECTION_TIMEOUTS,
+    SECTION_AUTH,
     SECTION_COUNT
 };
 

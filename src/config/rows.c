@@ -25,11 +25,13 @@ static const char *const durability_words[] = {"strict", "relaxed", NULL};
 static const char *const newline_words[] = {"keep", "reject", "normalize", NULL};
 static const char *const accounts_words[] = {"sqlite", "passwd", "file", "any", NULL};
 static const char *const over_quota_words[] = {"defer", "reject", NULL};
+static const char *const require_words[] = {"none", "auth", "trusted", "client_cert", NULL};
 static const char *const line_end_words[] = {"lf", "crlf", NULL};
 static const char *const lock_words[] = {"fcntl", "dotlock", "flock", NULL};
 
 _Static_assert(sizeof(enum bare_newline) == sizeof(int) && sizeof(enum store_lock) == sizeof(int) &&
                    sizeof(enum sandbox_mode) == sizeof(int) &&
+                   sizeof(enum listen_require) == sizeof(int) &&
                    sizeof(enum durability) == sizeof(int),
                "KIND_ENUM keeps an int");
 
@@ -79,6 +81,12 @@ static const struct config_row listen_rows[] = {
      COUNTED(settings_listen, address_count), .doc = "where to listen"},
     {"trusted", KIND_NETWORK, ROW_LIST, "", 0, 256, AT(settings_listen, trusted),
      COUNTED(settings_listen, trusted_count), .doc = "who may use XCLIENT and XFORWARD"},
+    {"auth", KIND_BOOLEAN, 0, "no", 0, 0, AT(settings_listen, auth), .doc = "announce AUTH"},
+    {"auth_plain_without_tls", KIND_BOOLEAN, 0, "no", 0, 0,
+     AT(settings_listen, auth_plain_without_tls),
+     .doc = "take passwords that anybody on the way can read"},
+    {"require", KIND_ENUM, 0, "none", 0, 0, require_words, AT(settings_listen, require),
+     .doc = "what one needs to send mail here"},
 };
 
 static const struct config_row domain_rows[] = {
@@ -159,6 +167,31 @@ static const struct config_row timeouts_rows[] = {
      .doc = "what a sorter gets for a message"},
 };
 
+static const struct config_row auth_rows[] = {
+    {"hash_memory", KIND_SIZE, 0, "64M", 8 * KIB, GIB, AT(settings_auth, hash_memory),
+     .doc = "memory that argon2id takes for a password"},
+    {"hash_operations", KIND_COUNT, 0, "2", 1, 1000, AT(settings_auth, hash_operations),
+     .doc = "passes of argon2id over that memory"},
+    {"threads", KIND_COUNT, 0, "2", 1, 64, AT(settings_auth, threads),
+     .doc = "passwords that are checked at a time"},
+    {"queue", KIND_COUNT, 0, "100", 1, 10000, AT(settings_auth, queue),
+     .doc = "passwords that may wait to be checked"},
+    {"session_failures", KIND_COUNT, 0, "3", 1, 100, AT(settings_auth, session_failures),
+     .doc = "failed log-ins before a session is ended"},
+    {"delay", KIND_DURATION, 0, "1s", 1, MINUTE, AT(settings_auth, delay),
+     .doc = "how long the answer to a first failed log-in takes"},
+    {"delay_max", KIND_DURATION, 0, "15s", 1, 5 * MINUTE, AT(settings_auth, delay_max),
+     .doc = "where the delay, doubled with each failure, ends"},
+    {"address_failures", KIND_COUNT, 0, "20", 1, 100000, AT(settings_auth, address_failures),
+     .doc = "failed log-ins that get an address banned"},
+    {"account_failures", KIND_COUNT, 0, "10", 1, 100000, AT(settings_auth, account_failures),
+     .doc = "failed log-ins that get an account closed to strangers"},
+    {"ban", KIND_DURATION, 0, "10min", SECOND, 30 * DAY, AT(settings_auth, ban),
+     .doc = "how long a ban lasts"},
+    {"decay", KIND_DURATION, 0, "10min", SECOND, 30 * DAY, AT(settings_auth, decay),
+     .doc = "time after which a failure counts half"},
+};
+
 static const struct config_row listen_title = {
     "protocol",       KIND_ENUM, 0, NULL, 0, 0, protocol_words, AT(settings_listen, protocol),
     .doc = "protocol"};
@@ -203,4 +236,5 @@ const struct config_section config_sections[SECTION_COUNT] = {
                           .doc = "how long we wait",
                           ROWS(timeouts_rows),
                           AT(settings, timeouts)},
+    [SECTION_AUTH] = {.name = "auth", .doc = "log-ins", ROWS(auth_rows), AT(settings, auth)},
 };

@@ -38,6 +38,8 @@ envelope_pack(const struct envelope *e, struct pack *p)
     pack_str(p, e->client_name);
     pack_str(p, e->queue_id);
     pack_str(p, e->session);
+    pack_str(p, e->login);
+    pack_str(p, e->auth_sender);
     pack_u32(p, e->recipient_count);
     for (uint32_t i = 0; i < e->recipient_count; i++)
         recipient_pack(&e->recipients[i], p);
@@ -104,6 +106,8 @@ envelope_unpack(struct envelope *e, struct arena *arena, struct unpack *u)
     e->client_name = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     e->queue_id = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     e->session = unpack_line(u, arena, ENVELOPE_STRING_MAX);
+    e->login = unpack_line(u, arena, ENVELOPE_STRING_MAX);
+    e->auth_sender = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     recipients_unpack(e, arena, u);
     return !u->broken;
 }

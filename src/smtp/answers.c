@@ -162,6 +162,7 @@ complete_envelope(struct smtp_session *s)
     e->client_name = known_fact(s, FACT_NAME);
     e->queue_id = known_fact(s, FACT_QUEUE_ID);
     e->session = s->config.session_id;
+    e->login = s->login == NULL ? "" : s->login;
 }
 
 /* smtp_session_answer() to every recipient that has none. Input that waits must not run behind the
@@ -315,7 +316,9 @@ fail_rcpts(struct smtp_session *s, const struct outcome *o)
 void
 smtp_session_fail(struct smtp_session *s, const struct outcome *outcome)
 {
-    if (s->state == SESSION_MAIL)
+    if (s->state == SESSION_AUTH)
+        smtp_session_auth_done(s, SASL_UNAVAILABLE, "");
+    else if (s->state == SESSION_MAIL)
         fail_rcpts(s, outcome);
     else if (s->state == SESSION_ANSWER)
         answer_all(s, outcome);

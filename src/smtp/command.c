@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "session_priv.h"
+#include "auth_priv.h"
 
 #define IN(state) (1u << SESSION_##state)
 #define ANY (IN(CONNECTED) | IN(READY) | IN(MAIL) | IN(BETWEEN))
@@ -30,7 +30,7 @@ static const struct verb verbs[] = {
     {"HELP", ANY, NEVER, false, cmd_help},
     {"EXPN", ANY, NEVER, false, cmd_not_implemented},
     {"STARTTLS", ANY, NEVER, false, cmd_not_implemented},
-    {"AUTH", ANY, NEVER, false, cmd_not_implemented},
+    {"AUTH", IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, false, cmd_auth},
     {"XCLIENT", IN(CONNECTED) | IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, false,
      cmd_xclient},
     {"XFORWARD", IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, false, cmd_xforward},

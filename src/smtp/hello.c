@@ -3,7 +3,7 @@
  * The verbs around transactions: introductions and what they announce, RSET, NOOP, QUIT, VRFY,
  * HELP.
  */
-#include "session_priv.h"
+#include "auth_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +63,8 @@ print_extensions(const struct smtp_session *s, struct buf *out)
 
     if (done && s->config.dsn)
         done = buf_append_str(out, "250-DSN\r\n");
+    if (done && s->config.auth)
+        done = auth_print_capability(s, out);
     if (done && s->config.trusted)
         done = buf_append_str(out, "250-XCLIENT " XCLIENT_ATTRIBUTES "\r\n"
                                    "250-XFORWARD " XFORWARD_ATTRIBUTES "\r\n");

@@ -8,14 +8,15 @@
 
 #include <string.h>
 
-#define ENVID_MAX 100 /* RFC 3461 4.4, as written */
-#define ORCPT_MAX 500 /* RFC 3461 4.2, as written */
+#define ENVID_MAX 100       /* RFC 3461 4.4, as written */
+#define AUTH_SENDER_MAX 500 /* RFC 4954 4, as written */
+#define ORCPT_MAX 500       /* RFC 3461 4.2, as written */
 
 struct parameters {                       /* what a reader may look at and fill */
     struct envelope *envelope;            /* for MAIL, else NULL */
     struct envelope_recipient *recipient; /* for RCPT, else NULL */
     struct arena *arena;
-    bool with_dsn;
+    unsigned with; /* PARAMETERS_* */
     bool smtputf8; /* RCPT: of the transaction */
     unsigned seen; /* rows, by bit */
 };
@@ -24,8 +25,8 @@ enum parameter_value { VALUE_NONE, VALUE_NEEDED };
 
 struct parameter_row {
     const char *keyword;
-    bool in_mail; /* else in RCPT */
-    bool is_dsn;
+    bool in_mail;       /* else in RCPT */
+    unsigned extension; /* PARAMETERS_* that brought it; 0: always there */
     enum parameter_value value;
     bool (*parse)(struct parameters *p, struct span value);
 };
@@ -101,6 +102,21 @@ notify_of(struct span word)
     return 0;
 }
 
+/* RFC 4954 5: "<>", or the address of who sent this first. */
+static bool
+parse_auth(struct parameters *p, struct span value)
+{
+    const char *sender = xtext_decode(value, AUTH_SENDER_MAX, p->arena);
+    struct address address;
+
+    if (sender == NULL ||
+        (strcmp(sender, "<>") != 0 &&
+         address_parse_mailbox(span_of(sender), 0, p->arena, &address) != ADDRESS_OK))
+        return false;
+    p->envelope->auth_sender = sender;
+    return true;
+}
+
 /* RFC 3461 4.1: NEVER stands alone; the others are a list. */
 static bool
 parse_notify(struct parameters *p, struct span value)
@@ -173,17 +189,23 @@ static const struct parameter_row rows[] = {
     {"SIZE", .in_mail = true, .value = VALUE_NEEDED, .parse = parse_size},
     {"BODY", .in_mail = true, .value = VALUE_NEEDED, .parse = parse_body},
     {"SMTPUTF8", .in_mail = true, .value = VALUE_NONE, .parse = parse_smtputf8},
-    {"RET", .in_mail = true, .is_dsn = true, .value = VALUE_NEEDED, .parse = parse_ret},
-    {"ENVID", .in_mail = true, .is_dsn = true, .value = VALUE_NEEDED, .parse = parse_envid},
-    {"NOTIFY", .in_mail = false, .is_dsn = true, .value = VALUE_NEEDED, .parse = parse_notify},
-    {"ORCPT", .in_mail = false, .is_dsn = true, .value = VALUE_NEEDED, .parse = parse_orcpt},
+    {"RET", .in_mail = true, .extension = PARAMETERS_DSN, .value = VALUE_NEEDED,
+     .parse = parse_ret},
+    {"ENVID", .in_mail = true, .extension = PARAMETERS_DSN, .value = VALUE_NEEDED,
+     .parse = parse_envid},
+    {"AUTH", .in_mail = true, .extension = PARAMETERS_AUTH, .value = VALUE_NEEDED,
+     .parse = parse_auth},
+    {"NOTIFY", .in_mail = false, .extension = PARAMETERS_DSN, .value = VALUE_NEEDED,
+     .parse = parse_notify},
+    {"ORCPT", .in_mail = false, .extension = PARAMETERS_DSN, .value = VALUE_NEEDED,
+     .parse = parse_orcpt},
 };
 
 static const struct parameter_row *
 find_row(const struct parameters *p, struct span keyword)
 {
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].in_mail == (p->envelope != NULL) && (p->with_dsn || !rows[i].is_dsn) &&
+        if (rows[i].in_mail == (p->envelope != NULL) && (rows[i].extension & ~p->with) == 0 &&
             span_equal_fold(keyword, span_of(rows[i].keyword)))
             return &rows[i];
     }
@@ -231,19 +253,18 @@ parse_all(struct parameters *p, struct span in)
 }
 
 enum smtp_reply
-parameters_parse_mail(struct span in, bool with_dsn, struct arena *arena, struct envelope *e)
+parameters_parse_mail(struct span in, unsigned with, struct arena *arena, struct envelope *e)
 {
-    struct parameters p = {.envelope = e, .arena = arena, .with_dsn = with_dsn};
+    struct parameters p = {.envelope = e, .arena = arena, .with = with};
 
     return parse_all(&p, in);
 }
 
 enum smtp_reply
-parameters_parse_rcpt(struct span in, bool with_dsn, bool smtputf8, struct arena *arena,
+parameters_parse_rcpt(struct span in, unsigned with, bool smtputf8, struct arena *arena,
                       struct envelope_recipient *r)
 {
-    struct parameters p = {
-        .recipient = r, .arena = arena, .with_dsn = with_dsn, .smtputf8 = smtputf8};
+    struct parameters p = {.recipient = r, .arena = arena, .with = with, .smtputf8 = smtputf8};
 
     return parse_all(&p, in);
 }

@@ -10,13 +10,19 @@
 #include "doorstep/envelope.h"
 #include "replies_priv.h"
 
+/* What was announced beside what every EHLO has. */
+enum parameters_extension {
+    PARAMETERS_DSN = 1, /* RFC 3461 */
+    PARAMETERS_AUTH = 2 /* RFC 4954 */
+};
+
 /* parameters_parse_mail() / parameters_parse_rcpt() - `in` is all that stands behind the path:
- * empty, or parameters each after a space. Strings come from arena. with_dsn: RFC 3461 was
- * announced. REPLY_NONE when all is well, else the refusal; the envelope's fields are then in no
+ * empty, or parameters each after a space. Strings come from arena. with: PARAMETERS_*.
+ * REPLY_NONE when all is well, else the refusal; the envelope's fields are then in no
  * defined state. */
-enum smtp_reply parameters_parse_mail(struct span in, bool with_dsn, struct arena *arena,
+enum smtp_reply parameters_parse_mail(struct span in, unsigned with, struct arena *arena,
                                       struct envelope *e);
-enum smtp_reply parameters_parse_rcpt(struct span in, bool with_dsn, bool smtputf8,
+enum smtp_reply parameters_parse_rcpt(struct span in, unsigned with, bool smtputf8,
                                       struct arena *arena, struct envelope_recipient *r);
 
 /* xtext_decode() - RFC 3461 section 4, exactly: printable ASCII without '+' and '=', or '+' and two

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth_priv.h"
 #include "command_priv.h"
 #include "doorstep/log.h"
 #include "session_priv.h"
@@ -24,6 +25,7 @@
  *                                     |             '-----BDAT-------'                 |
  *                                     '<-----------all answers are out----------------'
  *
+ *   READY --AUTH--> AUTH --> READY (auth.c)
  *   A refused BDAT passes through CHUNK too, and comes back to where it was said.
  *   Every state may become CLOSED.
  */
@@ -35,13 +37,15 @@ static const struct {
     unsigned next;
 } states[] = {
     [SESSION_CONNECTED] = {"connected", STEP(CONNECTED) | STEP(READY) | STEP(CHUNK)},
-    [SESSION_READY] = {"ready", STEP(CONNECTED) | STEP(READY) | STEP(MAIL) | STEP(CHUNK)},
+    [SESSION_READY] = {"ready",
+                       STEP(CONNECTED) | STEP(READY) | STEP(MAIL) | STEP(CHUNK) | STEP(AUTH)},
     [SESSION_MAIL] = {"mail", STEP(READY) | STEP(DATA) | STEP(CHUNK)},
     [SESSION_DATA] = {"data", STEP(ANSWER)},
     [SESSION_CHUNK] = {"chunk",
                        STEP(CONNECTED) | STEP(READY) | STEP(MAIL) | STEP(BETWEEN) | STEP(ANSWER)},
     [SESSION_BETWEEN] = {"between", STEP(READY) | STEP(CHUNK)},
     [SESSION_ANSWER] = {"answer", STEP(READY)},
+    [SESSION_AUTH] = {"auth", STEP(READY)},
     [SESSION_CLOSED] = {"closed", 0},
 };
 
@@ -81,6 +85,7 @@ session_end(struct smtp_session *s, enum smtp_reply id, const char *reason)
     if (s->state == SESSION_CLOSED)
         return;
     session_forget_transaction(s);
+    auth_forget(s);
     if (id != REPLY_NONE)
         session_reply(s, id);
     session_step(s, SESSION_CLOSED);
@@ -127,7 +132,7 @@ session_forget_transaction(struct smtp_session *s)
 static bool
 waits_for_store(const struct smtp_session *s)
 {
-    return s->state == SESSION_ANSWER ||
+    return s->state == SESSION_ANSWER || (s->state == SESSION_AUTH && s->auth_waits) ||
            (s->state == SESSION_MAIL && s->transaction->slot_count > 0);
 }
 
@@ -182,13 +187,22 @@ skip_line(struct smtp_session *s, struct span in)
 
         if (lf != NULL && behind_cr) {
             s->is_skipping = false;
-            session_refuse(s, REPLY_LINE_TOO_LONG);
+            session_refuse(s, s->skip_reply);
             return at + 1;
         }
         used = lf != NULL ? at + 1 : in.n;
     }
     s->skipped_cr = in.p[in.n - 1] == '\r';
     return used;
+}
+
+size_t
+session_skip_line(struct smtp_session *s, struct span in, enum smtp_reply reply)
+{
+    s->is_skipping = true;
+    s->skipped_cr = false;
+    s->skip_reply = reply;
+    return skip_line(s, in);
 }
 
 /* A command, or a part of one that is too long. 0: more octets are needed, or the store's answer.
@@ -206,9 +220,7 @@ take_command(struct smtp_session *s, struct span in)
         return take_line(s, (struct span){in.p, n - 2}) ? n : 0;
     if (in.n < max || must_wait(s, NULL))
         return 0;
-    s->is_skipping = true;
-    s->skipped_cr = false;
-    return skip_line(s, in);
+    return session_skip_line(s, in, REPLY_LINE_TOO_LONG);
 }
 
 static size_t
@@ -224,6 +236,8 @@ session_take(struct smtp_session *s, struct span in)
         return content_take_text(s, in);
     case SESSION_CHUNK:
         return content_take_chunk(s, in);
+    case SESSION_AUTH:
+        return auth_take(s, in);
     case SESSION_ANSWER:
         return 0;
     case SESSION_CLOSED:
@@ -312,6 +326,7 @@ smtp_session_free(struct smtp_session *s)
     if (s == NULL)
         return;
     session_forget_transaction(s);
+    auth_forget(s);
     proxy_facts_release(&s->client);
     proxy_facts_release(&s->forward);
     free(s->helo);
@@ -368,6 +383,18 @@ smtp_session_waits_for(const struct smtp_session *s)
     if (waits_for_store(s))
         return SMTP_WAIT_ANSWER;
     return smtp_session_in_message(s) ? SMTP_WAIT_DATA : SMTP_WAIT_COMMAND;
+}
+
+bool
+smtp_session_in_auth(const struct smtp_session *s)
+{
+    return s->state == SESSION_AUTH;
+}
+
+const char *
+smtp_session_login(const struct smtp_session *s)
+{
+    return s->login;
 }
 
 bool

@@ -27,6 +27,7 @@ enum session_state {
     SESSION_BETWEEN,   /* between two chunks of a message */
     SESSION_ANSWER,    /* the message is whole; commands behind it stay unread until all answers are
                           out */
+    SESSION_AUTH,      /* in an exchange of AUTH: either side owes the next step */
     SESSION_CLOSED     /* the last word is said; input is thrown away */
 };
 
@@ -74,8 +75,15 @@ struct smtp_session {
     bool is_extended;                /* EHLO or LHLO */
     bool is_running;                 /* inside session_consume(): do not enter it again */
     bool is_draining;
-    bool is_skipping; /* an over-long line, up to its end */
-    bool skipped_cr;  /* its last octet so far was CR */
+    bool is_skipping;           /* an over-long line, up to its end */
+    bool skipped_cr;            /* its last octet so far was CR */
+    enum smtp_reply skip_reply; /* said at its end */
+    bool is_encrypted;          /* TLS is on; with it: */
+    bool has_binding;           /* the owner knows its channel binding */
+    bool is_client_verified;    /* by a certificate */
+    bool auth_waits;            /* SESSION_AUTH: the owner owes the next step */
+    char *login;                /* owned; NULL: nobody has logged in */
+    uint64_t auth_failures;
     uint64_t next_rcpt_id;
     uint64_t errors;
     uint64_t messages;         /* transactions that got to their answers */
@@ -107,6 +115,10 @@ void session_forget_transaction(struct smtp_session *s);
 
 /* session_resume() - go on with input that waited; nothing happens inside session_consume(). */
 void session_resume(struct smtp_session *s);
+
+/* session_skip_line() - in begins with an over-long line: drop it to its end, also in what comes
+ * later, and refuse it with this. Result: the octets used. */
+size_t session_skip_line(struct smtp_session *s, struct span in, enum smtp_reply reply);
 
 bool session_is_lmtp(const struct smtp_session *s);
 

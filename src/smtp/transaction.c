@@ -3,7 +3,7 @@
  * The verbs of a mail transaction: MAIL opens it, RCPT asks the store about one recipient, DATA and
  * BDAT begin the content (RFC 5321 3.3, RFC 3030).
  */
-#include "session_priv.h"
+#include "auth_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +38,15 @@ transaction_new(const struct smtp_session *s)
         return NULL;
     arena_init(&t->arena, ARENA_BASE + s->config.limits->recipients * ARENA_PER_RECIPIENT);
     t->envelope.envid = "";
+    t->envelope.auth_sender = "";
     fold_init(&t->fold);
     return t;
+}
+
+static unsigned
+extensions_of(const struct smtp_session *s)
+{
+    return (s->config.dsn ? PARAMETERS_DSN : 0u) | (s->config.auth ? PARAMETERS_AUTH : 0u);
 }
 
 static enum smtp_reply
@@ -63,9 +70,11 @@ parse_mail(struct smtp_session *s, struct transaction *t, struct span args)
     }
     if (!s->is_extended && rest.n > 0)
         return REPLY_UNKNOWN_PARAMETER;
-    refusal = parameters_parse_mail(rest, s->config.dsn, &t->arena, e);
+    refusal = parameters_parse_mail(rest, extensions_of(s), &t->arena, e);
     if (refusal != REPLY_NONE)
         return refusal;
+    if (e->auth_sender[0] != '\0' && s->login == NULL && !s->config.trusted)
+        e->auth_sender = "<>"; /* we take no stranger's word for it (RFC 4954 5) */
     if (e->reverse_path.is_utf8 && !e->smtputf8)
         return REPLY_NEED_SMTPUTF8;
     if (e->size > s->config.limits->message_size)
@@ -80,6 +89,10 @@ cmd_mail(struct smtp_session *s, struct span args)
 
     if (s->messages >= s->config.limits->transactions) {
         session_end(s, REPLY_TOO_MANY_MESSAGES, "too many messages");
+        return;
+    }
+    if (!auth_may_send(s)) {
+        session_refuse(s, REPLY_AUTH_NEEDED);
         return;
     }
     s->transaction = transaction_new(s);
@@ -154,7 +167,7 @@ parse_rcpt(struct smtp_session *s, struct span args, struct envelope_recipient *
     }
     if (!s->is_extended && rest.n > 0)
         return REPLY_UNKNOWN_PARAMETER;
-    refusal = parameters_parse_rcpt(rest, s->config.dsn, t->envelope.smtputf8, &t->arena, r);
+    refusal = parameters_parse_rcpt(rest, extensions_of(s), t->envelope.smtputf8, &t->arena, r);
     if (refusal == REPLY_NONE && r->address.is_utf8 && !t->envelope.smtputf8)
         refusal = REPLY_NEED_SMTPUTF8;
     return refusal;

@@ -5,7 +5,7 @@
  * speaks for the next message, and its IDENT, the queue id, is what the ledger recognises a retry
  * by. Values are xtext, or [UNAVAILABLE], [TEMPUNAVAIL]. A command is taken whole or not at all.
  */
-#include "session_priv.h"
+#include "auth_priv.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -202,6 +202,7 @@ cmd_xclient(struct smtp_session *s, struct span args)
     if (!update_facts(s, &s->client, IN_XCLIENT, args))
         return;
     proxy_facts_release(&s->forward);
+    auth_forget(s);
     free(s->helo);
     s->helo = NULL;
     s->is_extended = false;

@@ -31,9 +31,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     in = (struct span){(const char *)data + 1, size - 1};
     arena_init(&arena, 65536);
-    if (parameters_parse_mail(in, (data[0] & 1) != 0, &arena, &e) == REPLY_NONE)
+    if (parameters_parse_mail(in, (data[0] & 1) | ((data[0] >> 1) & 2), &arena, &e) == REPLY_NONE)
         require_clean(e.envid);
-    if (parameters_parse_rcpt(in, (data[0] & 1) != 0, (data[0] & 2) != 0, &arena, &r) == REPLY_NONE)
+    if (parameters_parse_rcpt(in, data[0] & 1, (data[0] & 2) != 0, &arena, &r) == REPLY_NONE)
         require_clean(r.orcpt);
     arena_release(&arena);
     return 0;

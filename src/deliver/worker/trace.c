@@ -34,18 +34,18 @@ put_address(struct buf *out, const struct address *a)
     return true;
 }
 
-static const char *
-protocol_name(const struct envelope *e)
+/* The base name, and A behind a log-in: UTF8SMTPA, LMTPA. */
+static bool
+put_protocol(struct buf *out, const struct envelope *e)
 {
-    switch (e->protocol) {
-    case PROTOCOL_LMTP:
-        return e->smtputf8 ? "UTF8LMTP" : "LMTP";
-    case PROTOCOL_ESMTP:
-        return e->smtputf8 ? "UTF8SMTP" : "ESMTP";
-    case PROTOCOL_SMTP:
-        break;
-    }
-    return "SMTP";
+    const char *name = "SMTP";
+
+    if (e->protocol == PROTOCOL_LMTP)
+        name = e->smtputf8 ? "UTF8LMTP" : "LMTP";
+    else if (e->protocol == PROTOCOL_ESMTP)
+        name = e->smtputf8 ? "UTF8SMTP" : "ESMTP";
+    return buf_append_str(out, name) &&
+           (*e->login == '\0' || e->protocol == PROTOCOL_SMTP || buf_append_char(out, 'A'));
 }
 
 /* "(mail.example.org [192.0.2.1])"; nothing for a unix socket. */
@@ -85,8 +85,8 @@ put_received(struct buf *out, const struct trace_options *o, const struct envelo
 {
     bool ok = buf_append_str(out, "Received: from ") &&
               put_clean(out, *e->helo == '\0' ? "unknown" : e->helo) && put_client(out, e) &&
-              buf_printf(out, "\r\n\tby %s (Doorstep) with %s id %s", o->hostname, protocol_name(e),
-                         o->id);
+              buf_printf(out, "\r\n\tby %s (Doorstep) with ", o->hostname) &&
+              put_protocol(out, e) && buf_append_str(out, " id ") && buf_append_str(out, o->id);
 
     if (ok && e->recipient_count == 1)
         ok = buf_append_str(out, "\r\n\tfor <") && put_address(out, &to->address) &&

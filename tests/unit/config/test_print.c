@@ -20,7 +20,8 @@ static const char all_changed[] =
     "durability = relaxed journal_size = 8M\n"
     "dsn = yes plugin_dir = /p\n"
     "listen smtp { address = {\"unix:/a,mode=0600\", \"[2001:db8::1]:25\"}\n"
-    "              trusted = {\"2001:db8::/32\", \"10.0.0.0/8\"} }\n"
+    "              trusted = {\"2001:db8::/32\", \"10.0.0.0/8\"}\n"
+    "              auth = yes auth_plain_without_tls = yes require = auth }\n"
     "listen lmtp { address = {\"127.0.0.1:24\"} }\n"
     "domain d.example { accounts = file accounts_file = /f recipient_delimiter = \"-=\"\n"
     "    catch_all = all postmaster = \"pm@d.example\" store = other case_sensitive = on\n"
@@ -29,7 +30,10 @@ static const char all_changed[] =
     "    lock = {flock} lock_timeout = 1500ms tmp_max_age = 2d }\n"
     "limits { message_size = 1M recipients = 2 connections = 3 command_line = 1000 errors = 4\n"
     "    message_memory = 5K memory = 2M transactions = 6 }\n"
-    "timeouts { command = 11ms data = 12s write = 13min answer = 14h drain = 15s sort = 16s }\n";
+    "timeouts { command = 11ms data = 12s write = 13min answer = 14h drain = 15s sort = 16s }\n"
+    "auth { hash_memory = 1M hash_operations = 3 threads = 4 queue = 5 session_failures = 6\n"
+    "    delay = 2s delay_max = 3s address_failures = 7 account_failures = 8 ban = 1h\n"
+    "    decay = 2h }\n";
 
 static const struct {
     const char *name;

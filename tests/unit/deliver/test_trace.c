@@ -26,6 +26,8 @@ envelope(void)
         .envid = "",
         .queue_id = "",
         .session = "S",
+        .login = "",
+        .auth_sender = "",
         .recipients = two,
         .recipient_count = 1,
     };
@@ -86,11 +88,18 @@ END_TEST
 static const struct {
     enum envelope_protocol protocol;
     bool smtputf8;
+    const char *login;
     const char *with;
 } protocols[] = {
-    {PROTOCOL_SMTP, false, "with SMTP id"},     {PROTOCOL_ESMTP, false, "with ESMTP id"},
-    {PROTOCOL_ESMTP, true, "with UTF8SMTP id"}, {PROTOCOL_LMTP, false, "with LMTP id"},
-    {PROTOCOL_LMTP, true, "with UTF8LMTP id"},
+    {PROTOCOL_SMTP, false, "", "with SMTP id"},
+    {PROTOCOL_ESMTP, false, "", "with ESMTP id"},
+    {PROTOCOL_ESMTP, true, "", "with UTF8SMTP id"},
+    {PROTOCOL_LMTP, false, "", "with LMTP id"},
+    {PROTOCOL_LMTP, true, "", "with UTF8LMTP id"},
+    {PROTOCOL_ESMTP, false, "ann@example.org", "with ESMTPA id"},
+    {PROTOCOL_ESMTP, true, "ann@example.org", "with UTF8SMTPA id"},
+    {PROTOCOL_LMTP, false, "ann@example.org", "with LMTPA id"},
+    {PROTOCOL_LMTP, true, "ann@example.org", "with UTF8LMTPA id"},
 };
 
 START_TEST(protocol_keyword)
@@ -99,6 +108,7 @@ START_TEST(protocol_keyword)
 
     e.protocol = protocols[_i].protocol;
     e.smtputf8 = protocols[_i].smtputf8;
+    e.login = protocols[_i].login;
     char *text = build(&e, 0, false);
     ck_assert_msg(strstr(text, protocols[_i].with) != NULL, "%s", protocols[_i].with);
     free(text);

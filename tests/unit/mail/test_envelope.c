@@ -32,6 +32,8 @@ sample(void)
         .client_name = "localhost",
         .queue_id = "4F1B2",
         .session = "s1",
+        .login = "ann@example.org",
+        .auth_sender = "<>",
         .recipients = recipients,
         .recipient_count = COUNT(recipients),
     };
@@ -75,6 +77,8 @@ START_TEST(round_trip)
     ck_assert(again.size == UINT64_MAX);
     ck_assert_str_eq(again.envid, "QQ314159");
     ck_assert_str_eq(again.session, "s1");
+    ck_assert_str_eq(again.login, "ann@example.org");
+    ck_assert_str_eq(again.auth_sender, "<>");
     ck_assert_uint_eq(again.recipient_count, 3);
     ck_assert_str_eq(again.recipients[0].orcpt, "rfc822;ann@example.org");
     ck_assert_uint_eq(again.recipients[0].notify, NOTIFY_FAILURE | NOTIFY_DELAY);

@@ -76,9 +76,11 @@ START_TEST(mail_parameters)
     struct arena arena;
 
     arena_init(&arena, 65536);
-    ck_assert_msg(parameters_parse_mail(span_of(mail_rows[_i].in), !mail_rows[_i].without_dsn,
-                                        &arena, &e) == mail_rows[_i].reply,
-                  "%s", mail_rows[_i].in);
+    ck_assert_msg(
+        parameters_parse_mail(span_of(mail_rows[_i].in),
+                              mail_rows[_i].without_dsn ? 0 : PARAMETERS_DSN | PARAMETERS_AUTH,
+                              &arena, &e) == mail_rows[_i].reply,
+        "%s", mail_rows[_i].in);
     if (mail_rows[_i].reply == REPLY_NONE) {
         ck_assert_uint_eq(e.size, mail_rows[_i].size);
         ck_assert_int_eq(e.body, mail_rows[_i].body);
@@ -142,7 +144,8 @@ START_TEST(rcpt_parameters)
     struct arena arena;
 
     arena_init(&arena, 65536);
-    ck_assert_msg(parameters_parse_rcpt(span_of(rcpt_rows[_i].in), !rcpt_rows[_i].without_dsn,
+    ck_assert_msg(parameters_parse_rcpt(span_of(rcpt_rows[_i].in),
+                                        rcpt_rows[_i].without_dsn ? 0 : PARAMETERS_DSN,
                                         rcpt_rows[_i].smtputf8, &arena, &r) == rcpt_rows[_i].reply,
                   "%s", rcpt_rows[_i].in);
     if (rcpt_rows[_i].reply == REPLY_NONE) {
