@@ -12,6 +12,7 @@ ZOE = "zoe@example.net"  # an mbox
 THREE = ["u0@example.org", "u1@example.org", ZOE]
 SIX = [f"u{n}@example.org" for n in range(5)] + [ZOE]
 TWENTY = [f"u{n}@example.org" for n in range(18)] + [ZOE, "yan@example.net"]
+ROWS_MERGED = 8  # src/deliver/worker/rows.c
 RECORD = ("pwritev state/journal/*", "fdatasync state/journal/*")
 
 
@@ -19,6 +20,7 @@ class Delivery:
     """One message for some recipients that have had mail before."""
 
     needs = RECORD
+    calls_max = 1500  # of one run: a sweep that gets there has gone wrong
     quiet_seconds = 0.02  # without any call: what follows the answer at once is counted too
     lines = 200  # of each message's body
     more = ""  # settings
@@ -98,6 +100,27 @@ class DeliveryAndLook(Delivery):
         return failures
 
 
+class RowsThatWait(Delivery):
+    """A message by which enough rows wait to be written together, behind its answer, into an index that is larger than
+    the cache. Where that failed they wait on with those of the next message, and that one must not cost more for it."""
+
+    calls_max = 150  # a few for each row of one transaction (ROWS_AT_ONCE), however many wait
+    needs = (*RECORD, "pread64 state/accounts/*/index.sqlite*")
+    lines = 1
+
+    def begin(self, target):
+        super().begin(target)
+        for n in range(100):
+            target.retry(f"before{n}", self.recipients)
+
+    def prepare(self, target):
+        super().prepare(target)
+        if not target.nth.hits():
+            target.daemon.tool("mailbox", "list", self.left[0])  # writes what waits
+            for n in range(ROWS_MERGED - 1):
+                target.retry(f"{self.message}-{n}", self.left)
+
+
 class Checkpoint(FirstDelivery):
     """A message that completes a segment of the journal: rows, marks, syncfs, and the segment is free."""
 
@@ -138,6 +161,7 @@ class Command:
     """A change by the operator's tool to one mailbox, which is ann's."""
 
     needs = ()
+    calls_max = Delivery.calls_max
     quiet_seconds = 0.02
     lines = 20
     more = ""

@@ -17,7 +17,6 @@ import nth
 from target import Failure, Target, until
 
 FEW_CALLS = 25  # all of them are hit, whatever the step
-CALLS_MAX = 4000  # of one run; a sweep that gets there has gone wrong
 TRIES = 3
 TRIES_KNOWN = 10  # of a call that every uncounted run had
 DRY_RUNS = 4
@@ -138,14 +137,19 @@ class Sweep:
         n = min(self.first, step)
         while self.try_run(n, tries=TRIES if n > floor else TRIES_KNOWN):
             n += step
-            if n > CALLS_MAX:
-                raise Failure(f"more than {CALLS_MAX} calls")
+            if n > self.case.calls_max:
+                raise Failure(f"more than {self.case.calls_max} calls: {self.frequent_calls()}")
         if n <= floor:
             self.problems.append(f"call {n} of {floor} was never hit")
         if self.points == 0:
             self.problems.append("nothing was hit")
         if self.step == 1 and self.kind in (nth.KILL, nth.FAIL):
             self.sweep_by_name()
+
+    def frequent_calls(self):
+        """The most frequent ones of the last run: what a sweep that does not end is about."""
+        counts = collections.Counter(kind_of(c.name, c.path) for c in self.nth.calls())
+        return ", ".join(f"{count} {kind}" for kind, count in counts.most_common(5))
 
     def sweep_by_name(self):
         meant = self.match or "*"

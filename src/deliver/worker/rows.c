@@ -2,7 +2,7 @@
  *
  * Rows that wait, and how they get into an index: see rows_priv.h. A delivery was answered when the
  * journal had it; its row may come later, so several of an account share one transaction. They are
- * written
+ * written, at most ROWS_AT_ONCE a transaction,
  *
  *  - when ROWS_MERGED of an account wait, or the first of them has waited for MOMENT_MS,
  *  - before anybody looks at the account, and before it is closed,
@@ -26,6 +26,7 @@
 #include "worker_priv.h"
 
 #define ROWS_MERGED 8
+#define ROWS_AT_ONCE 16 /* where many wait, a failure costs no more than these */
 #define MOMENT_MS 2000
 #define ADOPTED_ARENA (4 * 1024 * 1024)
 
@@ -133,26 +134,26 @@ rows_add(struct worker *w, struct open_account *oa, struct row *r)
     oa->row_messages += r->message != NULL;
 }
 
+/* The first one. rows_segment stays: that of the earliest, as long as any waits. */
 static void
-forget_rows(struct worker *w, struct open_account *oa)
+forget_row(struct worker *w, struct open_account *oa)
 {
-    struct row *r, *next;
+    struct row *r = oa->rows;
 
-    LL_FOREACH_SAFE(oa->rows, r, next)
-    {
-        row_free(r);
-    }
-    oa->rows = NULL;
-    oa->row_count = 0;
-    oa->row_octets = oa->row_messages = 0;
-    DL_DELETE2(w->waiting, oa, prev_waiting, next_waiting);
+    oa->rows = r->next;
+    oa->row_count--;
+    oa->row_octets -= r->message != NULL ? r->ref.stored_octets : 0;
+    oa->row_messages -= r->message != NULL;
+    row_free(r);
+    if (oa->rows == NULL)
+        DL_DELETE2(w->waiting, oa, prev_waiting, next_waiting);
 }
 
 void
 rows_drop(struct worker *w, struct open_account *oa)
 {
-    if (oa->rows != NULL)
-        forget_rows(w, oa);
+    while (oa->rows != NULL)
+        forget_row(w, oa);
 }
 
 bool
@@ -262,29 +263,35 @@ add_row(struct open_account *oa, const struct row *r, struct outcome *why)
     return true;
 }
 
+/* The first of them, in one transaction. */
 static bool
-write_all(struct open_account *oa, struct outcome *why)
+write_some(struct worker *w, struct open_account *oa, struct outcome *why)
 {
+    unsigned count = 0;
     bool ok = index_begin(oa->index, why);
 
-    for (const struct row *r = oa->rows; ok && r != NULL; r = r->next)
+    for (const struct row *r = oa->rows; ok && r != NULL && count < ROWS_AT_ONCE; r = r->next) {
         ok = add_row(oa, r, why);
-    if (ok && index_commit_unsynced(oa->index, why))
-        return true;
-    index_rollback(oa->index);
-    return false;
+        count++;
+    }
+    if (!ok || !index_commit_unsynced(oa->index, why)) {
+        index_rollback(oa->index);
+        return false;
+    }
+    oa->needs_mark = true;
+    for (; count > 0; count--)
+        forget_row(w, oa);
+    return true;
 }
 
 static bool
 write_or_renew(struct worker *w, struct open_account *oa, struct outcome *why)
 {
-    if (!account_reopen_index(w, oa, why))
-        return false;
-    if (account_inbox(w, oa, why) && write_all(oa, why))
+    if (account_inbox(w, oa, why) && write_some(w, oa, why))
         return true;
     if (why->kind != OUTCOME_CORRUPT || !account_renew_index(w, oa, why))
         return false;
-    return account_inbox(w, oa, why) && write_all(oa, why);
+    return account_inbox(w, oa, why) && write_some(w, oa, why);
 }
 
 bool
@@ -292,11 +299,11 @@ rows_flush(struct worker *w, struct open_account *oa, struct outcome *why)
 {
     if (oa->rows == NULL)
         return true;
-    if (write_or_renew(w, oa, why)) {
-        oa->needs_mark = true;
-        forget_rows(w, oa);
+    bool ok = account_reopen_index(w, oa, why);
+    while (ok && oa->rows != NULL)
+        ok = write_or_renew(w, oa, why);
+    if (ok)
         return true;
-    }
     log_event(LOG_LEVEL_ERROR, "rows_wait", "account", oa->key, "rows", log_num(oa->row_count),
               "cause", why->cause, NULL);
     DL_DELETE2(w->waiting, oa, prev_waiting, next_waiting); /* the others first */

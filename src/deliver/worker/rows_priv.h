@@ -47,7 +47,7 @@ void rows_add(struct worker *w, struct open_account *oa, struct row *r);
 
 /* rows_flush() - all rows of the account are in its index (committed; on stable storage at the next
  * checkpoint, held by the journal until then). Before anybody looks at the account. A damaged index
- * is set aside, rebuilt and written once more. On failure they wait on. */
+ * is set aside, rebuilt and written once more. On failure those that are not written wait on. */
 bool rows_flush(struct worker *w, struct open_account *oa, struct outcome *why);
 
 /* rows_ledger_find() - among the rows that wait. */
