@@ -46,6 +46,9 @@ struct settings_listen {
     bool auth;                   /* announce AUTH */
     bool auth_plain_without_tls; /* PLAIN and LOGIN although anybody may listen in */
     enum listen_require require; /* who may send mail at all */
+    bool proxy_protocol;                    /* a PROXY header stands before the session */
+    struct settings_network *proxy_trusted; /* whose headers are believed; unix sockets always */
+    size_t proxy_trusted_count;
 };
 
 enum bare_newline { BARE_KEEP, BARE_REJECT, BARE_NORMALIZE };
@@ -83,11 +86,26 @@ struct settings_limits {
     uint64_t message_size;
     uint64_t recipients;
     uint64_t connections;
-    uint64_t command_line;   /* octets, CRLF included; 2048 */
-    uint64_t errors;         /* bad commands in a session before 421 */
-    uint64_t message_memory; /* one message in memory before it goes to a file: 256 KiB */
-    uint64_t memory;         /* all messages in flight, in memory */
-    uint64_t transactions;   /* messages one session may send, 421 after */
+    uint64_t command_line;           /* octets, CRLF included; 2048 */
+    uint64_t errors;                 /* bad commands in a session before 421 */
+    uint64_t message_memory;         /* one message in memory before it goes to a file: 256 KiB */
+    uint64_t memory;                 /* all messages in flight, in memory */
+    uint64_t transactions;           /* messages one session may send, 421 after */
+    uint64_t commands;               /* of a session, since its last message */
+    uint64_t unknown_recipients;     /* of a session, 421 after; UINT64_MAX: none */
+    uint64_t tarpit_recipients;      /* unknown ones that are refused without delay; or none */
+    uint64_t network_connections;    /* at a time from one network; UINT64_MAX: none */
+    uint64_t network_messages;       /* an hour from one network; UINT64_MAX: none */
+    uint64_t network_ipv4;           /* bits of an IPv4 address that make a network */
+    uint64_t network_ipv6;           /* of an IPv6 address */
+    struct settings_network *exempt; /* from what is counted by network, and from tarpits */
+    size_t exempt_count;
+    uint64_t account_messages; /* an hour for one account; UINT64_MAX: none */
+    uint64_t account_octets;   /* likewise */
+    uint64_t lookups;          /* recipients that an edge may ask about at a time */
+    uint64_t data_rate;        /* octets a second that a message brings at least */
+    uint64_t busy;             /* per cent of connections from which on timeouts.busy holds */
+    uint64_t disk_free;        /* octets below which no mail is taken; UINT64_MAX: none */
 };
 
 struct settings_timeouts { /* RFC 5321 4.5.3.2 */
@@ -97,6 +115,12 @@ struct settings_timeouts { /* RFC 5321 4.5.3.2 */
     uint64_t answer;       /* store does not answer RCPT or end of data: 10 min */
     uint64_t drain;        /* after SIGTERM: 10 s */
     uint64_t sort;         /* one message in a sorter: 10 s */
+    uint64_t sort_wait;    /* no sorter is there: 1 min */
+    uint64_t session;      /* a session, all in all: 2 h */
+    uint64_t busy;         /* in place of command and data when there are many: 30 s */
+    uint64_t proxy;        /* waiting for a PROXY header: 5 s */
+    uint64_t tarpit;       /* first delay for an unknown recipient, doubled with each: 1 s */
+    uint64_t tarpit_max;   /* longest */
 };
 
 struct settings_auth {

@@ -248,6 +248,23 @@ check_locks(struct reader *r, size_t i)
     }
 }
 
+/* Nobody could ever connect: a TCP peer is believed by its network alone. */
+static void
+check_listen(struct reader *r, size_t i)
+{
+    const struct settings_listen *l = &r->settings->listens[i];
+    bool has_tcp = false;
+
+    for (size_t j = 0; j < l->address_count; j++)
+        has_tcp = has_tcp || !l->address[j].is_unix;
+    if (l->proxy_protocol && has_tcp && l->proxy_trusted_count == 0)
+        source_error(r->errors, r->places[SECTION_LISTEN][i],
+                     "section listen: proxy_protocol needs proxy_trusted");
+    if (!l->proxy_protocol && l->proxy_trusted_count > 0)
+        source_error(r->errors, r->places[SECTION_LISTEN][i],
+                     "section listen: proxy_trusted needs proxy_protocol = yes");
+}
+
 void
 check_settings(struct reader *r)
 {
