@@ -77,7 +77,20 @@
     VALUE(METRICS_LIMIT_TIMEOUT_COMMAND, "timeout_command")                                        \
     VALUE(METRICS_LIMIT_TIMEOUT_DATA, "timeout_data")                                              \
     VALUE(METRICS_LIMIT_TIMEOUT_WRITE, "timeout_write")                                            \
-    VALUE(METRICS_LIMIT_TIMEOUT_ANSWER, "timeout_answer")
+    VALUE(METRICS_LIMIT_TIMEOUT_ANSWER, "timeout_answer")                                          \
+    VALUE(METRICS_LIMIT_COMMANDS, "commands")                                                      \
+    VALUE(METRICS_LIMIT_UNKNOWN_RECIPIENTS, "unknown_recipients")                                  \
+    VALUE(METRICS_LIMIT_TARPIT, "tarpit")                                                          \
+    VALUE(METRICS_LIMIT_NETWORK_CONNECTIONS, "network_connections")                                \
+    VALUE(METRICS_LIMIT_NETWORK_MESSAGES, "network_messages")                                      \
+    VALUE(METRICS_LIMIT_ACCOUNT_MESSAGES, "account_messages")                                      \
+    VALUE(METRICS_LIMIT_ACCOUNT_OCTETS, "account_octets")                                          \
+    VALUE(METRICS_LIMIT_LOOKUPS, "lookups")                                                        \
+    VALUE(METRICS_LIMIT_DATA_RATE, "data_rate")                                                    \
+    VALUE(METRICS_LIMIT_DISK_FREE, "disk_free")                                                    \
+    VALUE(METRICS_LIMIT_TIMEOUT_SESSION, "timeout_session")                                        \
+    VALUE(METRICS_LIMIT_TIMEOUT_PROXY, "timeout_proxy")                                            \
+    VALUE(METRICS_LIMIT_SORT_WAIT, "sort_wait")
 
 /* LABEL(list, name as printed). NONE is for metrics without a label of their own. */
 #define METRICS_NONE(VALUE) VALUE(METRICS_NO_LABEL, "")
