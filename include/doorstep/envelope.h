@@ -30,15 +30,18 @@ struct envelope {
     enum envelope_protocol protocol;
     enum envelope_ret ret;
     bool smtputf8;
-    uint64_t size;           /* SIZE=, 0 when not given */
-    const char *envid;       /* xtext decoded, or "" */
-    const char *helo;        /* as the client named itself */
-    const char *client_ip;   /* "127.0.0.1", "IPv6:::1", "" for a unix socket; XFORWARD wins */
-    const char *client_name; /* or "" */
-    const char *queue_id;    /* XFORWARD IDENT, or "" */
-    const char *login;       /* the account that logged in, or "" */
-    const char *auth_sender; /* MAIL's AUTH= (RFC 4954 5): an address, "<>", or "" */
-    const char *session;     /* our session id, for the log */
+    uint64_t size;               /* SIZE=, 0 when not given */
+    const char *envid;           /* xtext decoded, or "" */
+    const char *helo;            /* as the client named itself */
+    const char *client_ip;       /* "127.0.0.1", "IPv6:::1", "" for a unix socket; XFORWARD wins */
+    const char *client_name;     /* or "" */
+    const char *client_port;     /* or ""; as the three below */
+    const char *client_protocol; /* XFORWARD or XCLIENT PROTO: how it came to who sent it to us */
+    const char *client_source;   /* XFORWARD SOURCE: "LOCAL", "REMOTE" */
+    const char *login;           /* who logged in, here or (XCLIENT LOGIN) at a proxy */
+    const char *auth_sender;     /* MAIL's AUTH= (RFC 4954 5): an address, "<>", or "" */
+    const char *queue_id;        /* XFORWARD IDENT, or "" */
+    const char *session;         /* our session id, for the log */
     struct envelope_recipient *recipients; /* accepted ones, in order of RCPT */
     uint32_t recipient_count;
 };

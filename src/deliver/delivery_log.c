@@ -293,8 +293,9 @@ delivery_log_close(struct delivery_log *l)
 static bool
 matches(json_t *line, const char *term)
 {
-    static const char *const fields[] = {"id",   "queue_id", "session", "message_id",
-                                         "from", "to",       "account"};
+    static const char *const fields[] = {"id",          "queue_id", "session", "message_id",
+                                         "from",        "to",       "account", "client",
+                                         "client_name", "helo",     "login"};
 
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         const char *value = json_string_value(json_object_get(line, fields[i]));

@@ -84,6 +84,17 @@ put_outcome(struct buf *b, const struct outcome *why)
            put_field(b, SPAN("text"), outcome_text(why));
 }
 
+static bool
+put_client(struct buf *b, const struct delivery_event *e)
+{
+    return put_field(b, SPAN("client"), e->client) &&
+           put_field(b, SPAN("client_name"), e->client_name) &&
+           put_field(b, SPAN("client_port"), e->client_port) &&
+           put_field(b, SPAN("client_protocol"), e->client_protocol) &&
+           put_field(b, SPAN("client_source"), e->client_source) &&
+           put_field(b, SPAN("helo"), e->helo) && put_field(b, SPAN("login"), e->login);
+}
+
 bool
 delivery_log_print_line(struct buf *out, struct delivery_log_time *kept,
                         const struct delivery_event *e)
@@ -94,8 +105,7 @@ delivery_log_print_line(struct buf *out, struct delivery_log_time *kept,
            put_field(out, SPAN("message_id"), e->message_id) && put_name(out, SPAN("from")) &&
            put_json(out, e->from == NULL ? "" : e->from) && put_field(out, SPAN("to"), e->to) &&
            put_field(out, SPAN("account"), e->account) &&
-           put_field(out, SPAN("mailbox"), e->mailbox) &&
-           put_field(out, SPAN("client"), e->client) &&
+           put_field(out, SPAN("mailbox"), e->mailbox) && put_client(out, e) &&
            (e->uid == 0 || put_number(out, SPAN("uid"), e->uid)) &&
            put_number(out, SPAN("octets"), e->octets) &&
            put_number(out, SPAN("duration_ms"), e->duration_ms) && put_outcome(out, e->why) &&

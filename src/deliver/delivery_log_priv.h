@@ -28,7 +28,13 @@ struct delivery_event { /* all borrowed; NULL strings are left out */
     const char *to;
     const char *account; /* user@domain */
     const char *mailbox;
-    const char *client;
+    const char *client; /* address; what follows is about the same client */
+    const char *client_name;
+    const char *client_port;
+    const char *client_protocol;
+    const char *client_source;
+    const char *helo;
+    const char *login;
     uint32_t uid; /* 0: none */
     uint64_t octets;
     uint64_t duration_ms;
@@ -51,9 +57,9 @@ void delivery_log_append(struct delivery_log *l, const struct delivery_event *e)
 /* delivery_log_write() - what waits is in the file when this returns; any thread. */
 void delivery_log_write(struct delivery_log *l);
 
-/* delivery_log_search() - every line whose message_id, from, to, account, id, queue_id or session
- * is `term` or, for addresses and ids, contains it (without case), oldest first. fn returns false
- * to stop. Any thread. */
+/* delivery_log_search() - every line whose message_id, from, to, account, id, queue_id, session,
+ * client, client_name, helo or login is `term` or, for addresses and ids, contains it (without
+ * case), oldest first. fn returns false to stop. Any thread. */
 typedef bool (*delivery_log_fn)(void *arg, json_t *line);
 bool delivery_log_search(const char *state_dir, const char *term, delivery_log_fn fn, void *arg,
                          struct outcome *why);

@@ -18,6 +18,9 @@ static const struct table_column columns[] = {
     {"octets", "SIZE", TABLE_SIZE, false},
     {"id", "ID", TABLE_TEXT, false},
     {"queue_id", "QUEUE", TABLE_TEXT, true},
+    {"client", "CLIENT", TABLE_TEXT, true},
+    {"client_name", "NAME", TABLE_TEXT, true},
+    {"login", "LOGIN", TABLE_TEXT, true},
     {"text", "TEXT", TABLE_TEXT, true},
     {0},
 };

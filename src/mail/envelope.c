@@ -36,6 +36,9 @@ envelope_pack(const struct envelope *e, struct pack *p)
     pack_str(p, e->helo);
     pack_str(p, e->client_ip);
     pack_str(p, e->client_name);
+    pack_str(p, e->client_port);
+    pack_str(p, e->client_protocol);
+    pack_str(p, e->client_source);
     pack_str(p, e->queue_id);
     pack_str(p, e->session);
     pack_str(p, e->login);
@@ -104,6 +107,9 @@ envelope_unpack(struct envelope *e, struct arena *arena, struct unpack *u)
     e->helo = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     e->client_ip = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     e->client_name = unpack_line(u, arena, ENVELOPE_STRING_MAX);
+    e->client_port = unpack_line(u, arena, ENVELOPE_STRING_MAX);
+    e->client_protocol = unpack_line(u, arena, ENVELOPE_STRING_MAX);
+    e->client_source = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     e->queue_id = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     e->session = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     e->login = unpack_line(u, arena, ENVELOPE_STRING_MAX);

@@ -160,9 +160,12 @@ complete_envelope(struct smtp_session *s)
     e->helo = helo[0] != '\0' ? helo : s->helo;
     e->client_ip = known_fact(s, FACT_IP);
     e->client_name = known_fact(s, FACT_NAME);
+    e->client_port = known_fact(s, FACT_PORT);
+    e->client_protocol = known_fact(s, FACT_PROTOCOL);
+    e->client_source = known_fact(s, FACT_SOURCE);
     e->queue_id = known_fact(s, FACT_QUEUE_ID);
     e->session = s->config.session_id;
-    e->login = s->login == NULL ? "" : s->login;
+    e->login = s->login != NULL ? s->login : known_fact(s, FACT_LOGIN);
 }
 
 /* smtp_session_answer() to every recipient that has none. Input that waits must not run behind the

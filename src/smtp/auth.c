@@ -71,7 +71,7 @@ auth_may_send(const struct smtp_session *s)
     case REQUIRE_NONE:
         return true;
     case REQUIRE_AUTH:
-        return s->login != NULL;
+        return s->login != NULL || xclient_has_login(s);
     case REQUIRE_TRUSTED:
         return s->config.trusted;
     case REQUIRE_CLIENT_CERT:

@@ -176,4 +176,7 @@ void cmd_not_implemented(struct smtp_session *s, struct span args);
 void cmd_xclient(struct smtp_session *s, struct span args);
 void cmd_xforward(struct smtp_session *s, struct span args);
 
+/* xclient_has_login() - a trusted proxy said who logged in there. */
+bool xclient_has_login(const struct smtp_session *s);
+
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * XCLIENT and XFORWARD (Postfix XCLIENT_README, XFORWARD_README): a proxy or filter that we trust
- * tells who its client is. XCLIENT speaks for the connection and starts the session anew; XFORWARD
- * speaks for the next message, and its IDENT, the queue id, is what the ledger recognises a retry
- * by. Values are xtext, or [UNAVAILABLE], [TEMPUNAVAIL]. A command is taken whole or not at all.
+ * XCLIENT and XFORWARD (Postfix XCLIENT_README, XFORWARD_README; SESSION and what follows it are
+ * Dovecot's): a proxy or filter that we trust tells who its client is. XCLIENT speaks for the
+ * connection and starts the session anew; XFORWARD speaks for the next message, and its IDENT, the
+ * queue id, is what the ledger recognises a retry by. Values are xtext, or [UNAVAILABLE],
+ * [TEMPUNAVAIL]. A command is taken whole or not at all.
  */
 #include "auth_priv.h"
 
@@ -11,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doorstep/log.h"
 #include "parameters_priv.h"
 
-#define VALUE_MAX 255 /* octets of a value as written */
+#define VALUE_MAX 1024 /* octets of a value as written: FORWARD has the longest */
 
 void
 proxy_facts_release(struct proxy_facts *f)
@@ -86,6 +88,24 @@ read_protocol(const char *value, char meaning[MEANING_SIZE])
                : NULL;
 }
 
+/* TTL and TIMEOUT: they are for who passes the session on, which nobody does here. */
+static const char *
+read_number(const char *value, char meaning[MEANING_SIZE])
+{
+    unsigned long long n;
+
+    (void)meaning;
+    return span_parse_u64(span_of(value), UINT32_MAX, &n) ? value : NULL;
+}
+
+/* Base64 of what is forwarded to a password database: not ours to read. */
+static const char *
+read_any(const char *value, char meaning[MEANING_SIZE])
+{
+    (void)meaning;
+    return value;
+}
+
 static const char *
 read_source(const char *value, char meaning[MEANING_SIZE])
 {
@@ -104,15 +124,22 @@ static const struct attribute {
     enum proxy_fact fact; /* FACT_COUNT: checked, not kept */
 } attributes[] = {
     {"NAME", IN_XCLIENT | IN_XFORWARD, read_word, FACT_NAME},
+    {"REVERSE_NAME", IN_XCLIENT, read_word, FACT_COUNT},
     {"ADDR", IN_XCLIENT | IN_XFORWARD, read_address, FACT_IP},
-    {"PORT", IN_XCLIENT | IN_XFORWARD, read_port, FACT_COUNT},
-    {"PROTO", IN_XCLIENT | IN_XFORWARD, read_protocol, FACT_COUNT},
+    {"PORT", IN_XCLIENT | IN_XFORWARD, read_port, FACT_PORT},
+    {"PROTO", IN_XCLIENT | IN_XFORWARD, read_protocol, FACT_PROTOCOL},
     {"HELO", IN_XCLIENT | IN_XFORWARD, read_word, FACT_HELO},
-    {"LOGIN", IN_XCLIENT, read_word, FACT_COUNT},
+    {"LOGIN", IN_XCLIENT, read_word, FACT_LOGIN},
     {"DESTADDR", IN_XCLIENT, read_address, FACT_COUNT},
     {"DESTPORT", IN_XCLIENT, read_port, FACT_COUNT},
+    {"DESTNAME", IN_XCLIENT, read_word, FACT_COUNT},
+    {"SESSION", IN_XCLIENT, read_word, FACT_SESSION},
+    {"TTL", IN_XCLIENT, read_number, FACT_COUNT},
+    {"TIMEOUT", IN_XCLIENT, read_number, FACT_COUNT},
+    {"FORWARD", IN_XCLIENT, read_any, FACT_COUNT},
+    {"CLIENT-TRANSPORT", IN_XCLIENT, read_word, FACT_COUNT},
     {"IDENT", IN_XFORWARD, read_word, FACT_QUEUE_ID},
-    {"SOURCE", IN_XFORWARD, read_source, FACT_COUNT},
+    {"SOURCE", IN_XFORWARD, read_source, FACT_SOURCE},
 };
 
 static const struct attribute *
@@ -195,12 +222,29 @@ update_facts(struct smtp_session *s, struct proxy_facts *facts, unsigned command
     return true;
 }
 
+bool
+xclient_has_login(const struct smtp_session *s)
+{
+    return s->client.text[FACT_LOGIN] != NULL && s->client.text[FACT_LOGIN][0] != '\0';
+}
+
+static void
+log_client(const struct smtp_session *s)
+{
+    char *const *text = s->client.text;
+
+    log_event(LOG_LEVEL_INFO, "xclient", "id", s->config.session_id, "peer", text[FACT_IP], "port",
+              text[FACT_PORT], "name", text[FACT_NAME], "helo", text[FACT_HELO], "protocol",
+              text[FACT_PROTOCOL], "login", text[FACT_LOGIN], "session", text[FACT_SESSION], NULL);
+}
+
 /* The session is as new afterwards: the introduction of the real client may follow. */
 void
 cmd_xclient(struct smtp_session *s, struct span args)
 {
     if (!update_facts(s, &s->client, IN_XCLIENT, args))
         return;
+    log_client(s);
     proxy_facts_release(&s->forward);
     auth_forget(s);
     free(s->helo);

@@ -148,6 +148,9 @@ on_finished(void *arg, const struct smtp_summary *s)
               log_num((long long)s->octets), "recipients", log_num(s->envelope->recipient_count),
               "delivered", log_num(s->delivered), "refused", log_num(s->refused), "deferred",
               log_num(s->deferred), "queue_id", s->envelope->queue_id, "delivery", s->delivery_id,
+              "client", s->envelope->client_ip, "name", s->envelope->client_name, "port",
+              s->envelope->client_port, "protocol", s->envelope->client_protocol, "source",
+              s->envelope->client_source, "helo", s->envelope->helo, "login", s->envelope->login,
               NULL);
     buf_release(&from);
 }
