@@ -250,7 +250,7 @@ check_locks(struct reader *r, size_t i)
 
 /* Nobody could ever connect: a TCP peer is believed by its network alone. */
 static void
-check_listen(struct reader *r, size_t i)
+check_proxy(struct reader *r, size_t i)
 {
     const struct settings_listen *l = &r->settings->listens[i];
     bool has_tcp = false;
@@ -287,14 +287,19 @@ check_settings(struct reader *r)
         check_domain(r, i);
     for (size_t i = 0; i < r->settings->store_count; i++)
         check_locks(r, i);
-    for (size_t i = 0; i < r->settings->listen_count; i++)
+    for (size_t i = 0; i < r->settings->listen_count; i++) {
         check_listen(r, i);
+        check_proxy(r, i);
+    }
     if (r->settings->domain_count == 0)
         source_error(r->errors, (struct source_place){first.file, 0},
                      "there is no domain section: no mail would be accepted");
     if (r->settings->limits.message_memory > r->settings->limits.memory)
         source_error(r->errors, (struct source_place){first.file, 0},
                      "limits: message_memory is larger than memory");
+    if (r->settings->timeouts.tarpit > r->settings->timeouts.tarpit_max)
+        source_error(r->errors, (struct source_place){first.file, 0},
+                     "timeouts: tarpit is larger than tarpit_max");
     if (r->settings->auth.delay > r->settings->auth.delay_max)
         source_error(r->errors, (struct source_place){first.file, 0},
                      "auth: delay is larger than delay_max");

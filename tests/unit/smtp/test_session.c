@@ -304,7 +304,8 @@ START_TEST(extensions_are_announced_as_configured)
                      "250-mx.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n"
                      "250-BINARYMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n"
                      "250-LIMITS RCPTMAX=5 MAILMAX=5\r\n250-DSN\r\n"
-                     "250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\r\n"
+                     "250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT SESSION TTL "
+                     "TIMEOUT FORWARD CLIENT-TRANSPORT DESTNAME\r\n"
                      "250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n250 HELP\r\n");
     fake_release(&f);
     fake_open(&f, LISTEN_LMTP);
