@@ -30,6 +30,7 @@ struct envelope {
     enum envelope_protocol protocol;
     enum envelope_ret ret;
     bool smtputf8;
+    bool require_tls;            /* REQUIRETLS: whoever sends it on needs TLS (RFC 8689) */
     uint64_t size;               /* SIZE=, 0 when not given */
     const char *envid;           /* xtext decoded, or "" */
     const char *helo;            /* as the client named itself */
@@ -42,6 +43,8 @@ struct envelope {
     const char *auth_sender;     /* MAIL's AUTH= (RFC 4954 5): an address, "<>", or "" */
     const char *queue_id;        /* XFORWARD IDENT, or "" */
     const char *session;         /* our session id, for the log */
+    const char *tls_version;     /* "TLSv1.3", or "": it came in plain */
+    const char *tls_cipher;      /* "TLS_AES_256_GCM_SHA384", or "" */
     struct envelope_recipient *recipients; /* accepted ones, in order of RCPT */
     uint32_t recipient_count;
 };

@@ -31,6 +31,7 @@ envelope_pack(const struct envelope *e, struct pack *p)
     pack_u8(p, (uint8_t)e->protocol);
     pack_u8(p, (uint8_t)e->ret);
     pack_u8(p, e->smtputf8);
+    pack_u8(p, e->require_tls);
     pack_u64(p, e->size);
     pack_str(p, e->envid);
     pack_str(p, e->helo);
@@ -43,6 +44,8 @@ envelope_pack(const struct envelope *e, struct pack *p)
     pack_str(p, e->session);
     pack_str(p, e->login);
     pack_str(p, e->auth_sender);
+    pack_str(p, e->tls_version);
+    pack_str(p, e->tls_cipher);
     pack_u32(p, e->recipient_count);
     for (uint32_t i = 0; i < e->recipient_count; i++)
         recipient_pack(&e->recipients[i], p);
@@ -102,6 +105,7 @@ envelope_unpack(struct envelope *e, struct arena *arena, struct unpack *u)
     e->protocol = (enum envelope_protocol)unpack_enum(u, PROTOCOL_LMTP);
     e->ret = (enum envelope_ret)unpack_enum(u, RET_HDRS);
     e->smtputf8 = unpack_enum(u, 1) != 0;
+    e->require_tls = unpack_enum(u, 1) != 0;
     e->size = unpack_u64(u);
     e->envid = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     e->helo = unpack_line(u, arena, ENVELOPE_STRING_MAX);
@@ -114,6 +118,8 @@ envelope_unpack(struct envelope *e, struct arena *arena, struct unpack *u)
     e->session = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     e->login = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     e->auth_sender = unpack_line(u, arena, ENVELOPE_STRING_MAX);
+    e->tls_version = unpack_line(u, arena, ENVELOPE_STRING_MAX);
+    e->tls_cipher = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     recipients_unpack(e, arena, u);
     return !u->broken;
 }

@@ -2,11 +2,12 @@
  *
  * Trace fields: see trace_priv.h. "for" only when the transaction has one recipient, so that a
  * blind copy stays blind (RFC 5321 7.6); the protocol's name as RFC 3848 and RFC 6531 4.3 list
- * them.
+ * them; TLS in a comment behind the client, where other MTAs have it too.
  */
 #include "trace_priv.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* What a peer named itself, without anything that could end a line or a comment. */
 static bool
@@ -34,7 +35,7 @@ put_address(struct buf *out, const struct address *a)
     return true;
 }
 
-/* The base name, and A behind a log-in: UTF8SMTPA, LMTPA. */
+/* The base name, S under TLS and A behind a log-in: UTF8SMTPSA, LMTPA. */
 static bool
 put_protocol(struct buf *out, const struct envelope *e)
 {
@@ -44,8 +45,10 @@ put_protocol(struct buf *out, const struct envelope *e)
         name = e->smtputf8 ? "UTF8LMTP" : "LMTP";
     else if (e->protocol == PROTOCOL_ESMTP)
         name = e->smtputf8 ? "UTF8SMTP" : "ESMTP";
-    return buf_append_str(out, name) &&
-           (*e->login == '\0' || e->protocol == PROTOCOL_SMTP || buf_append_char(out, 'A'));
+    if (e->protocol == PROTOCOL_SMTP)
+        return buf_append_str(out, name);
+    return buf_append_str(out, name) && (*e->tls_version == '\0' || buf_append_char(out, 'S')) &&
+           (*e->login == '\0' || buf_append_char(out, 'A'));
 }
 
 /* "(mail.example.org [192.0.2.1])"; nothing for a unix socket. */
@@ -59,6 +62,28 @@ put_client(struct buf *out, const struct envelope *e)
         ok = ok && put_clean(out, e->client_name) && buf_append_char(out, ' ');
     return ok && buf_append_char(out, '[') && put_clean(out, e->client_ip) &&
            buf_append_str(out, "])");
+}
+
+/* What stands in a comment, of our own words but told by the edge. */
+static bool
+put_comment_text(struct buf *out, const char *s)
+{
+    for (size_t n = 0; *s != '\0' && n < 255; s++, n++) {
+        bool odd =
+            (unsigned char)*s < ' ' || (unsigned char)*s >= 127 || strchr("()\\", *s) != NULL;
+        if (!buf_append_char(out, odd ? '?' : *s))
+            return false;
+    }
+    return true;
+}
+
+static bool
+put_tls(struct buf *out, const struct envelope *e)
+{
+    return *e->tls_version == '\0' ||
+           (buf_append_str(out, "\r\n\t(using ") && put_comment_text(out, e->tls_version) &&
+            buf_append_str(out, " with cipher ") && put_comment_text(out, e->tls_cipher) &&
+            buf_append_str(out, ")"));
 }
 
 /* RFC 5322 3.3, always in English. */
@@ -85,7 +110,7 @@ put_received(struct buf *out, const struct trace_options *o, const struct envelo
 {
     bool ok = buf_append_str(out, "Received: from ") &&
               put_clean(out, *e->helo == '\0' ? "unknown" : e->helo) && put_client(out, e) &&
-              buf_printf(out, "\r\n\tby %s (Doorstep) with ", o->hostname) &&
+              put_tls(out, e) && buf_printf(out, "\r\n\tby %s (Doorstep) with ", o->hostname) &&
               put_protocol(out, e) && buf_append_str(out, " id ") && buf_append_str(out, o->id);
 
     if (ok && e->recipient_count == 1)

@@ -28,6 +28,8 @@ envelope(void)
         .session = "S",
         .login = "",
         .auth_sender = "",
+        .tls_version = "",
+        .tls_cipher = "",
         .recipients = two,
         .recipient_count = 1,
     };
@@ -89,17 +91,22 @@ static const struct {
     enum envelope_protocol protocol;
     bool smtputf8;
     const char *login;
+    const char *tls;
     const char *with;
 } protocols[] = {
-    {PROTOCOL_SMTP, false, "", "with SMTP id"},
-    {PROTOCOL_ESMTP, false, "", "with ESMTP id"},
-    {PROTOCOL_ESMTP, true, "", "with UTF8SMTP id"},
-    {PROTOCOL_LMTP, false, "", "with LMTP id"},
-    {PROTOCOL_LMTP, true, "", "with UTF8LMTP id"},
-    {PROTOCOL_ESMTP, false, "ann@example.org", "with ESMTPA id"},
-    {PROTOCOL_ESMTP, true, "ann@example.org", "with UTF8SMTPA id"},
-    {PROTOCOL_LMTP, false, "ann@example.org", "with LMTPA id"},
-    {PROTOCOL_LMTP, true, "ann@example.org", "with UTF8LMTPA id"},
+    {PROTOCOL_SMTP, false, "", "", "with SMTP id"},
+    {PROTOCOL_ESMTP, false, "", "", "with ESMTP id"},
+    {PROTOCOL_ESMTP, true, "", "", "with UTF8SMTP id"},
+    {PROTOCOL_LMTP, false, "", "", "with LMTP id"},
+    {PROTOCOL_LMTP, true, "", "", "with UTF8LMTP id"},
+    {PROTOCOL_ESMTP, false, "ann@example.org", "", "with ESMTPA id"},
+    {PROTOCOL_ESMTP, true, "ann@example.org", "", "with UTF8SMTPA id"},
+    {PROTOCOL_LMTP, false, "ann@example.org", "", "with LMTPA id"},
+    {PROTOCOL_LMTP, true, "ann@example.org", "", "with UTF8LMTPA id"},
+    {PROTOCOL_ESMTP, false, "", "TLSv1.3", "with ESMTPS id"},
+    {PROTOCOL_ESMTP, true, "ann@example.org", "TLSv1.3", "with UTF8SMTPSA id"},
+    {PROTOCOL_LMTP, false, "ann@example.org", "TLSv1.3", "with LMTPSA id"},
+    {PROTOCOL_LMTP, true, "", "TLSv1.3", "with UTF8LMTPS id"},
 };
 
 START_TEST(protocol_keyword)
@@ -109,8 +116,23 @@ START_TEST(protocol_keyword)
     e.protocol = protocols[_i].protocol;
     e.smtputf8 = protocols[_i].smtputf8;
     e.login = protocols[_i].login;
+    e.tls_version = protocols[_i].tls;
     char *text = build(&e, 0, false);
     ck_assert_msg(strstr(text, protocols[_i].with) != NULL, "%s", protocols[_i].with);
+    free(text);
+}
+END_TEST
+
+START_TEST(tls_is_named)
+{
+    struct envelope e = envelope();
+
+    e.tls_version = "TLSv1.3";
+    e.tls_cipher = "TLS_AES_256_GCM_SHA384";
+    char *text = build(&e, 0, false);
+    ck_assert_ptr_nonnull(strstr(text, "[192.0.2.1])\r\n"
+                                       "\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384)\r\n"
+                                       "\tby mx.example.org"));
     free(text);
 }
 END_TEST
@@ -124,6 +146,8 @@ START_TEST(hostile_names_stay_in_their_place)
     e.helo = hostile;
     e.client_name = hostile;
     e.client_ip = hostile;
+    e.tls_version = hostile;
+    e.tls_cipher = hostile;
     char *text = build(&e, 0, true);
     ck_assert_ptr_null(strstr(text, "\nBcc"));
     ck_assert_ptr_null(strchr(text, '\x1b'));
@@ -154,6 +178,7 @@ trace_tests(void)
     tcase_add_test(t, several_recipients_stay_blind);
     tcase_add_test(t, null_sender_and_no_delivered_to);
     tcase_add_loop_test(t, protocol_keyword, 0, sizeof protocols / sizeof protocols[0]);
+    tcase_add_test(t, tls_is_named);
     tcase_add_test(t, hostile_names_stay_in_their_place);
     tcase_add_test(t, a_unix_socket_has_no_address);
     return t;

@@ -37,6 +37,9 @@ sample(void)
         .session = "s1",
         .login = "ann@example.org",
         .auth_sender = "<>",
+        .require_tls = true,
+        .tls_version = "TLSv1.3",
+        .tls_cipher = "TLS_AES_256_GCM_SHA384",
         .recipients = recipients,
         .recipient_count = COUNT(recipients),
     };
@@ -82,6 +85,9 @@ START_TEST(round_trip)
     ck_assert_str_eq(again.session, "s1");
     ck_assert_str_eq(again.login, "ann@example.org");
     ck_assert_str_eq(again.auth_sender, "<>");
+    ck_assert(again.require_tls);
+    ck_assert_str_eq(again.tls_version, "TLSv1.3");
+    ck_assert_str_eq(again.tls_cipher, "TLS_AES_256_GCM_SHA384");
     ck_assert_uint_eq(again.recipient_count, 3);
     ck_assert_str_eq(again.recipients[0].orcpt, "rfc822;ann@example.org");
     ck_assert_uint_eq(again.recipients[0].notify, NOTIFY_FAILURE | NOTIFY_DELAY);
