@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 enum listen_protocol { LISTEN_LMTP, LISTEN_SMTP };
+enum listen_tls { LISTEN_TLS_NONE, LISTEN_TLS_OFFERED, LISTEN_TLS_REQUIRED, LISTEN_TLS_IMPLICIT };
 
 struct settings_address { /* one of `address`: "127.0.0.1:2424", "[::1]:2424",
                              "unix:/path,mode=0660" */
@@ -43,12 +44,18 @@ struct settings_listen {
     size_t address_count;
     struct settings_network *trusted; /* may use XCLIENT and XFORWARD; unix sockets always may */
     size_t trusted_count;
-    bool auth;                   /* announce AUTH */
-    bool auth_plain_without_tls; /* PLAIN and LOGIN although anybody may listen in */
-    enum listen_require require; /* who may send mail at all */
+    bool auth;                              /* announce AUTH */
+    bool auth_plain_without_tls;            /* PLAIN and LOGIN although anybody may listen in */
+    enum listen_require require;            /* who may send mail at all */
     bool proxy_protocol;                    /* a PROXY header stands before the session */
     struct settings_network *proxy_trusted; /* whose headers are believed; unix sockets always */
     size_t proxy_trusted_count;
+    enum listen_tls tls;
+    const char **certificate; /* PEM files: each a certificate and those that lead to its root */
+    size_t certificate_count;
+    const char **key; /* PEM files: of the certificate in the same place */
+    size_t key_count;
+    const char *client_ca; /* PEM file: ask for certificates of its authorities; "": do not ask */
 };
 
 enum bare_newline { BARE_KEEP, BARE_REJECT, BARE_NORMALIZE };
@@ -111,6 +118,7 @@ struct settings_limits {
 struct settings_timeouts { /* RFC 5321 4.5.3.2 */
     uint64_t command;      /* waiting for a command: 5 min */
     uint64_t data;         /* between two pieces of a message: 3 min */
+    uint64_t handshake;    /* of TLS, from beginning to end: 30 s */
     uint64_t write;        /* client does not read: 5 min */
     uint64_t answer;       /* store does not answer RCPT or end of data: 10 min */
     uint64_t drain;        /* after SIGTERM: 10 s */
@@ -135,12 +143,6 @@ struct settings_auth {
     uint64_t account_failures; /* before an account is */
     uint64_t ban;              /* how long */
     uint64_t decay;            /* failures count half as much after so long */
-};
-
-struct settings_metrics {
-    struct settings_address *address; /* of the OpenMetrics text; none: no such role */
-    size_t address_count;
-    bool allow_remote; /* addresses other than loopback and unix sockets */
 };
 
 enum sandbox_mode { SANDBOX_REQUIRED, SANDBOX_BEST_EFFORT };
@@ -175,7 +177,6 @@ struct settings {
     struct settings_limits limits;
     struct settings_timeouts timeouts;
     struct settings_auth auth;
-    struct settings_metrics metrics;
 };
 
 /* settings_find_domain() / settings_find_store() - by name; NULL when there is none. */

@@ -10,6 +10,7 @@
 #include "doorstep/address.h"
 #include "nearest_priv.h"
 
+#define LIST_TEXT_MAX 4095 /* of an element: a list's max is how many it has */
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789_"
 #define USER_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZ" NAME_CHARS ".-"
 
@@ -29,9 +30,11 @@ keep(struct span text, struct arena *arena, void *out, struct buf *why)
 static bool
 check_length(const struct config_row *row, const char *text, struct buf *why)
 {
-    if (strlen(text) <= row->max)
+    uint64_t max = (row->flags & ROW_LIST) != 0 ? LIST_TEXT_MAX : row->max;
+
+    if (strlen(text) <= max)
         return true;
-    buf_printf(why, "is longer than %llu octets", (unsigned long long)row->max);
+    buf_printf(why, "is longer than %llu octets", (unsigned long long)max);
     return false;
 }
 

@@ -63,7 +63,6 @@ enum config_section_id {
     SECTION_LIMITS,
     SECTION_TIMEOUTS,
     SECTION_AUTH,
-    SECTION_METRICS,
     SECTION_COUNT
 };
 

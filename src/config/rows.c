@@ -16,9 +16,11 @@
 
 #define UNIX_PATH_MAX 107 /* sun_path of unix(7) without its NUL */
 #define TEXT_MAX 4095     /* PATH_MAX without its NUL */
+#define LISTEN_PAIRS_MAX 64
 
 /* Words of an enum stand in the order of the enum. */
 static const char *const protocol_words[] = {"lmtp", "smtp", NULL};
+static const char *const tls_words[] = {"none", "offered", "required", "implicit", NULL};
 static const char *const sandbox_words[] = {"required", "best_effort", NULL};
 static const char *const level_words[] = {"debug", "info", "warning", "error", NULL};
 static const char *const durability_words[] = {"strict", "relaxed", NULL};
@@ -32,7 +34,7 @@ static const char *const lock_words[] = {"fcntl", "dotlock", "flock", NULL};
 _Static_assert(sizeof(enum bare_newline) == sizeof(int) && sizeof(enum store_lock) == sizeof(int) &&
                    sizeof(enum sandbox_mode) == sizeof(int) &&
                    sizeof(enum listen_require) == sizeof(int) &&
-                   sizeof(enum durability) == sizeof(int),
+                   sizeof(enum durability) == sizeof(int) && sizeof(enum listen_tls) == sizeof(int),
                "KIND_ENUM keeps an int");
 
 #define AT(type, field) .offset = offsetof(struct type, field)
@@ -91,6 +93,14 @@ static const struct config_row listen_rows[] = {
      .doc = "a PROXY header stands before each session"},
     {"proxy_trusted", KIND_NETWORK, ROW_LIST, "", 0, 256, AT(settings_listen, proxy_trusted),
      COUNTED(settings_listen, proxy_trusted_count), .doc = "whose PROXY headers are believed"},
+    {"tls", KIND_ENUM, 0, "none", 0, 0, tls_words, AT(settings_listen, tls),
+     .doc = "whether TLS is possible, needed, or spoken from the first octet"},
+    {"certificate", KIND_PATH, ROW_LIST, "", 0, LISTEN_PAIRS_MAX, AT(settings_listen, certificate),
+     COUNTED(settings_listen, certificate_count), .doc = "certificates with their chains (PEM)"},
+    {"key", KIND_PATH, ROW_LIST, "", 0, LISTEN_PAIRS_MAX, AT(settings_listen, key),
+     COUNTED(settings_listen, key_count), .doc = "the private keys of the certificates (PEM)"},
+    {"client_ca", KIND_PATH, ROW_OPTIONAL, "", 0, TEXT_MAX, AT(settings_listen, client_ca),
+     .doc = "authorities whose client certificates are trusted (PEM)"},
 };
 
 static const struct config_row domain_rows[] = {
@@ -191,6 +201,8 @@ static const struct config_row timeouts_rows[] = {
      .doc = "waiting for a command"},
     {"data", KIND_DURATION, 0, "3min", 10, DAY, AT(settings_timeouts, data),
      .doc = "waiting for the next piece of a message"},
+    {"handshake", KIND_DURATION, 0, "30s", 10, HOUR, AT(settings_timeouts, handshake),
+     .doc = "what a client gets for a TLS handshake"},
     {"write", KIND_DURATION, 0, "5min", 10, DAY, AT(settings_timeouts, write),
      .doc = "waiting for a client that does not read"},
     {"answer", KIND_DURATION, 0, "10min", 10, DAY, AT(settings_timeouts, answer),
@@ -238,13 +250,6 @@ static const struct config_row auth_rows[] = {
      .doc = "time after which a failure counts half"},
 };
 
-static const struct config_row metrics_rows[] = {
-    {"address", KIND_ADDRESS, ROW_LIST, "", 0, 16, AT(settings_metrics, address),
-     COUNTED(settings_metrics, address_count), .doc = "where to answer GET /metrics"},
-    {"allow_remote", KIND_BOOLEAN, 0, "no", 0, 0, AT(settings_metrics, allow_remote),
-     .doc = "let address be other than loopback and unix sockets"},
-};
-
 static const struct config_row listen_title = {
     "protocol",       KIND_ENUM, 0, NULL, 0, 0, protocol_words, AT(settings_listen, protocol),
     .doc = "protocol"};
@@ -290,8 +295,4 @@ const struct config_section config_sections[SECTION_COUNT] = {
                           ROWS(timeouts_rows),
                           AT(settings, timeouts)},
     [SECTION_AUTH] = {.name = "auth", .doc = "log-ins", ROWS(auth_rows), AT(settings, auth)},
-    [SECTION_METRICS] = {.name = "metrics",
-                         .doc = "numbers for a monitoring system",
-                         ROWS(metrics_rows),
-                         AT(settings, metrics)},
 };

@@ -222,6 +222,20 @@ static const struct error_case error_cases[] = {
     {"an unknown protocol",
      DOMAIN "listen\nsmpt { address = {\"127.0.0.1:1\"} }",
      {"t:2: the protocol of section listen is none of lmtp, smtp; did you mean 'smtp'?"}},
+    {"TLS without a certificate",
+     DOMAIN "listen smtp { address = {\"127.0.0.1:1\"}\n tls = required }",
+     {"t:2: listen: tls needs a certificate and its key"}},
+    {"a certificate without TLS",
+     DOMAIN "listen smtp { address = {\"127.0.0.1:1\"} certificate = {\"/c\"} key = {\"/k\"} }",
+     {"t:2: listen: there is a certificate, but tls is none; did you mean tls = \"offered\"?"}},
+    {"a certificate without its key",
+     DOMAIN "listen smtp { address = {\"127.0.0.1:1\"} tls = offered\n"
+            " certificate = {\"/c\", \"/d\"} key = {\"/k\"} }",
+     {"t:2: listen: certificate has 2 files and key has 1: each certificate needs its key, in the "
+      "same place of the list"}},
+    {"authorities of clients without TLS",
+     DOMAIN "listen smtp { address = {\"127.0.0.1:1\"} client_ca = \"/ca\" }",
+     {"t:2: listen: client_ca needs tls"}},
     {"all wrong values, each with its line",
      "domain a.example {\n quota = 0\n accounts = ldap\n}\nlimits {\n message_size = 1\n"
      " recipients = many\n}\ntimeouts { data = 5 }",
@@ -251,13 +265,6 @@ static const struct error_case error_cases[] = {
      DOMAIN "listen lmtp { address = {\"127.0.0.1:1\"} }\nlisten smtp { address = "
             "{\"127.0.0.1:1\"} }",
      {"t:3: address '127.0.0.1:1' was given before, at t:2"}},
-    {"an address of the metrics that is a listener's",
-     DOMAIN "listen lmtp { address = {\"127.0.0.1:1\"} }\n"
-            "metrics { address = {\"127.0.0.1:1\"} }",
-     {"t:2: address '127.0.0.1:1' is given in section metrics too"}},
-    {"metrics for everybody",
-     DOMAIN "metrics { address = {\"127.0.0.2:1\", \"[::1]:1\", \"192.0.2.1:1\"} }",
-     {"t: metrics: anybody could read them at 192.0.2.1:1; allow_remote = yes if you want that"}},
     {"no domain", "", {"t: there is no domain section: no mail would be accepted"}},
     {"a listener without address",
      DOMAIN "listen smtp {\n}",

@@ -22,7 +22,9 @@ static const char all_changed[] =
     "listen smtp { address = {\"unix:/a,mode=0600\", \"[2001:db8::1]:25\"}\n"
     "              trusted = {\"2001:db8::/32\", \"10.0.0.0/8\"}\n"
     "              auth = yes auth_plain_without_tls = yes require = auth\n"
-    "              proxy_protocol = yes proxy_trusted = {\"192.0.2.0/24\"} }\n"
+    "              proxy_protocol = yes proxy_trusted = {\"192.0.2.0/24\"}\n"
+    "    tls = required certificate = {\"/c\", \"/d\"} key = {\"/k\", \"/l\"}\n"
+    "    client_ca = \"/ca\" }\n"
     "listen lmtp { address = {\"127.0.0.1:24\"} }\n"
     "domain d.example { accounts = file accounts_file = /f recipient_delimiter = \"-=\"\n"
     "    catch_all = all postmaster = \"pm@d.example\" store = other case_sensitive = on\n"
@@ -36,11 +38,11 @@ static const char all_changed[] =
     "    account_messages = none account_octets = 1G lookups = 100 data_rate = 1K busy = 50\n"
     "    disk_free = none }\n"
     "timeouts { command = 11ms data = 12s write = 13min answer = 14h drain = 15s sort = 16s\n"
-    "    sort_wait = 17s session = 18min busy = 19s proxy = 20s tarpit = 21ms tarpit_max = 22s }\n"
+    "    sort_wait = 17s session = 18min busy = 19s proxy = 20s tarpit = 21ms tarpit_max = 22s\n"
+    "    handshake = 17s }\n"
     "auth { hash_memory = 1M hash_operations = 3 threads = 4 queue = 5 session_failures = 6\n"
     "    delay = 2s delay_max = 3s address_failures = 7 account_failures = 8 ban = 1h\n"
-    "    decay = 2h }\n"
-    "metrics { address = {\"192.0.2.1:9090\"} allow_remote = yes }\n";
+    "    decay = 2h }\n";
 
 static const struct {
     const char *name;
