@@ -105,7 +105,7 @@
 
 #define METRICS_VALUE_ENUM(id, text) id,
 #define METRICS_LABEL_ENUM(list, name)                                                             \
-    enum { METRICS_##list(METRICS_VALUE_ENUM) METRICS_##list##_COUNT };
+    enum metrics_##list{METRICS_##list(METRICS_VALUE_ENUM) METRICS_##list##_COUNT};
 METRICS_LABELS(METRICS_LABEL_ENUM)
 #undef METRICS_LABEL_ENUM
 #undef METRICS_VALUE_ENUM

@@ -19,6 +19,7 @@
 #include "doorstep/sasl.h"
 #include "doorstep/settings.h"
 #include "doorstep/span.h"
+#include "doorstep/tls.h"
 
 /* Octets of commands that may wait behind an answer before the session stops wanting input. */
 #define SMTP_PENDING_HIGH 4096
@@ -33,6 +34,7 @@ struct smtp_session_config {
     const char *session_id;
     const char *client_ip; /* copied; as in struct envelope */
     bool trusted;          /* XCLIENT and XFORWARD */
+    enum listen_tls tls;
     bool dsn;
     bool is_unix;                /* a unix socket: nobody on the way can read along */
     bool auth;                   /* AUTH is offered */
@@ -55,10 +57,11 @@ struct smtp_summary {
 };
 
 enum smtp_wait {
-    SMTP_WAIT_COMMAND, /* for the client */
-    SMTP_WAIT_DATA,    /* for the client, inside a message */
-    SMTP_WAIT_ANSWER,  /* for the store */
-    SMTP_WAIT_NOTHING  /* closed */
+    SMTP_WAIT_COMMAND,   /* for the client */
+    SMTP_WAIT_HANDSHAKE, /* for TLS to begin */
+    SMTP_WAIT_DATA,      /* for the client, inside a message */
+    SMTP_WAIT_ANSWER,    /* for the store */
+    SMTP_WAIT_NOTHING    /* closed */
 };
 
 struct smtp_session_calls {
@@ -81,6 +84,10 @@ struct smtp_session_calls {
     bool (*auth_begin)(void *arg, enum sasl_mechanism m, bool has_initial, struct span octets);
     bool (*auth_step)(void *arg, struct span octets); /* the answer to a challenge; the same */
     void (*auth_abort)(void *arg);                    /* forget the exchange that began */
+    /* 220 was said to STARTTLS, and is the last in plain: tell smtp_session_tls_started() when the
+     * handshake is done. can_start_tls says before whether that is possible now. */
+    bool (*can_start_tls)(void *arg);
+    void (*start_tls)(void *arg);
     /* A transaction got its last reply; for the log. */
     void (*finished)(void *arg, const struct smtp_summary *summary);
     /* The last reply was said: send it and close. reason: static, for the log. */
@@ -98,6 +105,11 @@ void smtp_session_free(struct smtp_session *s);
 
 /* smtp_session_greet() - say 220; once, first. */
 void smtp_session_greet(struct smtp_session *s);
+
+/* smtp_session_tls_started() - the handshake is done, after STARTTLS or (implicit TLS) before the
+ * greeting: the session is as new, and what the client said in plain is forgotten (RFC 3207 4.2).
+ * facts: borrowed for the session's life. */
+void smtp_session_tls_started(struct smtp_session *s, const struct tls_facts *facts);
 
 /* smtp_session_feed() - all octets are taken. */
 void smtp_session_feed(struct smtp_session *s, struct span octets);

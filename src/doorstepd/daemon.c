@@ -22,7 +22,6 @@
 #include "descriptors_priv.h"
 #include "folders_priv.h"
 #include "identities_priv.h"
-#include "pages_priv.h"
 #include "settings_text_priv.h"
 #include "supervise_priv.h"
 
@@ -225,8 +224,6 @@ serve(struct daemon *d)
     if (!d->is_offline)
         roles_add_edges(d);
     roles_start(store);
-    if (!d->is_offline)
-        roles_renew_metrics(d);
     loop_run(d->loop);
     return d->exit_status;
 }
@@ -236,7 +233,6 @@ release(struct daemon *d)
 {
     while (d->roles != NULL)
         supervise_remove(d->roles);
-    pages_free(d);
     loop_free(d->loop); /* with its timers and signals */
     listen_close(&d->listens);
     state_dir_close(&d->state);
@@ -259,7 +255,6 @@ run(struct daemon *d, struct activation *given)
     if (!acquire(d, given))
         return EX_UNAVAILABLE;
     activation_close(given);
-    pages_start(d);
     return serve(d);
 }
 

@@ -142,7 +142,9 @@ known_fact(const struct smtp_session *s, enum proxy_fact fact)
 {
     if (s->forward.text[fact] != NULL)
         return s->forward.text[fact];
-    return s->client.text[fact] != NULL ? s->client.text[fact] : "";
+    if (s->client.text[fact] != NULL)
+        return s->client.text[fact];
+    return fact == FACT_IP && s->peer_ip != NULL ? s->peer_ip : "";
 }
 
 /* The envelope gets what only the session knows; its strings live as long as the call that shows
@@ -166,6 +168,8 @@ complete_envelope(struct smtp_session *s)
     e->queue_id = known_fact(s, FACT_QUEUE_ID);
     e->session = s->config.session_id;
     e->login = s->login != NULL ? s->login : known_fact(s, FACT_LOGIN);
+    e->tls_version = s->tls != NULL ? s->tls->version : "";
+    e->tls_cipher = s->tls != NULL ? s->tls->cipher : "";
 }
 
 /* smtp_session_answer() to every recipient that has none. Input that waits must not run behind the

@@ -25,7 +25,13 @@
 static bool
 is_private(const struct smtp_session *s)
 {
-    return s->is_encrypted || s->config.is_unix;
+    return s->tls != NULL || s->config.is_unix;
+}
+
+static bool
+has_client_certificate(const struct smtp_session *s)
+{
+    return s->tls != NULL && s->tls->is_client_verified;
 }
 
 /* REPLY_NONE, or why this mechanism cannot be used on this connection. */
@@ -40,11 +46,12 @@ refusal_of(const struct smtp_session *s, enum sasl_mechanism m)
     case SASL_SCRAM_SHA_256:
         return REPLY_NONE;
     case SASL_SCRAM_SHA_256_PLUS:
-        if (!s->is_encrypted)
+        if (s->tls == NULL)
             return REPLY_AUTH_NEEDS_TLS;
-        return s->has_binding ? REPLY_NONE : REPLY_AUTH_UNKNOWN;
+        return s->tls->has_binding ? REPLY_NONE : REPLY_AUTH_UNKNOWN;
     case SASL_EXTERNAL:
-        return s->is_client_verified || s->config.auth_external ? REPLY_NONE : REPLY_AUTH_UNKNOWN;
+        return has_client_certificate(s) || s->config.auth_external ? REPLY_NONE
+                                                                    : REPLY_AUTH_UNKNOWN;
     case SASL_MECHANISM_COUNT:
         break;
     }
@@ -75,7 +82,7 @@ auth_may_send(const struct smtp_session *s)
     case REQUIRE_TRUSTED:
         return s->config.trusted;
     case REQUIRE_CLIENT_CERT:
-        return s->is_client_verified;
+        return has_client_certificate(s);
     }
     return false;
 }

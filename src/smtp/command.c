@@ -16,24 +16,25 @@
 #define NEVER REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE
 
 static const struct verb verbs[] = {
-    {"RCPT", IN(MAIL), REPLY_NEED_MAIL, REPLY_BAD_SEQUENCE, true, cmd_rcpt},
-    {"MAIL", IN(READY), REPLY_NESTED_MAIL, REPLY_NESTED_MAIL, false, cmd_mail},
-    {"DATA", IN(MAIL), REPLY_NEED_MAIL, REPLY_DATA_AFTER_BDAT, false, cmd_data},
-    {"BDAT", ANY, NEVER, false, cmd_bdat}, /* its octets follow in any state */
-    {"LHLO", ANY, NEVER, false, cmd_lhlo},
-    {"EHLO", ANY, NEVER, false, cmd_ehlo},
-    {"HELO", ANY, NEVER, false, cmd_helo},
-    {"RSET", ANY, NEVER, false, cmd_rset},
-    {"NOOP", ANY, NEVER, false, cmd_noop},
-    {"QUIT", ANY, NEVER, false, cmd_quit},
-    {"VRFY", ANY, NEVER, false, cmd_vrfy},
-    {"HELP", ANY, NEVER, false, cmd_help},
-    {"EXPN", ANY, NEVER, false, cmd_not_implemented},
-    {"STARTTLS", ANY, NEVER, false, cmd_not_implemented},
-    {"AUTH", IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, false, cmd_auth},
-    {"XCLIENT", IN(CONNECTED) | IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, false,
-     cmd_xclient},
-    {"XFORWARD", IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, false, cmd_xforward},
+    {"RCPT", IN(MAIL), REPLY_NEED_MAIL, REPLY_BAD_SEQUENCE, .may_overtake = true, .run = cmd_rcpt},
+    {"MAIL", IN(READY), REPLY_NESTED_MAIL, REPLY_NESTED_MAIL, .run = cmd_mail},
+    {"DATA", IN(MAIL), REPLY_NEED_MAIL, REPLY_DATA_AFTER_BDAT, .run = cmd_data},
+    {"BDAT", ANY, NEVER, .may_be_plain = true, .run = cmd_bdat}, /* its octets follow in any state,
+                                                                    taken or not */
+    {"LHLO", ANY, NEVER, .may_be_plain = true, .run = cmd_lhlo},
+    {"EHLO", ANY, NEVER, .may_be_plain = true, .run = cmd_ehlo},
+    {"HELO", ANY, NEVER, .may_be_plain = true, .run = cmd_helo},
+    {"RSET", ANY, NEVER, .run = cmd_rset},
+    {"NOOP", ANY, NEVER, .may_be_plain = true, .run = cmd_noop},
+    {"QUIT", ANY, NEVER, .may_be_plain = true, .run = cmd_quit},
+    {"VRFY", ANY, NEVER, .run = cmd_vrfy},
+    {"HELP", ANY, NEVER, .run = cmd_help},
+    {"EXPN", ANY, NEVER, .run = cmd_not_implemented},
+    {"STARTTLS", ANY, NEVER, .may_be_plain = true, .run = cmd_starttls},
+    {"AUTH", IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, .run = cmd_auth},
+    {"XCLIENT", IN(CONNECTED) | IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE,
+     .run = cmd_xclient},
+    {"XFORWARD", IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, .run = cmd_xforward},
 };
 
 size_t

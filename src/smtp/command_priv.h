@@ -27,6 +27,7 @@ struct verb {
     enum smtp_reply otherwise; /* where it does not */
     enum smtp_reply between;   /* the same between two chunks of a message */
     bool may_overtake;         /* may run while RCPTs wait for the store */
+    bool may_be_plain;         /* where TLS is required and has not begun (RFC 3207 section 4) */
     void (*run)(struct smtp_session *s, struct span args);
 };
 

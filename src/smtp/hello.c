@@ -61,6 +61,10 @@ print_extensions(const struct smtp_session *s, struct buf *out)
                 buf_printf(out, "250-LIMITS RCPTMAX=%llu MAILMAX=%llu\r\n",
                            (unsigned long long)l->recipients, (unsigned long long)l->transactions);
 
+    if (done && starttls_is_offered(s))
+        done = buf_append_str(out, "250-STARTTLS\r\n");
+    if (done && s->tls != NULL)
+        done = buf_append_str(out, "250-REQUIRETLS\r\n");
     if (done && s->config.dsn)
         done = buf_append_str(out, "250-DSN\r\n");
     if (done && s->config.auth)
@@ -164,10 +168,11 @@ cmd_not_implemented(struct smtp_session *s, struct span args)
 void
 cmd_help(struct smtp_session *s, struct span args)
 {
-    static const char lmtp[] = "214-2.0.0 LHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT\r\n"
-                               "214 2.0.0 RFC 2033, RFC 5321\r\n";
+    static const char lmtp[] =
+        "214-2.0.0 LHLO STARTTLS MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT\r\n"
+        "214 2.0.0 RFC 2033, RFC 5321\r\n";
     static const char smtp[] =
-        "214-2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT\r\n"
+        "214-2.0.0 EHLO HELO STARTTLS MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT\r\n"
         "214 2.0.0 RFC 5321\r\n";
 
     (void)args;

@@ -71,6 +71,15 @@ parse_smtputf8(struct parameters *p, struct span value)
     return true;
 }
 
+/* RFC 8689 section 2. */
+static bool
+parse_require_tls(struct parameters *p, struct span value)
+{
+    (void)value;
+    p->envelope->require_tls = true;
+    return true;
+}
+
 static bool
 parse_ret(struct parameters *p, struct span value)
 {
@@ -189,6 +198,7 @@ static const struct parameter_row rows[] = {
     {"SIZE", .in_mail = true, .value = VALUE_NEEDED, .parse = parse_size},
     {"BODY", .in_mail = true, .value = VALUE_NEEDED, .parse = parse_body},
     {"SMTPUTF8", .in_mail = true, .value = VALUE_NONE, .parse = parse_smtputf8},
+    {"REQUIRETLS", .in_mail = true, .value = VALUE_NONE, .parse = parse_require_tls},
     {"RET", .in_mail = true, .extension = PARAMETERS_DSN, .value = VALUE_NEEDED,
      .parse = parse_ret},
     {"ENVID", .in_mail = true, .extension = PARAMETERS_DSN, .value = VALUE_NEEDED,

@@ -21,6 +21,7 @@ static const struct span lines[REPLY_COUNT] = {
     [REPLY_VRFY] = LINE("252 2.5.2 send some mail, I will try to deliver it"),
     [REPLY_AUTH_OK] = LINE("235 2.7.0 welcome"),
     [REPLY_START_DATA] = LINE("354 end with CRLF.CRLF"),
+    [REPLY_START_TLS] = LINE("220 2.0.0 ready for TLS"),
     [REPLY_CHUNK_OK] = LINE("250 2.0.0 chunk received"),
 
     [REPLY_UNKNOWN_VERB] = LINE("500 5.5.1 unknown command"),
@@ -46,6 +47,9 @@ static const struct span lines[REPLY_COUNT] = {
     [REPLY_NEED_SMTPUTF8] = LINE("553 5.6.7 such an address needs SMTPUTF8"),
     [REPLY_UNKNOWN_PARAMETER] = LINE("555 5.5.4 unknown parameter"),
     [REPLY_BAD_PARAMETER] = LINE("501 5.5.4 bad or repeated parameter"),
+    [REPLY_NEED_TLS] = LINE("530 5.7.0 say STARTTLS first"),
+    [REPLY_TLS_ALREADY] = LINE("503 5.5.1 TLS is active already"),
+    [REPLY_REQUIRETLS_IN_PLAIN] = LINE("530 5.7.10 REQUIRETLS needs TLS here too"),
     [REPLY_NOT_AUTHORIZED] = LINE("550 5.7.0 you may not say that here"),
 
     [REPLY_AUTH_NEEDED] = LINE("530 5.7.0 you may not send mail here, log in first"),
@@ -68,6 +72,7 @@ static const struct span lines[REPLY_COUNT] = {
     [REPLY_TOO_MANY_ERRORS] = LINE("421 4.7.0 too many errors"),
     [REPLY_TOO_MANY_MESSAGES] = LINE("421 4.7.0 too many messages, connect again"),
     [REPLY_NO_MEMORY] = LINE("451 4.3.0 out of memory, try again"),
+    [REPLY_TLS_AWAY] = LINE("454 4.7.0 TLS is not available, try again"),
     [REPLY_STORE_AWAY] = LINE("451 4.3.0 mail system unavailable, try again"),
 
     [REPLY_TIMEOUT] = LINE("421 4.4.2 you were silent too long"),

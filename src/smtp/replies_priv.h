@@ -23,6 +23,7 @@ enum smtp_reply {
     REPLY_VRFY,
     REPLY_START_DATA,
     REPLY_AUTH_OK,
+    REPLY_START_TLS,
     REPLY_CHUNK_OK,
     /* the client's mistakes */
     REPLY_UNKNOWN_VERB,
@@ -48,6 +49,9 @@ enum smtp_reply {
     REPLY_NEED_SMTPUTF8,
     REPLY_UNKNOWN_PARAMETER,
     REPLY_BAD_PARAMETER,
+    REPLY_NEED_TLS,
+    REPLY_TLS_ALREADY,
+    REPLY_REQUIRETLS_IN_PLAIN,
     REPLY_NOT_AUTHORIZED,
     /* AUTH (RFC 4954 6) */
     REPLY_AUTH_NEEDED,
@@ -70,6 +74,7 @@ enum smtp_reply {
     REPLY_TOO_MANY_ERRORS,
     REPLY_TOO_MANY_MESSAGES,
     REPLY_NO_MEMORY,
+    REPLY_TLS_AWAY,
     REPLY_STORE_AWAY,
     /* the last word */
     REPLY_TIMEOUT,

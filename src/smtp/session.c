@@ -18,14 +18,15 @@
 /* --- the states ---
  *
  *   CONNECTED --LHLO, EHLO, HELO--> READY --MAIL--> MAIL --DATA--> DATA ---CRLF.CRLF---.
- *       ^                           ^ ^ |            | |                               v
- *       '---------XCLIENT-----------' | '<---RSET----' '--BDAT--> CHUNK --LAST------> ANSWER
+ *    | ^  ^                         ^ ^ |            | |                               v
+ *    | |  '--------XCLIENT----------' | '<---RSET----' '--BDAT--> CHUNK --LAST------> ANSWER
  *                                     |                            | ^                 |
  *                                     |<--RSET-- BETWEEN <---------' |                 |
  *                                     |             '-----BDAT-------'                 |
  *                                     '<-----------all answers are out----------------'
  *
  *   READY --AUTH--> AUTH --> READY (auth.c)
+ *   STARTTLS makes CONNECTED and READY HANDSHAKE, and TLS makes that CONNECTED again.
  *   A refused BDAT passes through CHUNK too, and comes back to where it was said.
  *   Every state may become CLOSED.
  */
@@ -36,9 +37,11 @@ static const struct {
     const char *name;
     unsigned next;
 } states[] = {
-    [SESSION_CONNECTED] = {"connected", STEP(CONNECTED) | STEP(READY) | STEP(CHUNK)},
-    [SESSION_READY] = {"ready",
-                       STEP(CONNECTED) | STEP(READY) | STEP(MAIL) | STEP(CHUNK) | STEP(AUTH)},
+    [SESSION_CONNECTED] = {"connected",
+                           STEP(CONNECTED) | STEP(HANDSHAKE) | STEP(READY) | STEP(CHUNK)},
+    [SESSION_HANDSHAKE] = {"handshake", STEP(CONNECTED)},
+    [SESSION_READY] = {"ready", STEP(CONNECTED) | STEP(HANDSHAKE) | STEP(READY) | STEP(MAIL) |
+                                    STEP(CHUNK) | STEP(AUTH)},
     [SESSION_MAIL] = {"mail", STEP(READY) | STEP(DATA) | STEP(CHUNK)},
     [SESSION_DATA] = {"data", STEP(ANSWER)},
     [SESSION_CHUNK] = {"chunk",
@@ -139,7 +142,9 @@ waits_for_store(const struct smtp_session *s)
 static void
 run_verb(struct smtp_session *s, const struct verb *verb, struct span args)
 {
-    if ((verb->states & 1u << s->state) != 0)
+    if (starttls_is_missing(s) && !verb->may_be_plain)
+        session_refuse(s, REPLY_NEED_TLS);
+    else if ((verb->states & 1u << s->state) != 0)
         verb->run(s, args);
     else if (s->state == SESSION_CONNECTED)
         session_refuse(s, REPLY_NEED_HELLO);
@@ -232,6 +237,8 @@ session_take(struct smtp_session *s, struct span in)
     case SESSION_MAIL:
     case SESSION_BETWEEN:
         return take_command(s, in);
+    case SESSION_HANDSHAKE:
+        return starttls_drop(s, in);
     case SESSION_DATA:
         return content_take_text(s, in);
     case SESSION_CHUNK:
@@ -311,8 +318,8 @@ smtp_session_new(const struct smtp_session_config *config, const struct smtp_ses
     if (s == NULL)
         return NULL;
     s->config = *config;
-    s->config.client_ip = NULL; /* s->client has it */
-    s->client.text[FACT_IP] = copy(config->client_ip);
+    s->config.client_ip = NULL; /* peer_ip has it */
+    s->peer_ip = copy(config->client_ip);
     s->calls = calls;
     s->arg = arg;
     s->state = SESSION_CONNECTED;
@@ -330,6 +337,7 @@ smtp_session_free(struct smtp_session *s)
     proxy_facts_release(&s->client);
     proxy_facts_release(&s->forward);
     free(s->helo);
+    free(s->peer_ip);
     buf_release(&s->pending);
     free(s);
 }
@@ -380,6 +388,8 @@ smtp_session_waits_for(const struct smtp_session *s)
 {
     if (s->state == SESSION_CLOSED)
         return SMTP_WAIT_NOTHING;
+    if (s->state == SESSION_HANDSHAKE)
+        return SMTP_WAIT_HANDSHAKE;
     if (waits_for_store(s))
         return SMTP_WAIT_ANSWER;
     return smtp_session_in_message(s) ? SMTP_WAIT_DATA : SMTP_WAIT_COMMAND;

@@ -7,6 +7,7 @@
 #define DOORSTEP_SMTP_SESSION_PRIV_H
 
 #include "doorstep/smtp_session.h"
+#include "doorstep/tls.h"
 
 #include "decode_priv.h"
 #include "fold_priv.h"
@@ -20,6 +21,7 @@
 
 enum session_state {
     SESSION_CONNECTED, /* we said 220, the client has not introduced itself */
+    SESSION_HANDSHAKE, /* 220 to STARTTLS is said, TLS has not begun: plain octets are dropped */
     SESSION_READY,     /* it has; no transaction is open (transaction is NULL here and above) */
     SESSION_MAIL,      /* MAIL was accepted: RCPTs come, some may wait for the store */
     SESSION_DATA,      /* in the text behind DATA */
@@ -69,18 +71,17 @@ struct smtp_session {
     enum session_state state;
     struct buf pending; /* input that waits: half a line, or commands behind an answer */
     struct transaction *transaction; /* owned, or NULL */
-    struct proxy_facts client;       /* the connection, or what XCLIENT said about it */
+    char *peer_ip;                   /* owned; of the connection; NULL: a unix socket */
+    struct proxy_facts client;       /* what XCLIENT said about it */
     struct proxy_facts forward;      /* XFORWARD: for the next transaction */
     char *helo;                      /* owned; NULL before the introduction */
     bool is_extended;                /* EHLO or LHLO */
+    const struct tls_facts *tls;     /* borrowed; NULL: in plain */
     bool is_running;                 /* inside session_consume(): do not enter it again */
     bool is_draining;
     bool is_skipping;           /* an over-long line, up to its end */
     bool skipped_cr;            /* its last octet so far was CR */
     enum smtp_reply skip_reply; /* said at its end */
-    bool is_encrypted;          /* TLS is on; with it: */
-    bool has_binding;           /* the owner knows its channel binding */
-    bool is_client_verified;    /* by a certificate */
     bool auth_waits;            /* SESSION_AUTH: the owner owes the next step */
     char *login;                /* owned; NULL: nobody has logged in */
     uint64_t auth_failures;
@@ -170,6 +171,19 @@ void cmd_quit(struct smtp_session *s, struct span args);
 void cmd_vrfy(struct smtp_session *s, struct span args);
 void cmd_help(struct smtp_session *s, struct span args);
 void cmd_not_implemented(struct smtp_session *s, struct span args);
+
+/* --- starttls.c --- */
+
+void cmd_starttls(struct smtp_session *s, struct span args);
+
+/* starttls_is_offered() - announced now? */
+bool starttls_is_offered(const struct smtp_session *s);
+
+/* starttls_drop() - octets behind STARTTLS that are not TLS; all of them, logged. */
+size_t starttls_drop(const struct smtp_session *s, struct span in);
+
+/* starttls_is_missing() - the listener requires TLS, and it has not begun. */
+bool starttls_is_missing(const struct smtp_session *s);
 
 /* --- xclient.c --- */
 

@@ -77,6 +77,8 @@ parse_mail(struct smtp_session *s, struct transaction *t, struct span args)
         e->auth_sender = "<>"; /* we take no stranger's word for it (RFC 4954 5) */
     if (e->reverse_path.is_utf8 && !e->smtputf8)
         return REPLY_NEED_SMTPUTF8;
+    if (e->require_tls && s->tls == NULL)
+        return REPLY_REQUIRETLS_IN_PLAIN;
     if (e->size > s->config.limits->message_size)
         return REPLY_TOO_BIG;
     return REPLY_NONE;
@@ -239,6 +241,8 @@ parse_bdat(struct span args, uint64_t *size, bool *is_last)
 static enum smtp_reply
 chunk_refusal(const struct smtp_session *s)
 {
+    if (starttls_is_missing(s))
+        return REPLY_NEED_TLS;
     if (s->state == SESSION_CONNECTED)
         return REPLY_NEED_HELLO;
     if (s->state == SESSION_READY)

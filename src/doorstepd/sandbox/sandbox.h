@@ -6,7 +6,6 @@
  *           files                                    network, exec, ptrace...   memory, CPU
  *   edge    none (Landlock, seccomp)                 what it has been given     -
  *   sorter  none (Landlock, seccomp)                 nothing                    512 MiB, 10 min
- *   metrics none (Landlock, seccomp)                 what it has been given     256 MiB
  *   store   reads all, writes below its roots only   no TCP, no exec            -
  *   hand    reads all, writes below its roots only   no TCP, no exec            -
  *
@@ -18,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum sandbox_role { SANDBOX_EDGE, SANDBOX_SORTER, SANDBOX_STORE, SANDBOX_HAND, SANDBOX_METRICS };
+enum sandbox_role { SANDBOX_EDGE, SANDBOX_SORTER, SANDBOX_STORE, SANDBOX_HAND };
 
 /* Files that a store or hand may change: existing folders, absolute. Others have none. */
 struct sandbox_roots {

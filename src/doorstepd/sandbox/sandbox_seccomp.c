@@ -68,12 +68,6 @@ static const int edge_calls[] = {
     SCMP_SYS(epoll_pwait), SCMP_SYS(eventfd2),      SCMP_SYS(pipe2),
 };
 
-/* The metrics role shows pages of counters on sockets that main has bound. */
-static const int metrics_calls[] = {
-    SCMP_SYS(accept4),    SCMP_SYS(shutdown),    SCMP_SYS(epoll_ctl),
-    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(getsockname),
-};
-
 /* A sorter reads a message that it was lent. */
 static const int sorter_calls[] = {
     SCMP_SYS(pread64),
@@ -174,15 +168,11 @@ add_signals(scmp_filter_ctx filter)
 }
 
 static int
-add_role(scmp_filter_ctx filter, enum sandbox_role role)
+add_edge(scmp_filter_ctx filter)
 {
     static const uint64_t levels[] = {SOL_SOCKET, IPPROTO_TCP};
-    int r;
+    int r = add_all(filter, SCMP_ACT_ALLOW, edge_calls, COUNT(edge_calls));
 
-    if (role == SANDBOX_SORTER)
-        return add_all(filter, SCMP_ACT_ALLOW, sorter_calls, COUNT(sorter_calls));
-    r = role == SANDBOX_EDGE ? add_all(filter, SCMP_ACT_ALLOW, edge_calls, COUNT(edge_calls))
-                             : add_all(filter, SCMP_ACT_ALLOW, metrics_calls, COUNT(metrics_calls));
     if (r == 0)
         r = add_values(filter, SCMP_SYS(setsockopt), 1, levels, COUNT(levels));
     return r;
@@ -209,7 +199,11 @@ fill(scmp_filter_ctx filter, enum sandbox_role role)
         r = add_stat(filter);
     if (r == 0)
         r = add_signals(filter);
-    return r != 0 ? r : add_role(filter, role);
+    if (r != 0)
+        return r;
+    return role == SANDBOX_EDGE
+               ? add_edge(filter)
+               : add_all(filter, SCMP_ACT_ALLOW, sorter_calls, COUNT(sorter_calls));
 }
 
 int

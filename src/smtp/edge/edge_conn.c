@@ -43,6 +43,8 @@ timeout_of(const struct settings_timeouts *t, enum smtp_wait waits)
     switch (waits) {
     case SMTP_WAIT_COMMAND:
         return t->command;
+    case SMTP_WAIT_HANDSHAKE:
+        return t->handshake;
     case SMTP_WAIT_DATA:
         return t->data;
     case SMTP_WAIT_ANSWER:
@@ -163,7 +165,15 @@ on_session_close(void *arg, const char *reason)
     conn_close(c->conn, true, reason);
 }
 
+static bool
+on_can_start_tls(void *arg)
+{
+    (void)arg;
+    return false; /* this listener has no certificate */
+}
+
 static const struct smtp_session_calls session_calls = {
+    .can_start_tls = on_can_start_tls,
     .reply = on_reply,
     .ask_rcpt = on_ask_rcpt,
     .data_begin = on_data_begin,
@@ -317,6 +327,7 @@ open_session(struct edge_conn *c, const struct settings_listen *listen, bool is_
         .session_id = c->id,
         .client_ip = c->peer,
         .trusted = is_trusted,
+        .tls = listen->tls,
         .dsn = s->dsn,
         .bare_newline = s->bare_newline,
         .limits = &s->limits,
