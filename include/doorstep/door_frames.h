@@ -20,6 +20,7 @@ enum door_frame_type {
     MAIN_GO,     /* all set: sandbox yourself, start, say ROLE_READY. u8: 1 offline (no edge) */
     MAIN_RETIRE, /* edge: close listeners, serve what is open, then exit (reload) */
     MAIN_DRAIN,  /* any: end within u32 ms (421 to idle sessions, finish DATA), then exit */
+    MAIN_OUTBOUND_DOOR = 24, /* edge, store. fd: its door to the (new) outbound role */
 
     /* any role -> main */
     ROLE_READY = 32,
@@ -27,6 +28,7 @@ enum door_frame_type {
     STORE_KILL_SORTER, /* store. u32 slot: it hangs; end it and send another */
     STORE_KILL_AUTH,   /* store. u32 slot, 0: it broke its door or hangs; another one */
     STORE_KILL_EDGE,   /* store. u32 slot: it broke its door; end it and send another */
+    STORE_KILL_OUTBOUND = 40, /* store. u32 slot: it hangs or broke its door */
 
     /* edge -> store */
     EDGE_RCPT = 64,  /* id; address, reverse-path address, u64 SIZE= or 0 */
@@ -47,6 +49,25 @@ enum door_frame_type {
 
     /* sorter -> store */
     SORT_FACTS = 160, /* id; u8 1 when more frames follow, then a piece of the packed facts */
+
+    /* edge -> outbound; include/doorstep/filter.h has the bodies */
+    FILTER_OPEN = 256, /* id: the session's; str key, u32 count and names of milters, u64 ticket,
+                        * event of FILTER_CONNECT */
+    FILTER_EVENT,      /* id; u64 ticket, event */
+    FILTER_HANDED,     /* id; the message is the store's now, which will ask about it */
+    FILTER_ABORT,      /* id; the transaction ends without a message */
+    FILTER_CLOSE,      /* id; the session ends; a message that was handed on is still answered */
+
+    /* outbound -> edge */
+    FILTER_VERDICT = 264, /* id; u64 ticket, u8: 1 when a filter was lost, outcome */
+
+    /* store -> outbound */
+    FILTER_MESSAGE = 272, /* id; str key, u8 kind (0 inline, 1 by fd), u64 octets; fd */
+    FILTER_MORE,          /* id; octets */
+
+    /* outbound -> store */
+    FILTER_RESULT = 280, /* id; u8 1 when more frames follow, a piece of the packed result; with the
+                          * last one the descriptor of a new body, sealed, where there is one */
 
     /* store -> hand, and back: store/hand/hand_priv.h */
     HAND_CALL = 192,

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "doorstep/pack.h"
+#include "doorstep/span.h"
 
 enum outcome_kind {
     OUTCOME_OK,              /* 250 2.0.0 */
@@ -35,13 +36,23 @@ enum outcome_kind {
     OUTCOME_EXISTS,          /* 550 5.2.0 (tool) */
     OUTCOME_BAD_REQUEST,     /* 501 5.5.4 (tool) */
     OUTCOME_CORRUPT,         /* 451 4.3.0: a database or file is damaged */
+    OUTCOME_FILTER_REFUSED,  /* 550 5.7.1, or what the content filter said */
+    OUTCOME_FILTER_DEFERRED, /* 451 4.7.1, or what the content filter said */
+    OUTCOME_DISCARDED,       /* 250 2.1.5: a content filter took it away */
     OUTCOME_KINDS
 };
 
+/* Octets of text for the peer, and lines where a filter's reply has several. */
+#define OUTCOME_TEXT_SIZE 1024
+#define OUTCOME_LINES_MAX 32
+
 struct outcome {
     enum outcome_kind kind;
-    char text[256];  /* for the peer, when the row says too little; no CR, LF or control octet */
-    char cause[256]; /* for our log only: call, path, errno */
+    uint16_t code;     /* a filter's own reply code, of the class of the row; 0: the row's */
+    char enhanced[12]; /* the filter's, "" with the row's */
+    char text[OUTCOME_TEXT_SIZE]; /* for the peer, when the row says too little; no control octet
+                                   * but, of a filter, LF between lines */
+    char cause[256];              /* for our log only: call, path, errno */
 };
 
 /* The row of the table. */
@@ -60,6 +71,10 @@ bool outcome_set(struct outcome *o, enum outcome_kind kind, const char *cause, .
 
 /* outcome_say() - set the text for the peer; control octets become spaces. */
 void outcome_say(struct outcome *o, const char *text, ...) __attribute__((format(printf, 2, 3)));
+
+/* outcome_reply() - a filter's reply as it came, "550 5.7.1 text", perhaps of several lines: the
+ * kind follows from its code. false: it is no reply of 4xx or 5xx, and nothing changes. */
+bool outcome_reply(struct outcome *o, struct span reply);
 
 /* outcome_errno() - errno as an outcome: ENOSPC is DISK_FULL, EDQUOT OVER_QUOTA, EAGAIN, EACCES of
  * locks BUSY, all others SYSTEM (in doubt temporary). Returns false. */

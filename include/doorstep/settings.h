@@ -56,6 +56,20 @@ struct settings_listen {
     const char **key; /* PEM files: of the certificate in the same place */
     size_t key_count;
     const char *client_ca; /* PEM file: ask for certificates of its authorities; "": do not ask */
+    const char **milters; /* names of milter sections, in the order of asking */
+    size_t milter_count;
+};
+
+enum milter_failure { MILTER_TEMPFAIL, MILTER_ACCEPT };
+
+struct settings_milter {             /* a content filter that speaks the milter protocol */
+    const char *name;                /* of the section */
+    struct settings_address address; /* to connect to */
+    enum milter_failure on_failure;  /* what becomes of mail that it could not look at */
+    uint64_t connect_timeout;        /* to connect and to agree on the protocol: 30 s */
+    uint64_t command_timeout;        /* for the answer to a command: 30 s */
+    uint64_t content_timeout;        /* for the answer to the end of a message: 5 min */
+    const char *quarantine;          /* mailbox for what it quarantines: "Junk" */
 };
 
 enum bare_newline { BARE_KEEP, BARE_REJECT, BARE_NORMALIZE };
@@ -151,6 +165,7 @@ enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
 
 struct settings {
     const char *hostname;
+    const char *authserv_id; /* ours in Authentication-Results (RFC 8601); default the hostname */
     const char *state_dir;
     const char *user;         /* mail owner, or "" */
     const char *sandbox_user; /* default "nobody" */
@@ -174,13 +189,17 @@ struct settings {
     size_t domain_count;
     struct settings_store *stores; /* "maildir" and "mbox" always exist, with defaults */
     size_t store_count;
+    struct settings_milter *milters;
+    size_t milter_count;
     struct settings_limits limits;
     struct settings_timeouts timeouts;
     struct settings_auth auth;
 };
 
-/* settings_find_domain() / settings_find_store() - by name; NULL when there is none. */
+/* settings_find_domain(), settings_find_store(), settings_find_milter() - by name; NULL when there
+ * is none. */
 const struct settings_domain *settings_find_domain(const struct settings *s, const char *name);
 const struct settings_store *settings_find_store(const struct settings *s, const char *name);
+const struct settings_milter *settings_find_milter(const struct settings *s, const char *name);
 
 #endif

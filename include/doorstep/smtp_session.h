@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "doorstep/envelope.h"
+#include "doorstep/filter.h"
 #include "doorstep/outcome.h"
 #include "doorstep/sasl.h"
 #include "doorstep/settings.h"
@@ -44,6 +45,11 @@ struct smtp_session_config {
     enum listen_require require; /* what a client needs before MAIL */
     enum bare_newline bare_newline;
     const struct settings_limits *limits; /* borrowed */
+    const char *filter_key;               /* content filters are asked: see envelope.h; or NULL */
+    bool filter_must;
+    const char *client_port; /* for the filters; "" where nobody knows */
+    const char *daemon_addr; /* our side of the connection, in the same way */
+    const char *daemon_port;
 };
 
 /* How a transaction ended, for the log. */
@@ -70,6 +76,11 @@ struct smtp_session_calls {
     /* Who is this? Answer with smtp_session_rcpt_answer(), now or later, in any order. */
     void (*ask_rcpt)(void *arg, uint64_t id, const struct address *recipient,
                      const struct address *reverse_path, uint64_t size);
+    /* With filter_key: may the session pass this stage? Answer with smtp_session_filter_answer(),
+     * now or later. */
+    void (*ask_filter)(void *arg, uint64_t id, const struct filter_event *event);
+    /* The transaction that the filters have heard of ends without a message. */
+    void (*filter_abort)(void *arg);
     /* A message begins; false: it cannot be taken now (451). */
     bool (*data_begin)(void *arg, uint64_t size);
     /* Content, decoded; only between data_begin and data_end or data_abort. */
@@ -116,6 +127,10 @@ void smtp_session_feed(struct smtp_session *s, struct span octets);
 
 /* smtp_session_rcpt_answer() - unknown and repeated ids are ignored. */
 void smtp_session_rcpt_answer(struct smtp_session *s, uint64_t id, const struct outcome *outcome);
+
+/* smtp_session_filter_answer() - a success lets the stage pass, everything else is the reply.
+ * Unknown and repeated ids are ignored. */
+void smtp_session_filter_answer(struct smtp_session *s, uint64_t id, const struct outcome *outcome);
 
 /* smtp_session_answer() - for recipient `index` of the envelope; indexes out of range, repeated or
  * unexpected are ignored. delivery_id may be "". */

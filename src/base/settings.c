@@ -23,3 +23,12 @@ settings_find_store(const struct settings *s, const char *name)
             return &s->stores[i];
     return NULL;
 }
+
+const struct settings_milter *
+settings_find_milter(const struct settings *s, const char *name)
+{
+    for (size_t i = 0; i < s->milter_count; i++)
+        if (strcmp(s->milters[i].name, name) == 0)
+            return &s->milters[i];
+    return NULL;
+}

@@ -167,6 +167,18 @@ check_stores_twice(struct reader *r)
 }
 
 static void
+check_milters_twice(struct reader *r)
+{
+    size_t count = r->settings->milter_count;
+    struct named *list = name_list(r, count);
+
+    for (size_t i = 0; list != NULL && i < count; i++)
+        list[i] = (struct named){r->settings->milters[i].name, r->places[SECTION_MILTER][i]};
+    if (list != NULL)
+        refuse_twice(r, "milter", list, count);
+}
+
+static void
 check_addresses_twice(struct reader *r)
 {
     size_t count = 0, n = 0;
@@ -224,6 +236,36 @@ check_domain(struct reader *r, size_t i)
 }
 
 static void
+refuse_milter(struct reader *r, const char *name, struct source_place at)
+{
+    const char *names[64];
+    size_t count = 0;
+
+    for (; count < r->settings->milter_count && count < 64; count++)
+        names[count] = r->settings->milters[count].name;
+    if (count == 0)
+        source_error(r->errors, at, "there is no milter '%s'", name);
+    else
+        source_error(r->errors, at, "there is no milter '%s', did you mean '%s'?", name,
+                     nearest_name(name, names, count));
+}
+
+static void
+check_listen_milters(struct reader *r, size_t i)
+{
+    const struct settings_listen *l = &r->settings->listens[i];
+
+    for (size_t j = 0; j < l->milter_count; j++) {
+        if (settings_find_milter(r->settings, l->milters[j]) == NULL)
+            refuse_milter(r, l->milters[j], r->places[SECTION_LISTEN][i]);
+        for (size_t k = 0; k < j; k++)
+            if (strcmp(l->milters[j], l->milters[k]) == 0)
+                source_error(r->errors, r->places[SECTION_LISTEN][i], "milter '%s' is given twice",
+                             l->milters[j]);
+    }
+}
+
+static void
 check_locks(struct reader *r, size_t i)
 {
     const struct settings_store *store = &r->settings->stores[i];
@@ -263,13 +305,22 @@ check_settings(struct reader *r)
         default_hostname(r);
     default_store(r, "maildir");
     default_store(r, "mbox");
+    if (r->settings->authserv_id == NULL)
+        r->settings->authserv_id = r->settings->hostname;
     if (r->settings->listen_count == 0)
         default_listen(r);
     for (size_t i = 0; i < r->settings->store_count; i++)
         complete_store(r, i);
+    for (size_t i = 0; i < r->settings->milter_count; i++)
+        if (r->settings->milters[i].address.text == NULL)
+            source_error(r->errors, r->places[SECTION_MILTER][i], "milter '%s' has no address",
+                         r->settings->milters[i].name);
     if (r->errors->count > 0)
         return;
     check_domains_twice(r);
+    check_milters_twice(r);
+    for (size_t i = 0; i < r->settings->listen_count; i++)
+        check_listen_milters(r, i);
     check_stores_twice(r);
     check_addresses_twice(r);
     for (size_t i = 0; i < r->settings->domain_count; i++)

@@ -94,6 +94,22 @@ name_parse(const struct config_row *row, const char *text, struct arena *arena, 
     return check_length(row, text, why) && keep(span_of(text), arena, out, why);
 }
 
+/* Levels between slashes, none of them empty or hidden; the store has the last word. */
+static bool
+mailbox_parse(const struct config_row *row, const char *text, struct arena *arena, void *out,
+              struct buf *why)
+{
+    for (const char *level = text; level != NULL;) {
+        if (level[0] == '\0' || level[0] == '.' || level[0] == '/') {
+            buf_append_str(why, "is no mailbox such as Junk or Mail/Junk");
+            return false;
+        }
+        level = strchr(level, '/');
+        level = level == NULL ? NULL : level + 1;
+    }
+    return check_length(row, text, why) && keep(span_of(text), arena, out, why);
+}
+
 /* "ann" of the section's own domain, or "ann@example.org". */
 static bool
 account_parse(const struct config_row *row, const char *text, struct arena *arena, void *out,
@@ -233,6 +249,7 @@ template_parse(const struct config_row *row, const char *text, struct arena *are
 TEXT_KIND(account, "account");
 TEXT_KIND(characters, "characters");
 TEXT_KIND(domain, "domain");
+TEXT_KIND(mailbox, "mailbox");
 TEXT_KIND(name, "name");
 TEXT_KIND(path, "path");
 TEXT_KIND(template, "template");

@@ -25,6 +25,7 @@ enum row_kind {
     KIND_DURATION,
     KIND_EITHER, /* one of two words, kept as bool: the second is true */
     KIND_ENUM,   /* one of row->words, kept as the enum with its place */
+    KIND_MAILBOX,
     KIND_NAME,
     KIND_NETWORK,
     KIND_PATH,
@@ -60,6 +61,7 @@ enum config_section_id {
     SECTION_LISTEN,
     SECTION_DOMAIN,
     SECTION_STORE,
+    SECTION_MILTER,
     SECTION_LIMITS,
     SECTION_TIMEOUTS,
     SECTION_AUTH,
@@ -114,8 +116,8 @@ bool row_set_default(const struct config_row *row, void *base, struct arena *are
 
 /* The kinds, by file: numbers.c, words.c, names.c, addresses.c. */
 extern const struct config_kind kind_account, kind_address, kind_boolean, kind_characters,
-    kind_count, kind_domain, kind_duration, kind_either, kind_enum, kind_name, kind_network,
-    kind_path, kind_size, kind_template, kind_user, kind_word;
+    kind_count, kind_domain, kind_duration, kind_either, kind_enum, kind_mailbox, kind_name,
+    kind_network, kind_path, kind_size, kind_template, kind_user, kind_word;
 
 /* names.c: strings are printed and shown as they are. */
 bool text_print(const struct config_row *row, const void *value, struct buf *out);

@@ -29,10 +29,12 @@ static const char *const accounts_words[] = {"sqlite", "passwd", "file", "any", 
 static const char *const over_quota_words[] = {"defer", "reject", NULL};
 static const char *const require_words[] = {"none", "auth", "trusted", "client_cert", NULL};
 static const char *const line_end_words[] = {"lf", "crlf", NULL};
+static const char *const failure_words[] = {"tempfail", "accept", NULL};
 static const char *const lock_words[] = {"fcntl", "dotlock", "flock", NULL};
 
 _Static_assert(sizeof(enum bare_newline) == sizeof(int) && sizeof(enum store_lock) == sizeof(int) &&
                    sizeof(enum sandbox_mode) == sizeof(int) &&
+                   sizeof(enum milter_failure) == sizeof(int) &&
                    sizeof(enum listen_require) == sizeof(int) &&
                    sizeof(enum durability) == sizeof(int) && sizeof(enum listen_tls) == sizeof(int),
                "KIND_ENUM keeps an int");
@@ -43,6 +45,8 @@ _Static_assert(sizeof(enum bare_newline) == sizeof(int) && sizeof(enum store_loc
 static const struct config_row root_rows[] = {
     {"hostname", KIND_DOMAIN, 0, NULL, 1, 255, AT(settings, hostname),
      .doc = "our name in greetings and trace fields"},
+    {"authserv_id", KIND_DOMAIN, 0, NULL, 1, 255, AT(settings, authserv_id),
+     .doc = "our name in Authentication-Results"},
     {"state_dir", KIND_PATH, 0, "/var/lib/doorstep", 1,
      UNIX_PATH_MAX - (sizeof("/control.sock") - 1), AT(settings, state_dir),
      .doc = "databases, journal, delivery log and control socket"},
@@ -101,6 +105,8 @@ static const struct config_row listen_rows[] = {
      COUNTED(settings_listen, key_count), .doc = "the private keys of the certificates (PEM)"},
     {"client_ca", KIND_PATH, ROW_OPTIONAL, "", 0, TEXT_MAX, AT(settings_listen, client_ca),
      .doc = "authorities whose client certificates are trusted (PEM)"},
+    {"milters", KIND_NAME, ROW_LIST, "", 0, 16, AT(settings_listen, milters),
+     COUNTED(settings_listen, milter_count), .doc = "content filters, in the order of asking"},
 };
 
 static const struct config_row domain_rows[] = {
@@ -145,6 +151,21 @@ static const struct config_row store_rows[] = {
      .doc = "how long a delivery waits for the locks"},
     {"tmp_max_age", KIND_DURATION, 0, "36h", HOUR, 365 * DAY, AT(settings_store, tmp_max_age),
      .doc = "age at which a file left in a Maildir's tmp is removed"},
+};
+
+static const struct config_row milter_rows[] = {
+    {"address", KIND_ADDRESS, 0, NULL, 0, 0, AT(settings_milter, address),
+     .doc = "where the filter listens"},
+    {"on_failure", KIND_ENUM, 0, "tempfail", 0, 0, failure_words, AT(settings_milter, on_failure),
+     .doc = "what becomes of mail that the filter could not look at"},
+    {"connect_timeout", KIND_DURATION, 0, "30s", 10, HOUR, AT(settings_milter, connect_timeout),
+     .doc = "waiting for the connection and the agreement on the protocol"},
+    {"command_timeout", KIND_DURATION, 0, "30s", 10, HOUR, AT(settings_milter, command_timeout),
+     .doc = "waiting for the answer to a command, a header field or a piece of a body"},
+    {"content_timeout", KIND_DURATION, 0, "5min", 10, HOUR, AT(settings_milter, content_timeout),
+     .doc = "waiting for the answer to the end of a message, or for a sign of life"},
+    {"quarantine", KIND_MAILBOX, 0, "Junk", 1, 255, AT(settings_milter, quarantine),
+     .doc = "mailbox that gets what the filter quarantines"},
 };
 
 static const struct config_row limits_rows[] = {
@@ -258,6 +279,9 @@ static const struct config_row domain_title = {
 static const struct config_row store_title = {
     "name", KIND_NAME, 0, NULL, 1, 32, AT(settings_store, name), .doc = "name"};
 
+static const struct config_row milter_title = {
+    "name", KIND_NAME, 0, NULL, 1, 32, AT(settings_milter, name), .doc = "name"};
+
 #define ROWS(table) .rows = (table), .count = sizeof(table) / sizeof((table)[0])
 
 const struct config_section config_sections[SECTION_COUNT] = {
@@ -286,6 +310,14 @@ const struct config_section config_sections[SECTION_COUNT] = {
                        COUNTED(settings, store_count),
                        .size = sizeof(struct settings_store),
                        .max = 100},
+    [SECTION_MILTER] = {.name = "milter",
+                        .doc = "a content filter that speaks the milter protocol",
+                        ROWS(milter_rows),
+                        .title = &milter_title,
+                        AT(settings, milters),
+                        COUNTED(settings, milter_count),
+                        .size = sizeof(struct settings_milter),
+                        .max = 64},
     [SECTION_LIMITS] = {.name = "limits",
                         .doc = "ceilings",
                         ROWS(limits_rows),

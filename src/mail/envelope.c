@@ -46,6 +46,8 @@ envelope_pack(const struct envelope *e, struct pack *p)
     pack_str(p, e->auth_sender);
     pack_str(p, e->tls_version);
     pack_str(p, e->tls_cipher);
+    pack_str(p, e->filter);
+    pack_u8(p, e->filter_must);
     pack_u32(p, e->recipient_count);
     for (uint32_t i = 0; i < e->recipient_count; i++)
         recipient_pack(&e->recipients[i], p);
@@ -120,6 +122,8 @@ envelope_unpack(struct envelope *e, struct arena *arena, struct unpack *u)
     e->auth_sender = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     e->tls_version = unpack_line(u, arena, ENVELOPE_STRING_MAX);
     e->tls_cipher = unpack_line(u, arena, ENVELOPE_STRING_MAX);
+    e->filter = unpack_line(u, arena, ENVELOPE_STRING_MAX);
+    e->filter_must = unpack_enum(u, 1) != 0;
     recipients_unpack(e, arena, u);
     return !u->broken;
 }

@@ -40,18 +40,21 @@ static const struct outcome_row rows[OUTCOME_KINDS] = {
     [OUTCOME_EXISTS] = {550, "5.2.0", "it exists already"},
     [OUTCOME_BAD_REQUEST] = {501, "5.5.4", "this request makes no sense"},
     [OUTCOME_CORRUPT] = {451, "4.3.0", "damaged data here, try again later"},
+    [OUTCOME_FILTER_REFUSED] = {550, "5.7.1", "refused by a content filter"},
+    [OUTCOME_FILTER_DEFERRED] = {451, "4.7.1", "a content filter is unavailable, try again later"},
+    [OUTCOME_DISCARDED] = {250, "2.1.5", "accepted"},
 };
 
 int
 outcome_code(const struct outcome *o)
 {
-    return rows[o->kind].code;
+    return o->code != 0 ? o->code : rows[o->kind].code;
 }
 
 const char *
 outcome_enhanced(const struct outcome *o)
 {
-    return rows[o->kind].enhanced;
+    return o->enhanced[0] != '\0' ? o->enhanced : rows[o->kind].enhanced;
 }
 
 const char *
@@ -82,6 +85,8 @@ bool
 outcome_set(struct outcome *o, enum outcome_kind kind, const char *cause, ...)
 {
     o->kind = kind;
+    o->code = 0;
+    o->enhanced[0] = '\0';
     o->text[0] = '\0';
     o->cause[0] = '\0';
     if (cause != NULL) {
@@ -93,13 +98,13 @@ outcome_set(struct outcome *o, enum outcome_kind kind, const char *cause, ...)
     return outcome_is_success(o);
 }
 
-/* A reply is one line: whatever could end it or move a terminal becomes a space. */
+/* A line of a reply: whatever could end it or move a terminal becomes a space. */
 static void
-outcome_clean(char *text)
+outcome_clean(char *text, bool has_lines)
 {
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7f)
+        if ((c < 0x20 || c == 0x7f) && !(has_lines && c == '\n'))
             *text = ' ';
     }
 }
@@ -112,7 +117,78 @@ outcome_say(struct outcome *o, const char *text, ...)
     va_start(args, text);
     vsnprintf(o->text, sizeof(o->text), text, args);
     va_end(args);
-    outcome_clean(o->text);
+    outcome_clean(o->text, false);
+}
+
+/* --- replies of content filters --- */
+
+static bool
+is_of_filter(enum outcome_kind kind)
+{
+    return kind == OUTCOME_FILTER_REFUSED || kind == OUTCOME_FILTER_DEFERRED;
+}
+
+/* "5.7.1" (RFC 3463 section 2), of the class of the code; its length, or 0. */
+static size_t
+enhanced_length(struct span text, unsigned class)
+{
+    size_t n = 0;
+
+    for (unsigned part = 0; part < 3; part++) {
+        size_t digits = 0;
+
+        while (n + digits < text.n && text.p[n + digits] >= '0' && text.p[n + digits] <= '9')
+            digits++;
+        if (digits == 0 || digits > 3 || (part == 0 && text.p[0] != (char)('0' + class)))
+            return 0;
+        n += digits;
+        if (part < 2 && (n == text.n || text.p[n++] != '.'))
+            return 0;
+    }
+    return n == text.n || text.p[n] == ' ' ? n : 0;
+}
+
+/* One line without its code: the enhanced code goes to o, the rest to the text. Lines that do not
+ * fit are left out, and so is the end of one. */
+static void
+add_reply_line(struct outcome *o, struct span line)
+{
+    size_t used = strlen(o->text), n = enhanced_length(line, o->code / 100);
+
+    if (n > 0 && n < sizeof(o->enhanced)) {
+        memcpy(o->enhanced, line.p, n);
+        o->enhanced[n] = '\0';
+    }
+    line = span_trim(span_skip(line, n));
+    if (used > 0 && used + 1 < sizeof(o->text))
+        o->text[used++] = '\n';
+    for (size_t i = 0; i < line.n && used + 1 < sizeof(o->text); i++)
+        o->text[used++] = line.p[i] == '\0' ? ' ' : line.p[i];
+    o->text[used] = '\0';
+}
+
+bool
+outcome_reply(struct outcome *o, struct span reply)
+{
+    const char *first = reply.p;
+    unsigned long long code;
+
+    if (reply.n < 3 || (reply.p[0] != '4' && reply.p[0] != '5') ||
+        !span_parse_u64((struct span){reply.p, 3}, 599, &code) || code < 400)
+        return false;
+    outcome_set(o, code >= 500 ? OUTCOME_FILTER_REFUSED : OUTCOME_FILTER_DEFERRED, NULL);
+    o->code = (uint16_t)code;
+    for (unsigned i = 0; i < OUTCOME_LINES_MAX && reply.n > 0; i++) {
+        size_t n = span_find(reply, '\n');
+        struct span line = {reply.p, n};
+
+        if (n >= 3 && memcmp(line.p, first, 3) == 0)
+            line = span_skip(line, n > 3 && (line.p[3] == '-' || line.p[3] == ' ') ? 4 : 3);
+        add_reply_line(o, line);
+        reply = span_skip(reply, n + 1);
+    }
+    outcome_clean(o->text, true);
+    return true;
 }
 
 static enum outcome_kind
@@ -147,6 +223,8 @@ void
 outcome_pack(const struct outcome *o, struct pack *p)
 {
     pack_u8(p, (uint8_t)o->kind);
+    pack_u16(p, o->code);
+    pack_str(p, o->enhanced);
     pack_str(p, o->text);
     pack_str(p, o->cause);
 }
@@ -158,8 +236,21 @@ outcome_unpack(struct outcome *o, struct unpack *u)
 
     if (kind >= OUTCOME_KINDS)
         u->broken = true;
+    o->code = unpack_u16(u);
+    if (!u->broken && o->code != 0 &&
+        (!is_of_filter(kind) || o->code / 100 != rows[kind].code / 100))
+        u->broken = true;
+    unpack_str(u, o->enhanced, sizeof(o->enhanced));
+    if (!u->broken && o->enhanced[0] != '\0' &&
+        enhanced_length(span_of(o->enhanced), (unsigned)rows[kind].code / 100) !=
+            strlen(o->enhanced))
+        u->broken = true;
+    if (u->broken) {
+        o->code = 0;
+        o->enhanced[0] = '\0';
+    }
     unpack_str(u, o->text, sizeof(o->text));
     unpack_str(u, o->cause, sizeof(o->cause));
     o->kind = u->broken ? OUTCOME_SYSTEM : (enum outcome_kind)kind;
-    outcome_clean(o->text);
+    outcome_clean(o->text, is_of_filter(o->kind));
 }

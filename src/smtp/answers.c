@@ -16,7 +16,7 @@ static bool
 print_line(struct buf *line, const struct address *recipient, int code, const struct outcome *o,
            const char *delivery_id)
 {
-    buf_init(line, REPLY_LINE_MAX);
+    buf_init(line, REPLY_OUTCOME_MAX);
     return reply_print_outcome(line, recipient, code, o, delivery_id);
 }
 
@@ -122,11 +122,32 @@ smtp_session_rcpt_answer(struct smtp_session *s, uint64_t id, const struct outco
 {
     struct rcpt_slot *slot = s->state == SESSION_MAIL ? find_slot(s->transaction, id) : NULL;
 
-    if (slot == NULL)
+    if (slot == NULL || slot->is_at_filter)
+        return;
+    if (outcome_is_success(outcome) && filter_asks_rcpt(s, slot))
         return;
     know_rcpt(s->transaction, slot, outcome);
     say_rcpts(s);
     session_resume(s);
+}
+
+void
+answers_rcpt_filtered(struct smtp_session *s, uint64_t id, const struct outcome *o)
+{
+    struct rcpt_slot *slot = s->state == SESSION_MAIL ? find_slot(s->transaction, id) : NULL;
+    struct outcome ok;
+
+    if (slot == NULL || !slot->is_at_filter)
+        return;
+    outcome_set(&ok, OUTCOME_RCPT_OK, NULL);
+    know_rcpt(s->transaction, slot, outcome_is_success(o) ? &ok : o);
+    say_rcpts(s);
+}
+
+void
+answers_say(struct smtp_session *s, const struct outcome *o)
+{
+    say_outcome(s, NULL, outcome_code(o), o, "");
 }
 
 /* --- the end of data --- */
@@ -170,6 +191,8 @@ complete_envelope(struct smtp_session *s)
     e->login = s->login != NULL ? s->login : known_fact(s, FACT_LOGIN);
     e->tls_version = s->tls != NULL ? s->tls->version : "";
     e->tls_cipher = s->tls != NULL ? s->tls->cipher : "";
+    e->filter = s->transaction->is_at_filter ? s->config.filter_key : "";
+    e->filter_must = s->transaction->is_at_filter && s->config.filter_must;
 }
 
 /* smtp_session_answer() to every recipient that has none. Input that waits must not run behind the
@@ -204,7 +227,7 @@ answers_await(struct smtp_session *s)
         answer_all(s, &t->failure);
         return;
     }
-    t->is_open = false; /* it is the store's now */
+    t->is_open = t->is_at_filter = false; /* it is the store's now */
     s->calls->data_end(s->arg, &t->envelope);
 }
 
@@ -325,6 +348,8 @@ smtp_session_fail(struct smtp_session *s, const struct outcome *outcome)
 {
     if (s->state == SESSION_AUTH)
         smtp_session_auth_done(s, SASL_UNAVAILABLE, "");
+    else if (s->filter_id != 0)
+        filter_fail(s, outcome);
     else if (s->state == SESSION_MAIL)
         fail_rcpts(s, outcome);
     else if (s->state == SESSION_ANSWER)

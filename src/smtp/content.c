@@ -97,7 +97,7 @@ reply_to_chunk(struct smtp_session *s)
         session_reply(s, REPLY_CHUNK_OK);
         return;
     }
-    buf_init(&line, REPLY_LINE_MAX);
+    buf_init(&line, REPLY_OUTCOME_MAX);
     if (reply_print_outcome(&line, NULL, outcome_code(&t->failure), &t->failure, ""))
         session_reply_octets(s, buf_span(&line));
     else

@@ -76,18 +76,45 @@ print_extensions(const struct smtp_session *s, struct buf *out)
 }
 
 static void
-introduce_extended(struct smtp_session *s, struct span name)
+say_extensions(struct smtp_session *s)
 {
     struct buf out;
 
-    if (!introduce(s, name, true))
-        return;
     buf_init(&out, 2048);
     if (print_extensions(s, &out))
         session_reply_octets(s, buf_span(&out));
     else
         session_end(s, REPLY_SHUTDOWN, "no memory");
     buf_release(&out);
+}
+
+static void
+say_plain(struct smtp_session *s)
+{
+    struct buf out;
+
+    buf_init(&out, REPLY_LINE_MAX);
+    if (buf_printf(&out, "250 %s\r\n", s->config.hostname))
+        session_reply_octets(s, buf_span(&out));
+    else
+        session_end(s, REPLY_SHUTDOWN, "no memory");
+    buf_release(&out);
+}
+
+void
+hello_say(struct smtp_session *s)
+{
+    if (s->is_extended)
+        say_extensions(s);
+    else
+        say_plain(s);
+}
+
+static void
+introduce_extended(struct smtp_session *s, struct span name)
+{
+    if (introduce(s, name, true) && !filter_asks_helo(s))
+        hello_say(s);
 }
 
 void
@@ -111,20 +138,10 @@ cmd_ehlo(struct smtp_session *s, struct span args)
 void
 cmd_helo(struct smtp_session *s, struct span args)
 {
-    struct buf out;
-
-    if (session_is_lmtp(s)) {
+    if (session_is_lmtp(s))
         session_refuse(s, REPLY_NOT_IN_LMTP);
-        return;
-    }
-    if (!introduce(s, args, false))
-        return;
-    buf_init(&out, REPLY_LINE_MAX);
-    if (buf_printf(&out, "250 %s\r\n", s->config.hostname))
-        session_reply_octets(s, buf_span(&out));
-    else
-        session_end(s, REPLY_SHUTDOWN, "no memory");
-    buf_release(&out);
+    else if (introduce(s, args, false) && !filter_asks_helo(s))
+        hello_say(s);
 }
 
 /* --- the small ones --- */

@@ -94,20 +94,21 @@ reply_code(enum smtp_reply id)
     return (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
 }
 
-bool
-reply_print_outcome(struct buf *out, const struct address *recipient, int code,
-                    const struct outcome *o, const char *delivery_id)
+/* One line of a reply; the last one says so. */
+static bool
+print_line(struct buf *out, const struct address *recipient, int code, const struct outcome *o,
+           struct span text, bool is_last, const char *delivery_id)
 {
     struct buf line;
     bool done;
 
     buf_init(&line, 4096); /* address, text and id are bounded far below it */
-    done = buf_append_u64(&line, (uint64_t)code) && buf_append_char(&line, ' ') &&
+    done = buf_append_u64(&line, (uint64_t)code) && buf_append_char(&line, is_last ? ' ' : '-') &&
            buf_append_str(&line, outcome_enhanced(o)) && buf_append_char(&line, ' ');
     if (done && recipient != NULL)
         done = buf_append_char(&line, '<') && address_print(recipient, &line) &&
                buf_append_str(&line, "> ");
-    done = done && buf_append_str(&line, outcome_text(o));
+    done = done && buf_append_span(&line, text);
     if (done && outcome_is_success(o) && delivery_id[0] != '\0')
         done = buf_append_char(&line, ' ') && buf_append_str(&line, delivery_id);
     if (done) {
@@ -115,5 +116,23 @@ reply_print_outcome(struct buf *out, const struct address *recipient, int code,
                buf_append_span(out, SPAN("\r\n"));
     }
     buf_release(&line);
+    return done;
+}
+
+bool
+reply_print_outcome(struct buf *out, const struct address *recipient, int code,
+                    const struct outcome *o, const char *delivery_id)
+{
+    struct span text = span_of(outcome_text(o));
+    bool done = true, is_last = false;
+
+    while (done && !is_last) {
+        size_t n = span_find(text, '\n');
+
+        is_last = n == text.n;
+        done = print_line(out, recipient, code, o, (struct span){text.p, n}, is_last, delivery_id);
+        text = span_skip(text, n + 1);
+        recipient = NULL; /* once is enough */
+    }
     return done;
 }

@@ -14,6 +14,8 @@
 
 /* Longest reply line, CRLF included (RFC 5321 4.5.3.1.5). */
 #define REPLY_LINE_MAX 512
+/* A content filter may say several. */
+#define REPLY_OUTCOME_MAX (OUTCOME_LINES_MAX * REPLY_LINE_MAX)
 
 enum smtp_reply {
     REPLY_NONE, /* success, or not decided */
@@ -89,8 +91,8 @@ struct span reply_line(enum smtp_reply id);
 int reply_code(enum smtp_reply id);
 
 /* reply_print_outcome() - what became of a recipient, with its address (NULL: without) and, behind
- * a delivery, the delivery's id ("" for none). The line is cut to REPLY_LINE_MAX. false: out is
- * full. */
+ * a delivery, the delivery's id ("" for none). One line, or of a filter several; each is cut to
+ * REPLY_LINE_MAX. false: out is full. */
 bool reply_print_outcome(struct buf *out, const struct address *recipient, int code,
                          const struct outcome *o, const char *delivery_id);
 

@@ -92,6 +92,7 @@ session_end(struct smtp_session *s, enum smtp_reply id, const char *reason)
     if (id != REPLY_NONE)
         session_reply(s, id);
     session_step(s, SESSION_CLOSED);
+    s->filter_id = 0;
     s->calls->close(s->arg, reason);
 }
 
@@ -126,6 +127,8 @@ session_forget_transaction(struct smtp_session *s)
     s->transaction = NULL;
     if (t->is_open)
         s->calls->data_abort(s->arg);
+    if (t->is_at_filter)
+        s->calls->filter_abort(s->arg);
     free_transaction(t);
     proxy_facts_release(&s->forward); /* they were about that one message */
 }
@@ -135,7 +138,7 @@ session_forget_transaction(struct smtp_session *s)
 static bool
 waits_for_store(const struct smtp_session *s)
 {
-    return s->state == SESSION_ANSWER || (s->state == SESSION_AUTH && s->auth_waits) ||
+    return s->state == SESSION_ANSWER || s->filter_id != 0 || (s->state == SESSION_AUTH && s->auth_waits) ||
            (s->state == SESSION_MAIL && s->transaction->slot_count > 0);
 }
 
@@ -174,7 +177,7 @@ take_line(struct smtp_session *s, struct span line)
         return false;
     if (verb != NULL)
         run_verb(s, verb, args);
-    else
+    else if (!is_command || !filter_asks_unknown(s, line))
         session_refuse(s, is_command ? REPLY_UNKNOWN_VERB : REPLY_GARBAGE);
     return true;
 }
@@ -344,6 +347,13 @@ smtp_session_free(struct smtp_session *s)
 
 void
 smtp_session_greet(struct smtp_session *s)
+{
+    if (!filter_asks_connect(s))
+        session_say_greeting(s);
+}
+
+void
+session_say_greeting(struct smtp_session *s)
 {
     struct buf line;
 

@@ -38,6 +38,8 @@ struct rcpt_slot { /* one RCPT whose reply is not out yet */
     bool is_known;
     bool is_accepted;
     enum smtp_reply refusal; /* of ours, or REPLY_NONE */
+    bool is_at_filter;       /* the store accepts it, the filters are asked */
+    const char *parameters;  /* as they were said, for the filters */
     const char *line;        /* the store's answer, printed, when it came out of turn */
     struct envelope_recipient recipient;
 };
@@ -55,6 +57,8 @@ struct transaction {
     unsigned first_slot;
     unsigned slot_count;
     uint64_t octets;        /* of content, as decoded */
+    const char *parameters; /* of MAIL, as they were said, for the filters */
+    bool is_at_filter;      /* the filters have heard of it */
     bool is_open;           /* the owner was told data_begin and neither data_end nor data_abort */
     bool has_failed;        /* the message is lost, for everybody, with failure */
     struct outcome failure; /* valid when has_failed */
@@ -85,7 +89,10 @@ struct smtp_session {
     bool auth_waits;            /* SESSION_AUTH: the owner owes the next step */
     char *login;                /* owned; NULL: nobody has logged in */
     uint64_t auth_failures;
-    uint64_t next_rcpt_id;
+    uint64_t next_rcpt_id; /* of questions to the store and to the filters */
+    uint64_t filter_id;    /* the stage that waits for the filters, 0: none does */
+    enum filter_stage filter_stage;
+    bool filter_forwarded; /* the filters were told of a client that XFORWARD named */
     uint64_t errors;
     uint64_t messages;         /* transactions that got to their answers */
     uint64_t accepted;         /* those with a delivery */
@@ -134,6 +141,26 @@ void cmd_rcpt(struct smtp_session *s, struct span args);
 void cmd_data(struct smtp_session *s, struct span args);
 void cmd_bdat(struct smtp_session *s, struct span args);
 
+/* go_on_mail() and the others - the filters agree, or there are none. */
+void go_on_mail(struct smtp_session *s);
+void go_on_data(struct smtp_session *s);
+
+/* --- filter.c: content filters are asked --- */
+
+/* filter_asks() - ask about a stage; false: there are no filters, go on at once. */
+bool filter_asks_connect(struct smtp_session *s);
+bool filter_asks_helo(struct smtp_session *s);
+bool filter_asks_mail(struct smtp_session *s);
+bool filter_asks_rcpt(struct smtp_session *s, struct rcpt_slot *slot);
+bool filter_asks_data(struct smtp_session *s);
+bool filter_asks_unknown(struct smtp_session *s, struct span line);
+
+/* filter_tell_data() - the same as the stage of DATA, where nobody can wait: behind BDAT. */
+void filter_tell_data(struct smtp_session *s);
+
+/* filter_fail() - the stage that waits gets this outcome. */
+void filter_fail(struct smtp_session *s, const struct outcome *outcome);
+
 /* --- content.c: the octets behind DATA and BDAT --- */
 
 size_t content_take_text(struct smtp_session *s, struct span in);
@@ -157,10 +184,20 @@ void answers_await(struct smtp_session *s);
 /* answers_rcpt_slot() - the next place in the order of replies; there is one (RCPT_WINDOW). */
 struct rcpt_slot *answers_rcpt_slot(struct transaction *t);
 
+/* answers_rcpt_know() - the filters' word on a recipient that the store accepts. */
+void answers_rcpt_filtered(struct smtp_session *s, uint64_t id, const struct outcome *o);
+
+/* answers_say() - an outcome as the reply to a command. */
+void answers_say(struct smtp_session *s, const struct outcome *o);
+
 /* answers_rcpt_refuse() - a reply to RCPT that needs no store, in its turn. */
 void answers_rcpt_refuse(struct smtp_session *s, enum smtp_reply id);
 
 /* --- hello.c: all other verbs --- */
+
+/* hello_say() - the answer to an introduction that was taken. */
+void hello_say(struct smtp_session *s);
+void session_say_greeting(struct smtp_session *s);
 
 void cmd_lhlo(struct smtp_session *s, struct span args);
 void cmd_ehlo(struct smtp_session *s, struct span args);

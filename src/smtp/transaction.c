@@ -49,6 +49,13 @@ extensions_of(const struct smtp_session *s)
     return (s->config.dsn ? PARAMETERS_DSN : 0u) | (s->config.auth ? PARAMETERS_AUTH : 0u);
 }
 
+/* As they were said, for the filters; "" where there are none. NULL without memory. */
+static const char *
+keep_parameters(struct smtp_session *s, struct span rest)
+{
+    return s->config.filter_key == NULL ? "" : arena_copy(&s->transaction->arena, rest);
+}
+
 static enum smtp_reply
 parse_mail(struct smtp_session *s, struct transaction *t, struct span args)
 {
@@ -81,7 +88,15 @@ parse_mail(struct smtp_session *s, struct transaction *t, struct span args)
         return REPLY_REQUIRETLS_IN_PLAIN;
     if (e->size > s->config.limits->message_size)
         return REPLY_TOO_BIG;
-    return REPLY_NONE;
+    t->parameters = keep_parameters(s, rest);
+    return t->parameters == NULL ? REPLY_NO_MEMORY : REPLY_NONE;
+}
+
+void
+go_on_mail(struct smtp_session *s)
+{
+    session_step(s, SESSION_MAIL);
+    session_reply(s, REPLY_SENDER_OK);
 }
 
 void
@@ -100,8 +115,8 @@ cmd_mail(struct smtp_session *s, struct span args)
     s->transaction = transaction_new(s);
     refusal = s->transaction == NULL ? REPLY_NO_MEMORY : parse_mail(s, s->transaction, args);
     if (refusal == REPLY_NONE) {
-        session_step(s, SESSION_MAIL);
-        session_reply(s, REPLY_SENDER_OK);
+        if (!filter_asks_mail(s))
+            go_on_mail(s);
         return;
     }
     session_forget_transaction(s);
@@ -148,7 +163,8 @@ rcpt_may_overtake(const struct smtp_session *s)
 }
 
 static enum smtp_reply
-parse_rcpt(struct smtp_session *s, struct span args, struct envelope_recipient *r)
+parse_rcpt(struct smtp_session *s, struct span args, struct envelope_recipient *r,
+           const char **parameters)
 {
     struct transaction *t = s->transaction;
     struct span path, rest;
@@ -172,7 +188,8 @@ parse_rcpt(struct smtp_session *s, struct span args, struct envelope_recipient *
     refusal = parameters_parse_rcpt(rest, extensions_of(s), t->envelope.smtputf8, &t->arena, r);
     if (refusal == REPLY_NONE && r->address.is_utf8 && !t->envelope.smtputf8)
         refusal = REPLY_NEED_SMTPUTF8;
-    return refusal;
+    *parameters = keep_parameters(s, rest);
+    return refusal == REPLY_NONE && *parameters == NULL ? REPLY_NO_MEMORY : refusal;
 }
 
 void
@@ -180,7 +197,8 @@ cmd_rcpt(struct smtp_session *s, struct span args)
 {
     struct transaction *t = s->transaction;
     struct envelope_recipient r = {0};
-    enum smtp_reply refusal = parse_rcpt(s, args, &r);
+    const char *parameters = "";
+    enum smtp_reply refusal = parse_rcpt(s, args, &r, &parameters);
     struct rcpt_slot *slot;
 
     if (refusal == REPLY_NONE && is_at_limit(s))
@@ -194,6 +212,7 @@ cmd_rcpt(struct smtp_session *s, struct span args)
     slot = answers_rcpt_slot(t);
     slot->id = ++s->next_rcpt_id;
     slot->recipient = r;
+    slot->parameters = parameters;
     s->calls->ask_rcpt(s->arg, slot->id, &slot->recipient.address, &t->envelope.reverse_path,
                        t->envelope.size);
 }
@@ -211,7 +230,14 @@ cmd_data(struct smtp_session *s, struct span args)
         session_refuse(s, REPLY_NO_RECIPIENTS); /* RFC 2033 4.2 asks for 503 */
     else if (e->body == BODY_BINARYMIME)
         session_refuse(s, REPLY_NEED_BDAT); /* RFC 3030 section 3 */
-    else if (!content_begin(s, true)) {
+    else if (!filter_asks_data(s))
+        go_on_data(s);
+}
+
+void
+go_on_data(struct smtp_session *s)
+{
+    if (!content_begin(s, true)) {
         session_step(s, SESSION_READY);
         session_reply(s, REPLY_STORE_AWAY);
     } else {
@@ -262,6 +288,8 @@ cmd_bdat(struct smtp_session *s, struct span args)
     }
     s->chunk_refusal = chunk_refusal(s);
     s->after_chunk = s->state;
+    if (s->chunk_refusal == REPLY_NONE && s->state == SESSION_MAIL)
+        filter_tell_data(s);
     if (s->chunk_refusal == REPLY_NONE && s->state == SESSION_MAIL && !content_begin(s, false)) {
         s->chunk_refusal = REPLY_STORE_AWAY;
         s->after_chunk = SESSION_READY;

@@ -204,6 +204,11 @@ take_frame(struct edge_role *r, const struct door_frame *f)
             return false;
         door_store_replace(r->edge.store, f->fd);
         return true;
+    case MAIN_OUTBOUND_DOOR:
+        if (f->fd < 0)
+            return false;
+        filter_link_replace(r->edge.filters, f->fd);
+        return true;
     case MAIN_GO:
         return go(r);
     case MAIN_RETIRE:
@@ -244,10 +249,12 @@ role_open(struct edge_role *r, int main_door)
     if (r->main == NULL || r->edge.loop == NULL)
         return false;
     r->edge.store = door_store_new(r->edge.loop);
+    r->edge.filters = filter_link_new(r->edge.loop);
     r->watch = loop_watch_new(r->edge.loop, main_door, LOOP_READ, on_main, r);
     r->deadline = loop_timer_new(r->edge.loop, on_deadline, r);
     r->edge.on_empty = on_empty;
-    return r->edge.store != NULL && r->watch != NULL && r->deadline != NULL;
+    return r->edge.store != NULL && r->edge.filters != NULL && r->watch != NULL &&
+           r->deadline != NULL;
 }
 
 /* Connections use the store's door until their last call, so it goes behind them, and the loop
@@ -260,6 +267,7 @@ role_close(struct edge_role *r)
     if (r->edge.loop != NULL)
         loop_close_conns(r->edge.loop);
     door_store_free(r->edge.store);
+    filter_link_free(r->edge.filters);
     loop_timer_free(r->deadline);
     loop_watch_free(r->watch);
     loop_free(r->edge.loop);

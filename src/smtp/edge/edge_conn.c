@@ -27,8 +27,14 @@ struct edge_conn {
     struct conn *conn;
     struct smtp_session *session; /* owned */
     struct door_client client;
+    struct filter_client *filters; /* owned, or NULL */
     char id[ID_SIZE];
     char peer[PEER_TEXT_SIZE];
+    struct { /* for the filters */
+        char peer_port[PEER_PORT_SIZE];
+        char address[PEER_TEXT_SIZE];
+        char port[PEER_PORT_SIZE];
+    } names;
     enum smtp_wait waits;
     bool is_full; /* of output the client does not read */
     bool is_reading;
@@ -104,6 +110,22 @@ on_ask_rcpt(void *arg, uint64_t id, const struct address *recipient,
     smtp_session_rcpt_answer(c->session, id, &o);
 }
 
+static void
+on_ask_filter(void *arg, uint64_t id, const struct filter_event *event)
+{
+    struct edge_conn *c = arg;
+
+    filter_client_ask(c->filters, id, event);
+}
+
+static void
+on_filter_abort(void *arg)
+{
+    struct edge_conn *c = arg;
+
+    filter_client_abort(c->filters);
+}
+
 static bool
 on_data_begin(void *arg, uint64_t size)
 {
@@ -125,6 +147,8 @@ on_data_end(void *arg, const struct envelope *envelope)
 {
     struct edge_conn *c = arg;
 
+    if (c->filters != NULL)
+        filter_client_handed(c->filters);
     door_store_end(c->edge->store, &c->client, envelope);
 }
 
@@ -176,6 +200,8 @@ static const struct smtp_session_calls session_calls = {
     .can_start_tls = on_can_start_tls,
     .reply = on_reply,
     .ask_rcpt = on_ask_rcpt,
+    .ask_filter = on_ask_filter,
+    .filter_abort = on_filter_abort,
     .data_begin = on_data_begin,
     .data = on_data,
     .data_end = on_data_end,
@@ -217,6 +243,17 @@ on_lost(void *arg, const struct outcome *o)
     update(c);
 }
 
+/* The filters' answer; the session may be waiting for it inside its own call. */
+static void
+on_filter_answer(void *arg, uint64_t ticket, const struct outcome *o)
+{
+    struct edge_conn *c = arg;
+
+    smtp_session_filter_answer(c->session, ticket, o);
+    door_store_push(c->edge->store);
+    update(c);
+}
+
 static void
 on_paced(void *arg)
 {
@@ -252,6 +289,8 @@ give_up_on_store(struct edge_conn *c)
     log_event(LOG_LEVEL_ERROR, "answer_timeout", "id", c->id, NULL);
     outcome_set(&o, OUTCOME_SYSTEM, "the store does not answer");
     door_store_forget(c->edge->store, &c->client);
+    if (c->filters != NULL)
+        filter_client_forget(c->filters);
     smtp_session_fail(c->session, &o);
     door_store_push(c->edge->store);
     update(c);
@@ -300,6 +339,7 @@ on_closed(void *arg, const char *reason)
               log_num((long long)smtp_session_errors(c->session)), NULL);
     smtp_session_free(c->session);
     door_store_forget(e->store, &c->client);
+    filter_client_free(c->filters);
     LIST_REMOVE(c, link);
     free(c);
     e->conn_count--;
@@ -331,9 +371,32 @@ open_session(struct edge_conn *c, const struct settings_listen *listen, bool is_
         .dsn = s->dsn,
         .bare_newline = s->bare_newline,
         .limits = &s->limits,
+        .filter_key = c->filters != NULL ? filter_client_key(c->filters) : NULL,
+        .filter_must = c->filters != NULL && filter_client_must(c->filters),
+        .client_port = c->names.peer_port,
+        .daemon_addr = c->names.address,
+        .daemon_port = c->names.port,
     };
 
     return smtp_session_new(&config, &session_calls, c);
+}
+
+/* What content filters want to know, where the listener has any. */
+static bool
+open_filters(struct edge_conn *c, const struct settings_listen *listen, int fd,
+             const struct sockaddr_storage *peer)
+{
+    struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
+
+    if (listen->milter_count == 0)
+        return true;
+    (void)getsockname(fd, (struct sockaddr *)&own, &(socklen_t){sizeof(own)});
+    peer_print_port(peer, c->names.peer_port);
+    peer_print(&own, c->names.address);
+    peer_print_port(&own, c->names.port);
+    c->filters =
+        filter_client_new(c->edge->filters, c->edge->settings, listen, on_filter_answer, c);
+    return c->filters != NULL;
 }
 
 static struct edge_conn *
@@ -351,13 +414,15 @@ edge_conn_new(struct edge *e, const struct settings_listen *listen, int fd,
     id_make(c->id);
     peer_print(peer, c->peer);
     door_client_init(&c->client, &client_calls, c);
-    c->session = open_session(c, listen, peer_is_trusted(peer, listen));
+    if (open_filters(c, listen, fd, peer))
+        c->session = open_session(c, listen, peer_is_trusted(peer, listen));
     if (c->session == NULL)
         close(fd);
     else
         c->conn = conn_new(e->loop, fd, &limits, &conn_calls, c); /* takes fd */
     if (c->conn == NULL) {
         smtp_session_free(c->session);
+        filter_client_free(c->filters);
         free(c);
         return NULL;
     }

@@ -11,6 +11,7 @@
 #include "doorstep/loop.h"
 #include "doorstep/settings.h"
 #include "door_store_priv.h"
+#include "filter_link_priv.h"
 
 struct edge_conn;
 
@@ -20,6 +21,7 @@ struct edge { /* what all connections share */
     struct loop *loop;
     const struct settings *settings; /* NULL until main sent them */
     struct door_store *store;
+    struct filter_link *filters;
     struct edge_conn_list conns;
     size_t conn_count;
     bool is_draining;

@@ -41,6 +41,20 @@ peer_print(const struct sockaddr_storage *peer, char out[PEER_TEXT_SIZE])
     snprintf(out, PEER_TEXT_SIZE, "%s%s", n == 16 ? "IPv6:" : "", text);
 }
 
+void
+peer_print_port(const struct sockaddr_storage *peer, char out[PEER_PORT_SIZE])
+{
+    unsigned port = 0;
+
+    if (peer->ss_family == AF_INET)
+        port = ntohs(((const struct sockaddr_in *)peer)->sin_port);
+    else if (peer->ss_family == AF_INET6)
+        port = ntohs(((const struct sockaddr_in6 *)peer)->sin6_port);
+    out[0] = '\0';
+    if (port != 0)
+        snprintf(out, PEER_PORT_SIZE, "%u", port & 0xffff);
+}
+
 static bool
 in_network(const uint8_t *octets, size_t n, const struct settings_network *network)
 {

@@ -15,6 +15,11 @@
  * IPv4), "" for a unix socket. */
 void peer_print(const struct sockaddr_storage *peer, char out[PEER_TEXT_SIZE]);
 
+#define PEER_PORT_SIZE sizeof("65535")
+
+/* peer_print_port() - "" for a unix socket. */
+void peer_print_port(const struct sockaddr_storage *peer, char out[PEER_PORT_SIZE]);
+
 /* peer_is_trusted() - a unix socket, or in one of the listener's trusted networks. */
 bool peer_is_trusted(const struct sockaddr_storage *peer, const struct settings_listen *listen);
 

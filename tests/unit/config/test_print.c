@@ -14,7 +14,8 @@
 
 /* Every setting has another value than its default. */
 static const char all_changed[] =
-    "hostname = h.example state_dir = /s user = mail sandbox_user = door uid_min = 2000\n"
+    "hostname = h.example authserv_id = a.example state_dir = /s user = mail sandbox_user = door "
+    "uid_min = 2000\n"
     "sandbox = required log_level = debug workers = 3 sorters = 5 edges = 2\n"
     "ledger_window = 90s delivery_log_keep = 2h max_received = 50 bare_newline = reject\n"
     "durability = relaxed journal_size = 8M\n"
@@ -24,13 +25,16 @@ static const char all_changed[] =
     "              auth = yes auth_plain_without_tls = yes require = auth\n"
     "              proxy_protocol = yes proxy_trusted = {\"192.0.2.0/24\"}\n"
     "    tls = required certificate = {\"/c\", \"/d\"} key = {\"/k\", \"/l\"}\n"
-    "    client_ca = \"/ca\" }\n"
+    "    client_ca = \"/ca\" milters = {m, n} }\n"
     "listen lmtp { address = {\"127.0.0.1:24\"} }\n"
     "domain d.example { accounts = file accounts_file = /f recipient_delimiter = \"-=\"\n"
     "    catch_all = all postmaster = \"pm@d.example\" store = other case_sensitive = on\n"
     "    delivered_to = off over_quota = reject quota = 3G quota_messages = 7 accounts_max = 9 }\n"
     "store other { driver = plug_in path = \"%{home}/%{user}\" line_end = crlf\n"
     "    lock = {flock} lock_timeout = 1500ms tmp_max_age = 2d }\n"
+    "milter m { address = \"unix:/m\" on_failure = accept connect_timeout = 17ms\n"
+    "    command_timeout = 18s content_timeout = 19min quarantine = \"Mail/Held\" }\n"
+    "milter n { address = \"127.0.0.1:11332\" }\n"
     "limits { message_size = 1M recipients = 2 connections = 3 command_line = 1000 errors = 4\n"
     "    message_memory = 5K memory = 2M transactions = 6 commands = 17\n"
     "    unknown_recipients = none tarpit_recipients = 8 network_connections = none\n"

@@ -153,6 +153,7 @@ union any_struct {
     struct settings_listen listen;
     struct settings_domain domain;
     struct settings_store store;
+    struct settings_milter milter;
 };
 
 START_TEST(every_default_is_a_value)

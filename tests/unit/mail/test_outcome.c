@@ -82,7 +82,7 @@ END_TEST
 START_TEST(long_texts_are_cut)
 {
     struct outcome o;
-    char text[1000];
+    char text[2 * OUTCOME_TEXT_SIZE];
 
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
@@ -90,6 +90,56 @@ START_TEST(long_texts_are_cut)
     outcome_say(&o, "%s", text);
     ck_assert_uint_eq(strlen(o.text), sizeof(o.text) - 1);
     ck_assert_uint_eq(strlen(o.cause), sizeof(o.cause) - 1);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    const char *reply;
+    int code; /* 0: it is none */
+    const char *enhanced;
+    const char *text;
+} replies[] = {
+    {"code, enhanced code and text", "550 5.7.1 go away", 550, "5.7.1", "go away"},
+    {"temporary", "421 4.7.0 later", 421, "4.7.0", "later"},
+    {"no enhanced code", "554 no", 554, "5.7.1", "no"},
+    {"a code alone", "450", 450, "4.7.1", "a content filter is unavailable, try again later"},
+    {"several lines", "550-5.7.1 one\r\n550-5.7.1 two\r\n550 5.7.1 three", 550, "5.7.1",
+     "one\ntwo\nthree"},
+    {"lines without their code", "550 5.7.1 one\ntwo", 550, "5.7.1", "one\ntwo"},
+    {"an enhanced code of another class is text", "550 4.7.1 x", 550, "5.7.1", "4.7.1 x"},
+    {"a number is no enhanced code", "550 5.7 x", 550, "5.7.1", "5.7 x"},
+    {"control octets", "550 5.7.1 a\rb\x1b[m", 550, "5.7.1", "a b [m"},
+    {"a success is no refusal", "250 2.0.0 ok", 0, "", ""},
+    {"too short", "55", 0, "", ""},
+    {"empty", "", 0, "", ""},
+    {"no number", "5x0 no", 0, "", ""},
+};
+
+START_TEST(replies_of_filters)
+{
+    struct outcome o, again;
+    struct span reply = span_of(replies[_i].reply);
+    struct unpack u;
+    struct buf out;
+    struct pack p;
+
+    ck_assert_msg(outcome_reply(&o, reply) == (replies[_i].code != 0), "%s", replies[_i].name);
+    if (replies[_i].code == 0)
+        return;
+    ck_assert_msg(outcome_code(&o) == replies[_i].code, "%s", replies[_i].name);
+    ck_assert_str_eq(outcome_enhanced(&o), replies[_i].enhanced);
+    ck_assert_str_eq(outcome_text(&o), replies[_i].text);
+    buf_init(&out, 4096);
+    pack_init(&p, &out);
+    outcome_pack(&o, &p);
+    unpack_init(&u, buf_span(&out));
+    outcome_unpack(&again, &u);
+    ck_assert(unpack_done(&u));
+    ck_assert_int_eq(outcome_code(&again), replies[_i].code);
+    ck_assert_str_eq(outcome_enhanced(&again), replies[_i].enhanced);
+    ck_assert_str_eq(outcome_text(&again), replies[_i].text);
+    buf_release(&out);
 }
 END_TEST
 
@@ -125,6 +175,8 @@ START_TEST(hostile_outcomes)
     buf_init(&out, 4096);
     pack_init(&p, &out);
     pack_u8(&p, OUTCOME_KINDS);
+    pack_u16(&p, 0);
+    pack_str(&p, "");
     pack_str(&p, "");
     pack_str(&p, "");
     unpack_init(&u, buf_span(&out));
@@ -134,6 +186,8 @@ START_TEST(hostile_outcomes)
 
     buf_reset(&out);
     pack_u8(&p, OUTCOME_OK);
+    pack_u16(&p, 0);
+    pack_str(&p, "");
     pack_str(&p, "a\r\nb");
     pack_str(&p, "");
     unpack_init(&u, buf_span(&out));
@@ -160,6 +214,7 @@ main(void)
     tcase_add_test(t, set_says_whether_it_is_a_success);
     tcase_add_test(t, text_is_one_line);
     tcase_add_test(t, long_texts_are_cut);
+    tcase_add_loop_test(t, replies_of_filters, 0, COUNT(replies));
     tcase_add_test(t, packed_comes_back);
     tcase_add_test(t, hostile_outcomes);
     suite_add_tcase(s, t);
