@@ -24,10 +24,10 @@ enum door_frame_type {
 
     /* any role -> main */
     ROLE_READY = 32,
-    STORE_WANT_HAND,   /* store. id; u32 uid, u32 gid, str user name, str home */
-    STORE_KILL_SORTER, /* store. u32 slot: it hangs; end it and send another */
-    STORE_KILL_AUTH,   /* store. u32 slot, 0: it broke its door or hangs; another one */
-    STORE_KILL_EDGE,   /* store. u32 slot: it broke its door; end it and send another */
+    STORE_WANT_HAND,          /* store. id; u32 uid, u32 gid, str user name, str home */
+    STORE_KILL_SORTER,        /* store. u32 slot: it hangs; end it and send another */
+    STORE_KILL_AUTH,          /* store. u32 slot, 0: it broke its door or hangs; another one */
+    STORE_KILL_EDGE,          /* store. u32 slot: it broke its door; end it and send another */
     STORE_KILL_OUTBOUND = 40, /* store. u32 slot: it hangs or broke its door */
 
     /* edge -> store */

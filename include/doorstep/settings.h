@@ -56,7 +56,7 @@ struct settings_listen {
     const char **key; /* PEM files: of the certificate in the same place */
     size_t key_count;
     const char *client_ca; /* PEM file: ask for certificates of its authorities; "": do not ask */
-    const char **milters; /* names of milter sections, in the order of asking */
+    const char **milters;  /* names of milter sections, in the order of asking */
     size_t milter_count;
 };
 

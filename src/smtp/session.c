@@ -138,7 +138,8 @@ session_forget_transaction(struct smtp_session *s)
 static bool
 waits_for_store(const struct smtp_session *s)
 {
-    return s->state == SESSION_ANSWER || s->filter_id != 0 || (s->state == SESSION_AUTH && s->auth_waits) ||
+    return s->state == SESSION_ANSWER || s->filter_id != 0 ||
+           (s->state == SESSION_AUTH && s->auth_waits) ||
            (s->state == SESSION_MAIL && s->transaction->slot_count > 0);
 }
 
