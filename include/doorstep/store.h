@@ -83,6 +83,10 @@ struct store_wait { /* what STORE_LATER waits for */
     unsigned ms;    /* or this long */
 };
 
+/* store_load_driver() - the code of a driver, before a sandbox closes: afterwards no plugin can be
+ * loaded any more. false: why says what it lacks. */
+bool store_load_driver(const char *name, const char *plugin_dir, struct outcome *why);
+
 /* store_open() - the account's store after settings->path (borrowed until store_close()); who is
  * copied. The literal part of the path (before its first %) must exist; what is missing below it is
  * made by the first store_stage() or store_mailbox_create(), and reads as an empty INBOX until

@@ -22,6 +22,7 @@
 #include "descriptors_priv.h"
 #include "folders_priv.h"
 #include "identities_priv.h"
+#include "sandbox.h"
 #include "settings_text_priv.h"
 #include "supervise_priv.h"
 
@@ -255,6 +256,8 @@ run(struct daemon *d, struct activation *given)
     if (!acquire(d, given))
         return EX_UNAVAILABLE;
     activation_close(given);
+    if (!sandbox_enter_main(d->settings->sandbox == SANDBOX_REQUIRED))
+        return EX_OSERR;
     return serve(d);
 }
 

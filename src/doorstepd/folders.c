@@ -97,9 +97,8 @@ folders_literal(const char *path_template, char *out, size_t size)
     return true;
 }
 
-/* A store that no domain uses needs no folder: both built-in ones always exist in the settings. */
-static bool
-is_in_use(const struct settings *s, const struct settings_store *store)
+bool
+folders_is_in_use(const struct settings *s, const struct settings_store *store)
 {
     for (size_t i = 0; i < s->domain_count; i++) {
         if (strcmp(s->domains[i].store, store->name) == 0)
@@ -114,7 +113,8 @@ folders_make_mail(const struct settings *s, const struct identity *owner)
     char path[PATH_MAX];
 
     for (size_t i = 0; i < s->store_count; i++) {
-        if (!is_in_use(s, &s->stores[i]) || !folders_literal(s->stores[i].path, path, sizeof(path)))
+        if (!folders_is_in_use(s, &s->stores[i]) ||
+            !folders_literal(s->stores[i].path, path, sizeof(path)))
             continue;
         if (!folders_make(path, 0755, owner))
             return false;

@@ -28,4 +28,8 @@ bool folders_literal(const char *path_template, char *out, size_t size);
 /* folders_make_mail() - folders_literal() of every store, for the owner of the mail. */
 bool folders_make_mail(const struct settings *s, const struct identity *owner);
 
+/* folders_is_in_use() - whether a domain keeps its mail there. A store without one needs no folder:
+ * both built-in ones always exist in the settings. */
+bool folders_is_in_use(const struct settings *s, const struct settings_store *store);
+
 #endif

@@ -24,6 +24,12 @@ store_driver_find(const char *name, const char *plugin_dir, struct outcome *why)
     return store_plugin_find(plugin_dir != NULL ? plugin_dir : "", name, why);
 }
 
+bool
+store_load_driver(const char *name, const char *plugin_dir, struct outcome *why)
+{
+    return store_driver_find(name, plugin_dir, why) != NULL;
+}
+
 static void
 store_release(struct store *st)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * From settings to a sandbox: which folders a store or a hand may change.
+ * From settings to a sandbox: which folders a store or a hand may change, what else it may read,
+ * and what must be loaded before nothing can be loaded any more.
  */
 #include "role_priv.h"
 
@@ -10,16 +11,23 @@
 #include <unistd.h>
 
 #include "doorstep/log.h"
+#include "doorstep/store.h"
 
 #include "folders_priv.h"
 #include "sandbox.h"
 
 #define ROOTS_MAX 64
 
-struct roots { /* owned copies, for the time of one call */
+struct path_list { /* owned copies, for the time of one call */
     char text[ROOTS_MAX][PATH_MAX];
     const char *paths[ROOTS_MAX];
     size_t count;
+};
+
+struct roots {
+    struct path_list changed;
+    struct path_list readable;
+    bool asks_users;
 };
 
 static bool
@@ -41,44 +49,127 @@ role_confine_sorter(const struct settings *s)
 }
 
 static bool
-add_root(struct roots *r, const char *path)
+add(struct path_list *l, const char *path)
 {
-    if (r->count == ROOTS_MAX || strlen(path) >= PATH_MAX) {
+    if (l->count == ROOTS_MAX || strlen(path) >= PATH_MAX) {
         log_event(LOG_LEVEL_ERROR, "sandbox", "error", "too many store sections", "path", path,
                   NULL);
         return false;
     }
-    strcpy(r->text[r->count], path);
-    r->paths[r->count] = r->text[r->count];
-    r->count++;
+    strcpy(l->text[l->count], path);
+    l->paths[l->count] = l->text[l->count];
+    l->count++;
     return true;
 }
 
-static bool
-add_mail(struct roots *r, const struct settings *s)
+/* A plugin is loaded now. One that cannot be is an error of the accounts that use it. */
+static void
+load_driver(const struct settings *s, const struct settings_store *store)
 {
-    char path[PATH_MAX];
+    struct outcome why;
 
-    for (size_t i = 0; i < s->store_count; i++) {
-        if (folders_literal(s->stores[i].path, path, sizeof(path)) && !add_root(r, path))
-            return false;
-    }
-    return true;
+    if (!store_load_driver(store->driver, s->plugin_dir, &why))
+        log_event(LOG_LEVEL_ERROR, "plugin", "store", store->name, "cause", why.cause, NULL);
 }
 
-/* Mail below %{home}: this process can only reach the home of its own uid anyway. */
+/* Homes of others are out of reach for this process's uid. */
 static bool
 add_home(struct roots *r)
 {
     const struct passwd *user = getpwuid(geteuid());
 
-    return user == NULL || user->pw_dir[0] != '/' || add_root(r, user->pw_dir);
+    return user == NULL || user->pw_dir[0] != '/' || add(&r->changed, user->pw_dir);
 }
 
 static bool
-confine(enum sandbox_role role, const struct settings *s, struct roots *r)
+add_store(struct roots *r, const struct settings_store *store)
 {
-    const struct sandbox_roots roots = {r->paths, r->count};
+    char path[PATH_MAX];
+
+    if (folders_literal(store->path, path, sizeof(path)) && !add(&r->changed, path))
+        return false;
+    return strstr(store->path, "%{home}") == NULL || geteuid() == 0 || add_home(r);
+}
+
+static bool
+add_stores(struct roots *r, const struct settings *s)
+{
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < s->store_count; i++) {
+        if (!folders_is_in_use(s, &s->stores[i]))
+            continue;
+        load_driver(s, &s->stores[i]);
+        ok = add_store(r, &s->stores[i]);
+    }
+    return ok;
+}
+
+/* The folder, not the file: an editor puts a new one into its place. */
+static bool
+add_folder_of(struct roots *r, const char *file)
+{
+    char path[PATH_MAX];
+
+    return !folders_literal(file, path, sizeof(path)) || add(&r->readable, path);
+}
+
+/* A look-up that finds nobody has asked, and so loaded, every module of NSS. */
+static bool
+add_user_database(struct roots *r)
+{
+    static const char *const places[] = {"/etc", "/var/lib/extrausers", "/var/lib/misc",
+                                         "/var/lib/sss", "/run/systemd/userdb"};
+    bool ok = true;
+
+    (void)getpwnam("no:body");
+    r->asks_users = true;
+    for (size_t i = 0; ok && i < sizeof(places) / sizeof(places[0]); i++)
+        ok = add(&r->readable, places[i]);
+    return ok;
+}
+
+static bool
+add_accounts(struct roots *r, const struct settings *s)
+{
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < s->domain_count; i++) {
+        const struct settings_domain *d = &s->domains[i];
+
+        if (strcmp(d->accounts, "file") == 0)
+            ok = add_folder_of(r, d->accounts_file);
+        else if (strcmp(d->accounts, "passwd") == 0 && !r->asks_users)
+            ok = add_user_database(r);
+    }
+    return ok;
+}
+
+/* What a sanitizer's report needs, for the names in it. */
+static bool
+add_sanitizer(struct roots *r)
+{
+    return !DOORSTEP_SANITIZED ||
+           (add(&r->readable, "/proc/self/exe") && add(&r->readable, "/usr/lib"));
+}
+
+/* Processes, for the locks that they left; randomness, for SQLite. */
+static bool
+add_system(struct roots *r)
+{
+    return add(&r->readable, "/proc") && add(&r->readable, "/dev/urandom") && add_sanitizer(r);
+}
+
+static bool
+confine(enum sandbox_role role, const struct settings *s, const struct roots *r)
+{
+    const struct sandbox_roots roots = {
+        .paths = r->changed.paths,
+        .count = r->changed.count,
+        .readable = r->readable.paths,
+        .readable_count = r->readable.count,
+        .asks_users = r->asks_users,
+    };
 
     return sandbox_enter(role, &roots, is_required(s));
 }
@@ -86,16 +177,16 @@ confine(enum sandbox_role role, const struct settings *s, struct roots *r)
 bool
 role_confine_store(const struct settings *s)
 {
-    struct roots r = {.count = 0};
+    static struct roots r;
 
-    return add_root(&r, s->state_dir) && add_mail(&r, s) && (geteuid() == 0 || add_home(&r)) &&
-           confine(SANDBOX_STORE, s, &r);
+    return add(&r.changed, s->state_dir) && add_stores(&r, s) && add_accounts(&r, s) &&
+           add_system(&r) && confine(SANDBOX_STORE, s, &r);
 }
 
 bool
 role_confine_hand(const struct settings *s)
 {
-    struct roots r = {.count = 0};
+    static struct roots r;
 
-    return add_mail(&r, s) && add_home(&r) && confine(SANDBOX_HAND, s, &r);
+    return add_stores(&r, s) && add_system(&r) && confine(SANDBOX_HAND, s, &r);
 }

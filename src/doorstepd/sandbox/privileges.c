@@ -22,6 +22,15 @@
 #include "doorstep/log.h"
 #include "doorstep/span.h"
 
+#define CAPABILITY(name) (1ULL << (name))
+
+/* The role that was just started changes its identity and root folder with these and drops them;
+ * main itself makes folders and sockets for others, reads keys, binds ports and ends who hangs. */
+#define KEPT_BY_MAIN                                                                               \
+    (CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_SETPCAP) |                   \
+     CAPABILITY(CAP_SYS_CHROOT) | CAPABILITY(CAP_KILL) | CAPABILITY(CAP_DAC_OVERRIDE) |            \
+     CAPABILITY(CAP_CHOWN) | CAPABILITY(CAP_NET_BIND_SERVICE))
+
 bool
 identity_find(const char *name, struct identity *out)
 {
@@ -120,10 +129,30 @@ privileges_drop_capabilities(void)
 /* The bounding set: what an exec of a root process could get back. Needs CAP_SETPCAP, which a
  * container may have taken from root; no_new_privs then still stands in the way. */
 static void
-drop_bounding_set(void)
+limit_bounding_set(uint64_t kept)
 {
-    for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-        prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+    for (unsigned long cap = 0; cap < 64 && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
+        if ((kept >> cap & 1) == 0)
+            prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+    }
+}
+
+bool
+privileges_keep_for_roles(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+    limit_bounding_set(KEPT_BY_MAIN);
+    memset(sets, 0, sizeof(sets));
+    if (syscall(SYS_capget, &header, sets) != 0)
+        return false;
+    for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+        sets[i].permitted &= (uint32_t)(KEPT_BY_MAIN >> (32 * i));
+        sets[i].effective = sets[i].permitted;
+        sets[i].inheritable = 0;
+    }
+    return syscall(SYS_capset, &header, sets) == 0;
 }
 
 static bool
@@ -175,7 +204,7 @@ refuse(const char *step)
 bool
 privileges_become(const struct identity *who)
 {
-    drop_bounding_set();
+    limit_bounding_set(0);
     if (setgroups(who->group_count, who->groups) != 0)
         return refuse("setgroups");
     if (setresgid(who->gid, who->gid, who->gid) != 0)

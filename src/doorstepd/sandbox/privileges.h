@@ -45,4 +45,8 @@ bool privileges_become(const struct identity *who);
 /* privileges_drop_capabilities() - every capability set becomes empty. False with errno. */
 bool privileges_drop_capabilities(void);
 
+/* privileges_keep_for_roles() - main: of the capabilities it has, those stay that a role's start
+ * and end need; the bounding set with them. False with errno. */
+bool privileges_keep_for_roles(void);
+
 #endif

@@ -14,13 +14,14 @@
 #include <unistd.h>
 
 #include "doorstep/log.h"
+#include "privileges.h"
 #include "sandbox_priv.h"
 
 #define MIB (1024ULL * 1024)
 
 struct sandbox_row {
     const char *name;
-    bool has_files; /* Landlock with roots; otherwise none at all, and seccomp */
+    bool has_files; /* Landlock with roots; otherwise none at all */
     rlim_t memory;  /* octets of address space, RLIM_INFINITY: no limit */
     rlim_t cpu;     /* seconds in its whole life */
     rlim_t files;   /* descriptors; RLIM_INFINITY: as inherited */
@@ -87,5 +88,16 @@ sandbox_enter(enum sandbox_role role, const struct sandbox_roots *roots, bool is
                        row->has_files ? sandbox_landlock_roots(roots) : sandbox_landlock_none(),
                        is_required))
         return false;
-    return row->has_files || accept_result(row, "seccomp", sandbox_seccomp(role), is_required);
+    return accept_result(row, "seccomp", sandbox_seccomp(role, roots != NULL && roots->asks_users),
+                         is_required);
+}
+
+bool
+sandbox_enter_main(bool is_required)
+{
+    static const struct sandbox_row row = {.name = "main"};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !privileges_keep_for_roles())
+        return accept_result(&row, "privileges", errno, true);
+    return accept_result(&row, "seccomp", sandbox_seccomp_main(), is_required);
 }

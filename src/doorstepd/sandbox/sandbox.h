@@ -3,13 +3,15 @@
  * What a role may still do once it is set up. Entered by the role itself, on its only thread,
  * before its first hostile byte; there is no way out.
  *
- *           files                                    network, exec, ptrace...   memory, CPU
- *   edge    none (Landlock, seccomp)                 what it has been given     -
- *   sorter  none (Landlock, seccomp)                 nothing                    512 MiB, 10 min
- *   store   reads all, writes below its roots only   no TCP, no exec            -
- *   hand    reads all, writes below its roots only   no TCP, no exec            -
+ *           files                          network, exec, ptrace...         memory, CPU
+ *   edge    none                           what it has been given           -
+ *   sorter  none                           nothing                          512 MiB, 10 min
+ *   store   its roots; a few to read       control socket; NSS by unix      -
+ *   hand    its roots; a few to read       nothing                          -
+ *   main    as its user                    binds; never ptrace, mount...    -
  *
- * Sanitizers get a few more calls and no memory limit; everything else stays.
+ * Files are Landlock's part, calls are seccomp's. Sanitizers get a few more calls and no memory
+ * limit; everything else stays.
  */
 #ifndef DOORSTEPD_SANDBOX_H
 #define DOORSTEPD_SANDBOX_H
@@ -19,14 +21,23 @@
 
 enum sandbox_role { SANDBOX_EDGE, SANDBOX_SORTER, SANDBOX_STORE, SANDBOX_HAND };
 
-/* Files that a store or hand may change: existing folders, absolute. Others have none. */
+/* What a store or a hand may reach; others have nothing. Absolute paths, borrowed for the call;
+ * what is missing is skipped. */
 struct sandbox_roots {
-    const char *const *paths; /* borrowed for the call; one that is missing is skipped */
+    const char *const *paths; /* folders: read and changed, with all below */
     size_t count;
+    const char *const *readable; /* folders and files: read, with all below */
+    size_t readable_count;
+    bool asks_users; /* the user database, which may be a service behind a unix socket */
 };
 
 /* sandbox_enter() - true: confined. is_required: false where the kernel lacks a part (logged);
  * without it the part is left out, with a warning. After false the process must end. */
 bool sandbox_enter(enum sandbox_role role, const struct sandbox_roots *roots, bool is_required);
+
+/* sandbox_enter_main() - main, after its start and before its first role: no privilege by exec,
+ * only the capabilities that a start of roles needs, none of the calls that nobody needs. As above.
+ */
+bool sandbox_enter_main(bool is_required);
 
 #endif

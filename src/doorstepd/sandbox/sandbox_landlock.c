@@ -20,18 +20,16 @@
 #define RIGHTS_NET 3ULL                 /* ABI 4: bind and connect of TCP */
 #define SCOPES 3ULL                     /* ABI 6: abstract sockets, signals */
 
-#define RIGHTS_READ                                                                                \
-    (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define RIGHTS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 /* What a store does to mail folders: regular files and folders, nothing else. */
 #define RIGHTS_MAIL                                                                                \
     (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                               \
      LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |  \
      LANDLOCK_ACCESS_FS_REFER | RIGHT_TRUNCATE)
-#define RIGHTS_CHANGE                                                                              \
-    (RIGHTS_MAIL | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |                     \
+#define RIGHTS_ALL                                                                                 \
+    (RIGHTS_READ | RIGHTS_MAIL | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |       \
      LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
-     LANDLOCK_ACCESS_FS_MAKE_SYM)
-#define RIGHTS_ALL (RIGHTS_READ | RIGHTS_CHANGE | RIGHT_DEVICE_IOCTL)
+     LANDLOCK_ACCESS_FS_MAKE_SYM | RIGHT_DEVICE_IOCTL)
 
 struct ruleset { /* struct landlock_ruleset_attr as of ABI 6; an older kernel accepts zeros behind
                     its own end */
@@ -81,15 +79,19 @@ ruleset_enforce(int ruleset)
     return error;
 }
 
+/* A right over folders cannot be given for a file. */
 static int
 ruleset_allow(int ruleset, uint64_t rights, const char *path)
 {
     struct landlock_path_beneath_attr rule = {.allowed_access = rights};
+    struct stat st;
     int error = 0;
 
-    rule.parent_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
     if (rule.parent_fd < 0)
         return errno == ENOENT ? 0 : errno;
+    if (fstat(rule.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode))
+        rule.allowed_access &= LANDLOCK_ACCESS_FS_READ_FILE;
     if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
         error = errno;
     close(rule.parent_fd);
@@ -109,15 +111,18 @@ int
 sandbox_landlock_roots(const struct sandbox_roots *roots)
 {
     long abi = landlock_abi();
+    uint64_t full = rights_of_abi(abi, RIGHTS_READ | RIGHTS_MAIL);
     int ruleset, error = 0;
 
     if (abi >= 0 && abi < 2)
         return EOPNOTSUPP;
-    ruleset = abi < 2 ? -1 : ruleset_new(abi, RIGHTS_CHANGE);
+    ruleset = abi < 2 ? -1 : ruleset_new(abi, RIGHTS_ALL);
     if (ruleset < 0)
         return errno;
     for (size_t i = 0; i < roots->count && error == 0; i++)
-        error = ruleset_allow(ruleset, rights_of_abi(abi, RIGHTS_MAIL), roots->paths[i]);
+        error = ruleset_allow(ruleset, full, roots->paths[i]);
+    for (size_t i = 0; i < roots->readable_count && error == 0; i++)
+        error = ruleset_allow(ruleset, RIGHTS_READ, roots->readable[i]);
     if (error != 0) {
         close(ruleset);
         return error;

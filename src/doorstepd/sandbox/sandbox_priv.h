@@ -7,18 +7,22 @@
 
 #include "sandbox.h"
 
-/* Both: 0, or an errno; ENOSYS and EOPNOTSUPP mean that the kernel has no such thing. */
+/* All: 0, or an errno; ENOSYS and EOPNOTSUPP mean that the kernel has no such thing. */
 
 /* sandbox_landlock_none() - no file can be opened, made, removed or executed; no TCP port bound or
  * connected to (ABI 4), no abstract socket reached and no process outside signalled (ABI 6). */
 int sandbox_landlock_none(void);
 
-/* sandbox_landlock_roots() - nothing is changed outside the roots, nothing executed anywhere.
- * Reading stays free. Needs ABI 2: before that, no file could be renamed from one folder to
- * another. */
+/* sandbox_landlock_roots() - files are changed below the roots alone and read there and where
+ * `readable` says; nothing is executed anywhere. Needs ABI 2: before that, no file could be renamed
+ * from one folder to another. */
 int sandbox_landlock_roots(const struct sandbox_roots *roots);
 
-/* sandbox_seccomp() - the allow-list of the role; a call that is not on it kills the process. */
-int sandbox_seccomp(enum sandbox_role role);
+/* sandbox_seccomp() - the allow-list of the role; a call that is not on it kills the process.
+ * asks_users: it may connect to unix sockets. */
+int sandbox_seccomp(enum sandbox_role role, bool asks_users);
+
+/* sandbox_seccomp_main() - what no process of the daemon does; inherited by all of them. */
+int sandbox_seccomp_main(void);
 
 #endif

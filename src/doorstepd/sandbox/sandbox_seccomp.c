@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The system calls that an edge and a sorter may make (seccomp(2), libseccomp). Three tiers: what
- * the role does for its work is allowed; what the C library tries on its own, and can do without,
- * gets EACCES; everything else (socket, connect, execve, ptrace, io_uring, mounts...) kills the
- * process at once, and main logs the signal.
+ * The system calls that a role may make (seccomp(2), libseccomp). Three tiers: what the role does
+ * for its work is allowed; what a library tries on its own, and can do without, gets an error;
+ * everything else (socket, connect, execve, ptrace, io_uring, mounts...) kills the process at once,
+ * and main logs the signal. Main itself, whose filter all roles inherit, has a list of what nobody
+ * does.
  */
 #include "sandbox_priv.h"
 
@@ -11,90 +12,36 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "doorstep/log.h"
+#include "sandbox_calls_priv.h"
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* Memory, time, waiting, descriptors that are open already. */
-static const int common_calls[] = {
-    SCMP_SYS(read),
-    SCMP_SYS(write),
-    SCMP_SYS(readv),
-    SCMP_SYS(writev),
-    SCMP_SYS(recvmsg),
-    SCMP_SYS(sendmsg),
-    SCMP_SYS(recvfrom),
-    SCMP_SYS(sendto),
-    SCMP_SYS(close),
-    SCMP_SYS(poll),
-    SCMP_SYS(ppoll),
-    SCMP_SYS(fstat),
-    SCMP_SYS(brk),
-    SCMP_SYS(munmap),
-    SCMP_SYS(mremap),
-    SCMP_SYS(madvise),
-    SCMP_SYS(futex),
-    SCMP_SYS(getrandom),
-    SCMP_SYS(clock_gettime),
-    SCMP_SYS(gettimeofday),
-    SCMP_SYS(clock_nanosleep),
-    SCMP_SYS(nanosleep),
-    SCMP_SYS(sched_yield),
-    SCMP_SYS(getpid),
-    SCMP_SYS(gettid),
-    SCMP_SYS(getuid),
-    SCMP_SYS(geteuid),
-    SCMP_SYS(rt_sigaction),
-    SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(sigaltstack),
-    SCMP_SYS(restart_syscall),
-    SCMP_SYS(exit),
-    SCMP_SYS(exit_group),
-    SCMP_SYS(rseq),
-    SCMP_SYS(set_robust_list),
-    SCMP_SYS(clock_getres),
-    SCMP_SYS(sysinfo), /* qsort(3) of more than a kilobyte asks how much memory there is */
-};
+/* Sanitizer builds, which run the tests, say which call it was (on_refused()). */
+#define KILL (DOORSTEP_SANITIZED ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS)
 
-/* An edge lives in a loop and accepts connections on sockets that main has bound. */
-static const int edge_calls[] = {
-    SCMP_SYS(accept4),     SCMP_SYS(shutdown),      SCMP_SYS(getsockopt), SCMP_SYS(getsockname),
-    SCMP_SYS(getpeername), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),  SCMP_SYS(epoll_wait),
-    SCMP_SYS(epoll_pwait), SCMP_SYS(eventfd2),      SCMP_SYS(pipe2),
-};
+/* What pthread_create(3) asks for: a thread of this process, nothing of its own. */
+#define THREAD_FLAGS                                                                               \
+    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |            \
+     CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
-/* A sorter reads a message that it was lent. */
-static const int sorter_calls[] = {
-    SCMP_SYS(pread64),
-    SCMP_SYS(lseek),
-};
-
-/* The C library tries these now and then (time zone, character sets, a closed descriptor as a
- * terminal). */
-static const int refused_calls[] = {
-    SCMP_SYS(open),     SCMP_SYS(openat),     SCMP_SYS(stat),      SCMP_SYS(lstat),
-    SCMP_SYS(statx),    SCMP_SYS(access),     SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
-    SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),
-};
-
-/* What sanitizers do while they watch or report. */
-static const int sanitizer_calls[] = {
-    SCMP_SYS(prctl),   SCMP_SYS(prlimit64), SCMP_SYS(sched_getaffinity),
-    SCMP_SYS(getppid), SCMP_SYS(mincore),   SCMP_SYS(msync),
-    SCMP_SYS(uname),   SCMP_SYS(getrusage), SCMP_SYS(personality),
-    SCMP_SYS(wait4),   SCMP_SYS(dup),
-};
+typedef int (*rule_fn)(scmp_filter_ctx filter);
 
 static int
-add_all(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
+add_all(scmp_filter_ctx filter, uint32_t action, const struct call_list *list)
 {
-    for (size_t i = 0; i < count; i++) {
-        int r = seccomp_rule_add(filter, action, calls[i], 0);
+    for (size_t i = 0; i < list->count; i++) {
+        int r = seccomp_rule_add(filter, action, list->calls[i], 0);
 
         if (r != 0 && r != -EDOM) /* EDOM: this architecture has no such call */
             return r;
@@ -116,6 +63,8 @@ add_values(scmp_filter_ctx filter, int call, unsigned index, const uint64_t *val
     return 0;
 }
 
+/* --- rules of several roles --- */
+
 /* No new code: memory is never made executable. */
 static int
 add_memory(scmp_filter_ctx filter)
@@ -127,6 +76,19 @@ add_memory(scmp_filter_ctx filter)
         return r;
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
                             SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+}
+
+/* Where libraries are loaded by a name: one that was not loaded in time is refused, no more. */
+static int
+add_refused_code(scmp_filter_ctx filter)
+{
+    int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(mmap), 1,
+                             SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
+
+    if (r != 0)
+        return r;
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(mprotect), 1,
+                            SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
 }
 
 static int
@@ -168,57 +130,190 @@ add_signals(scmp_filter_ctx filter)
 }
 
 static int
-add_edge(scmp_filter_ctx filter)
+add_socket_options(scmp_filter_ctx filter)
 {
     static const uint64_t levels[] = {SOL_SOCKET, IPPROTO_TCP};
-    int r = add_all(filter, SCMP_ACT_ALLOW, edge_calls, COUNT(edge_calls));
 
-    if (r == 0)
-        r = add_values(filter, SCMP_SYS(setsockopt), 1, levels, COUNT(levels));
+    return add_values(filter, SCMP_SYS(setsockopt), 1, levels, COUNT(levels));
+}
+
+/* --- rules of who has files --- */
+
+static int
+add_locks(scmp_filter_ctx filter)
+{
+    static const uint64_t commands[] = {F_GETLK,     F_SETLK,      F_SETLKW,   F_OFD_GETLK,
+                                        F_OFD_SETLK, F_OFD_SETLKW, F_ADD_SEALS};
+
+    return add_values(filter, SCMP_SYS(fcntl), 1, commands, COUNT(commands));
+}
+
+/* Signal 0 asks whether the process that left a lock is still there; no other one reaches another
+ * process. */
+static int
+add_kill(scmp_filter_ctx filter)
+{
+    int r =
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1, SCMP_CMP(1, SCMP_CMP_EQ, 0, 0));
+
+    if (r != 0)
+        return r;
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
+                            SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+}
+
+/* The leak sanitizer, where a role ends by exit(3): a process that traces this one. */
+static int
+add_leak_search(scmp_filter_ctx filter)
+{
+    int r = 0;
+
+    if (DOORSTEP_SANITIZED)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 0);
+    if (r == 0 && DOORSTEP_SANITIZED)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ptrace), 0);
     return r;
 }
 
+/* Threads, and their names; never a process. clone3(2) hides its flags from a filter: told that it
+ * is not there, the C library takes clone(2). */
 static int
-fill(scmp_filter_ctx filter, enum sandbox_role role)
+add_threads(scmp_filter_ctx filter)
 {
-    int r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    static const uint64_t names[] = {PR_SET_NAME, PR_GET_NAME};
+    int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 
+    if (r == 0 && !DOORSTEP_SANITIZED)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                             SCMP_CMP(0, SCMP_CMP_EQ, THREAD_FLAGS, 0));
+    if (r == 0 && !DOORSTEP_SANITIZED)
+        r = add_values(filter, SCMP_SYS(prctl), 0, names, COUNT(names));
+    return r;
+}
+
+/* Limits may be read. */
+static int
+add_limits(scmp_filter_ctx filter)
+{
+    if (DOORSTEP_SANITIZED)
+        return 0;
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
+                            SCMP_CMP(0, SCMP_CMP_EQ, 0, 0), SCMP_CMP(2, SCMP_CMP_EQ, 0, 0));
+}
+
+/* The user database may be a service behind a unix socket (NSS). */
+static int
+add_user_database(scmp_filter_ctx filter)
+{
+    int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                             SCMP_CMP(0, SCMP_CMP_EQ, AF_UNIX, 0));
+
+    if (r == 0) /* a module that asks the network itself does without it */
+        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
+                             SCMP_CMP(0, SCMP_CMP_NE, AF_UNIX, 0));
+    if (r == 0)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+    return r;
+}
+
+/* --- roles --- */
+
+#define LISTS_MAX 6
+#define RULES_MAX 12
+
+/* Each row: the lists and rules that let a role do its work. */
+static const struct filter_row {
+    const struct call_list *allowed[LISTS_MAX]; /* up to the first NULL */
+    const struct call_list *refused;            /* EACCES */
+    rule_fn rules[RULES_MAX];                   /* up to the first NULL */
+} filter_rows[] = {
+    [SANDBOX_EDGE] = {.allowed = {&calls_common, &calls_loop},
+                      .refused = &calls_refused_files,
+                      .rules = {add_memory, add_descriptors, add_stat, add_signals,
+                                add_socket_options}},
+    [SANDBOX_SORTER] = {.allowed = {&calls_common, &calls_lent_file},
+                        .refused = &calls_refused_files,
+                        .rules = {add_memory, add_descriptors, add_stat, add_signals}},
+    [SANDBOX_STORE] = {.allowed = {&calls_common, &calls_loop, &calls_files, &calls_store},
+                       .refused = &calls_refused_owner,
+                       .rules = {add_memory, add_refused_code, add_descriptors, add_locks,
+                                 add_signals, add_kill, add_socket_options, add_threads, add_limits,
+                                 add_leak_search}},
+    [SANDBOX_HAND] = {.allowed = {&calls_common, &calls_files},
+                      .refused = &calls_refused_owner,
+                      .rules = {add_memory, add_refused_code, add_descriptors, add_locks,
+                                add_signals, add_kill, add_leak_search}},
+};
+
+static int
+fill(scmp_filter_ctx filter, const struct filter_row *row, bool asks_users)
+{
+    int r = add_all(filter, SCMP_ACT_ERRNO(EACCES), row->refused);
+
+    for (size_t i = 0; r == 0 && i < LISTS_MAX && row->allowed[i] != NULL; i++)
+        r = add_all(filter, SCMP_ACT_ALLOW, row->allowed[i]);
+    for (size_t i = 0; r == 0 && i < RULES_MAX && row->rules[i] != NULL; i++)
+        r = row->rules[i](filter);
+    if (r == 0 && asks_users)
+        r = add_user_database(filter);
+    if (r == 0 && DOORSTEP_SANITIZED)
+        r = add_all(filter, SCMP_ACT_ALLOW, &calls_sanitizer);
+    return r;
+}
+
+/* --- loading --- */
+
+/* Sanitizer builds: the name of the call, then the end that a release build comes to at once. */
+static void
+on_refused(int number, siginfo_t *info, void *context)
+{
+    char *name = seccomp_syscall_resolve_num_arch(info->si_arch, info->si_syscall);
+
+    (void)context;
+    log_event(LOG_LEVEL_ERROR, "sandbox", "refused", name, NULL);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static bool
+watch_refused(void)
+{
+    const struct sigaction watch = {.sa_sigaction = on_refused, .sa_flags = SA_SIGINFO};
+
+    return !DOORSTEP_SANITIZED || sigaction(SIGSYS, &watch, NULL) == 0;
+}
+
+/* Takes the filter. libseccomp hides why the kernel refused; a kernel without seccomp is the
+ * reason that remains. */
+static int
+load(scmp_filter_ctx filter, int r)
+{
+    if (r == 0)
+        r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
     if (r == 0)
         r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (r == 0)
-        r = add_all(filter, SCMP_ACT_ALLOW, common_calls, COUNT(common_calls));
-    if (r == 0)
-        r = add_all(filter, SCMP_ACT_ERRNO(EACCES), refused_calls, COUNT(refused_calls));
-    if (r == 0 && DOORSTEP_SANITIZED)
-        r = add_all(filter, SCMP_ACT_ALLOW, sanitizer_calls, COUNT(sanitizer_calls));
-    if (r == 0)
-        r = add_memory(filter);
-    if (r == 0)
-        r = add_descriptors(filter);
-    if (r == 0)
-        r = add_stat(filter);
-    if (r == 0)
-        r = add_signals(filter);
-    if (r != 0)
-        return r;
-    return role == SANDBOX_EDGE
-               ? add_edge(filter)
-               : add_all(filter, SCMP_ACT_ALLOW, sorter_calls, COUNT(sorter_calls));
+        r = watch_refused() ? seccomp_load(filter) : -errno;
+    seccomp_release(filter);
+    return r == -ECANCELED ? ENOSYS : -r;
 }
 
 int
-sandbox_seccomp(enum sandbox_role role)
+sandbox_seccomp(enum sandbox_role role, bool asks_users)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    int r;
+    scmp_filter_ctx filter = seccomp_init(KILL);
 
     if (filter == NULL)
         return ENOMEM;
-    r = fill(filter, role);
-    if (r == 0)
-        r = seccomp_load(filter);
-    seccomp_release(filter);
-    /* libseccomp hides why the kernel refused; a kernel without seccomp is the reason that remains.
-     */
-    return r == -ECANCELED ? ENOSYS : -r;
+    return load(filter, fill(filter, &filter_rows[role], asks_users));
+}
+
+int
+sandbox_seccomp_main(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+    if (filter == NULL)
+        return ENOMEM;
+    return load(filter, add_all(filter, SCMP_ACT_KILL_PROCESS, &calls_forbidden));
 }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -36,6 +38,7 @@ struct bench {        /* what the child holds before it is confined */
     int socket[2];    /* connected, unix */
     int listener;     /* TCP, loopback */
     int memfd;
+    pid_t parent;
 };
 
 typedef bool (*attempt_fn)(const struct bench *b); /* true: it worked */
@@ -124,6 +127,19 @@ try_kill_parent(const struct bench *b)
 {
     (void)b;
     return kill(getppid(), 0) == 0;
+}
+
+static bool
+try_signal_parent(const struct bench *b)
+{
+    return kill(b->parent, SIGCONT) == 0;
+}
+
+/* As of ABI 6 Landlock answers EPERM for a process outside, which says as much. */
+static bool
+do_find_parent(const struct bench *b)
+{
+    return kill(b->parent, 0) == 0 || errno == EPERM;
 }
 
 static bool
@@ -307,6 +323,74 @@ try_make_symlink(const struct bench *b)
     return symlink("/etc/passwd", path) == 0;
 }
 
+static bool
+try_make_fifo(const struct bench *b)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), "%s/link", b->root);
+    return mkfifo(path, 0600) == 0;
+}
+
+static bool
+try_link_passwd(const struct bench *b)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), "%s/link", b->root);
+    return linkat(AT_FDCWD, "/etc/passwd", AT_FDCWD, path, 0) == 0;
+}
+
+static bool
+try_list_etc(const struct bench *b)
+{
+    (void)b;
+    return open("/etc", O_RDONLY | O_DIRECTORY) >= 0;
+}
+
+static bool
+do_lock(const struct bench *b)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    return fcntl(b->memfd, F_SETLK, &lock) == 0;
+}
+
+static void *
+run_thread(void *arg)
+{
+    pthread_setname_np(pthread_self(), "thread");
+    return arg;
+}
+
+static bool
+do_run_a_thread(const struct bench *b)
+{
+    pthread_t thread;
+    void *back = NULL;
+
+    return pthread_create(&thread, NULL, run_thread, (void *)(uintptr_t)b) == 0 &&
+           pthread_join(thread, &back) == 0 && back == b;
+}
+
+#if !DOORSTEP_SANITIZED
+static bool
+try_become_dumpable(const struct bench *b)
+{
+    (void)b;
+    return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0;
+}
+
+static bool
+try_raise_limit(const struct bench *b)
+{
+    const struct rlimit limit = {1, 1};
+
+    (void)b;
+    return setrlimit(RLIMIT_CORE, &limit) == 0;
+}
+#endif
+
 /* --- how it is tried --- */
 
 static bool
@@ -335,9 +419,41 @@ static bool
 confine_store(const struct bench *b)
 {
     const char *paths[] = {b->root, "/nowhere/at/all"};
-    const struct sandbox_roots roots = {paths, 2};
+    const struct sandbox_roots roots = {.paths = paths, .count = 2};
 
     return sandbox_enter(SANDBOX_STORE, &roots, true);
+}
+
+static bool
+confine_store_of_system_accounts(const struct bench *b)
+{
+    const char *paths[] = {b->root}, *readable[] = {"/etc", "/nowhere/at/all"};
+    const struct sandbox_roots roots = {
+        .paths = paths,
+        .count = 1,
+        .readable = readable,
+        .readable_count = 2,
+        .asks_users = true,
+    };
+
+    return sandbox_enter(SANDBOX_STORE, &roots, true);
+}
+
+static bool
+confine_hand(const struct bench *b)
+{
+    const char *paths[] = {b->root}, *readable[] = {"/etc/passwd"};
+    const struct sandbox_roots roots = {
+        .paths = paths, .count = 1, .readable = readable, .readable_count = 1};
+
+    return sandbox_enter(SANDBOX_HAND, &roots, true);
+}
+
+static bool
+confine_main(const struct bench *b)
+{
+    (void)b;
+    return sandbox_enter_main(true);
 }
 
 static const struct row {
@@ -395,9 +511,64 @@ static const struct row {
     {"Landlock alone: no other process is traced", confine_landlock_alone, try_ptrace, REFUSED},
 
     {"a store creates nothing outside its roots", confine_store, try_create_file, REFUSED},
-    {"a store executes nothing", confine_store, try_execve, REFUSED},
-    {"a store makes no symlink", confine_store, try_make_symlink, REFUSED},
-    {"a store reads", confine_store, try_open_passwd, ALLOWED},
+    {"a store reads nothing outside its roots", confine_store, try_open_passwd, REFUSED},
+    {"a store lists nothing outside its roots", confine_store, try_list_etc, REFUSED},
+    {"a store links nothing from outside", confine_store, try_link_passwd, REFUSED},
+    {"a store makes no symlink", confine_store, try_make_symlink, KILLED},
+    {"a store makes no FIFO", confine_store, try_make_fifo, KILLED},
+    {"a store makes no TCP socket", confine_store, try_socket, KILLED},
+    {"a store makes no unix socket", confine_store, try_unix_socket, KILLED},
+    {"a store connects nowhere", confine_store, try_connect, KILLED},
+    {"a store binds nothing", confine_store, try_bind, KILLED},
+    {"a store executes nothing", confine_store, try_execve, KILLED},
+    {"a store signals nobody", confine_store, try_signal_parent, KILLED},
+    {"a store has no io_uring", confine_store, try_io_uring, KILLED},
+    {"a store mounts nothing", confine_store, try_mount, KILLED},
+    {"a store makes no executable memory", confine_store, try_executable_memory, REFUSED},
+#if !DOORSTEP_SANITIZED /* which do this themselves */
+    {"a store makes no process", confine_store, try_fork, KILLED},
+    {"a store traces nobody", confine_store, try_ptrace, KILLED},
+    {"a store stays undumpable", confine_store, try_become_dumpable, KILLED},
+    {"a store raises no limit", confine_store, try_raise_limit, KILLED},
+#endif
+    {"a store knows whether a process is there", confine_store, do_find_parent, ALLOWED},
+    {"a store accepts", confine_store, try_accept, ALLOWED},
+    {"a store makes threads", confine_store, do_run_a_thread, ALLOWED},
+    {"a store locks", confine_store, do_lock, ALLOWED},
+    {"a store waits in epoll", confine_store, do_wait_in_epoll, ALLOWED},
+    {"a store logs", confine_store, do_log, ALLOWED},
+
+    {"a store of system accounts reads the user database", confine_store_of_system_accounts,
+     try_open_passwd, ALLOWED},
+    {"a store of system accounts asks a service", confine_store_of_system_accounts, try_unix_socket,
+     ALLOWED},
+    {"a store of system accounts has no network", confine_store_of_system_accounts, try_socket,
+     REFUSED},
+    {"a store of system accounts changes nothing else", confine_store_of_system_accounts,
+     try_create_file, REFUSED},
+
+    {"a hand creates nothing outside its roots", confine_hand, try_create_file, REFUSED},
+    {"a hand reads one file that it is given", confine_hand, try_open_passwd, ALLOWED},
+    {"a hand reads nothing beside it", confine_hand, try_list_etc, REFUSED},
+    {"a hand makes no unix socket", confine_hand, try_unix_socket, KILLED},
+    {"a hand accepts nothing", confine_hand, try_accept, KILLED},
+    {"a hand executes nothing", confine_hand, try_execve, KILLED},
+    {"a hand signals nobody", confine_hand, try_signal_parent, KILLED},
+    {"a hand renames from tmp to new", confine_hand, do_rename_tmp_to_new, ALLOWED},
+    {"a hand links a nameless file into new", confine_hand, do_link_nameless_file, ALLOWED},
+    {"a hand locks", confine_hand, do_lock, ALLOWED},
+#if !DOORSTEP_SANITIZED
+    {"a hand makes no process", confine_hand, try_fork, KILLED},
+    {"a hand makes no thread", confine_hand, do_run_a_thread, KILLED},
+
+    {"main traces nobody", confine_main, try_ptrace, KILLED},
+#endif
+    {"main has no io_uring", confine_main, try_io_uring, KILLED},
+    {"main mounts nothing", confine_main, try_mount, KILLED},
+    {"main starts processes", confine_main, try_fork, ALLOWED},
+    {"main starts programs", confine_main, try_execve, ALLOWED},
+    {"main makes sockets", confine_main, try_socket, ALLOWED},
+
     {"a store renames from tmp to new", confine_store, do_rename_tmp_to_new, ALLOWED},
     {"a store links a nameless file into new", confine_store, do_link_nameless_file, ALLOWED},
 };
@@ -419,6 +590,7 @@ bench_open(struct bench *b)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, b->socket), 0);
     b->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(listen(b->listener, 1), 0);
+    b->parent = getpid();
     b->memfd = memfd_create("lent", MFD_CLOEXEC);
     ck_assert_int_eq(write(b->memfd, "x", 1), 1);
 }

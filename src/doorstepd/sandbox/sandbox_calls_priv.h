@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which system calls a role makes: data alone, read by sandbox_seccomp.c. A call that needs a look
+ * at its arguments has a rule there.
+ */
+#ifndef DOORSTEPD_SANDBOX_CALLS_PRIV_H
+#define DOORSTEPD_SANDBOX_CALLS_PRIV_H
+
+#include <stddef.h>
+
+struct call_list {
+    const int *calls; /* as libseccomp numbers them */
+    size_t count;
+};
+
+extern const struct call_list calls_common;    /* memory, time, descriptors that are open */
+extern const struct call_list calls_loop;      /* a loop, and sockets that are open */
+extern const struct call_list calls_lent_file; /* reading a file that was lent */
+extern const struct call_list calls_files;     /* mail folders, journals, databases */
+extern const struct call_list calls_store;     /* beside files and a loop */
+
+/* What the C library tries on its own, and can do without. */
+extern const struct call_list calls_refused_files; /* where a role has no files */
+extern const struct call_list calls_refused_owner; /* where it has */
+
+/* What sanitizers do while they watch or report. */
+extern const struct call_list calls_sanitizer;
+
+/* What nobody does, not even main. */
+extern const struct call_list calls_forbidden;
+
+#endif
