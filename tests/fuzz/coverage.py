@@ -69,8 +69,7 @@ def covered(targets, profiles, folder):
     objects = [word for target in targets[1:] for word in ("-object", binary(target))]
     export = subprocess.run(["llvm-cov", "export", "-summary-only", f"-instr-profile={merged}", binary(targets[0]),
                              *objects], check=True, capture_output=True, text=True)
-    top = os.getcwd() + "/"
-    return {entry["filename"].removeprefix(top): (entry["summary"]["lines"]["covered"],
+    return {os.path.relpath(os.path.join(BUILD, entry["filename"])): (entry["summary"]["lines"]["covered"],
                                                   entry["summary"]["lines"]["count"])
             for entry in json.loads(export.stdout)["data"][0]["files"]}
 
