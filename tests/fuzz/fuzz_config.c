@@ -21,6 +21,9 @@ print_again(const struct config *first)
     buf_init(&printed, 16 << 20);
     buf_init(&again, 16 << 20);
     buf_init(&errors, 4096);
+    if (!config_print_json(first, &again))
+        abort();
+    buf_reset(&again);
     if (config_print(first, &printed) && printed.len < 512 << 10) {
         second = config_parse(buf_str(&printed), "printed", &errors);
         if (second == NULL || !config_print(second, &again) ||

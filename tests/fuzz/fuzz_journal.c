@@ -121,12 +121,33 @@ check(const struct segment *g)
     }
 }
 
+/* The input as a file's name, and as its first block. */
+static void
+try_file(const uint8_t *data, size_t size)
+{
+    char name[JOURNAL_NAME_SIZE] = "", again[JOURNAL_NAME_SIZE];
+    uint8_t block[JOURNAL_BLOCK] = {0};
+    struct segment_head head;
+    unsigned writer, slot;
+    bool is_new;
+
+    memcpy(name, data, size < sizeof(name) ? size : sizeof(name) - 1);
+    if (format_parse_name(name, &writer, &slot, &is_new)) {
+        format_name(again, writer, slot, is_new);
+        assert(strcmp(name, again) == 0);
+    }
+    memcpy(block, data, size < sizeof(block) ? size : sizeof(block));
+    if (format_parse_segment(&head, block))
+        assert(head.segment > 0 && head.first <= head.needed && head.needed <= head.segment);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct segment segments[2] = {{.data = NULL}};
     struct input in = {data, size};
 
+    try_file(data, size);
     begin(&segments[0], 6);
     begin(&segments[1], 7);
     if (size > 0 && data[0] == 'r') {

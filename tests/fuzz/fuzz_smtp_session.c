@@ -2,7 +2,7 @@
  *
  * Whole dialogues: the first octet chooses the settings, the rest is what a client sends. It is run
  * twice, once whole with answers at once, once in small pieces with answers late: client and store
- * must see the same. Every reply is a well-formed line, and every message that began ends.
+ * must see the same; and once more with something happening in between (a drain, a lost store). Every reply is a well-formed line, and every message that began ends.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -177,8 +177,28 @@ static const struct smtp_session_calls calls = {
     .close = on_close,
 };
 
+static void
+happen(struct run *r, size_t what)
+{
+    struct outcome o;
+
+    outcome_set(&o, OUTCOME_SYSTEM, "the store is away");
+    if (what % 5 == 0)
+        smtp_session_drain(r->session);
+    else if (what % 5 == 1)
+        smtp_session_timeout(r->session);
+    else if (what % 5 == 2)
+        smtp_session_stop(r->session);
+    else
+        smtp_session_fail(r->session, &o);
+    r->question_count = 0; /* its answers come no more, or too late */
+    require(smtp_session_messages(r->session) <= 5 && smtp_session_errors(r->session) <= 21);
+    require(r->is_closed == (smtp_session_waits_for(r->session) == SMTP_WAIT_NOTHING));
+}
+
+/* What happens when `left` octets are still to come; SIZE_MAX: nothing. */
 static struct run *
-run(uint8_t options, struct span in, bool in_pieces)
+run(uint8_t options, struct span in, bool in_pieces, size_t left)
 {
     static const struct settings_limits limits = {
         .message_size = 300, .recipients = 5, .command_line = 200, .errors = 20, .transactions = 5};
@@ -207,6 +227,8 @@ run(uint8_t options, struct span in, bool in_pieces)
 
         smtp_session_feed(r->session, (struct span){in.p, n});
         in = span_skip(in, n);
+        if (in.n <= left && in.n + n > left)
+            happen(r, left + options);
         if (!smtp_session_wants_input(r->session))
             answer_all(r);
     }
@@ -235,10 +257,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2 || size > 20000)
         return 0;
     in = (struct span){(const char *)data + 1, size - 1};
-    whole = run(data[0], in, false);
-    pieces = run(data[0], in, true);
+    whole = run(data[0], in, false, SIZE_MAX);
+    pieces = run(data[0], in, true, SIZE_MAX);
     require(span_equal(buf_span(&whole->output), buf_span(&pieces->output)));
     release(whole);
     release(pieces);
+    release(run(data[0], in, true, data[size - 1] * in.n / 256));
     return 0;
 }

@@ -34,6 +34,21 @@ count_row(void *arg, json_t *row)
     ++*(size_t *)arg;
 }
 
+/* What a person types, and dates of a daemon that may be lying. */
+static void
+try_typed(const uint8_t *data, size_t size)
+{
+    char typed[TEXT_NUMBER_SIZE] = "", out[TEXT_NUMBER_SIZE];
+    uint64_t n;
+
+    memcpy(typed, data, size < sizeof(typed) ? size : sizeof(typed) - 1);
+    if (text_parse_size(typed, &n))
+        assert(strlen(text_size(out, n)) < sizeof(out) && strlen(text_count(out, n)) < sizeof(out));
+    if (text_parse_duration(typed, &n))
+        assert(strlen(text_duration(out, n)) < sizeof(out));
+    assert(strlen(text_date(out, typed)) < sizeof(out));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -49,6 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_safe(&text);
     assert(text_width(buf_span(&text)) <= width);
     buf_release(&text);
+    try_typed(data, size);
     bodystructure_rows(input, count_row, &rows);
     assert(rows <= size);
     return 0;
