@@ -4,8 +4,8 @@
 them. Run by `tests/fuzz/run --coverage [TARGET...]`, which builds. Prints a table for docs/fuzzing.md; a parser
 below 90 % is a failure. Ends in a line "N passed, N failed"."""
 
+import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -49,7 +49,6 @@ PARSERS = {
     "utf7": ["src/mail/utf7.c"],
     "words": ["src/mail/words.c"],
 }
-ROW = re.compile(r"^(?:[^:]*:)?(\w+) +\d+ +\d+ +[\d.]+% +(\d+) +(\d+) ")  # name, regions, missed, %, lines, missed
 
 
 def binary(target):
@@ -76,14 +75,33 @@ def merge(profiles, folder):
     return merged
 
 
+def functions(target, merged):
+    """(path, name, regions) of each function in a target."""
+    export = subprocess.run(["llvm-cov", "export", f"-instr-profile={merged}", binary(target)], check=True,
+                            capture_output=True, text=True).stdout
+    for f in json.loads(export)["data"][0]["functions"]:
+        path = os.path.relpath(os.path.join(BUILD, f["filenames"][0]))
+        yield path, f["name"].rpartition(":")[2], f["regions"]  # a static function's name begins with its file's
+
+
+def line_counts(regions):
+    """Line -> how often it was run. Regions come from the outermost to the innermost; each has the line and
+    column of its begin and end, its count, and its kind in the last place (0: code)."""
+    lines = {}
+    for first, _, last, _, count, *_, kind in regions:
+        if kind == 0:
+            lines.update(dict.fromkeys(range(first, last + 1), count))
+    return lines
+
+
 def covered(target, merged, path, wanted):
     """Lines of the wanted functions (all when none is named) that were reached, and that there are."""
-    report = subprocess.run(["llvm-cov", "report", "-show-functions", f"-instr-profile={merged}", binary(target),
-                             path], check=True, capture_output=True, text=True).stdout
-    rows = [row.groups() for row in map(ROW.match, report.splitlines()) if row]
-    rows = [(int(lines), int(missed)) for name, lines, missed in rows if not wanted or name in wanted]
-    count = sum(lines for lines, _ in rows)
-    return count - sum(missed for _, missed in rows), count
+    counts = {}
+    for at, name, regions in functions(target, merged):
+        if at == path and (not wanted or name in wanted):
+            for line, count in line_counts(regions).items():
+                counts[line] = max(count, counts.get(line, 0))
+    return sum(count > 0 for count in counts.values()), len(counts)
 
 
 def rate(target, merged, parser):
