@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * What libFuzzer is elsewhere, for any compiler: runs a target on every file of the folders given, and then
- * for some seconds on mutations of them. It sees no coverage and finds less; ./tests/run takes it, since it
- * needs no second build of everything. What it cannot survive lies in the file named by -crash.
+ * What libFuzzer is elsewhere, for any compiler: runs a target on every file of the folders given,
+ * and then for some seconds on mutations of them. It sees no coverage and finds less; ./tests/run
+ * takes it, since it needs no second build of everything. What it cannot survive lies in the file
+ * named by -crash.
  *
  *     fuzz_NAME SECONDS CRASH-FILE FOLDER...
  */

@@ -2,7 +2,8 @@
  *
  * Whole dialogues: the first octet chooses the settings, the rest is what a client sends. It is run
  * twice, once whole with answers at once, once in small pieces with answers late: client and store
- * must see the same; and once more with something happening in between (a drain, a lost store). Every reply is a well-formed line, and every message that began ends.
+ * must see the same; and once more with something happening in between (a drain, a lost store).
+ * Every reply is a well-formed line, and every message that began ends.
  */
 #include <stdlib.h>
 #include <string.h>
