@@ -96,7 +96,10 @@ enum door_frame_type {
     /* auth -> store */
     AUTH_WANT_SECRET = 248, /* id; str name as the client wrote it, str authorization name */
     AUTH_CHALLENGE,         /* id; octets */
-    AUTH_DONE               /* id; u8 verdict, str new password hash or "", str SCRAM keys or "" */
+    AUTH_DONE,              /* id; u8 verdict, str new password hash or "", str SCRAM keys or "" */
+
+    /* main -> whoever reads counters (store, metrics) */
+    MAIN_METRICS_PAGE = 288 /* u32 role (METRICS_ROLE_*); fd: its page, to be read only */
 };
 
 #endif

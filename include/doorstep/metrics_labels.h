@@ -36,7 +36,10 @@
     VALUE(METRICS_NOT_FOUND, "not_found")                                                          \
     VALUE(METRICS_EXISTS, "exists")                                                                \
     VALUE(METRICS_BAD_REQUEST, "bad_request")                                                      \
-    VALUE(METRICS_CORRUPT, "corrupt")
+    VALUE(METRICS_CORRUPT, "corrupt")                                                              \
+    VALUE(METRICS_FILTER_REFUSED, "filter_refused")                                                \
+    VALUE(METRICS_FILTER_DEFERRED, "filter_deferred")                                              \
+    VALUE(METRICS_DISCARDED, "discarded")
 
 /* What a delivery goes through, in this order (docs/ARCHITECTURE.md). */
 #define METRICS_STAGES(VALUE)                                                                      \

@@ -21,6 +21,9 @@ METRIC(CONNECTIONS_REFUSED, COUNTER, "connections_refused", "", IN_EDGE, NONE,
 METRIC(LIMITS_HIT, COUNTER, "limits_hit", "", IN_EDGE | IN_STORE, LIMITS,
        "How often something went as far as a limit of the configuration")
 
+/* --- the metrics role --- */
+METRIC(SCRAPES, COUNTER, "scrapes", "", IN_METRICS, NONE, "How often these numbers were asked for")
+
 /* --- main --- */
 METRIC(ROLE_STARTS, COUNTER, "role_starts", "", IN_MAIN, ROLES, "Processes started, by their role")
 METRIC(ROLE_DEATHS, COUNTER, "role_deaths", "", IN_MAIN, ROLES,

@@ -159,6 +159,12 @@ struct settings_auth {
     uint64_t decay;            /* failures count half as much after so long */
 };
 
+struct settings_metrics {
+    struct settings_address *address; /* of the OpenMetrics text; none: no such role */
+    size_t address_count;
+    bool allow_remote; /* addresses other than loopback and unix sockets */
+};
+
 enum sandbox_mode { SANDBOX_REQUIRED, SANDBOX_BEST_EFFORT };
 
 enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
@@ -194,6 +200,7 @@ struct settings {
     struct settings_limits limits;
     struct settings_timeouts timeouts;
     struct settings_auth auth;
+    struct settings_metrics metrics;
 };
 
 /* settings_find_domain(), settings_find_store(), settings_find_milter() - by name; NULL when there

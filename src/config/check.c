@@ -126,10 +126,18 @@ static void
 refuse_twice(struct reader *r, const char *what, struct named *list, size_t count)
 {
     qsort(list, count, sizeof(*list), compare_named);
-    for (size_t i = 1; i < count; i++)
-        if (strcmp(list[i].name, list[i - 1].name) == 0)
+    for (size_t i = 1; i < count; i++) {
+        const struct named *before = &list[i - 1];
+
+        if (strcmp(list[i].name, before->name) != 0)
+            continue;
+        if (before->at.line > 0)
             source_error(r->errors, list[i].at, "%s '%s' was given before, at %s:%u", what,
-                         list[i].name, list[i - 1].at.file, list[i - 1].at.line);
+                         list[i].name, before->at.file, before->at.line);
+        else
+            source_error(r->errors, list[i].at, "%s '%s' is given in section metrics too", what,
+                         list[i].name);
+    }
 }
 
 static struct named *
@@ -186,7 +194,7 @@ check_addresses_twice(struct reader *r)
 
     for (size_t i = 0; i < r->settings->listen_count; i++)
         count += r->settings->listens[i].address_count;
-    list = name_list(r, count);
+    list = name_list(r, count + r->settings->metrics.address_count);
     for (size_t i = 0; list != NULL && i < r->settings->listen_count; i++) {
         const struct settings_listen *l = &r->settings->listens[i];
 
@@ -195,8 +203,14 @@ check_addresses_twice(struct reader *r)
                 (struct named){l->address[j].is_unix ? l->address[j].path : l->address[j].text,
                                r->places[SECTION_LISTEN][i]};
     }
+    for (size_t i = 0; list != NULL && i < r->settings->metrics.address_count; i++) {
+        const struct settings_address *a = &r->settings->metrics.address[i];
+
+        list[n++] =
+            (struct named){a->is_unix ? a->path : a->text, {source_find(r->source, 1).file, 0}};
+    }
     if (list != NULL)
-        refuse_twice(r, "address", list, count);
+        refuse_twice(r, "address", list, n);
 }
 
 /* ---- contradictions ---- */
@@ -296,6 +310,33 @@ check_proxy(struct reader *r, size_t i)
                      "section listen: proxy_trusted needs proxy_protocol = yes");
 }
 
+/* ---- metrics ---- */
+
+static bool
+is_local(const struct settings_address *a)
+{
+    const struct sockaddr_in *in = (const void *)&a->ip;
+    const struct sockaddr_in6 *in6 = (const void *)&a->ip;
+
+    if (a->is_unix)
+        return true;
+    return a->ip.ss_family == AF_INET ? ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET
+                                      : IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+}
+
+static void
+check_metrics(struct reader *r)
+{
+    const struct settings_metrics *m = &r->settings->metrics;
+
+    for (size_t i = 0; i < m->address_count && !m->allow_remote; i++)
+        if (!is_local(&m->address[i]))
+            source_error(r->errors, (struct source_place){source_find(r->source, 1).file, 0},
+                         "metrics: anybody could read them at %s; allow_remote = yes if you want "
+                         "that",
+                         m->address[i].text);
+}
+
 void
 check_settings(struct reader *r)
 {
@@ -331,6 +372,7 @@ check_settings(struct reader *r)
         check_listen(r, i);
         check_proxy(r, i);
     }
+    check_metrics(r);
     if (r->settings->domain_count == 0)
         source_error(r->errors, (struct source_place){first.file, 0},
                      "there is no domain section: no mail would be accepted");

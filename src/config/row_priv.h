@@ -65,6 +65,7 @@ enum config_section_id {
     SECTION_LIMITS,
     SECTION_TIMEOUTS,
     SECTION_AUTH,
+    SECTION_METRICS,
     SECTION_COUNT
 };
 

@@ -271,6 +271,13 @@ static const struct config_row auth_rows[] = {
      .doc = "time after which a failure counts half"},
 };
 
+static const struct config_row metrics_rows[] = {
+    {"address", KIND_ADDRESS, ROW_LIST, "", 0, 16, AT(settings_metrics, address),
+     COUNTED(settings_metrics, address_count), .doc = "where to answer GET /metrics"},
+    {"allow_remote", KIND_BOOLEAN, 0, "no", 0, 0, AT(settings_metrics, allow_remote),
+     .doc = "let address be other than loopback and unix sockets"},
+};
+
 static const struct config_row listen_title = {
     "protocol",       KIND_ENUM, 0, NULL, 0, 0, protocol_words, AT(settings_listen, protocol),
     .doc = "protocol"};
@@ -327,4 +334,8 @@ const struct config_section config_sections[SECTION_COUNT] = {
                           ROWS(timeouts_rows),
                           AT(settings, timeouts)},
     [SECTION_AUTH] = {.name = "auth", .doc = "log-ins", ROWS(auth_rows), AT(settings, auth)},
+    [SECTION_METRICS] = {.name = "metrics",
+                         .doc = "numbers for a monitoring system",
+                         ROWS(metrics_rows),
+                         AT(settings, metrics)},
 };

@@ -12,6 +12,7 @@
 #include "doorstep/deliver.h"
 #include "doorstep/door.h"
 #include "doorstep/loop.h"
+#include "doorstep/metrics_book.h"
 
 #include "batch_priv.h"
 #include "delivery_log_priv.h"
@@ -62,6 +63,7 @@ struct deliver {
     struct usage *usage;
     struct job_thread *clerk; /* what may take its time: passwords, the delivery log */
     struct delivery_log *log;
+    struct metrics_book *metrics; /* of all roles, for the tool */
     struct control *control;
     struct held_request *held; /* the tool's, until the replay is over; tool/operations.c */
     int control_fd;            /* until the loop starts to serve it */

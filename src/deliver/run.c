@@ -215,7 +215,7 @@ take_descriptor(struct deliver *d, struct door_frame *f)
     uint32_t slot = 0;
 
     unpack_init(&u, f->body);
-    if (f->type == MAIN_EDGE_DOOR || f->type == MAIN_SORTER_DOOR)
+    if (f->type == MAIN_EDGE_DOOR || f->type == MAIN_SORTER_DOOR || f->type == MAIN_METRICS_PAGE)
         slot = unpack_u32(&u);
     if (u.broken || f->fd < 0)
         return false;
@@ -228,6 +228,9 @@ take_descriptor(struct deliver *d, struct door_frame *f)
         break;
     case MAIN_CONTROL:
         d->control_fd = f->fd;
+        break;
+    case MAIN_METRICS_PAGE:
+        metrics_book_add(d->metrics, slot, f->fd);
         break;
     default:
         return false;
@@ -246,6 +249,7 @@ take_frame(struct deliver *d, struct door_frame *f)
     case MAIN_EDGE_DOOR:
     case MAIN_SORTER_DOOR:
     case MAIN_CONTROL:
+    case MAIN_METRICS_PAGE:
         return take_descriptor(d, f);
     case MAIN_HAND_DOOR:
         hands_answer(d->hands, f->id, f->fd);
@@ -351,6 +355,7 @@ release(struct deliver *d)
     hands_free(d->hands);
     usage_free(d->usage);
     delivery_log_close(d->log);
+    metrics_book_free(d->metrics);
     if (d->control_fd >= 0)
         close(d->control_fd);
     loop_timer_free(d->drain_timer);
@@ -384,9 +389,10 @@ init(struct deliver *d)
     if (d->loop == NULL)
         return false;
     d->main_watch = loop_watch_new(d->loop, door_fd(d->main_door), LOOP_READ, on_main, d);
+    d->metrics = metrics_book_new();
     d->hands = hands_new(d->loop, send_want_hand, d);
     d->sorters = sorters_new(d->loop, (unsigned)d->settings->timeouts.sort, send_kill_sorter, d);
-    return d->main_watch != NULL && d->hands != NULL && d->sorters != NULL;
+    return d->main_watch != NULL && d->metrics != NULL && d->hands != NULL && d->sorters != NULL;
 }
 
 int

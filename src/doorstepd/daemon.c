@@ -22,6 +22,7 @@
 #include "descriptors_priv.h"
 #include "folders_priv.h"
 #include "identities_priv.h"
+#include "pages_priv.h"
 #include "sandbox.h"
 #include "settings_text_priv.h"
 #include "supervise_priv.h"
@@ -225,6 +226,8 @@ serve(struct daemon *d)
     if (!d->is_offline)
         roles_add_edges(d);
     roles_start(store);
+    if (!d->is_offline)
+        roles_renew_metrics(d);
     loop_run(d->loop);
     return d->exit_status;
 }
@@ -234,6 +237,7 @@ release(struct daemon *d)
 {
     while (d->roles != NULL)
         supervise_remove(d->roles);
+    pages_free(d);
     loop_free(d->loop); /* with its timers and signals */
     listen_close(&d->listens);
     state_dir_close(&d->state);
@@ -258,6 +262,7 @@ run(struct daemon *d, struct activation *given)
     activation_close(given);
     if (!sandbox_enter_main(d->settings->sandbox == SANDBOX_REQUIRED))
         return EX_OSERR;
+    pages_start(d);
     return serve(d);
 }
 

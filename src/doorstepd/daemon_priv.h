@@ -7,6 +7,7 @@
  *   supervise.c  processes: started, watched, reaped, restarted with backoff
  *   roles.c      what each role is sent, and what follows when it is ready or has ended
  *   hands.c      a hand for a system account, on the store's request
+ *   pages.c      where each process counts what it does
  *   reload.c     SIGHUP        drain.c  SIGTERM
  *
  *                    store and edges ready          SIGHUP
@@ -44,7 +45,7 @@ enum daemon_phase {
     DAEMON_ENDING
 };
 
-enum role_kind { ROLE_EDGE, ROLE_STORE, ROLE_SORTER, ROLE_HAND };
+enum role_kind { ROLE_EDGE, ROLE_STORE, ROLE_SORTER, ROLE_HAND, ROLE_METRICS };
 
 /*   WAITING --start--> STARTING --ROLE_READY--> SERVING --RETIRE, DRAIN--> LEAVING
  *      ^                  |                        |                          |
@@ -52,6 +53,7 @@ enum role_kind { ROLE_EDGE, ROLE_STORE, ROLE_SORTER, ROLE_HAND };
 enum role_state { ROLE_WAITING, ROLE_STARTING, ROLE_SERVING, ROLE_LEAVING };
 
 struct daemon;
+struct page;
 
 struct role { /* a process, or the place for one */
     struct role *next;
@@ -64,6 +66,7 @@ struct role { /* a process, or the place for one */
     struct door *door;        /* owned; NULL when the other end is closed */
     struct loop_watch *watch; /* owned; of the door */
     struct loop_timer *timer; /* owned; restart */
+    struct page *page;        /* borrowed, or NULL: where its process counts */
     int store_end;            /* owned, or -1: its end of a door to the store, until it is sent */
     bool has_go;              /* MAIN_GO was sent */
     bool is_sacked;           /* we killed it: no failure of its own */
@@ -91,6 +94,7 @@ struct daemon {
     struct listen_set listens;
     struct notify notify;
     struct role *roles;          /* owned list */
+    struct page *pages;          /* owned list: counters of all places */
     struct loop_timer *deadline; /* of a drain, or of the old store at a reload */
     struct loop_timer *watchdog;
     struct loop_signal *signals[4];
@@ -106,7 +110,8 @@ void daemon_fail(struct daemon *d, int exit_status); /* cannot start: end everyt
 /* roles.c */
 void roles_start(struct role *r); /* by kind */
 struct role *roles_store(struct daemon *d);
-void roles_add_edges(struct daemon *d); /* of the current generation, and start them */
+void roles_add_edges(struct daemon *d);     /* of the current generation, and start them */
+void roles_renew_metrics(struct daemon *d); /* the metrics role, if the settings want one */
 void roles_on_frame(struct role *r, const struct door_frame *frame);
 void roles_on_ended(struct role *r, bool is_clean); /* may free r */
 

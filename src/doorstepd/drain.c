@@ -95,6 +95,14 @@ drain_begin(struct daemon *d)
     drain_continue(d);
 }
 
+static void
+kill_kind(struct daemon *d, enum role_kind kind)
+{
+    for (struct role *r = d->roles; r != NULL; r = r->next)
+        if (r->kind == kind)
+            supervise_kill(r);
+}
+
 /* One step further when its condition holds; called again after each end. */
 void
 drain_continue(struct daemon *d)
@@ -107,6 +115,7 @@ drain_continue(struct daemon *d)
     if (d->phase == DAEMON_DRAINING_STORE && supervise_count(d, ROLE_STORE) == 0) {
         daemon_step(d, DAEMON_ENDING);
         drop_waiting(d);
+        kill_kind(d, ROLE_METRICS); /* it has watched to the end */
         loop_timer_start(d->deadline, KILL_AFTER_MS);
     }
     if (d->phase == DAEMON_ENDING && d->roles == NULL)

@@ -285,34 +285,43 @@ close_newer_than(struct listen_set *set, const struct listen_socket *old)
         close_socket(set, set->sockets);
 }
 
+/* All addresses, one after the other; NULL past the last. */
+static const struct settings_address *
+address_at(const struct settings *s, size_t n)
+{
+    for (size_t i = 0; i < s->listen_count; i++) {
+        if (n < s->listens[i].address_count)
+            return &s->listens[i].address[n];
+        n -= s->listens[i].address_count;
+    }
+    return n < s->metrics.address_count ? &s->metrics.address[n] : NULL;
+}
+
 static bool
 open_missing(struct listen_set *set, const struct settings *s, struct activation *given)
 {
     const bool is_start = set->sockets == NULL;
 
-    for (size_t i = 0; i < s->listen_count; i++) {
-        for (size_t k = 0; k < s->listens[i].address_count; k++) {
-            const struct settings_address *a = &s->listens[i].address[k];
+    const struct settings_address *a;
 
-            if (find(set, a) == NULL && open_address(set, a, given, is_start) == BIND_FAILED)
-                return false;
-        }
-    }
+    for (size_t n = 0; (a = address_at(s, n)) != NULL; n++)
+        if (find(set, a) == NULL && open_address(set, a, given, is_start) == BIND_FAILED)
+            return false;
     return true;
 }
 
 static void
 mark_wanted(struct listen_set *set, const struct settings *s)
 {
+    const struct settings_address *a;
+
     for (struct listen_socket *l = set->sockets; l != NULL; l = l->next)
         l->is_wanted = false;
-    for (size_t i = 0; i < s->listen_count; i++) {
-        for (size_t k = 0; k < s->listens[i].address_count; k++) {
-            struct listen_socket *l = find(set, &s->listens[i].address[k]);
+    for (size_t n = 0; (a = address_at(s, n)) != NULL; n++) {
+        struct listen_socket *l = find(set, a);
 
-            if (l != NULL)
-                l->is_wanted = true;
-        }
+        if (l != NULL)
+            l->is_wanted = true;
     }
 }
 

@@ -184,6 +184,7 @@ reload_begin(struct daemon *d)
     give_up_unready_edges(d);
     replace_store(d);
     roles_add_edges(d);
+    roles_renew_metrics(d);
 }
 
 void

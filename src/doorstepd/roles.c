@@ -15,6 +15,8 @@
 #include "doorstep/log.h"
 #include "doorstep/pack.h"
 
+#include "pages_priv.h"
+
 #define FAILED_STARTS_MAX 3 /* ends before the daemon was first ready: it cannot work here */
 #define FRAME_BODY_MAX 1024
 
@@ -61,9 +63,9 @@ send_go(struct role *r)
 }
 
 static void
-send_listener(struct role *edge, uint32_t index, const struct settings_address *a)
+send_listener(struct role *r, uint32_t index, const struct settings_address *a)
 {
-    const struct listen_socket *socket = listen_find(&edge->daemon->listens, a);
+    const struct listen_socket *socket = listen_find(&r->daemon->listens, a);
     struct buf body;
     struct pack p;
 
@@ -73,7 +75,7 @@ send_listener(struct role *edge, uint32_t index, const struct settings_address *
     pack_init(&p, &body);
     pack_u32(&p, index);
     pack_str(&p, a->text);
-    supervise_send(edge, MAIN_LISTENER, 0, buf_span(&body), socket->fd);
+    supervise_send(r, MAIN_LISTENER, 0, buf_span(&body), socket->fd);
     buf_release(&body);
 }
 
@@ -205,6 +207,7 @@ start_store(struct role *store)
         return;
     store->generation = d->generation;
     send_settings(store);
+    pages_send_all(store);
     supervise_send(store, MAIN_CONTROL, 0, SPAN_NONE, d->state.control_fd);
     for (uint32_t slot = 0; slot < d->settings->sorters; slot++)
         renew_sorter(d, slot);
@@ -213,6 +216,40 @@ start_store(struct role *store)
             connect_edge(r);
     }
     send_go(store);
+}
+
+static void
+start_metrics(struct role *metrics)
+{
+    const struct settings_metrics *s = &metrics->daemon->settings->metrics;
+
+    if (!supervise_spawn(metrics, identity_of(metrics)))
+        return;
+    send_settings(metrics);
+    for (size_t i = 0; i < s->address_count; i++)
+        send_listener(metrics, (uint32_t)i, &s->address[i]);
+    pages_send_all(metrics);
+    send_go(metrics);
+}
+
+void
+roles_renew_metrics(struct daemon *d)
+{
+    struct role *metrics = supervise_find(d, ROLE_METRICS, 0);
+
+    if (metrics != NULL && has_process(metrics)) {
+        supervise_kill(metrics); /* comes back when it is reaped, if it is wanted still */
+        return;
+    }
+    if (d->settings->metrics.address_count == 0) {
+        if (metrics != NULL)
+            supervise_remove(metrics);
+        return;
+    }
+    if (metrics == NULL)
+        metrics = supervise_add(d, ROLE_METRICS, 0);
+    if (metrics != NULL)
+        loop_timer_start(metrics->timer, 0);
 }
 
 void
@@ -227,6 +264,9 @@ roles_start(struct role *r)
         break;
     case ROLE_SORTER:
         start_sorter(r);
+        break;
+    case ROLE_METRICS:
+        start_metrics(r);
         break;
     case ROLE_HAND:
         break; /* never again: the store asks for another one */
@@ -322,6 +362,8 @@ is_over(const struct role *r)
         return true;
     if (r->kind == ROLE_STORE)
         return d->phase == DAEMON_DRAINING_STORE;
+    if (r->kind == ROLE_METRICS)
+        return d->settings->metrics.address_count == 0;
     if (r->kind == ROLE_SORTER) /* still needed while a store drains */
         return r->slot >= d->settings->sorters;
     return daemon_is_ending(d) || r->state == ROLE_LEAVING || r->generation != d->generation;
@@ -331,7 +373,7 @@ is_over(const struct role *r)
 static bool
 gives_up(struct daemon *d, const struct role *r, bool is_clean)
 {
-    if (d->phase != DAEMON_STARTING || is_clean || r->kind == ROLE_HAND)
+    if (d->phase != DAEMON_STARTING || is_clean || r->kind == ROLE_HAND || r->kind == ROLE_METRICS)
         return false;
     return ++d->failed_starts >= FAILED_STARTS_MAX;
 }

@@ -16,17 +16,20 @@
 
 /* In place of the three standard descriptors only standard error is kept: it is the log. */
 static bool
-arrange_descriptors(int door_fd)
+arrange_descriptors(int door_fd, int page_fd)
 {
     int null = open("/dev/null", O_RDWR);
 
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
         return false;
-    /* dup2(2) onto itself would leave close-on-exec set. */
-    if (door_fd == SPAWN_DOOR_FD ? fcntl(door_fd, F_SETFD, 0) < 0
-                                 : dup2(door_fd, SPAWN_DOOR_FD) < 0)
+    /* Out of the way first: each may lie in the other's place. */
+    if ((door_fd = fcntl(door_fd, F_DUPFD_CLOEXEC, SPAWN_PAGE_FD + 1)) < 0 ||
+        (page_fd >= 0 && (page_fd = fcntl(page_fd, F_DUPFD_CLOEXEC, SPAWN_PAGE_FD + 1)) < 0) ||
+        dup2(door_fd, SPAWN_DOOR_FD) < 0)
         return false;
-    return close_range(SPAWN_DOOR_FD + 1, ~0U, 0) == 0;
+    if (page_fd < 0)
+        return close_range(SPAWN_PAGE_FD, ~0U, 0) == 0;
+    return dup2(page_fd, SPAWN_PAGE_FD) >= 0 && close_range(SPAWN_PAGE_FD + 1, ~0U, 0) == 0;
 }
 
 /* The loop's handlers would write into a pipe that is also our parent's. */
@@ -41,19 +44,19 @@ reset_signals(const sigset_t *mask)
 }
 
 static void
-become_role(char *const argv[], int door_fd, const sigset_t *mask)
+become_role(char *const argv[], int door_fd, int page_fd, const sigset_t *mask)
 {
     const struct rlimit none = {0, 0};
 
     reset_signals(mask);
-    if (arrange_descriptors(door_fd) && setrlimit(RLIMIT_CORE, &none) == 0 &&
+    if (arrange_descriptors(door_fd, page_fd) && setrlimit(RLIMIT_CORE, &none) == 0 &&
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
         execv("/proc/self/exe", argv);
     _exit(127);
 }
 
 pid_t
-spawn_role(const struct spawn_order *order, int door_fd)
+spawn_role(const struct spawn_order *order, int door_fd, int page_fd)
 {
     char identity[IDENTITY_TEXT_SIZE];
     const char *argv[9] = {"doorstepd", "--role", order->role};
@@ -76,7 +79,7 @@ spawn_role(const struct spawn_order *order, int door_fd)
     sigprocmask(SIG_BLOCK, &all, &before);
     pid = fork();
     if (pid == 0)
-        become_role((char *const *)(const void *)argv, door_fd, &before);
+        become_role((char *const *)(const void *)argv, door_fd, page_fd, &before);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return pid;
 }

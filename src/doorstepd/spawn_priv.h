@@ -11,6 +11,7 @@
 #include "privileges.h"
 
 #define SPAWN_DOOR_FD 3 /* where a role finds its door to main */
+#define SPAWN_PAGE_FD 4 /* and the page that it counts in, if it has one */
 
 struct spawn_order {
     const char *role;          /* "edge", "store", "sorter", "hand" */
@@ -20,7 +21,8 @@ struct spawn_order {
 };
 
 /* spawn_role() - the pid, or -1 with errno. door_fd is the role's end; the caller closes its own
- * copy. The new process holds that descriptor and 0 to 2, nothing else. */
-pid_t spawn_role(const struct spawn_order *order, int door_fd);
+ * copy. page_fd is its page of counters, or -1. The new process holds these two and 0 to 2, nothing
+ * else. */
+pid_t spawn_role(const struct spawn_order *order, int door_fd, int page_fd);
 
 #endif

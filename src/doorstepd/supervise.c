@@ -17,6 +17,7 @@
 #include "doorstep/clock.h"
 #include "doorstep/log.h"
 
+#include "pages_priv.h"
 #include "spawn_priv.h"
 
 #define BACKOFF_FIRST_MS 100
@@ -31,13 +32,23 @@ const char *
 supervise_name(enum role_kind kind)
 {
     static const char *const names[] = {
-        [ROLE_EDGE] = "edge",
-        [ROLE_STORE] = "store",
-        [ROLE_SORTER] = "sorter",
-        [ROLE_HAND] = "hand",
+        [ROLE_EDGE] = "edge", [ROLE_STORE] = "store",     [ROLE_SORTER] = "sorter",
+        [ROLE_HAND] = "hand", [ROLE_METRICS] = "metrics",
     };
 
     return names[kind];
+}
+
+unsigned
+supervise_metrics_role(enum role_kind kind)
+{
+    static const unsigned roles[] = {
+        [ROLE_EDGE] = METRICS_ROLE_EDGE,       [ROLE_STORE] = METRICS_ROLE_STORE,
+        [ROLE_SORTER] = METRICS_ROLE_SORTER,   [ROLE_HAND] = METRICS_ROLE_HAND,
+        [ROLE_METRICS] = METRICS_ROLE_METRICS,
+    };
+
+    return roles[kind];
 }
 
 /* Of a process that was dismissed and is still there, or of a restart. */
@@ -99,6 +110,7 @@ supervise_remove(struct role *r)
         kill(r->pid, SIGKILL);
         waitpid(r->pid, NULL, 0);
     }
+    pages_return(r);
     close_door(r);
     loop_timer_free(r->timer);
     if (r->store_end >= 0)
@@ -187,9 +199,8 @@ supervise_spawn(struct role *r, const struct identity *as)
     const struct spawn_order order = {
         .role = supervise_name(r->kind),
         .as = as,
-        .root = as != NULL && (r->kind == ROLE_EDGE || r->kind == ROLE_SORTER)
-                    ? r->daemon->state.empty
-                    : NULL,
+        .root = as != NULL && r->kind != ROLE_STORE && r->kind != ROLE_HAND ? r->daemon->state.empty
+                                                                            : NULL,
         .is_quiet = r->daemon->is_offline,
     };
     int ends[2];
@@ -200,11 +211,14 @@ supervise_spawn(struct role *r, const struct identity *as)
     r->started_ms = clock_ms();
     if (door_pair(ends)) {
         if (open_door(r, ends[0]))
-            r->pid = spawn_role(&order, ends[1]);
+            r->pid = spawn_role(&order, ends[1], pages_lend(r));
         close(ends[1]);
     }
-    if (r->pid > 0)
+    if (r->pid > 0) {
+        metrics_count(METRIC_ROLE_STARTS, supervise_metrics_role(r->kind), 1);
         return true;
+    }
+    pages_return(r);
     log_event(LOG_LEVEL_ERROR, "spawn", "role", order.role, "error", strerror(errno), NULL);
     r->pid = 0;
     close_door(r);
@@ -287,10 +301,12 @@ reap_one(struct daemon *d)
             continue;
         bool is_clean = log_end(r, status);
 
+        metrics_count(METRIC_ROLE_DEATHS, supervise_metrics_role(r->kind), !is_clean);
         r->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
         r->pid = 0;
         loop_timer_stop(r->timer); /* it needs no signal any more */
         close_door(r);
+        pages_return(r);
         roles_on_ended(r, is_clean);
         return true;
     }

@@ -5,6 +5,8 @@
 #ifndef DOORSTEPD_SUPERVISE_PRIV_H
 #define DOORSTEPD_SUPERVISE_PRIV_H
 
+#include "doorstep/metrics.h"
+
 #include "daemon_priv.h"
 
 /* supervise_add() - a place for a process, WAITING, in the current generation. NULL without memory
@@ -41,5 +43,6 @@ void supervise_reap(struct daemon *d);
 struct role *supervise_find(struct daemon *d, enum role_kind kind, uint32_t slot);
 unsigned supervise_count(const struct daemon *d, enum role_kind kind); /* that have a process */
 const char *supervise_name(enum role_kind kind);
+unsigned supervise_metrics_role(enum role_kind kind); /* METRICS_ROLE_* */
 
 #endif

@@ -48,6 +48,12 @@ role_confine_sorter(const struct settings *s)
     return sandbox_enter(SANDBOX_SORTER, NULL, is_required(s));
 }
 
+bool
+role_confine_metrics(const struct settings *s)
+{
+    return sandbox_enter(SANDBOX_METRICS, NULL, is_required(s));
+}
+
 static bool
 add(struct path_list *l, const char *path)
 {

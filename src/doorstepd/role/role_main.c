@@ -20,6 +20,7 @@
 
 #include "doorstep/deliver.h"
 #include "doorstep/log.h"
+#include "doorstep/metrics_page.h"
 #include "doorstep/smtp.h"
 #include "doorstep/sort.h"
 
@@ -57,6 +58,12 @@ static int
 run_hand(const struct role_options *o)
 {
     return role_run_hand(SPAWN_DOOR_FD, o->parse);
+}
+
+static int
+run_metrics(const struct role_options *o)
+{
+    return role_run_metrics(SPAWN_DOOR_FD, o->parse);
 }
 
 /* A terminal's Ctrl-C and a service manager's stop may reach every process of the group. Roles
@@ -106,6 +113,7 @@ static const struct role_row {
     {"store", "doorstep-store", false, false, run_store},
     {"sorter", "doorstep-sorter", true, true, run_sorter},
     {"hand", "doorstep-hand", false, false, run_hand},
+    {"metrics", "doorstep-metric", false, true, run_metrics},
 };
 
 static const struct role_row *
@@ -171,6 +179,7 @@ role_main(int argc, char **argv)
         fputs("doorstepd: roles are started by doorstepd itself\n", stderr);
         return EX_USAGE;
     }
+    metrics_page_use(SPAWN_PAGE_FD); /* closed, or there is none */
     log_start(role->name, LOG_LEVEL_INFO);
     prctl(PR_SET_NAME, role->process_name);
     ignore_signals();

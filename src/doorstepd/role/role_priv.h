@@ -32,10 +32,12 @@ bool role_confine_edge(const struct settings *s);
 bool role_confine_sorter(const struct settings *s);
 bool role_confine_store(const struct settings *s);
 bool role_confine_hand(const struct settings *s);
+bool role_confine_metrics(const struct settings *s);
 
 struct charsets;
 int role_run_sorter(int main_fd, const struct settings *(*parse)(int fd),
                     struct charsets *charsets);
 int role_run_hand(int main_fd, const struct settings *(*parse)(int fd));
+int role_run_metrics(int main_fd, const struct settings *(*parse)(int fd));
 
 #endif

@@ -32,6 +32,7 @@ static const struct sandbox_row rows[] = {
     [SANDBOX_SORTER] = {"sorter", false, 512 * MIB, 600, 32},
     [SANDBOX_STORE] = {"store", true, RLIM_INFINITY, RLIM_INFINITY, RLIM_INFINITY},
     [SANDBOX_HAND] = {"hand", true, RLIM_INFINITY, RLIM_INFINITY, 256},
+    [SANDBOX_METRICS] = {"metrics", false, 256 * MIB, RLIM_INFINITY, 512},
 };
 
 static bool

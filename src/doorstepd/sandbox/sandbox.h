@@ -6,6 +6,7 @@
  *           files                          network, exec, ptrace...         memory, CPU
  *   edge    none                           what it has been given           -
  *   sorter  none                           nothing                          512 MiB, 10 min
+ *   metrics none                           what it has been given           256 MiB
  *   store   its roots; a few to read       control socket; NSS by unix      -
  *   hand    its roots; a few to read       nothing                          -
  *   main    as its user                    binds; never ptrace, mount...    -
@@ -19,7 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum sandbox_role { SANDBOX_EDGE, SANDBOX_SORTER, SANDBOX_STORE, SANDBOX_HAND };
+enum sandbox_role { SANDBOX_EDGE, SANDBOX_SORTER, SANDBOX_STORE, SANDBOX_HAND, SANDBOX_METRICS };
 
 /* What a store or a hand may reach; others have nothing. Absolute paths, borrowed for the call;
  * what is missing is skipped. */

@@ -265,6 +265,13 @@ static const struct error_case error_cases[] = {
      DOMAIN "listen lmtp { address = {\"127.0.0.1:1\"} }\nlisten smtp { address = "
             "{\"127.0.0.1:1\"} }",
      {"t:3: address '127.0.0.1:1' was given before, at t:2"}},
+    {"an address of the metrics that is a listener's",
+     DOMAIN "listen lmtp { address = {\"127.0.0.1:1\"} }\n"
+            "metrics { address = {\"127.0.0.1:1\"} }",
+     {"t:2: address '127.0.0.1:1' is given in section metrics too"}},
+    {"metrics for everybody",
+     DOMAIN "metrics { address = {\"127.0.0.2:1\", \"[::1]:1\", \"192.0.2.1:1\"} }",
+     {"t: metrics: anybody could read them at 192.0.2.1:1; allow_remote = yes if you want that"}},
     {"no domain", "", {"t: there is no domain section: no mail would be accepted"}},
     {"a listener without address",
      DOMAIN "listen smtp {\n}",

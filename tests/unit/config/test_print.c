@@ -46,7 +46,8 @@ static const char all_changed[] =
     "    handshake = 17s }\n"
     "auth { hash_memory = 1M hash_operations = 3 threads = 4 queue = 5 session_failures = 6\n"
     "    delay = 2s delay_max = 3s address_failures = 7 account_failures = 8 ban = 1h\n"
-    "    decay = 2h }\n";
+    "    decay = 2h }\n"
+    "metrics { address = {\"192.0.2.1:9090\"} allow_remote = yes }\n";
 
 static const struct {
     const char *name;

@@ -4,10 +4,14 @@
  */
 #include <check.h>
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-#include "doorstep/metrics.h"
+#include "doorstep/metrics_book.h"
+#include "doorstep/metrics_page.h"
 #include "doorstep/outcome.h"
 
 #include "metrics_priv.h"
@@ -97,7 +101,157 @@ START_TEST(outcomes_are_those_of_the_table)
 {
     ck_assert_int_eq((int)METRICS_OUTCOMES_COUNT, (int)OUTCOME_KINDS);
     ck_assert_int_eq((int)METRICS_CORRUPT, (int)OUTCOME_CORRUPT);
+    ck_assert_int_eq((int)METRICS_DISCARDED, (int)OUTCOME_DISCARDED);
     ck_assert_int_eq((int)METRICS_OVERLOAD, (int)OUTCOME_OVERLOAD);
+}
+END_TEST
+
+/* ---- pages ---- */
+
+START_TEST(a_page_cannot_be_resized)
+{
+    int fd = metrics_page_make();
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_ne(ftruncate(fd, 0), 0);
+    ck_assert_int_ne(ftruncate(fd, 1 << 20), 0);
+    ck_assert_int_ne(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_reader_cannot_write)
+{
+    int fd = metrics_page_make(), readable = metrics_page_reopen(fd);
+
+    ck_assert_int_ge(readable, 0);
+    ck_assert_ptr_null(metrics_page_map(readable, true));
+    ck_assert_ptr_eq(mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, readable, 0), MAP_FAILED);
+    ck_assert_int_lt((int)write(readable, "x", 1), 0);
+    close(readable);
+    close(fd);
+}
+END_TEST
+
+static int
+unsealed(void)
+{
+    int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    ck_assert_int_eq(ftruncate(fd, sizeof(struct metrics_page)), 0);
+    return fd;
+}
+
+static int
+too_short(void)
+{
+    int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
+    return fd;
+}
+
+static int
+null_device(void)
+{
+    return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+static int
+nothing(void)
+{
+    return -1;
+}
+
+static const struct {
+    const char *name;
+    int (*open)(void);
+} no_pages[] = {
+    {"memory that may still shrink", unsealed},
+    {"less than a page", too_short},
+    {"a device", null_device},
+    {"no descriptor", nothing},
+};
+
+START_TEST(what_is_no_page_is_not_mapped)
+{
+    struct metrics_book *book = metrics_book_new();
+    int fd = no_pages[_i].open();
+
+    ck_assert_msg(metrics_page_map(fd, false) == NULL, "%s", no_pages[_i].name);
+    ck_assert_msg(!metrics_book_add(book, METRICS_ROLE_EDGE, fd), "%s", no_pages[_i].name);
+    ck_assert_msg(!metrics_page_use(no_pages[_i].open()), "%s", no_pages[_i].name);
+    metrics_book_free(book);
+}
+END_TEST
+
+/* Two processes of one role, one of another, and what the first does after a restart. */
+START_TEST(a_book_sums_by_role_and_counters_never_fall)
+{
+    int first = metrics_page_make(), second = metrics_page_make(), store = metrics_page_make();
+    struct metrics_page *mapped = metrics_page_map(first, true);
+    struct metrics_book *book = metrics_book_new();
+
+    ck_assert(metrics_book_add(book, METRICS_ROLE_EDGE, metrics_page_reopen(first)));
+    ck_assert(metrics_book_add(book, METRICS_ROLE_EDGE, metrics_page_reopen(second)));
+    ck_assert(metrics_book_add(book, METRICS_ROLE_STORE, metrics_page_reopen(store)));
+    ck_assert(!metrics_book_add(book, METRICS_ROLES_COUNT, metrics_page_reopen(store)));
+    ck_assert(metrics_page_use(dup(first)));
+    metrics_count(METRIC_SESSIONS, METRICS_LMTP, 3);
+    metrics_gauge_add(METRIC_SESSIONS_OPEN, METRICS_LMTP, 2);
+    ck_assert(metrics_page_use(dup(second)));
+    metrics_count(METRIC_SESSIONS, METRICS_LMTP, 4);
+    metrics_gauge_add(METRIC_SESSIONS_OPEN, METRICS_LMTP, 1);
+    ck_assert(metrics_page_use(dup(store)));
+    metrics_count(METRIC_LIMITS_HIT, METRICS_LIMIT_MEMORY, 9);
+    metrics_page_clear_gauges(mapped); /* it died */
+    ck_assert(metrics_page_use(dup(first)));
+    metrics_count(METRIC_SESSIONS, METRICS_LMTP, 5);
+    ck_assert_uint_eq(metrics_book_value(book, METRICS_ROLE_EDGE, METRIC_SESSIONS, METRICS_LMTP),
+                      12);
+    ck_assert_uint_eq(
+        metrics_book_value(book, METRICS_ROLE_EDGE, METRIC_SESSIONS_OPEN, METRICS_LMTP), 1);
+    ck_assert_uint_eq(
+        metrics_book_value(book, METRICS_ROLE_STORE, METRIC_LIMITS_HIT, METRICS_LIMIT_MEMORY), 9);
+    ck_assert_uint_eq(
+        metrics_book_value(book, METRICS_ROLE_EDGE, METRIC_LIMITS_HIT, METRICS_LIMIT_MEMORY), 0);
+    metrics_page_unmap(mapped);
+    metrics_book_free(book);
+    close(first);
+    close(second);
+    close(store);
+}
+END_TEST
+
+/* ---- the text ---- */
+
+static const char *const expected_lines[] = {
+    "# TYPE doorstep_sessions counter\n# HELP doorstep_sessions Sessions begun\n",
+    "\ndoorstep_sessions_total{role=\"edge\",protocol=\"lmtp\"} 18446744073709551615\n",
+    "\ndoorstep_sessions_open{role=\"edge\",protocol=\"smtp\"} -5\n",
+    "\ndoorstep_scrapes_total{role=\"metrics\"} 0\n",
+};
+
+START_TEST(the_text_is_openmetrics)
+{
+    struct metrics_book *book = metrics_book_new();
+    int fd = metrics_page_make();
+    struct buf text, little;
+
+    ck_assert(metrics_book_add(book, METRICS_ROLE_EDGE, metrics_page_reopen(fd)));
+    ck_assert(metrics_page_use(fd));
+    metrics_count(METRIC_SESSIONS, METRICS_LMTP, UINT64_MAX);
+    metrics_gauge_add(METRIC_SESSIONS_OPEN, METRICS_SMTP, -5);
+    buf_init(&text, 1 << 22);
+    ck_assert(metrics_print(book, &text));
+    for (size_t i = 0; i < sizeof expected_lines / sizeof expected_lines[0]; i++)
+        ck_assert_msg(strstr(buf_str(&text), expected_lines[i]) != NULL, "%s", expected_lines[i]);
+    ck_assert(ends_in(buf_str(&text), "\n# EOF\n"));
+    buf_init(&little, text.len - 1);
+    ck_assert(!metrics_print(book, &little));
+    buf_release(&little);
+    buf_release(&text);
+    metrics_book_free(book);
 }
 END_TEST
 
@@ -105,7 +259,8 @@ int
 main(void)
 {
     Suite *suite = suite_create("metrics");
-    TCase *table = tcase_create("table"), *counting = tcase_create("counting");
+    TCase *table = tcase_create("table"), *counting = tcase_create("counting"),
+          *pages = tcase_create("pages");
     SRunner *runner;
     int failed;
 
@@ -114,6 +269,13 @@ main(void)
     tcase_add_test(table, outcomes_are_those_of_the_table);
     tcase_add_test(counting, each_series_has_a_place_of_its_own);
     tcase_add_test(counting, gauges_go_up_and_down);
+    tcase_add_test(pages, a_page_cannot_be_resized);
+    tcase_add_test(pages, a_reader_cannot_write);
+    tcase_add_loop_test(pages, what_is_no_page_is_not_mapped, 0,
+                        sizeof(no_pages) / sizeof(no_pages[0]));
+    tcase_add_test(pages, a_book_sums_by_role_and_counters_never_fall);
+    tcase_add_test(pages, the_text_is_openmetrics);
+    suite_add_tcase(suite, pages);
     suite_add_tcase(suite, table);
     suite_add_tcase(suite, counting);
     runner = srunner_create(suite);
