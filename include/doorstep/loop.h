@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "doorstep/span.h"
+#include "doorstep/tls.h"
 
 struct loop;
 struct loop_timer;
@@ -77,6 +78,9 @@ struct conn_handlers { /* called on the loop's thread, never from inside a conn_
     /* The peer ended its side, and may still read. true: an answer is under way, and the owner
      * closes behind it; false, or NULL here: nothing is, and the connection is closed. */
     bool (*on_end)(void *arg);
+    /* conn_start_tls() has come to its end; facts live as long as the connection. A handshake that
+     * fails closes the connection. */
+    void (*on_tls)(void *arg, const struct tls_facts *facts);
     void (*on_closed)(void *arg, const char *reason); /* exactly once, last */
 };
 
@@ -96,6 +100,17 @@ void conn_read_resume(struct conn *c);
  * packet. false: the high mark is passed (bytes are queued all the same). */
 bool conn_write(struct conn *c, struct span bytes);
 void conn_set_timeout(struct conn *c, uint64_t ms); /* from now; 0 stops it */
+
+/* conn_start_tls() - what was written so far goes out in plain, what comes in from now on is TLS:
+ * on_tls(), then on_bytes() again. What is written before the handshake is done waits for it. The
+ * owner sets the time for it. Once; false: no memory, and the connection is as before. */
+bool conn_start_tls(struct conn *c, struct tls_context *context);
+bool conn_is_in_handshake(const struct conn *c);
+
+/* conn_tls_binding() - of this kind, at most TLS_BINDING_MAX octets; false: there is none.
+ * TLS 1.3 has an exporter; a certificate was sent unless the session was resumed. */
+bool conn_tls_binding(const struct conn *c, enum tls_binding kind, uint8_t out[TLS_BINDING_MAX],
+                      size_t *length);
 
 /* conn_close() - from any state, any number of times. Queued output is still sent when flush (for
  * at most 5 s). reason: static text for the log. */

@@ -9,6 +9,77 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "doorstep/buf.h"
+#include "doorstep/pack.h"
+#include "doorstep/span.h"
+
+/* --- certificates and their keys --- */
+
+#define TLS_PAIRS_MAX 64  /* of a service */
+#define TLS_CHAIN_MAX 16  /* certificates behind the first of a file */
+#define TLS_NAME_SIZE 256 /* of a service's name, with its NUL */
+#define TLS_PEM_MAX 65536 /* octets of one file */
+#define TLS_AUTHORITIES_PEM_MAX 1048576
+
+struct tls_pair {            /* PEM texts, borrowed */
+    struct span certificate; /* and behind it those that lead to its root */
+    struct span key;
+};
+
+/* tls_pair_check() - can they be used, today? *not_after gets the end of the certificate's life.
+ * false: why says what is wrong, as the second half of a sentence. */
+bool tls_pair_check(const struct tls_pair *pair, time_t *not_after, struct buf *why);
+
+/* tls_authorities_check() - the same for a file of authorities. */
+bool tls_authorities_check(struct span pem, struct buf *why);
+
+/* --- a service --- */
+
+/* Secrets that tickets are sealed with. The first seals; the others open tickets of before. They
+ * are the same in all edges, and each service derives its own from them. */
+#define TLS_TICKET_KEYS 3
+#define TLS_TICKET_KEY_SIZE 32
+#define TLS_TICKET_LIFE 7200 /* seconds that a ticket is good for, while its key is there */
+
+struct tls_ticket_keys {
+    unsigned count;
+    uint8_t key[TLS_TICKET_KEYS][TLS_TICKET_KEY_SIZE];
+};
+
+struct tls_service {              /* all borrowed for the call */
+    const char *name;             /* tickets of one name are nothing to another */
+    const struct tls_pair *pairs; /* the first is for clients that name no server we have */
+    size_t pair_count;
+    struct span client_ca; /* PEM; SPAN_NONE: clients are not asked for certificates */
+};
+
+/* tls_service_pack() / tls_service_unpack() - how main hands one to an edge: pairs (of the caller,
+ * TLS_PAIRS_MAX of them) and texts are borrowed from the input. Trouble shows in u->broken. */
+void tls_service_pack(const struct tls_service *service, struct pack *p);
+void tls_service_unpack(struct tls_service *service, char name[TLS_NAME_SIZE],
+                        struct tls_pair *pairs, struct unpack *u);
+
+void tls_ticket_keys_pack(const struct tls_ticket_keys *keys, struct pack *p);
+void tls_ticket_keys_unpack(struct tls_ticket_keys *keys, struct unpack *u);
+
+struct tls_context;
+
+/* tls_context_new() - what conn_start_tls() needs, with one reference. NULL: why says it. */
+struct tls_context *tls_context_new(const struct tls_service *service, struct buf *why);
+/* tls_context_free() - give the reference back; connections keep theirs. NULL is allowed. */
+void tls_context_free(struct tls_context *x);
+
+/* tls_context_set_keys() - from now on; until then no tickets are given. Copied. */
+void tls_context_set_keys(struct tls_context *x, const struct tls_ticket_keys *keys);
+
+/* --- a connection --- */
+
+/* Channel bindings (RFC 5929, RFC 9266). tls-unique is none: TLS 1.3 has it not. */
+enum tls_binding { TLS_BINDING_EXPORTER, TLS_BINDING_SERVER_END_POINT };
+#define TLS_BINDING_MAX 64 /* octets */
 
 /* One connection's TLS, known when the handshake is done. No text is NULL; those of the client are
  * printable ASCII without CR, LF and other control octets, cut to a bounded length. */

@@ -3,7 +3,7 @@
  * A stream connection: bytes in, bytes out, one timer, one way out. Output gathers during a
  * turn of the loop and leaves in one send(2); input is read into one buffer that all
  * connections share, at most LOOP_READ_MAX octets a turn. An idle connection holds this
- * struct and nothing else.
+ * struct and nothing else, and OpenSSL's state under TLS (conn_tls.c).
  *
  *        conn_new()
  *           |
@@ -26,35 +26,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "doorstep/buf.h"
-#include "loop_priv.h"
+#include "conn_priv.h"
 
 #define CONN_FAREWELL_MS 5000 /* for FLUSHING and LINGERING together */
-#define CONN_OUTPUT_KEEP 512  /* octets of memory an empty output queue may keep */
-
-enum conn_state { CONN_OPEN, CONN_FLUSHING, CONN_LINGERING, CONN_CLOSED };
-
-struct conn {
-    struct loop *loop; /* borrowed */
-    uv_poll_t poll;
-    uv_timer_t timer;
-    TAILQ_ENTRY(conn) all;
-    struct loop_chore flush; /* due when the turn has written something */
-    struct buf output;       /* unsent */
-    struct conn_limits limits;
-    const struct conn_handlers *handlers; /* borrowed */
-    void *arg;
-    const char *reason;
-    uint64_t
-        deadline; /* of the loop's clock; 0 none. The timer may run out earlier, see on_timer() */
-    int fd;
-    int open_handles;
-    int watched; /* UV_READABLE | UV_WRITABLE as last given to libuv */
-    enum conn_state state;
-    bool is_reading;
-    bool has_ended; /* the peer sends nothing more */
-    bool was_full;  /* conn_write() said so, on_writable() is owed */
-};
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
@@ -90,6 +64,7 @@ on_handle_closed(uv_handle_t *handle)
         return;
     TAILQ_REMOVE(&c->loop->conns, c, all);
     c->handlers->on_closed(c->arg, c->reason);
+    conn_tls_free(c->tls);
     free(c);
 }
 
@@ -164,6 +139,10 @@ conn_flush(void *conn)
 {
     struct conn *c = conn;
 
+    if (c->tls != NULL && !conn_tls_seal(c, c->state == CONN_FLUSHING)) {
+        conn_fail(c, "output overflow");
+        return;
+    }
     if (!conn_send(c)) {
         conn_fail(c, "write error");
         return;
@@ -179,17 +158,23 @@ conn_flush(void *conn)
     }
 }
 
+static size_t
+conn_unsent(const struct conn *c)
+{
+    return c->output.len + (c->tls != NULL ? conn_tls_waiting(c) : 0);
+}
+
 bool
 conn_write(struct conn *c, struct span bytes)
 {
     if (c->state != CONN_OPEN)
         return false;
-    if (!buf_append_span(&c->output, bytes)) {
+    if (c->tls != NULL ? !conn_tls_put(c, bytes) : !buf_append_span(&c->output, bytes)) {
         conn_close(c, false, "output overflow");
         return false;
     }
     loop_chore_add(c->loop, &c->flush);
-    if (c->output.len < c->limits.output_high)
+    if (conn_unsent(c) < c->limits.output_high)
         return true;
     c->was_full = true;
     return false;
@@ -198,13 +183,13 @@ conn_write(struct conn *c, struct span bytes)
 /* --- input --- */
 
 /* A peer that shuts its side down may still read what we have to say. */
-static void
+void
 conn_end_of_input(struct conn *c)
 {
     c->has_ended = true;
     if (c->state == CONN_OPEN && c->handlers->on_end != NULL && c->handlers->on_end(c->arg))
         conn_watch(c, c->output.len > 0);
-    else if (c->output.len == 0 || c->state == CONN_LINGERING)
+    else if (conn_unsent(c) == 0 || c->state == CONN_LINGERING)
         conn_fail(c, "peer closed");
     else if (c->state == CONN_OPEN)
         conn_close(c, true, "peer closed");
@@ -223,6 +208,8 @@ conn_read(struct conn *c)
         conn_fail(c, "read error");
     else if (n == 0)
         conn_end_of_input(c);
+    else if (c->state == CONN_OPEN && c->tls != NULL)
+        conn_tls_take(c, (struct span){c->loop->read_buffer, (size_t)n});
     else if (c->state == CONN_OPEN)
         c->handlers->on_bytes(c->arg, (struct span){c->loop->read_buffer, (size_t)n});
 }
@@ -239,7 +226,9 @@ on_poll(uv_poll_t *poll, int status, int events)
     }
     if ((events & UV_WRITABLE) != 0)
         conn_flush(c);
-    if ((events & UV_READABLE) != 0 && (c->watched & UV_READABLE) != 0 && c->state != CONN_CLOSED)
+    if ((events & UV_READABLE) == 0 || (c->watched & UV_READABLE) == 0 || c->state == CONN_CLOSED)
+        return;
+    if (c->tls == NULL || !conn_tls_must_wait(c))
         conn_read(c);
 }
 

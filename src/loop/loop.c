@@ -81,7 +81,10 @@ run_chores(struct loop *l)
 static void
 on_prepare(uv_prepare_t *prepare)
 {
-    run_chores(prepare->data);
+    struct loop *l = prepare->data;
+
+    l->handshake_ns = 0;
+    run_chores(l);
 }
 
 static void
@@ -120,6 +123,7 @@ loop_new(void)
         free(l);
         return NULL;
     }
+    l->handshake_ns = 0;
     pthread_mutex_init(&l->post_lock, NULL);
     STAILQ_INIT(&l->posts);
     TAILQ_INIT(&l->conns);

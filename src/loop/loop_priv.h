@@ -12,7 +12,8 @@
 
 #include "doorstep/loop.h"
 
-#define LOOP_READ_MAX 65536 /* octets one connection may read in a turn: nobody starves another */
+#define LOOP_READ_MAX 65536  /* octets one connection may read in a turn: nobody starves another */
+#define LOOP_PLAIN_MAX 16384 /* a TLS record's */
 
 /* uv_handle_t.data of every timer, watch, signal and listener points to one. */
 struct loop_item {
@@ -32,8 +33,10 @@ struct loop {
     struct loop_post_list posts; /* under post_lock */
     struct conn_list conns;      /* all that are open */
     struct loop_chore_list due;
+    uint64_t handshake_ns;           /* that handshakes have taken in this turn */
     char read_buffer[LOOP_READ_MAX]; /* shared: a connection's bytes are taken before the next reads
                                       */
+    char plain_buffer[LOOP_PLAIN_MAX]; /* the same behind TLS */
 };
 
 /* conn_next() - the one behind c in loop.conns, or NULL. */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inside TLS: pairs (tls_pair.c) and tickets (tls_ticket.c) make a context (tls_context.c), and a
+ * layer (tls_layer.c) is one connection's use of it. Nothing here knows sockets: octets come in as
+ * a span and go out into a buf, so that no file, descriptor or thread is touched.
+ */
+#ifndef DOORSTEP_LOOP_TLS_PRIV_H
+#define DOORSTEP_LOOP_TLS_PRIV_H
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "doorstep/tls.h"
+
+#define TLS_SECURITY_LEVEL 2    /* SSL_CTX_set_security_level(3): 112 bits, RSA of 2048 */
+#define TLS_AUTHORITIES_MAX 256 /* certificates in one client_ca */
+
+/* tls_library_start() - before anything else of OpenSSL: no configuration file, no atexit. */
+void tls_library_start(void);
+
+/* tls_error() - the first of OpenSSL's queue, which is emptied; static text. */
+const char *tls_error(void);
+
+/* --- tls_pair.c --- */
+
+struct tls_identity { /* a pair, parsed */
+    X509 *certificate;
+    EVP_PKEY *key;
+    STACK_OF(X509) * chain;
+};
+
+/* tls_identity_load() - false: why says it, and nothing has to be released. */
+bool tls_identity_load(struct tls_identity *i, const struct tls_pair *pair, struct buf *why);
+void tls_identity_release(struct tls_identity *i);
+
+/* tls_certificates_load() - all of a PEM text, at least one, at most max; NULL: why says it. */
+STACK_OF(X509) * tls_certificates_load(struct span pem, int max, struct buf *why);
+
+/* --- tls_ticket.c --- */
+
+struct tls_ticket_key { /* of one service */
+    uint8_t name[16];
+    uint8_t cipher[32];
+    uint8_t mac[32];
+};
+
+struct tls_tickets {
+    unsigned count;
+    struct tls_ticket_key key[TLS_TICKET_KEYS];
+};
+
+/* tls_tickets_derive() - false: without memory; no tickets then. */
+bool tls_tickets_derive(struct tls_tickets *t, const struct tls_ticket_keys *from,
+                        const char *service);
+
+/* --- tls_context.c --- */
+
+struct tls_context {
+    unsigned references;
+    SSL_CTX *ssl;
+    struct tls_identity identities[TLS_PAIRS_MAX];
+    size_t identity_count;
+    bool asks_client; /* for a certificate */
+    char *name;       /* of the service */
+    struct tls_tickets tickets;
+};
+
+struct tls_context *tls_context_keep(struct tls_context *x); /* one more reference */
+struct tls_context *tls_context_of(const SSL *ssl);
+int tls_ticket_seal_or_open(SSL *ssl, unsigned char name[16], unsigned char *iv,
+                            EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int is_new);
+
+/* --- tls_peer.c --- */
+
+#define TLS_TEXT_MAX 256
+
+struct tls_peer { /* what the facts point to */
+    char server_name[TLS_TEXT_MAX];
+    char subject[TLS_TEXT_MAX], issuer[TLS_TEXT_MAX];
+    char common_name[TLS_TEXT_MAX], email[TLS_TEXT_MAX];
+    char fingerprint[65];
+};
+
+/* tls_peer_new() - the facts of a connection whose handshake is done, and the texts that they point
+ * to (owned by the caller). NULL without memory. */
+struct tls_peer *tls_peer_new(SSL *ssl, struct tls_facts *facts);
+
+bool tls_peer_binding(SSL *ssl, enum tls_binding kind, uint8_t out[TLS_BINDING_MAX],
+                      size_t *length);
+
+/* --- tls_layer.c --- */
+
+struct tls_layer;
+
+enum tls_step {
+    TLS_MORE,  /* octets are needed */
+    TLS_DONE,  /* the handshake is; or there are octets */
+    TLS_ENDED, /* the peer says no more */
+    TLS_BROKEN /* tls_layer_failure() says why; an alert may have been written */
+};
+
+/* tls_layer_new() - keeps a reference to context; writes to output (borrowed). */
+struct tls_layer *tls_layer_new(struct tls_context *context, struct buf *output);
+void tls_layer_free(struct tls_layer *t); /* NULL is allowed */
+
+/* tls_layer_feed() - the next octets from the peer, borrowed until they were all read: call
+ * tls_layer_handshake() or tls_layer_read() until it says TLS_MORE. */
+void tls_layer_feed(struct tls_layer *t, struct span in);
+enum tls_step tls_layer_handshake(struct tls_layer *t);
+enum tls_step tls_layer_read(struct tls_layer *t, char *out, size_t size, size_t *n);
+
+bool tls_layer_write(struct tls_layer *t, struct span octets);
+void tls_layer_end(struct tls_layer *t); /* close_notify */
+
+bool tls_layer_is_ready(const struct tls_layer *t);
+const struct tls_facts *tls_layer_facts(const struct tls_layer *t); /* behind TLS_DONE */
+const char *tls_layer_failure(const struct tls_layer *t);
+bool tls_layer_binding(const struct tls_layer *t, enum tls_binding kind,
+                       uint8_t out[TLS_BINDING_MAX], size_t *length);
+
+#endif
