@@ -92,7 +92,10 @@ put_client(struct buf *b, const struct delivery_event *e)
            put_field(b, SPAN("client_port"), e->client_port) &&
            put_field(b, SPAN("client_protocol"), e->client_protocol) &&
            put_field(b, SPAN("client_source"), e->client_source) &&
-           put_field(b, SPAN("helo"), e->helo) && put_field(b, SPAN("login"), e->login);
+           put_field(b, SPAN("helo"), e->helo) && put_field(b, SPAN("login"), e->login) &&
+           put_field(b, SPAN("tls"), e->tls_version) &&
+           put_field(b, SPAN("tls_cipher"), e->tls_cipher) &&
+           put_field(b, SPAN("requiretls"), e->require_tls ? "yes" : NULL);
 }
 
 bool

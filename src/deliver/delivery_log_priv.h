@@ -35,6 +35,9 @@ struct delivery_event { /* all borrowed; NULL strings are left out */
     const char *client_source;
     const char *helo;
     const char *login;
+    const char *tls_version;
+    const char *tls_cipher;
+    bool require_tls;
     uint32_t uid; /* 0: none */
     uint64_t octets;
     uint64_t duration_ms;
