@@ -17,9 +17,12 @@ enum door_frame_type {
     MAIN_SORTER_DOOR,  /* store. u32 sorter slot; fd */
     MAIN_HAND_DOOR,    /* store. id: of STORE_WANT_HAND; u32 uid; fd, or none: refused */
     MAIN_CONTROL,      /* store. fd: listening control socket */
-    MAIN_GO,     /* all set: sandbox yourself, start, say ROLE_READY. u8: 1 offline (no edge) */
-    MAIN_RETIRE, /* edge: close listeners, serve what is open, then exit (reload) */
-    MAIN_DRAIN,  /* any: end within u32 ms (421 to idle sessions, finish DATA), then exit */
+    MAIN_GO,       /* all set: sandbox yourself, start, say ROLE_READY. u8: 1 offline (no edge) */
+    MAIN_RETIRE,   /* edge: close listeners, serve what is open, then exit (reload) */
+    MAIN_DRAIN,    /* any: end within u32 ms (421 to idle sessions, finish DATA), then exit */
+    MAIN_TLS = 14, /* edge. fd: sealed memfd, u32 count of services as tls_service_pack(); again
+                    * when certificates have changed. Those of unknown names are ignored */
+    MAIN_TICKET_KEYS,        /* edge. tls_ticket_keys_pack(); the one before, then every hour */
     MAIN_OUTBOUND_DOOR = 24, /* edge, store. fd: its door to the (new) outbound role */
 
     /* any role -> main */

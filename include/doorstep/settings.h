@@ -203,6 +203,10 @@ struct settings {
     struct settings_metrics metrics;
 };
 
+/* settings_listen_name() - what a listener is known by, whatever its place in the file: protocol
+ * and first address. false: it does not fit. */
+bool settings_listen_name(const struct settings_listen *listen, char *out, size_t size);
+
 /* settings_find_domain(), settings_find_store(), settings_find_milter() - by name; NULL when there
  * is none. */
 const struct settings_domain *settings_find_domain(const struct settings *s, const char *name);

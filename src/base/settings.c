@@ -4,6 +4,7 @@
  */
 #include "doorstep/settings.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct settings_domain *
@@ -31,4 +32,14 @@ settings_find_milter(const struct settings *s, const char *name)
         if (strcmp(s->milters[i].name, name) == 0)
             return &s->milters[i];
     return NULL;
+}
+
+bool
+settings_listen_name(const struct settings_listen *listen, char *out, size_t size)
+{
+    static const char *const protocols[] = {[LISTEN_LMTP] = "lmtp", [LISTEN_SMTP] = "smtp"};
+    int n = snprintf(out, size, "%s %s", protocols[listen->protocol],
+                     listen->address_count > 0 ? listen->address[0].text : "");
+
+    return n > 0 && (size_t)n < size;
 }

@@ -29,6 +29,8 @@
 
 #define ERRORS_MAX (64 * 1024)
 #define ADDRESSES_MAX (16 * 1024)
+#define WHY_MAX 1024
+#define HOUR_MS 3600000
 
 /* --- phases --- */
 
@@ -147,6 +149,18 @@ on_watchdog(void *arg)
     loop_timer_start(d->watchdog, d->notify.watchdog_ms);
 }
 
+static void
+on_hour(void *arg)
+{
+    struct daemon *d = arg;
+
+    loop_timer_start(d->hourly, HOUR_MS);
+    certificates_warn(&d->certificates);
+    if (!ticket_keys_rotate(&d->ticket_keys))
+        log_event(LOG_LEVEL_ERROR, "ticket_keys", "error", strerror(errno), NULL);
+    roles_renew_tls(d);
+}
+
 static bool
 open_loop(struct daemon *d)
 {
@@ -162,8 +176,10 @@ open_loop(struct daemon *d)
     }
     d->deadline = loop_timer_new(d->loop, on_deadline, d);
     d->watchdog = loop_timer_new(d->loop, on_watchdog, d);
-    if (d->deadline == NULL || d->watchdog == NULL)
+    d->hourly = loop_timer_new(d->loop, on_hour, d);
+    if (d->deadline == NULL || d->watchdog == NULL || d->hourly == NULL)
         return false;
+    loop_timer_start(d->hourly, HOUR_MS);
     if (d->notify.watchdog_ms > 0)
         loop_timer_start(d->watchdog, d->notify.watchdog_ms);
     return true;
@@ -200,6 +216,27 @@ find_identities(struct daemon *d)
     return !d->is_root ||
            (identities_sandbox(s, &d->sandbox_user) && identities_store(s, &d->store_user) &&
             identities_check_file(d->config_path, &d->sandbox_user, &d->store_user));
+}
+
+static bool
+load_certificates(struct daemon *d)
+{
+    struct buf why;
+    bool done;
+
+    if (d->is_offline)
+        return true;
+    buf_init(&why, WHY_MAX);
+    if (d->is_root) {
+        d->certificates.them = &d->sandbox_user;
+        d->certificates.store = &d->store_user;
+    }
+    done = certificates_load(&d->certificates, d->settings, NULL, &why);
+    buf_release(&why);
+    certificates_warn(&d->certificates);
+    if (!ticket_keys_rotate(&d->ticket_keys))
+        log_event(LOG_LEVEL_ERROR, "ticket_keys", "error", strerror(errno), NULL);
+    return done;
 }
 
 static bool
@@ -243,6 +280,8 @@ release(struct daemon *d)
     state_dir_close(&d->state);
     if (d->settings_fd >= 0)
         close(d->settings_fd);
+    certificates_release(&d->certificates);
+    explicit_bzero(&d->ticket_keys, sizeof(d->ticket_keys));
     config_free(d->config);
     notify_close(&d->notify);
 }
@@ -255,7 +294,7 @@ run(struct daemon *d, struct activation *given)
         return EX_CONFIG;
     d->settings = config_settings(d->config);
     daemon_set_log_level(d);
-    if (!find_identities(d))
+    if (!find_identities(d) || !load_certificates(d))
         return EX_CONFIG;
     if (!acquire(d, given))
         return EX_UNAVAILABLE;
@@ -273,6 +312,7 @@ daemon_run(const struct daemon_options *options)
         .config_path = options->config_path,
         .is_offline = options->is_offline,
         .settings_fd = -1,
+        .certificates = {.fd = -1},
     };
     struct activation given;
     int status;
@@ -298,9 +338,21 @@ daemon_check(const struct daemon_options *options)
 {
     struct config *config = load(options->config_path);
 
+    struct certificates certificates;
+    struct buf why;
+    bool is_fine;
+
     if (config == NULL)
         return EX_CONFIG;
-    puts("configuration is fine");
+    buf_init(&why, WHY_MAX);
+    certificates_init(&certificates);
+    is_fine = certificates_load(&certificates, config_settings(config), NULL, &why);
+    if (is_fine)
+        puts("configuration is fine");
+    else
+        fprintf(stderr, "%s\n", buf_str(&why));
+    certificates_release(&certificates);
+    buf_release(&why);
     config_free(config);
-    return EX_OK;
+    return is_fine ? EX_OK : EX_CONFIG;
 }

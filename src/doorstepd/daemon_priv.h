@@ -31,6 +31,7 @@
 #include "doorstep/door_frames.h"
 #include "doorstep/loop.h"
 
+#include "certificates_priv.h"
 #include "listen_priv.h"
 #include "notify_priv.h"
 #include "privileges.h"
@@ -92,6 +93,9 @@ struct daemon {
     struct identity store_user;   /* with is_root: of the store */
     struct state_dir state;
     struct listen_set listens;
+    struct certificates certificates;
+    struct tls_ticket_keys ticket_keys;
+    struct loop_timer *hourly; /* new ticket keys, a look at the certificates' lives */
     struct notify notify;
     struct role *roles;          /* owned list */
     struct page *pages;          /* owned list: counters of all places */
@@ -114,6 +118,11 @@ void roles_add_edges(struct daemon *d);     /* of the current generation, and st
 void roles_renew_metrics(struct daemon *d); /* the metrics role, if the settings want one */
 void roles_on_frame(struct role *r, const struct door_frame *frame);
 void roles_on_ended(struct role *r, bool is_clean); /* may free r */
+
+/* roles_send_tls() - certificates and ticket keys, to one edge; roles_renew_tls(): to all that
+ * live. */
+void roles_send_tls(struct role *edge);
+void roles_renew_tls(struct daemon *d);
 
 /* hands.c */
 void hands_open(struct role *store, const struct door_frame *frame);

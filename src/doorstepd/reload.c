@@ -28,6 +28,7 @@
 #define STORE_DRAIN_MS 5000
 #define STORE_KILL_MS 7000
 #define ERRORS_MAX (64 * 1024)
+#define WHY_MAX 1024
 
 static void
 refuse(struct daemon *d, const char *why)
@@ -80,10 +81,27 @@ is_possible(struct daemon *d, const struct settings *s)
     return false;
 }
 
+/* A pair that was spoiled is no reason: the one in force stays. */
+static bool
+load_certificates(struct daemon *d, const struct settings *s, struct certificates *next)
+{
+    struct buf why;
+    bool done;
+
+    buf_init(&why, WHY_MAX);
+    next->them = d->certificates.them;
+    next->store = d->certificates.store;
+    done = certificates_load(next, s, &d->certificates, &why);
+    if (!done)
+        refuse(d, buf_str(&why));
+    buf_release(&why);
+    return done;
+}
+
 /* All that can fail, in an order in which nothing has to be undone but the sockets, which
  * listen_open() undoes itself. */
 static bool
-acquire(struct daemon *d, const struct config *config, int *settings_fd)
+acquire(struct daemon *d, const struct config *config, int *settings_fd, struct certificates *next)
 {
     const struct settings *s = config_settings(config);
     struct activation none = {.count = 0};
@@ -95,6 +113,8 @@ acquire(struct daemon *d, const struct config *config, int *settings_fd)
         refuse(d, "sandbox_user cannot be used");
     else if (!folders_make_mail(s, d->is_root ? &d->store_user : NULL))
         refuse(d, "a folder for mail cannot be made");
+    else if (!load_certificates(d, s, next))
+        return false;
     else if ((*settings_fd = settings_seal(config)) < 0)
         refuse(d, "no memory");
     else if (!listen_open(&d->listens, s, &none))
@@ -107,8 +127,11 @@ acquire(struct daemon *d, const struct config *config, int *settings_fd)
 }
 
 static void
-put_in_force(struct daemon *d, struct config *config, int settings_fd)
+put_in_force(struct daemon *d, struct config *config, int settings_fd,
+             const struct certificates *next)
 {
+    certificates_release(&d->certificates);
+    d->certificates = *next;
     config_free(d->config);
     close(d->settings_fd);
     d->config = config;
@@ -163,6 +186,7 @@ void
 reload_begin(struct daemon *d)
 {
     struct config *config;
+    struct certificates next;
     int settings_fd = -1;
 
     d->wants_reload = d->phase == DAEMON_STARTING;
@@ -171,7 +195,9 @@ reload_begin(struct daemon *d)
     config = load(d);
     if (config == NULL)
         return;
-    if (!acquire(d, config, &settings_fd)) {
+    certificates_init(&next);
+    if (!acquire(d, config, &settings_fd, &next)) {
+        certificates_release(&next);
         if (settings_fd >= 0)
             close(settings_fd);
         config_free(config);
@@ -180,7 +206,8 @@ reload_begin(struct daemon *d)
     daemon_step(d, DAEMON_RELOADING);
     notify_send(&d->notify, "RELOADING=1\nMONOTONIC_USEC=%llu",
                 (unsigned long long)clock_ms() * 1000);
-    put_in_force(d, config, settings_fd);
+    put_in_force(d, config, settings_fd, &next);
+    roles_renew_tls(d);
     give_up_unready_edges(d);
     replace_store(d);
     roles_add_edges(d);

@@ -79,6 +79,36 @@ send_listener(struct role *r, uint32_t index, const struct settings_address *a)
     buf_release(&body);
 }
 
+/* --- certificates --- */
+
+void
+roles_send_tls(struct role *edge)
+{
+    const struct daemon *d = edge->daemon;
+    struct buf body;
+    struct pack p;
+
+    if (d->certificates.fd < 0)
+        return;
+    buf_init(&body, FRAME_BODY_MAX);
+    pack_init(&p, &body);
+    tls_ticket_keys_pack(&d->ticket_keys, &p);
+    supervise_send(edge, MAIN_TICKET_KEYS, 0, buf_span(&body), -1);
+    supervise_send(edge, MAIN_TLS, 0, SPAN_NONE, d->certificates.fd);
+    if (body.data != NULL)
+        explicit_bzero(body.data, body.size);
+    buf_release(&body);
+}
+
+void
+roles_renew_tls(struct daemon *d)
+{
+    for (struct role *r = d->roles; r != NULL; r = r->next) {
+        if (r->kind == ROLE_EDGE && has_process(r))
+            roles_send_tls(r);
+    }
+}
+
 /* --- doors between roles --- */
 
 /* A new door: one end to the store as `type`, the other one returned; -1, logged, without one. */
@@ -155,6 +185,7 @@ start_edge(struct role *edge)
     if (!supervise_spawn(edge, identity_of(edge)))
         return;
     send_settings(edge);
+    roles_send_tls(edge);
     if (has_process(store) && store->state != ROLE_LEAVING)
         connect_edge(edge);
     if (serves(store))

@@ -32,10 +32,10 @@ write_all(int fd, struct span text)
     return true;
 }
 
-static int
-seal_text(struct span text)
+int
+sealed_memfd(const char *name, struct span text)
 {
-    int fd = memfd_create("doorstep-settings", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
     if (fd < 0)
         return -1;
@@ -55,7 +55,7 @@ settings_seal(const struct config *config)
     buf_init(&text, SETTINGS_TEXT_MAX);
     errno = E2BIG;
     if (config_print(config, &text))
-        fd = seal_text(buf_span(&text));
+        fd = sealed_memfd("doorstep-settings", buf_span(&text));
     if (fd < 0)
         log_event(LOG_LEVEL_ERROR, "settings", "error", strerror(errno), NULL);
     buf_release(&text);

@@ -15,6 +15,9 @@
 /* settings_seal() - main: what is in force; a sealed memfd, or -1, logged. */
 int settings_seal(const struct config *config);
 
+/* sealed_memfd() - the octets, for others to read and for nobody to change; -1 with errno. */
+int sealed_memfd(const char *name, struct span octets);
+
 /* settings_read() - role: parse it and set the log level. The settings stay until the process ends;
  * limits.connections is what the process can hold. fd is borrowed. NULL, logged. The other one
  * keeps the log to warnings. */

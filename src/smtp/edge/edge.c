@@ -132,6 +132,16 @@ take_settings(struct edge_role *r, const struct door_frame *f)
 }
 
 static bool
+take_tls(struct edge_role *r, const struct door_frame *f)
+{
+    bool done = f->fd >= 0 && r->edge.settings != NULL && edge_tls_take(&r->edge, f->fd);
+
+    if (f->fd >= 0)
+        close(f->fd);
+    return done;
+}
+
+static bool
 go(struct edge_role *r)
 {
     if (r->edge.settings == NULL || r->is_serving)
@@ -209,6 +219,10 @@ take_frame(struct edge_role *r, const struct door_frame *f)
             return false;
         filter_link_replace(r->edge.filters, f->fd);
         return true;
+    case MAIN_TLS:
+        return take_tls(r, f);
+    case MAIN_TICKET_KEYS:
+        return r->edge.settings != NULL && edge_tls_take_keys(&r->edge, f->body);
     case MAIN_GO:
         return go(r);
     case MAIN_RETIRE:
@@ -266,6 +280,7 @@ role_close(struct edge_role *r)
     r->edge.on_empty = NULL;
     if (r->edge.loop != NULL)
         loop_close_conns(r->edge.loop);
+    edge_tls_free(&r->edge);
     door_store_free(r->edge.store);
     filter_link_free(r->edge.filters);
     loop_timer_free(r->deadline);

@@ -22,7 +22,8 @@
     4194304 /* the answers of ENVELOPE_RECIPIENTS_MAX recipients fit; more is no client */
 
 struct edge_conn {
-    struct edge *edge; /* borrowed */
+    struct edge *edge;                    /* borrowed */
+    const struct settings_listen *listen; /* borrowed */
     LIST_ENTRY(edge_conn) link;
     struct conn *conn;
     struct smtp_session *session; /* owned */
@@ -38,7 +39,8 @@ struct edge_conn {
     enum smtp_wait waits;
     bool is_full; /* of output the client does not read */
     bool is_reading;
-    bool has_ended; /* the client sends no more */
+    bool has_ended;      /* the client sends no more */
+    bool is_handshaking; /* TLS begins; its timeout runs, and nothing moves it */
 };
 
 /* --- pace and time --- */
@@ -76,7 +78,8 @@ update(struct edge_conn *c)
         conn_close(c->conn, true, "peer closed");
         return;
     }
-    conn_set_timeout(c->conn, c->is_full ? timeouts->write : timeout_of(timeouts, c->waits));
+    if (!c->is_handshaking)
+        conn_set_timeout(c->conn, c->is_full ? timeouts->write : timeout_of(timeouts, c->waits));
     if (wants == c->is_reading)
         return;
     c->is_reading = wants;
@@ -192,12 +195,28 @@ on_session_close(void *arg, const char *reason)
 static bool
 on_can_start_tls(void *arg)
 {
-    (void)arg;
-    return false; /* this listener has no certificate */
+    struct edge_conn *c = arg;
+
+    return edge_tls_context(c->edge, c->listen) != NULL;
+}
+
+static void
+on_start_tls(void *arg)
+{
+    struct edge_conn *c = arg;
+    struct tls_context *context = edge_tls_context(c->edge, c->listen);
+
+    if (context == NULL || !conn_start_tls(c->conn, context)) {
+        conn_close(c->conn, true, "no memory");
+        return;
+    }
+    c->is_handshaking = true;
+    conn_set_timeout(c->conn, c->edge->settings->timeouts.handshake);
 }
 
 static const struct smtp_session_calls session_calls = {
     .can_start_tls = on_can_start_tls,
+    .start_tls = on_start_tls,
     .reply = on_reply,
     .ask_rcpt = on_ask_rcpt,
     .ask_filter = on_ask_filter,
@@ -301,7 +320,9 @@ on_timeout(void *arg)
 {
     struct edge_conn *c = arg;
 
-    if (c->is_full)
+    if (c->is_handshaking)
+        conn_close(c->conn, false, "tls: handshake timeout");
+    else if (c->is_full)
         conn_close(c->conn, false, "client does not read");
     else if (c->waits == SMTP_WAIT_ANSWER)
         give_up_on_store(c);
@@ -329,6 +350,31 @@ on_end(void *arg)
 }
 
 static void
+log_tls(const struct edge_conn *c, const struct tls_facts *f)
+{
+    log_event(LOG_LEVEL_INFO, "tls", "id", c->id, "version", f->version, "cipher", f->cipher,
+              "server_name", f->server_name, "resumed", f->is_resumed ? "yes" : "no", NULL);
+    if (f->client_fingerprint[0] != '\0')
+        log_event(LOG_LEVEL_INFO, "tls_client", "id", c->id, "verified",
+                  f->is_client_verified ? "yes" : "no", "problem", f->client_problem, "subject",
+                  f->client_subject, "issuer", f->client_issuer, "fingerprint",
+                  f->client_fingerprint, NULL);
+}
+
+static void
+on_tls(void *arg, const struct tls_facts *facts)
+{
+    struct edge_conn *c = arg;
+
+    c->is_handshaking = false;
+    log_tls(c, facts);
+    smtp_session_tls_started(c->session, facts);
+    if (c->listen->tls == LISTEN_TLS_IMPLICIT)
+        smtp_session_greet(c->session);
+    update(c);
+}
+
+static void
 on_closed(void *arg, const char *reason)
 {
     struct edge_conn *c = arg;
@@ -352,6 +398,7 @@ static const struct conn_handlers conn_calls = {
     .on_timeout = on_timeout,
     .on_writable = on_writable,
     .on_end = on_end,
+    .on_tls = on_tls,
     .on_closed = on_closed,
 };
 
@@ -368,6 +415,7 @@ open_session(struct edge_conn *c, const struct settings_listen *listen, bool is_
         .client_ip = c->peer,
         .trusted = is_trusted,
         .tls = listen->tls,
+        .require = listen->require,
         .dsn = s->dsn,
         .bare_newline = s->bare_newline,
         .limits = &s->limits,
@@ -411,6 +459,7 @@ edge_conn_new(struct edge *e, const struct settings_listen *listen, int fd,
         return NULL;
     }
     c->edge = e;
+    c->listen = listen;
     id_make(c->id);
     peer_print(peer, c->peer);
     door_client_init(&c->client, &client_calls, c);
@@ -452,7 +501,10 @@ edge_conn_open(struct edge *e, const struct settings_listen *listen, int fd,
     log_event(LOG_LEVEL_INFO, "connect", "id", c->id, "protocol",
               listen->protocol == LISTEN_LMTP ? "lmtp" : "smtp", "peer", is_unix ? "unix" : c->peer,
               NULL);
-    smtp_session_greet(c->session);
+    if (listen->tls == LISTEN_TLS_IMPLICIT)
+        on_start_tls(c);
+    else
+        smtp_session_greet(c->session);
     update(c);
 }
 

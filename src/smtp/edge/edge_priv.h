@@ -14,6 +14,7 @@
 #include "filter_link_priv.h"
 
 struct edge_conn;
+struct edge_tls;
 
 LIST_HEAD(edge_conn_list, edge_conn);
 
@@ -22,6 +23,7 @@ struct edge { /* what all connections share */
     const struct settings *settings; /* NULL until main sent them */
     struct door_store *store;
     struct filter_link *filters;
+    struct edge_tls *tls; /* owned; NULL: no listener has a certificate */
     struct edge_conn_list conns;
     size_t conn_count;
     bool is_draining;
@@ -33,6 +35,16 @@ bool admission_has_room(const struct edge *e, bool is_unix);
 
 /* admission_refuse() - 421 and close; takes fd. */
 void admission_refuse(int fd);
+
+/* edge_tls_take() - MAIN_TLS: contexts of all listeners that the memfd (borrowed) has a service
+ * for; connections that have begun keep theirs. false: it is none, or no memory. */
+bool edge_tls_take(struct edge *e, int fd);
+/* edge_tls_take_keys() - MAIN_TICKET_KEYS. */
+bool edge_tls_take_keys(struct edge *e, struct span body);
+/* edge_tls_context() - of a listener; NULL: it has none. Borrowed until the next edge_tls_take().
+ */
+struct tls_context *edge_tls_context(const struct edge *e, const struct settings_listen *listen);
+void edge_tls_free(struct edge *e);
 
 /* edge_conn_open() - take an accepted socket and greet it. Past the limits it gets 421 and is
  * closed. */
