@@ -14,6 +14,7 @@
 
 #include "doorstep/address.h"
 #include "doorstep/outcome.h"
+#include "doorstep/password.h"
 #include "doorstep/settings.h"
 
 #define ACCOUNT_USER_SIZE 257
@@ -63,6 +64,31 @@ void account_targets_release(struct account_targets *t);
 bool accounts_find(struct accounts *a, const char *user, const char *domain, struct account *out,
                    struct outcome *why);
 
+/* What a log-in is checked against: accounts_secret(). */
+struct account_secret {
+    struct account account;
+    char hash[PASSWORD_HASH_SIZE];   /* "": nobody can log in with a password */
+    char scram[PASSWORD_SCRAM_SIZE]; /* "": the password was not seen in plain yet */
+};
+
+/* accounts_secret() - of a name as a client writes it: user@domain, or user where there is one
+ * domain only. NO_SUCH_USER, DISABLED (out->account is filled); SYSTEM: cannot tell. */
+bool accounts_secret(struct accounts *a, const char *name, struct account_secret *out,
+                     struct outcome *why);
+
+/* accounts_secret_renew() - after a log-in: a hash with today's costs, and keys for SCRAM ("":
+ * leave), of the password that `old` has. Nothing happens when another one was set meanwhile, or
+ * where the accounts stand elsewhere. */
+bool accounts_secret_renew(struct accounts *a, const struct account_secret *old, const char *hash,
+                           const char *scram, struct outcome *why);
+
+/* accounts_fake_scram() - keys for a name without an account: password_scram_fake(). */
+void accounts_fake_scram(const struct accounts *a, const char *name, char out[PASSWORD_SCRAM_SIZE]);
+
+/* accounts_find_uid() - the system account with this uid, in the first domain of system accounts;
+ * NO_SUCH_USER. */
+bool accounts_find_uid(struct accounts *a, uid_t uid, struct account *out, struct outcome *why);
+
 /* accounts_any_claim() - remember an account that accounts_resolve() found and that mail is about
  * to be kept for; user and domain as in struct account. Needed where accounts are made on first
  * delivery (driver "any", postmaster), true at once elsewhere; durable when it returns true.
@@ -87,7 +113,7 @@ struct account_change { /* what is to be set; only the fields whose flag stands 
     uint64_t quota;
     bool set_quota_messages;
     uint64_t quota_messages;
-    const char *password;      /* NULL: leave; plain text, hashed with argon2id here */
+    const char *password;      /* NULL: leave; plain text, hashed here: argon2id, SCRAM keys */
     const char *password_hash; /* NULL: leave; taken as it is (import) */
 };
 bool accounts_add(struct accounts *a, const char *name, const struct account_change *with,

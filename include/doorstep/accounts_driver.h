@@ -31,6 +31,11 @@ struct accounts_driver {
 
     enum accounts_result (*find)(struct accounts_source *s, const char *user, struct account *out,
                                  struct outcome *why);
+    /* Hash and keys of an account that find() knows; NULL: its accounts have no passwords here. */
+    bool (*secret)(struct accounts_source *s, struct account_secret *out, struct outcome *why);
+    /* Who has this uid; NULL: no system accounts. */
+    enum accounts_result (*find_uid)(struct accounts_source *s, uid_t uid, struct account *out,
+                                     struct outcome *why);
     bool (*list)(struct accounts_source *s, account_fn fn, void *arg, struct outcome *why);
 
     /* NULL where the driver is read-only. */

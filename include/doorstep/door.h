@@ -60,6 +60,11 @@ bool door_put(struct door *d, uint16_t type, uint64_t id, struct span body);
 
 enum door_result door_flush(struct door *d);
 
+/* Passwords pass through doors. door_mark_secret() - what waits unsent now is wiped when it has
+ * left. door_forget() - the frame received last is wiped, body and all. */
+void door_mark_secret(struct door *d);
+void door_forget(struct door *d);
+
 /* door_queued() - octets that wait for door_flush(). */
 size_t door_queued(const struct door *d);
 

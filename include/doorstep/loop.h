@@ -96,6 +96,9 @@ struct conn *conn_new(struct loop *l, int fd, const struct conn_limits *limits,
 void conn_read_pause(struct conn *c);
 void conn_read_resume(struct conn *c);
 
+/* conn_forget_input() - wipe what was read last: it may hold a password. */
+void conn_forget_input(struct conn *c);
+
 /* conn_write() - queue octets (copied); sent at the end of the loop's turn, so that replies share a
  * packet. false: the high mark is passed (bytes are queued all the same). */
 bool conn_write(struct conn *c, struct span bytes);

@@ -148,6 +148,10 @@ void smtp_session_auth_done(struct smtp_session *s, enum sasl_verdict verdict, c
 /* smtp_session_login() - who has logged in, or NULL. Borrowed until the next call. */
 const char *smtp_session_login(const struct smtp_session *s);
 
+/* smtp_session_client_ip() - as in struct envelope, also what XCLIENT said; "" for a unix socket.
+ * Borrowed until the next call. */
+const char *smtp_session_client_ip(const struct smtp_session *s);
+
 /* smtp_session_fail() - every answer that the store owes gets this outcome, and a message under way
  * fails with it at its end. The session goes on. */
 void smtp_session_fail(struct smtp_session *s, const struct outcome *outcome);

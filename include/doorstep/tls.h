@@ -88,7 +88,7 @@ struct tls_facts {
     const char *cipher;      /* "TLS_AES_256_GCM_SHA384", "ECDHE-RSA-AES128-GCM-SHA256" */
     unsigned bits;           /* of its key */
     bool is_resumed;         /* by a ticket */
-    bool has_binding;        /* conn_tls_binding() has one for SCRAM-SHA-256-PLUS */
+    bool has_binding;        /* conn_tls_binding() has an exporter, for SCRAM-SHA-256-PLUS */
     const char *server_name; /* that the client asked for (SNI), or "" */
     /* The client's certificate: all "" and false without one. */
     bool is_client_verified;        /* it is good, by client_ca of the listener */

@@ -77,7 +77,7 @@ accounts_open(const struct settings *settings, struct outcome *why)
         return NULL;
     }
     a->settings = settings;
-    if (accounts_db_open(&a->db, settings->state_dir, why) && open_sources(a, why))
+    if (accounts_db_open(&a->db, settings, why) && open_sources(a, why))
         return a;
     accounts_close(a);
     return NULL;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -19,8 +20,37 @@
 #define CACHE_KIB 2048
 #define QUOTA_NONE (-1)
 
+/* The key is made with the database. */
+static bool
+read_login_key(struct accounts_db *db, struct outcome *why)
+{
+    struct db_statement *s = db_prepare(db->db, "SELECT key FROM login_key", why);
+    if (s == NULL || !db_next_row(s, why))
+        return false;
+    struct span key = db_blob(s, 0);
+    bool ok = key.n == sizeof(db->login_key) ||
+              outcome_set(why, OUTCOME_CORRUPT, "login_key is not what was written");
+    if (ok)
+        memcpy(db->login_key, key.p, key.n);
+    db_reset(s);
+    return ok;
+}
+
+static bool
+make_login_key(struct accounts_db *db, struct outcome *why)
+{
+    uint8_t key[PASSWORD_KEY_SIZE];
+    struct db_statement *s =
+        db_prepare(db->db, "INSERT OR IGNORE INTO login_key VALUES (1, ?)", why);
+    if (s == NULL)
+        return false;
+    randombytes_buf(key, sizeof(key));
+    db_bind_blob(s, 1, (struct span){(const char *)key, sizeof(key)});
+    return db_run(s, why);
+}
+
 bool
-accounts_db_open(struct accounts_db *db, const char *state_dir, struct outcome *why)
+accounts_db_open(struct accounts_db *db, const struct settings *settings, struct outcome *why)
 {
     const struct db_options options = {
         .steps = accounts_steps,
@@ -31,10 +61,12 @@ accounts_db_open(struct accounts_db *db, const char *state_dir, struct outcome *
     };
     char path[PATH_MAX];
     db_setup(); /* accounts are opened before the threads that open indexes */
-    if (snprintf(path, sizeof(path), "%s/accounts.sqlite", state_dir) >= (int)sizeof(path))
-        return outcome_errno(why, ENAMETOOLONG, "open", state_dir);
+    db->cost = (struct password_cost){settings->auth.hash_operations, settings->auth.hash_memory};
+    if (snprintf(path, sizeof(path), "%s/accounts.sqlite", settings->state_dir) >=
+        (int)sizeof(path))
+        return outcome_errno(why, ENAMETOOLONG, "open", settings->state_dir);
     db->db = db_open(path, &options, why);
-    return db->db != NULL;
+    return db->db != NULL && make_login_key(db, why) && read_login_key(db, why);
 }
 
 void
@@ -127,7 +159,7 @@ accounts_db_count(struct accounts_db *db, const char *domain, uint64_t *count, s
     return true;
 }
 
-/* bind_change() - parameters 3 to 6; NULL where nothing is to be set. */
+/* bind_change() - parameters 3 to 7; NULL where nothing is to be set. */
 static void
 bind_quota(struct db_statement *s, int n, bool is_set, uint64_t v)
 {
@@ -138,7 +170,8 @@ bind_quota(struct db_statement *s, int n, bool is_set, uint64_t v)
 }
 
 static void
-bind_change(struct db_statement *s, const struct account_change *with, const char *hash)
+bind_change(struct db_statement *s, const struct account_change *with,
+            const struct account_hashes *hashes)
 {
     if (with->set_enabled)
         db_bind_int(s, 3, with->enabled);
@@ -146,7 +179,8 @@ bind_change(struct db_statement *s, const struct account_change *with, const cha
         db_bind_null(s, 3);
     bind_quota(s, 4, with->set_quota, with->quota);
     bind_quota(s, 5, with->set_quota_messages, with->quota_messages);
-    db_bind_text(s, 6, hash);
+    db_bind_text(s, 6, hashes->is_set ? hashes->hash : NULL);
+    db_bind_text(s, 7, hashes->scram[0] != '\0' ? hashes->scram : NULL);
 }
 
 static bool
@@ -162,21 +196,21 @@ bool
 accounts_db_add(struct accounts_db *db, const char *domain, const char *user,
                 const struct account_change *with, struct outcome *why)
 {
-    char octets[ACCOUNT_HASH_SIZE];
-    const char *hash;
-    if (!accounts_hash(with, octets, &hash, why))
+    struct account_hashes hashes;
+    if (!accounts_hash(db, with, &hashes, why))
         return false;
-    struct db_statement *s = db_prepare(
-        db->db,
-        "INSERT INTO accounts (domain, user, enabled, quota, quota_messages, password_hash, made) "
-        "VALUES (?1, ?2, coalesce(?3, 1), ?4, ?5, ?6, ?7)",
-        why);
+    struct db_statement *s =
+        db_prepare(db->db,
+                   "INSERT INTO accounts "
+                   "(domain, user, enabled, quota, quota_messages, password_hash, scram, made) "
+                   "VALUES (?1, ?2, coalesce(?3, 1), ?4, ?5, ?6, ?7, ?8)",
+                   why);
     if (s == NULL)
         return false;
     db_bind_text(s, 1, domain);
     db_bind_text(s, 2, user);
-    bind_change(s, with, hash);
-    db_bind_int(s, 7, clock_wall().tv_sec);
+    bind_change(s, with, &hashes);
+    db_bind_int(s, 8, clock_wall().tv_sec);
     return run_change(db, s, why);
 }
 
@@ -184,25 +218,70 @@ bool
 accounts_db_set(struct accounts_db *db, const char *domain, const char *user,
                 const struct account_change *with, struct outcome *why)
 {
-    char octets[ACCOUNT_HASH_SIZE];
-    const char *hash;
-    if (!accounts_hash(with, octets, &hash, why))
+    struct account_hashes hashes;
+    if (!accounts_hash(db, with, &hashes, why))
         return false;
     struct db_statement *s = db_prepare(
         db->db,
         "UPDATE accounts SET enabled = coalesce(?3, enabled), quota = coalesce(?4, quota), "
         "quota_messages = coalesce(?5, quota_messages), "
+        "scram = CASE WHEN ?6 IS NULL THEN scram ELSE ?7 END, "
         "password_hash = coalesce(?6, password_hash) WHERE domain = ?1 AND user = ?2",
         why);
     if (s == NULL)
         return false;
     db_bind_text(s, 1, domain);
     db_bind_text(s, 2, user);
-    bind_change(s, with, hash);
+    bind_change(s, with, &hashes);
     if (!run_change(db, s, why))
         return false;
     return db_changes(db->db) == 1 ||
            outcome_set(why, OUTCOME_NO_SUCH_USER, "no account %s@%s", user, domain);
+}
+
+/* copy_text() - false: longer than it was ever written. */
+static bool
+copy_text(struct db_statement *s, int column, char *out, size_t size)
+{
+    return snprintf(out, size, "%s", db_text(s, column)) < (int)size;
+}
+
+bool
+accounts_db_secret(struct accounts_db *db, struct account_secret *out, struct outcome *why)
+{
+    struct db_statement *s = db_prepare(
+        db->db, "SELECT password_hash, scram FROM accounts WHERE domain = ? AND user = ?", why);
+    if (s == NULL)
+        return false;
+    db_bind_text(s, 1, out->account.domain);
+    db_bind_text(s, 2, out->account.user);
+    enum db_result result = db_next(s, why);
+    if (result == DB_FAILED)
+        return false;
+    bool ok = result == DB_DONE || /* driver any: no mail yet */
+              (copy_text(s, 0, out->hash, sizeof(out->hash)) &&
+               copy_text(s, 1, out->scram, sizeof(out->scram)));
+    db_reset(s);
+    return ok || outcome_set(why, OUTCOME_CORRUPT, "accounts row holds what was never written");
+}
+
+bool
+accounts_db_renew(struct accounts_db *db, const struct account_secret *old, const char *hash,
+                  const char *scram, struct outcome *why)
+{
+    struct db_statement *s =
+        db_prepare(db->db,
+                   "UPDATE accounts SET password_hash = ?3, scram = coalesce(?4, scram) "
+                   "WHERE domain = ?1 AND user = ?2 AND password_hash = ?5",
+                   why);
+    if (s == NULL)
+        return false;
+    db_bind_text(s, 1, old->account.domain);
+    db_bind_text(s, 2, old->account.user);
+    db_bind_text(s, 3, hash[0] != '\0' ? hash : old->hash);
+    db_bind_text(s, 4, scram[0] != '\0' ? scram : NULL);
+    db_bind_text(s, 5, old->hash);
+    return db_run(s, why);
 }
 
 bool

@@ -10,7 +10,9 @@
 #include "doorstep/db.h"
 
 struct accounts_db {
-    struct db *db;       /* owned */
+    struct db *db;             /* owned */
+    struct password_cost cost; /* of new hashes */
+    uint8_t login_key[PASSWORD_KEY_SIZE];
     uint64_t generation; /* rises with every change */
 };
 
@@ -33,21 +35,28 @@ void account_init(struct account *out, const struct settings_domain *domain, con
 bool accounts_fold(const struct settings_domain *domain, struct span local,
                    char out[ACCOUNT_USER_SIZE]);
 
-/* accounts_hash() - argon2id of a password, or the imported hash after a check; NULL when `with`
- * has neither (not a failure: *ok stays true). */
-#define ACCOUNT_HASH_SIZE 256
-bool accounts_hash(const struct account_change *with, char out[ACCOUNT_HASH_SIZE],
-                   const char **hash, struct outcome *why);
+struct account_hashes {              /* what a row keeps of a new password */
+    bool is_set;                     /* else leave what is there */
+    char hash[PASSWORD_HASH_SIZE];   /* argon2id, or the imported one after a check */
+    char scram[PASSWORD_SCRAM_SIZE]; /* "" of an imported one */
+};
+
+/* accounts_hash() - of the password in `with`, if there is one. */
+bool accounts_hash(const struct accounts_db *db, const struct account_change *with,
+                   struct account_hashes *out, struct outcome *why);
 
 /* accounts.sqlite: accounts_db.c. Changes are durable when they return true. */
 extern const struct db_step accounts_steps[]; /* made from schema/accounts */
 extern const unsigned accounts_step_count;
-bool accounts_db_open(struct accounts_db *db, const char *state_dir, struct outcome *why);
+bool accounts_db_open(struct accounts_db *db, const struct settings *settings, struct outcome *why);
 void accounts_db_close(struct accounts_db *db);
 enum accounts_result accounts_db_find(struct accounts_db *db, const struct settings_domain *domain,
                                       const char *user, struct account *out, struct outcome *why);
 bool accounts_db_list(struct accounts_db *db, const struct settings_domain *domain, account_fn fn,
                       void *arg, struct outcome *why);
+bool accounts_db_secret(struct accounts_db *db, struct account_secret *out, struct outcome *why);
+bool accounts_db_renew(struct accounts_db *db, const struct account_secret *old, const char *hash,
+                       const char *scram, struct outcome *why);
 bool accounts_db_count(struct accounts_db *db, const char *domain, uint64_t *count,
                        struct outcome *why);
 bool accounts_db_add(struct accounts_db *db, const char *domain, const char *user,

@@ -56,6 +56,12 @@ any_find(struct accounts_source *s, const char *user, struct account *out, struc
 }
 
 static bool
+any_secret(struct accounts_source *s, struct account_secret *out, struct outcome *why)
+{
+    return accounts_db_secret(s->db, out, why);
+}
+
+static bool
 any_list(struct accounts_source *s, account_fn fn, void *arg, struct outcome *why)
 {
     return accounts_db_list(s->db, s->domain, fn, arg, why);
@@ -107,6 +113,7 @@ const struct accounts_driver accounts_any = {
     .on_first_delivery = true,
     .open = any_open,
     .find = any_find,
+    .secret = any_secret,
     .list = any_list,
     .add = any_add,
     .set = any_set,

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -179,6 +180,17 @@ file_find(struct accounts_source *s, const char *user, struct account *out, stru
 }
 
 static bool
+file_secret(struct accounts_source *s, struct account_secret *out, struct outcome *why)
+{
+    struct accounts_file *f = (struct accounts_file *)s;
+    const struct file_entry *e = file_table_find(&f->table, out->account.user);
+    (void)why;
+    if (e != NULL)
+        snprintf(out->hash, sizeof(out->hash), "%s", e->hash);
+    return true;
+}
+
+static bool
 file_list(struct accounts_source *s, account_fn fn, void *arg, struct outcome *why)
 {
     struct accounts_file *f = (struct accounts_file *)s;
@@ -207,6 +219,7 @@ const struct accounts_driver accounts_file = {
     .open = file_open,
     .close = file_close,
     .find = file_find,
+    .secret = file_secret,
     .list = file_list,
     .generation = file_generation,
 };

@@ -79,6 +79,26 @@ passwd_find(struct accounts_source *s, const char *user, struct account *out, st
     return result;
 }
 
+static enum accounts_result
+passwd_find_uid(struct accounts_source *s, uid_t uid, struct account *out, struct outcome *why)
+{
+    char folded[ACCOUNT_USER_SIZE];
+    struct passwd entry, *found = NULL;
+    enum accounts_result result = ACCOUNTS_UNKNOWN;
+    char *memory = malloc(ENTRY_MAX);
+    int error = memory == NULL ? ENOMEM : getpwuid_r(uid, &entry, memory, ENTRY_MAX, &found);
+    if (found != NULL) {
+        if (accounts_fold(s->domain, span_of(entry.pw_name), folded) &&
+            strcmp(folded, entry.pw_name) == 0 && to_account(s, &entry, folded, out))
+            result = ACCOUNTS_FOUND;
+    } else if (error != 0 && error != ENOENT && error != ESRCH) {
+        outcome_errno(why, error, "getpwuid_r", "passwd");
+        result = ACCOUNTS_FAILED;
+    }
+    free(memory);
+    return result;
+}
+
 static bool
 passwd_list(struct accounts_source *s, account_fn fn, void *arg, struct outcome *why)
 {
@@ -112,6 +132,7 @@ const struct accounts_driver accounts_passwd = {
     .name = "passwd",
     .size = sizeof(struct accounts_source),
     .find = passwd_find,
+    .find_uid = passwd_find_uid,
     .list = passwd_list,
     .generation = passwd_generation,
 };

@@ -11,6 +11,12 @@ sqlite_find(struct accounts_source *s, const char *user, struct account *out, st
 }
 
 static bool
+sqlite_secret(struct accounts_source *s, struct account_secret *out, struct outcome *why)
+{
+    return accounts_db_secret(s->db, out, why);
+}
+
+static bool
 sqlite_list(struct accounts_source *s, account_fn fn, void *arg, struct outcome *why)
 {
     return accounts_db_list(s->db, s->domain, fn, arg, why);
@@ -40,6 +46,7 @@ const struct accounts_driver accounts_sqlite = {
     .name = "sqlite",
     .size = sizeof(struct accounts_source),
     .find = sqlite_find,
+    .secret = sqlite_secret,
     .list = sqlite_list,
     .add = sqlite_add,
     .set = sqlite_set,

@@ -98,14 +98,16 @@ parse_fields(const struct span fields[FIELDS], const struct settings_domain *dom
 }
 
 static bool
-keep(struct file_table *t, const struct file_entry *read, const char *user)
+keep(struct file_table *t, const struct file_entry *read, const char *user, struct span hash)
 {
     struct file_entry *e = arena_alloc(&t->arena, sizeof(*e));
     char *name = arena_copy(&t->arena, span_of(user));
-    if (e == NULL || name == NULL)
+    char *kept_hash = arena_copy(&t->arena, hash);
+    if (e == NULL || name == NULL || kept_hash == NULL)
         return false;
     *e = *read;
     e->user = name;
+    e->hash = kept_hash;
     HASH_ADD_KEYPTR(hh, t->entries, e->user, strlen(name), e);
     return e->hh.tbl != NULL;
 }
@@ -131,7 +133,7 @@ take_line(struct file_table *t, struct span line, const struct settings_domain *
     if (*what != NULL)
         return true;
     if (file_table_find(t, user) == NULL)
-        return keep(t, &entry, user);
+        return keep(t, &entry, user, fields[FIELD_HASH]);
     *what = "name: stands above already";
     return true;
 }

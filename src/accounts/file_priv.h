@@ -16,6 +16,7 @@
 
 struct file_entry {
     const char *user; /* the arena's; key, folded */
+    const char *hash; /* the arena's; "": none */
     uint64_t quota, quota_messages;
     bool enabled;
     UT_hash_handle hh;

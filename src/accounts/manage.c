@@ -10,10 +10,7 @@
 #include "accounts_priv.h"
 #include "doorstep/arena.h"
 
-#define PASSWORD_MAX 1024
 #define NAME_MEMORY 8192
-
-_Static_assert(ACCOUNT_HASH_SIZE >= crypto_pwhash_STRBYTES, "room for an argon2id hash");
 
 struct name { /* a typed name in our form */
     struct accounts_source *source;
@@ -53,28 +50,35 @@ static bool
 check_hash(const char *hash, struct outcome *why)
 {
     size_t n = strlen(hash);
-    bool ok = n > 0 && n < ACCOUNT_HASH_SIZE;
+    bool ok = n > 0 && n < PASSWORD_HASH_SIZE;
     for (size_t i = 0; ok && i < n; i++)
         ok = hash[i] > ' ' && hash[i] < 0x7f && hash[i] != ':';
     return ok || refuse(why, "this is no password hash", "password");
 }
 
-bool
-accounts_hash(const struct account_change *with, char out[ACCOUNT_HASH_SIZE], const char **hash,
+static bool
+hash_password(const struct accounts_db *db, const char *typed, struct account_hashes *out,
               struct outcome *why)
 {
-    *hash = with->password_hash;
-    if (with->password_hash != NULL)
-        return check_hash(with->password_hash, why);
-    if (with->password == NULL)
-        return true;
-    size_t n = strlen(with->password);
-    if (n == 0 || n > PASSWORD_MAX)
+    char password[PASSWORD_SIZE];
+    if (!password_prepare(typed, password))
         return refuse(why, "it must have 1 to 1024 octets", "password");
-    if (crypto_pwhash_str(out, with->password, n, crypto_pwhash_OPSLIMIT_INTERACTIVE,
-                          crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
-        return outcome_set(why, OUTCOME_SYSTEM, "out of memory: argon2id");
-    *hash = out;
+    bool ok =
+        password_hash(password, &db->cost, out->hash) && password_scram_make(password, out->scram);
+    sodium_memzero(password, sizeof(password));
+    return ok || outcome_set(why, OUTCOME_SYSTEM, "out of memory: argon2id");
+}
+
+bool
+accounts_hash(const struct accounts_db *db, const struct account_change *with,
+              struct account_hashes *out, struct outcome *why)
+{
+    *out = (struct account_hashes){.is_set = with->password != NULL || with->password_hash != NULL};
+    if (with->password_hash == NULL)
+        return with->password == NULL || hash_password(db, with->password, out, why);
+    if (!check_hash(with->password_hash, why))
+        return false;
+    snprintf(out->hash, sizeof(out->hash), "%s", with->password_hash);
     return true;
 }
 

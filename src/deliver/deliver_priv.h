@@ -18,6 +18,7 @@
 #include "delivery_log_priv.h"
 #include "directory_priv.h"
 #include "hands_priv.h"
+#include "logins_priv.h"
 #include "recovery_priv.h"
 #include "sorters_priv.h"
 #include "usage_priv.h"
@@ -58,6 +59,8 @@ struct deliver {
     struct directory *directory;
     struct hands *hands;
     struct sorters *sorters;
+    struct logins *logins;
+    int auth_fd; /* its door, until there are logins */
     struct syncer *syncer;
     struct workers *workers;
     struct usage *usage;

@@ -222,6 +222,12 @@ directory_resolve(struct directory *d, const struct address *to, directory_fn fn
         ask(d, to, fn, arg);
 }
 
+void
+directory_run(struct directory *d, struct job *job)
+{
+    job_thread_post(d->thread, job);
+}
+
 struct accounts *
 directory_lock(struct directory *d)
 {

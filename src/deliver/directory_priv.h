@@ -9,6 +9,8 @@
 #include "doorstep/accounts.h"
 #include "doorstep/loop.h"
 
+#include "jobs_priv.h"
+
 struct directory;
 
 /* directory_new() - NULL: `why`. settings and loop are borrowed. */
@@ -25,6 +27,9 @@ void directory_resolve(struct directory *d, const struct address *to, directory_
 
 /* directory_forget() - drop what is remembered: an account or alias was changed. Loop's thread. */
 void directory_forget(struct directory *d);
+
+/* directory_run() - on the thread of look-ups, whose arg is the directory. */
+void directory_run(struct directory *d, struct job *job);
 
 /* directory_lock() - struct accounts for one thread, until directory_unlock(); any thread. Short
  * work only: look-ups of RCPT wait meanwhile. */

@@ -36,6 +36,7 @@ drop_edge(struct edge *e, const char *reason)
 {
     if (e->door == NULL)
         return;
+    e->references++;
     log_event(LOG_LEVEL_INFO, "edge_gone", "slot", log_num(e->slot), "reason", reason, NULL);
     loop_chore_cancel(e->deliver->loop, &e->flush);
     loop_watch_free(e->watch);
@@ -43,8 +44,8 @@ drop_edge(struct edge *e, const char *reason)
     e->watch = NULL;
     e->door = NULL;
     transactions_abort_all(e);
-    if (e->references == 0)
-        edge_free(e);
+    logins_abort_all(e->deliver->logins, e);
+    edge_unref(e);
 }
 
 /* One that broke the rules: without a door it could never serve again, so main replaces it. */
@@ -109,8 +110,20 @@ take_frame(struct edge *e, const struct door_frame *f)
         return transaction_end(e, f->id, f->body);
     case EDGE_DATA_ABORT:
         return transaction_abort(e, f->id);
+    case EDGE_AUTH_BEGIN:
+        return logins_begin(e->deliver->logins, e, f->id, f->body);
+    case EDGE_AUTH_STEP:
+        return logins_step(e->deliver->logins, e, f->id, f->body);
+    case EDGE_AUTH_ABORT:
+        return logins_abort(e->deliver->logins, e, f->id);
     }
     return false;
+}
+
+static bool
+is_secret(const struct door_frame *f)
+{
+    return f->type == EDGE_AUTH_BEGIN || f->type == EDGE_AUTH_STEP;
 }
 
 static void
@@ -136,6 +149,8 @@ read_frames(struct edge *e)
             dismiss_edge(e, "it said what no edge says");
             return;
         }
+        if (is_secret(&f) && e->door != NULL)
+            door_forget(e->door);
     }
 }
 

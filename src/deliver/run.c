@@ -69,6 +69,12 @@ send_kill_sorter(void *arg, uint32_t slot)
     tell_slot(arg, STORE_KILL_SORTER, slot);
 }
 
+static void
+send_kill_auth(void *arg)
+{
+    tell_slot(arg, STORE_KILL_AUTH, 0);
+}
+
 void
 deliver_kill_edge(struct deliver *d, uint32_t slot)
 {
@@ -116,6 +122,12 @@ start_parts(struct deliver *d, struct outcome *why)
     d->directory = directory_new(d->settings, d->loop, why);
     if (d->directory == NULL)
         return false;
+    d->logins = logins_new(d->settings, d->loop, d->directory, send_kill_auth, d);
+    if (d->logins == NULL)
+        return outcome_set(why, OUTCOME_SYSTEM, "no memory");
+    if (d->auth_fd >= 0)
+        logins_add(d->logins, d->auth_fd);
+    d->auth_fd = -1;
     d->log = delivery_log_open(d->settings->state_dir, d->settings->delivery_log_keep, why);
     if (d->log == NULL)
         return false;
@@ -207,6 +219,19 @@ deliver_done_running(struct deliver *d)
     deliver_end_when_drained(d);
 }
 
+/* The door to the auth role; before MAIN_GO there is nothing yet that could use it. */
+static void
+take_auth_door(struct deliver *d, int fd)
+{
+    if (d->logins != NULL) {
+        logins_add(d->logins, fd);
+        return;
+    }
+    if (d->auth_fd >= 0)
+        close(d->auth_fd);
+    d->auth_fd = fd;
+}
+
 /* A frame with a descriptor to keep. */
 static bool
 take_descriptor(struct deliver *d, struct door_frame *f)
@@ -225,6 +250,9 @@ take_descriptor(struct deliver *d, struct door_frame *f)
         break;
     case MAIN_SORTER_DOOR:
         sorters_add(d->sorters, slot, f->fd);
+        break;
+    case MAIN_AUTH_DOOR:
+        take_auth_door(d, f->fd);
         break;
     case MAIN_CONTROL:
         d->control_fd = f->fd;
@@ -248,6 +276,7 @@ take_frame(struct deliver *d, struct door_frame *f)
     switch (f->type) {
     case MAIN_EDGE_DOOR:
     case MAIN_SORTER_DOOR:
+    case MAIN_AUTH_DOOR:
     case MAIN_CONTROL:
     case MAIN_METRICS_PAGE:
         return take_descriptor(d, f);
@@ -351,6 +380,7 @@ release(struct deliver *d)
     directory_free(d->directory);
     if (d->edges != NULL)
         edges_free(d);
+    logins_free(d->logins);
     sorters_free(d->sorters);
     hands_free(d->hands);
     usage_free(d->usage);
@@ -398,7 +428,8 @@ init(struct deliver *d)
 int
 deliver_run(int main_door, const struct deliver_hooks *hooks)
 {
-    struct deliver d = {.control_fd = -1, .lock_fd = -1, .exit_status = EXIT_FAILURE};
+    struct deliver d = {
+        .control_fd = -1, .auth_fd = -1, .lock_fd = -1, .exit_status = EXIT_FAILURE};
 
     d.main_door = door_new(main_door, MAIN_QUEUE_MAX);
     if (d.main_door == NULL || sodium_init() < 0)

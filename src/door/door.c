@@ -47,6 +47,7 @@ struct door_packet { /* frames that wait to be sent */
 struct door {
     int fd;
     bool send_closed;           /* the other side no longer reads; what it sent may still be read */
+    bool is_secret;             /* wipe what leaves the queue, until it is empty */
     bool is_blocked;            /* the socket took no more; until door_flush() */
     uint8_t *in;                /* DOOR_PACKET_MAX octets, made at the first receive */
     size_t in_used, in_size;    /* of the packet in it: octets handed out, and all */
@@ -92,8 +93,12 @@ door_drop_first(struct door *d)
     struct door_packet *packet = d->first;
 
     d->first = packet->next;
-    if (d->first == NULL)
+    if (d->is_secret)
+        explicit_bzero(packet->bytes, packet->size);
+    if (d->first == NULL) {
         d->last = &d->first;
+        d->is_secret = false;
+    }
     d->queued -= packet->size;
     if (packet->fd >= 0)
         close(packet->fd);
@@ -301,7 +306,20 @@ door_flush(struct door *d)
     return d->send_closed ? DOOR_CLOSED : DOOR_OK;
 }
 
+void
+door_mark_secret(struct door *d)
+{
+    d->is_secret = d->first != NULL;
+}
+
 /* --- receiving --- */
+
+void
+door_forget(struct door *d)
+{
+    if (d->in != NULL)
+        explicit_bzero(d->in, d->in_used);
+}
 
 /* Takes the first descriptor that came along, closes all others, and returns how many came. */
 static size_t

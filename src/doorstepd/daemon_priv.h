@@ -46,7 +46,7 @@ enum daemon_phase {
     DAEMON_ENDING
 };
 
-enum role_kind { ROLE_EDGE, ROLE_STORE, ROLE_SORTER, ROLE_HAND, ROLE_METRICS };
+enum role_kind { ROLE_EDGE, ROLE_STORE, ROLE_SORTER, ROLE_HAND, ROLE_METRICS, ROLE_AUTH };
 
 /*   WAITING --start--> STARTING --ROLE_READY--> SERVING --RETIRE, DRAIN--> LEAVING
  *      ^                  |                        |                          |

@@ -138,12 +138,14 @@ connect_edge(struct role *edge)
     close(end);
 }
 
+/* Helpers of the store: sorters and the auth role have no other door. */
 static void
-connect_sorter(struct role *sorter)
+connect_helper(struct role *helper)
 {
-    if (sorter->store_end >= 0)
-        close(sorter->store_end);
-    sorter->store_end = door_to_store(sorter, MAIN_SORTER_DOOR);
+    if (helper->store_end >= 0)
+        close(helper->store_end);
+    helper->store_end =
+        door_to_store(helper, helper->kind == ROLE_AUTH ? MAIN_AUTH_DOOR : MAIN_SORTER_DOOR);
 }
 
 /* --- starting --- */
@@ -193,40 +195,51 @@ start_edge(struct role *edge)
 }
 
 static void
-start_sorter(struct role *sorter)
+start_helper(struct role *helper)
 {
-    struct role *store = roles_store(sorter->daemon);
+    struct role *store = roles_store(helper->daemon);
 
     if (!has_process(store))
-        return; /* a store's start starts its sorters */
-    if (sorter->store_end < 0)
-        connect_sorter(sorter);
-    if (sorter->store_end < 0 || !supervise_spawn(sorter, identity_of(sorter)))
+        return; /* a store's start starts its helpers */
+    if (helper->store_end < 0)
+        connect_helper(helper);
+    if (helper->store_end < 0 || !supervise_spawn(helper, identity_of(helper)))
         return;
-    send_settings(sorter);
-    supervise_send(sorter, MAIN_STORE_DOOR, 0, SPAN_NONE, sorter->store_end);
-    close(sorter->store_end);
-    sorter->store_end = -1;
-    send_go(sorter);
+    send_settings(helper);
+    supervise_send(helper, MAIN_STORE_DOOR, 0, SPAN_NONE, helper->store_end);
+    close(helper->store_end);
+    helper->store_end = -1;
+    send_go(helper);
 }
 
-/* One sorter for a new store: the process of that slot still serves the old one's door. */
+/* One for a new store: the process of that slot still serves the old one's door. */
 static void
-renew_sorter(struct daemon *d, uint32_t slot)
+renew_helper(struct daemon *d, enum role_kind kind, uint32_t slot)
 {
-    struct role *sorter = supervise_find(d, ROLE_SORTER, slot);
+    struct role *helper = supervise_find(d, kind, slot);
 
-    if (sorter == NULL)
-        sorter = supervise_add(d, ROLE_SORTER, slot);
-    if (sorter == NULL)
+    if (helper == NULL)
+        helper = supervise_add(d, kind, slot);
+    if (helper == NULL)
         return;
-    connect_sorter(sorter);
-    if (has_process(sorter)) {
-        supervise_kill(sorter); /* comes back when it is reaped */
+    connect_helper(helper);
+    if (has_process(helper)) {
+        supervise_kill(helper); /* comes back when it is reaped */
         return;
     }
-    loop_timer_stop(sorter->timer);
-    start_sorter(sorter);
+    loop_timer_stop(helper->timer);
+    start_helper(helper);
+}
+
+/* Nobody can log in anywhere, and nothing is started for that. */
+static bool
+needs_auth(const struct daemon *d)
+{
+    for (size_t i = 0; i < d->settings->listen_count && !d->is_offline; i++) {
+        if (d->settings->listens[i].auth)
+            return true;
+    }
+    return false;
 }
 
 static void
@@ -241,7 +254,9 @@ start_store(struct role *store)
     pages_send_all(store);
     supervise_send(store, MAIN_CONTROL, 0, SPAN_NONE, d->state.control_fd);
     for (uint32_t slot = 0; slot < d->settings->sorters; slot++)
-        renew_sorter(d, slot);
+        renew_helper(d, ROLE_SORTER, slot);
+    if (needs_auth(d))
+        renew_helper(d, ROLE_AUTH, 0);
     for (struct role *r = d->roles; r != NULL; r = r->next) {
         if (r->kind == ROLE_EDGE && has_process(r))
             connect_edge(r);
@@ -294,7 +309,8 @@ roles_start(struct role *r)
         start_store(r);
         break;
     case ROLE_SORTER:
-        start_sorter(r);
+    case ROLE_AUTH:
+        start_helper(r);
         break;
     case ROLE_METRICS:
         start_metrics(r);
@@ -371,6 +387,8 @@ roles_on_frame(struct role *r, const struct door_frame *frame)
         hands_open(r, frame);
     } else if (frame->type == STORE_KILL_SORTER && is_store) {
         on_dismissed(role_in_slot(r->daemon, ROLE_SORTER, frame->body));
+    } else if (frame->type == STORE_KILL_AUTH && is_store) {
+        on_dismissed(role_in_slot(r->daemon, ROLE_AUTH, frame->body));
     } else if (frame->type == STORE_KILL_EDGE && is_store) {
         on_dismissed(role_in_slot(r->daemon, ROLE_EDGE, frame->body));
     } else {
@@ -397,6 +415,8 @@ is_over(const struct role *r)
         return d->settings->metrics.address_count == 0;
     if (r->kind == ROLE_SORTER) /* still needed while a store drains */
         return r->slot >= d->settings->sorters;
+    if (r->kind == ROLE_AUTH)
+        return !needs_auth(d);
     return daemon_is_ending(d) || r->state == ROLE_LEAVING || r->generation != d->generation;
 }
 
@@ -409,13 +429,13 @@ gives_up(struct daemon *d, const struct role *r, bool is_clean)
     return ++d->failed_starts >= FAILED_STARTS_MAX;
 }
 
-/* A sorter whose store has closed the door: the next store's start brings it back. */
+/* A helper whose store has closed the door: the next store's start brings it back. */
 static bool
 waits_for_store(const struct role *r, bool is_clean)
 {
     const struct role *store = roles_store(r->daemon);
 
-    return r->kind == ROLE_SORTER && is_clean &&
+    return (r->kind == ROLE_SORTER || r->kind == ROLE_AUTH) && is_clean &&
            (!has_process(store) || store->state == ROLE_LEAVING);
 }
 

@@ -2,7 +2,8 @@
  *
  * Starts processes, carries their frames, notices their end, and starts them again: after 100 ms,
  * then twice as long each time up to 30 s, from the beginning when one has lived for a minute.
- * A sorter waits 2 s at most: its crash may be a stranger's message, and must not stop everybody's.
+ * A sorter or an auth role waits 2 s at most: its crash may be what a stranger sent, and must not
+ * stop everybody.
  */
 #include "supervise_priv.h"
 
@@ -33,7 +34,7 @@ supervise_name(enum role_kind kind)
 {
     static const char *const names[] = {
         [ROLE_EDGE] = "edge", [ROLE_STORE] = "store",     [ROLE_SORTER] = "sorter",
-        [ROLE_HAND] = "hand", [ROLE_METRICS] = "metrics",
+        [ROLE_HAND] = "hand", [ROLE_METRICS] = "metrics", [ROLE_AUTH] = "auth",
     };
 
     return names[kind];
@@ -45,7 +46,7 @@ supervise_metrics_role(enum role_kind kind)
     static const unsigned roles[] = {
         [ROLE_EDGE] = METRICS_ROLE_EDGE,       [ROLE_STORE] = METRICS_ROLE_STORE,
         [ROLE_SORTER] = METRICS_ROLE_SORTER,   [ROLE_HAND] = METRICS_ROLE_HAND,
-        [ROLE_METRICS] = METRICS_ROLE_METRICS,
+        [ROLE_METRICS] = METRICS_ROLE_METRICS, [ROLE_AUTH] = METRICS_ROLE_AUTH,
     };
 
     return roles[kind];
@@ -243,7 +244,8 @@ supervise_dismiss(struct role *r)
 static uint64_t
 backoff(struct role *r, bool is_clean)
 {
-    uint64_t max = r->kind == ROLE_SORTER ? BACKOFF_SORTER_MAX_MS : BACKOFF_MAX_MS;
+    bool reads_strangers = r->kind == ROLE_SORTER || r->kind == ROLE_AUTH;
+    uint64_t max = reads_strangers ? BACKOFF_SORTER_MAX_MS : BACKOFF_MAX_MS;
     uint64_t lived = clock_ms() - r->started_ms, wait;
 
     if (is_clean)

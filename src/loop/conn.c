@@ -158,6 +158,14 @@ conn_flush(void *conn)
     }
 }
 
+void
+conn_forget_input(struct conn *c)
+{
+    explicit_bzero(c->loop->read_buffer, c->loop->read_length);
+    if (c->tls != NULL)
+        explicit_bzero(c->loop->plain_buffer, sizeof(c->loop->plain_buffer));
+}
+
 static size_t
 conn_unsent(const struct conn *c)
 {
@@ -201,6 +209,7 @@ static void
 conn_read(struct conn *c)
 {
     ssize_t n = recv(c->fd, c->loop->read_buffer, sizeof(c->loop->read_buffer), 0);
+    c->loop->read_length = n > 0 ? (size_t)n : 0;
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;

@@ -34,6 +34,7 @@ struct loop {
     struct conn_list conns;      /* all that are open */
     struct loop_chore_list due;
     uint64_t handshake_ns;           /* that handshakes have taken in this turn */
+    size_t read_length;              /* octets of read_buffer that were read last */
     char read_buffer[LOOP_READ_MAX]; /* shared: a connection's bytes are taken before the next reads
                                       */
     char plain_buffer[LOOP_PLAIN_MAX]; /* the same behind TLS */

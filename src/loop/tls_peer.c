@@ -139,8 +139,7 @@ tls_peer_new(SSL *ssl, struct tls_facts *facts)
         .client_email = p->email,
         .client_fingerprint = p->fingerprint,
     };
-    facts->has_binding = tls_peer_binding(ssl, TLS_BINDING_EXPORTER, binding, &length) ||
-                         tls_peer_binding(ssl, TLS_BINDING_SERVER_END_POINT, binding, &length);
+    facts->has_binding = tls_peer_binding(ssl, TLS_BINDING_EXPORTER, binding, &length);
     look_at_client(ssl, p, facts);
     return p;
 }

@@ -34,6 +34,14 @@ has_client_certificate(const struct smtp_session *s)
     return s->tls != NULL && s->tls->is_client_verified;
 }
 
+/* By a certificate, or by the uid of a unix socket's peer, who must speak for himself. */
+static bool
+has_outer_name(const struct smtp_session *s)
+{
+    return has_client_certificate(s) ||
+           (s->config.auth_external && s->client.text[FACT_IP] == NULL);
+}
+
 /* REPLY_NONE, or why this mechanism cannot be used on this connection. */
 static enum smtp_reply
 refusal_of(const struct smtp_session *s, enum sasl_mechanism m)
@@ -50,8 +58,7 @@ refusal_of(const struct smtp_session *s, enum sasl_mechanism m)
             return REPLY_AUTH_NEEDS_TLS;
         return s->tls->has_binding ? REPLY_NONE : REPLY_AUTH_UNKNOWN;
     case SASL_EXTERNAL:
-        return has_client_certificate(s) || s->config.auth_external ? REPLY_NONE
-                                                                    : REPLY_AUTH_UNKNOWN;
+        return has_outer_name(s) ? REPLY_NONE : REPLY_AUTH_UNKNOWN;
     case SASL_MECHANISM_COUNT:
         break;
     }
@@ -250,7 +257,7 @@ static enum smtp_reply
 choose(struct smtp_session *s, struct span name, enum sasl_mechanism *m)
 {
     if (!s->is_extended)
-        return REPLY_BAD_SEQUENCE;
+        return s->state == SESSION_CONNECTED ? REPLY_NEED_HELLO : REPLY_BAD_SEQUENCE;
     if (s->login != NULL)
         return REPLY_AUTH_TWICE;
     if (name.n == 0)

@@ -31,7 +31,7 @@ static const struct verb verbs[] = {
     {"HELP", ANY, NEVER, .run = cmd_help},
     {"EXPN", ANY, NEVER, .run = cmd_not_implemented},
     {"STARTTLS", ANY, NEVER, .may_be_plain = true, .run = cmd_starttls},
-    {"AUTH", IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, .run = cmd_auth},
+    {"AUTH", IN(CONNECTED) | IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, .run = cmd_auth},
     {"XCLIENT", IN(CONNECTED) | IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE,
      .run = cmd_xclient},
     {"XFORWARD", IN(READY), REPLY_BAD_SEQUENCE, REPLY_BAD_SEQUENCE, .run = cmd_xforward},

@@ -286,9 +286,14 @@ keep_pending(struct smtp_session *s, struct span rest)
 void
 session_resume(struct smtp_session *s)
 {
-    if (s->is_running || s->pending.len == 0)
+    bool was_in_auth = s->state == SESSION_AUTH;
+    size_t before = s->pending.len;
+
+    if (s->is_running || before == 0)
         return;
     buf_consume(&s->pending, session_consume(s, buf_span(&s->pending)));
+    if (was_in_auth || s->state == SESSION_AUTH) /* a password went by */
+        explicit_bzero(s->pending.data + s->pending.len, before - s->pending.len);
     if (s->pending.len == 0)
         buf_release(&s->pending);
 }
@@ -410,6 +415,12 @@ bool
 smtp_session_in_auth(const struct smtp_session *s)
 {
     return s->state == SESSION_AUTH;
+}
+
+const char *
+smtp_session_client_ip(const struct smtp_session *s)
+{
+    return s->client.text[FACT_IP] == NULL ? "" : s->client.text[FACT_IP];
 }
 
 const char *

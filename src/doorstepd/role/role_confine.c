@@ -54,6 +54,12 @@ role_confine_metrics(const struct settings *s)
     return sandbox_enter(SANDBOX_METRICS, NULL, is_required(s));
 }
 
+bool
+role_confine_auth(const struct settings *s)
+{
+    return sandbox_enter(SANDBOX_AUTH, NULL, is_required(s));
+}
+
 static bool
 add(struct path_list *l, const char *path)
 {

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "doorstep/auth.h"
 #include "doorstep/deliver.h"
 #include "doorstep/log.h"
 #include "doorstep/metrics_page.h"
@@ -102,6 +103,16 @@ run_sorter(const struct role_options *o)
     return status;
 }
 
+/* The library of SASL starts with files open, too. */
+static int
+run_auth(const struct role_options *o)
+{
+    struct auth_library *library = auth_prepare();
+
+    return library == NULL || !settle(o) ? EX_OSERR
+                                         : role_run_auth(SPAWN_DOOR_FD, o->parse, library);
+}
+
 static const struct role_row {
     const char *name;
     const char *process_name; /* at most 15 octets: what ps and top show */
@@ -112,6 +123,7 @@ static const struct role_row {
     {"edge", "doorstep-edge", false, true, run_edge},
     {"store", "doorstep-store", false, false, run_store},
     {"sorter", "doorstep-sorter", true, true, run_sorter},
+    {"auth", "doorstep-auth", true, true, run_auth},
     {"hand", "doorstep-hand", false, false, run_hand},
     {"metrics", "doorstep-metric", false, true, run_metrics},
 };

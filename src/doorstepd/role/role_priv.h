@@ -14,7 +14,7 @@
  */
 int role_main(int argc, char **argv);
 
-struct role_start {                  /* what a sorter and a hand are sent before MAIN_GO */
+struct role_start {                  /* what a sorter, a hand and auth are sent before MAIN_GO */
     struct door *main_door;          /* owned */
     const struct settings *settings; /* stay for good */
     int store_door;                  /* owned by the caller */
@@ -33,10 +33,14 @@ bool role_confine_sorter(const struct settings *s);
 bool role_confine_store(const struct settings *s);
 bool role_confine_hand(const struct settings *s);
 bool role_confine_metrics(const struct settings *s);
+bool role_confine_auth(const struct settings *s);
 
 struct charsets;
 int role_run_sorter(int main_fd, const struct settings *(*parse)(int fd),
                     struct charsets *charsets);
+struct auth_library;
+int role_run_auth(int main_fd, const struct settings *(*parse)(int fd),
+                  struct auth_library *library);
 int role_run_hand(int main_fd, const struct settings *(*parse)(int fd));
 int role_run_metrics(int main_fd, const struct settings *(*parse)(int fd));
 

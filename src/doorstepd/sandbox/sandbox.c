@@ -30,6 +30,7 @@ struct sandbox_row {
 static const struct sandbox_row rows[] = {
     [SANDBOX_EDGE] = {"edge", false, RLIM_INFINITY, RLIM_INFINITY, RLIM_INFINITY},
     [SANDBOX_SORTER] = {"sorter", false, 512 * MIB, 600, 32},
+    [SANDBOX_AUTH] = {"auth", false, RLIM_INFINITY, RLIM_INFINITY, 32},
     [SANDBOX_STORE] = {"store", true, RLIM_INFINITY, RLIM_INFINITY, RLIM_INFINITY},
     [SANDBOX_HAND] = {"hand", true, RLIM_INFINITY, RLIM_INFINITY, 256},
     [SANDBOX_METRICS] = {"metrics", false, 256 * MIB, RLIM_INFINITY, 512},

@@ -6,6 +6,7 @@
  *           files                          network, exec, ptrace...         memory, CPU
  *   edge    none                           what it has been given           -
  *   sorter  none                           nothing                          512 MiB, 10 min
+ *   auth    none                           nothing                          -
  *   metrics none                           what it has been given           256 MiB
  *   store   its roots; a few to read       control socket; NSS by unix      -
  *   hand    its roots; a few to read       nothing                          -
@@ -20,7 +21,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum sandbox_role { SANDBOX_EDGE, SANDBOX_SORTER, SANDBOX_STORE, SANDBOX_HAND, SANDBOX_METRICS };
+enum sandbox_role {
+    SANDBOX_EDGE,
+    SANDBOX_SORTER,
+    SANDBOX_STORE,
+    SANDBOX_HAND,
+    SANDBOX_METRICS,
+    SANDBOX_AUTH
+};
 
 /* What a store or a hand may reach; others have nothing. Absolute paths, borrowed for the call;
  * what is missing is skipped. */

@@ -55,11 +55,21 @@ static const int common[] = {
 const struct call_list calls_common = LIST(common);
 
 static const int loop[] = {
-    SCMP_SYS(accept4),     SCMP_SYS(shutdown),      SCMP_SYS(getsockopt), SCMP_SYS(getsockname),
-    SCMP_SYS(getpeername), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),  SCMP_SYS(epoll_wait),
-    SCMP_SYS(epoll_pwait), SCMP_SYS(eventfd2),      SCMP_SYS(pipe2),
+    SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),   SCMP_SYS(eventfd2),  SCMP_SYS(pipe2),
 };
 const struct call_list calls_loop = LIST(loop);
+
+static const int sockets[] = {
+    SCMP_SYS(accept4),     SCMP_SYS(shutdown),    SCMP_SYS(getsockopt),
+    SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+};
+const struct call_list calls_sockets = LIST(sockets);
+
+static const int threads[] = {
+    SCMP_SYS(sched_getaffinity), /* malloc(3): how many arenas the threads are worth */
+};
+const struct call_list calls_threads = LIST(threads);
 
 static const int lent_file[] = {
     SCMP_SYS(pread64),
@@ -84,8 +94,7 @@ static const int files[] = {
 const struct call_list calls_files = LIST(files);
 
 static const int store[] = {
-    SCMP_SYS(sched_getaffinity), /* malloc(3): how many arenas the threads are worth */
-    SCMP_SYS(alarm),             /* a bound for what it does when main is gone */
+    SCMP_SYS(alarm), /* a bound for what it does when main is gone */
 };
 const struct call_list calls_store = LIST(store);
 

@@ -14,7 +14,9 @@ struct call_list {
 };
 
 extern const struct call_list calls_common;    /* memory, time, descriptors that are open */
-extern const struct call_list calls_loop;      /* a loop, and sockets that are open */
+extern const struct call_list calls_loop;      /* events */
+extern const struct call_list calls_sockets;   /* sockets that are open */
+extern const struct call_list calls_threads;   /* beside add_threads() */
 extern const struct call_list calls_lent_file; /* reading a file that was lent */
 extern const struct call_list calls_files;     /* mail folders, journals, databases */
 extern const struct call_list calls_store;     /* beside files and a loop */

@@ -152,6 +152,10 @@ take_frame(struct door_store *d, const struct door_frame *f)
         return take_rcpt(d, f);
     case STORE_ANSWER:
         return take_answer(d, f);
+    case STORE_AUTH_CHALLENGE:
+        return door_auth_take_challenge(d, f);
+    case STORE_AUTH_DONE:
+        return door_auth_take_done(d, f);
     default:
         return false;
     }
@@ -177,6 +181,11 @@ tell_lost(struct door_store *d, struct door_request *r)
     struct door_client *c = r->client;
     struct outcome o;
 
+    if (r->is_auth) {
+        door_request_free(d, r);
+        c->calls->auth_done(c->arg, SASL_UNAVAILABLE, "");
+        return;
+    }
     outcome_set(&o, OUTCOME_SYSTEM, "the store is away");
     if (!r->has_ended)
         door_link_send(d, EDGE_DATA_ABORT, r->id, SPAN_NONE); /* a store that lives may forget it */

@@ -19,10 +19,11 @@ struct door_request {
     uint64_t id;
     struct door_client *client;
     uint64_t rcpt_id; /* of a question */
-    char *body;       /* owned; of a question; NULL: this is a message */
+    char *body;       /* owned; of a question; NULL: this is a message or a log-in */
     size_t body_length;
     uint32_t answers_missing; /* of a message that has ended */
     bool has_ended;
+    bool is_auth;     /* a log-in, neither question nor message */
     bool is_lost;     /* lost() will be called */
     bool is_unlisted; /* the table had no memory for it */
     LIST_ENTRY(door_request) of_client;
@@ -58,6 +59,12 @@ struct door_request *door_request_find(const struct door_store *d, uint64_t id);
 /* A client between the begin and the end of its message is paused when the door is congested. */
 void door_client_start_sending(struct door_store *d, struct door_client *c);
 void door_client_stop_sending(struct door_client *c);
+
+/* --- door_auth.c --- */
+
+/* Frames of the store; false: they are none. */
+bool door_auth_take_challenge(struct door_store *d, const struct door_frame *f);
+bool door_auth_take_done(struct door_store *d, const struct door_frame *f);
 
 /* --- door_link.c --- */
 

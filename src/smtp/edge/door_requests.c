@@ -38,6 +38,8 @@ door_request_free(struct door_store *d, struct door_request *r)
         door_client_stop_sending(r->client);
         r->client->message = NULL;
     }
+    if (r->client->auth == r)
+        r->client->auth = NULL;
     LIST_REMOVE(r, of_client);
     HASH_DEL(d->requests, r);
     free(r->body);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "doorstep/auth.h"
 #include "doorstep/envelope.h"
 #include "doorstep/loop.h"
 #include "doorstep/outcome.h"
@@ -24,6 +25,8 @@ struct door_client_calls { /* on the loop's thread, never from inside a door_sto
     void (*answer)(void *arg, uint32_t index, const struct outcome *o, const char *delivery_id);
     /* The message under way, or its missing answers, will not come: o says why. */
     void (*lost)(void *arg, const struct outcome *o);
+    void (*auth_challenge)(void *arg, struct span octets);
+    void (*auth_done)(void *arg, enum sasl_verdict verdict, const char *login);
     /* door_client.is_paused has changed; also from inside door_store_data(). */
     void (*paced)(void *arg);
 };
@@ -33,6 +36,7 @@ struct door_client { /* one connection, as the door sees it; in the connection's
     void *arg;
     LIST_HEAD(, door_request) requests;
     struct door_request *message; /* the one under way, or NULL */
+    struct door_request *auth;    /* the log-in under way, or NULL */
     LIST_ENTRY(door_client) sender;
     bool is_sender; /* between begin and end */
     bool is_paused; /* too much waits unsent: read no more of the message for now */
@@ -61,6 +65,13 @@ bool door_store_begin(struct door_store *d, struct door_client *c, uint64_t size
 void door_store_data(struct door_store *d, struct door_client *c, struct span octets);
 void door_store_end(struct door_store *d, struct door_client *c, const struct envelope *e);
 void door_store_abort(struct door_store *d, struct door_client *c);
+
+/* A log-in: begin, then a step for each challenge, or abort; answered by auth_challenge() and
+ * auth_done(). false: it cannot be now, and has ended. */
+bool door_store_auth_begin(struct door_store *d, struct door_client *c,
+                           const struct auth_client *client, const struct auth_begin *begin);
+bool door_store_auth_step(struct door_store *d, struct door_client *c, struct span octets);
+void door_store_auth_abort(struct door_store *d, struct door_client *c);
 
 /* door_store_push() - send what door_store_data() gathered; at the end of each read. */
 void door_store_push(struct door_store *d);

@@ -8,6 +8,7 @@
 #include "edge_priv.h"
 
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,6 +37,9 @@ struct edge_conn {
         char address[PEER_TEXT_SIZE];
         char port[PEER_PORT_SIZE];
     } names;
+    bool is_unix;
+    uint32_t uid;      /* of a unix socket's peer */
+    char *certificate; /* owned; the account that a verified one names, or NULL */
     enum smtp_wait waits;
     bool is_full; /* of output the client does not read */
     bool is_reading;
@@ -163,6 +167,50 @@ on_data_abort(void *arg)
     door_store_abort(c->edge->store, &c->client);
 }
 
+/* What TLS knows of the client: for SCRAM-SHA-256-PLUS, for EXTERNAL. */
+static void
+add_tls(struct edge_conn *c, struct auth_client *client)
+{
+    uint8_t binding[TLS_BINDING_MAX];
+    size_t n = 0;
+
+    if (conn_tls_binding(c->conn, TLS_BINDING_EXPORTER, binding, &n) && n <= AUTH_BINDING_MAX) {
+        memcpy(client->binding, binding, n);
+        client->binding_length = (uint8_t)n;
+    }
+    if (c->certificate != NULL)
+        snprintf(client->certificate, sizeof(client->certificate), "%s", c->certificate);
+}
+
+static bool
+on_auth_begin(void *arg, enum sasl_mechanism m, bool has_initial, struct span octets)
+{
+    struct edge_conn *c = arg;
+    const struct auth_begin begin = {m, has_initial, octets};
+    struct auth_client client = {.is_unix = c->is_unix, .uid = c->uid};
+
+    memcpy(client.session, c->id, sizeof(client.session));
+    snprintf(client.address, sizeof(client.address), "%s", smtp_session_client_ip(c->session));
+    add_tls(c, &client);
+    return door_store_auth_begin(c->edge->store, &c->client, &client, &begin);
+}
+
+static bool
+on_auth_step(void *arg, struct span octets)
+{
+    struct edge_conn *c = arg;
+
+    return door_store_auth_step(c->edge->store, &c->client, octets);
+}
+
+static void
+on_auth_abort(void *arg)
+{
+    struct edge_conn *c = arg;
+
+    door_store_auth_abort(c->edge->store, &c->client);
+}
+
 static void
 on_finished(void *arg, const struct smtp_summary *s)
 {
@@ -225,6 +273,9 @@ static const struct smtp_session_calls session_calls = {
     .data = on_data,
     .data_end = on_data_end,
     .data_abort = on_data_abort,
+    .auth_begin = on_auth_begin,
+    .auth_step = on_auth_step,
+    .auth_abort = on_auth_abort,
     .finished = on_finished,
     .close = on_session_close,
 };
@@ -274,6 +325,25 @@ on_filter_answer(void *arg, uint64_t ticket, const struct outcome *o)
 }
 
 static void
+on_auth_challenge(void *arg, struct span octets)
+{
+    struct edge_conn *c = arg;
+
+    smtp_session_auth_challenge(c->session, octets);
+    update(c);
+}
+
+static void
+on_auth_done(void *arg, enum sasl_verdict verdict, const char *login)
+{
+    struct edge_conn *c = arg;
+
+    smtp_session_auth_done(c->session, verdict, login);
+    door_store_push(c->edge->store);
+    update(c);
+}
+
+static void
 on_paced(void *arg)
 {
     update(arg);
@@ -283,6 +353,8 @@ static const struct door_client_calls client_calls = {
     .rcpt_answer = on_rcpt_answer,
     .answer = on_answer,
     .lost = on_lost,
+    .auth_challenge = on_auth_challenge,
+    .auth_done = on_auth_done,
     .paced = on_paced,
 };
 
@@ -292,8 +364,11 @@ static void
 on_bytes(void *arg, struct span bytes)
 {
     struct edge_conn *c = arg;
+    bool was_in_auth = smtp_session_in_auth(c->session);
 
     smtp_session_feed(c->session, bytes);
+    if (was_in_auth || smtp_session_in_auth(c->session))
+        conn_forget_input(c->conn);
     door_store_push(c->edge->store);
     update(c);
 }
@@ -368,6 +443,9 @@ on_tls(void *arg, const struct tls_facts *facts)
 
     c->is_handshaking = false;
     log_tls(c, facts);
+    if (facts->is_client_verified)
+        c->certificate =
+            strdup(*facts->client_email != '\0' ? facts->client_email : facts->client_common_name);
     smtp_session_tls_started(c->session, facts);
     if (c->listen->tls == LISTEN_TLS_IMPLICIT)
         smtp_session_greet(c->session);
@@ -387,6 +465,7 @@ on_closed(void *arg, const char *reason)
     door_store_forget(e->store, &c->client);
     filter_client_free(c->filters);
     LIST_REMOVE(c, link);
+    free(c->certificate);
     free(c);
     e->conn_count--;
     if (e->conn_count == 0 && e->on_empty != NULL)
@@ -403,6 +482,17 @@ static const struct conn_handlers conn_calls = {
 };
 
 /* --- begin --- */
+
+/* Whose uid may stand for an account. */
+static bool
+has_system_accounts(const struct settings *s)
+{
+    for (size_t i = 0; i < s->domain_count; i++) {
+        if (strcmp(s->domains[i].accounts, "passwd") == 0)
+            return true;
+    }
+    return false;
+}
 
 static struct smtp_session *
 open_session(struct edge_conn *c, const struct settings_listen *listen, bool is_trusted)
@@ -424,6 +514,11 @@ open_session(struct edge_conn *c, const struct settings_listen *listen, bool is_
         .client_port = c->names.peer_port,
         .daemon_addr = c->names.address,
         .daemon_port = c->names.port,
+        .is_unix = c->is_unix,
+        .auth = listen->auth,
+        .auth_plain_without_tls = listen->auth_plain_without_tls,
+        .auth_external = c->is_unix && has_system_accounts(s),
+        .auth_failures_max = s->auth.session_failures,
     };
 
     return smtp_session_new(&config, &session_calls, c);
@@ -462,6 +557,7 @@ edge_conn_new(struct edge *e, const struct settings_listen *listen, int fd,
     c->listen = listen;
     id_make(c->id);
     peer_print(peer, c->peer);
+    c->is_unix = peer->ss_family == AF_UNIX && peer_uid(fd, &c->uid);
     door_client_init(&c->client, &client_calls, c);
     if (open_filters(c, listen, fd, peer))
         c->session = open_session(c, listen, peer_is_trusted(peer, listen));

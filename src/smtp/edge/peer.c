@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* The address's octets: 4, 16, or 0 for a unix socket. */
 static size_t
@@ -80,4 +81,16 @@ peer_is_trusted(const struct sockaddr_storage *peer, const struct settings_liste
             return true;
     }
     return false;
+}
+
+bool
+peer_uid(int fd, uint32_t *uid)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || size != sizeof(peer))
+        return false;
+    *uid = (uint32_t)peer.uid;
+    return true;
 }

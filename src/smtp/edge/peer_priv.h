@@ -19,6 +19,8 @@ void peer_print(const struct sockaddr_storage *peer, char out[PEER_TEXT_SIZE]);
 
 /* peer_print_port() - "" for a unix socket. */
 void peer_print_port(const struct sockaddr_storage *peer, char out[PEER_PORT_SIZE]);
+/* peer_uid() - of the process that connected to a unix socket; false: it cannot be told. */
+bool peer_uid(int fd, uint32_t *uid);
 
 /* peer_is_trusted() - a unix socket, or in one of the listener's trusted networks. */
 bool peer_is_trusted(const struct sockaddr_storage *peer, const struct settings_listen *listen);

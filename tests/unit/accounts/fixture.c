@@ -41,6 +41,7 @@ fixture_init(struct fixture *f)
     f->domains[DOMAIN_STRICT].case_sensitive = true;
     f->settings = (struct settings){.state_dir = f->folder,
                                     .uid_min = 1000,
+                                    .auth = {.hash_memory = 8192, .hash_operations = 1},
                                     .domains = f->domains,
                                     .domain_count = FIXTURE_DOMAINS};
     f->a = accounts_open(&f->settings, &f->why);

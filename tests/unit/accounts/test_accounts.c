@@ -252,8 +252,8 @@ insert_alias(const char *domain, const char *local, const char *target_domain,
              const char *target_local)
 {
     char path[256];
-    const struct db_step none[] = {{"", ""}};
-    const struct db_options options = {.steps = none, .step_count = 1};
+    const struct db_step none[] = {{"", ""}, {"", ""}}; /* as many as schema/accounts has */
+    const struct db_options options = {.steps = none, .step_count = 2};
     snprintf(path, sizeof(path), "%s/accounts.sqlite", f.folder);
     accounts_close(f.a);
     struct db *db = db_open(path, &options, &f.why);

@@ -17,7 +17,7 @@ static const struct {
     enum envelope_ret ret;
     bool smtputf8, require_tls;
     uint64_t size;
-    const char *envid;
+    const char *envid, *auth_sender;
 } mail_rows[] = {
     {.in = ""},
     {.in = " "},
@@ -69,7 +69,18 @@ static const struct {
     {.in = " FOO", .reply = REPLY_UNKNOWN_PARAMETER},
     {.in = " FOO=bar", .reply = REPLY_UNKNOWN_PARAMETER},
     {.in = " =", .reply = REPLY_UNKNOWN_PARAMETER},
-    {.in = " AUTH=<>", .reply = REPLY_UNKNOWN_PARAMETER},
+    {.in = " AUTH=<>", .without_dsn = true, .reply = REPLY_UNKNOWN_PARAMETER},
+    {.in = " AUTH=<>", .auth_sender = "<>"},
+    {.in = " auth=+3C+3E", .auth_sender = "<>"},
+    {.in = " AUTH=e+3Dmc2@example.com", .auth_sender = "e=mc2@example.com"},
+    {.in = " AUTH=ann@example.org SIZE=5", .size = 5, .auth_sender = "ann@example.org"},
+    {.in = " AUTH=", .reply = REPLY_BAD_PARAMETER},
+    {.in = " AUTH", .reply = REPLY_BAD_PARAMETER},
+    {.in = " AUTH=<ann@example.org>", .reply = REPLY_BAD_PARAMETER},
+    {.in = " AUTH=ann@example.org+0D+0A250", .reply = REPLY_BAD_PARAMETER},
+    {.in = " AUTH=ann@example.org+00", .reply = REPLY_BAD_PARAMETER},
+    {.in = " AUTH=ann", .reply = REPLY_BAD_PARAMETER},
+    {.in = " AUTH=<> AUTH=<>", .reply = REPLY_BAD_PARAMETER},
     {.in = " NOTIFY=NEVER", .reply = REPLY_UNKNOWN_PARAMETER}, /* RCPT's */
     {.in = " RET=HDRS", .without_dsn = true, .reply = REPLY_UNKNOWN_PARAMETER},
     {.in = " ENVID=a", .without_dsn = true, .reply = REPLY_UNKNOWN_PARAMETER},
@@ -77,7 +88,8 @@ static const struct {
 
 START_TEST(mail_parameters)
 {
-    struct envelope e = {.envid = ""};
+    const char *sender = mail_rows[_i].auth_sender;
+    struct envelope e = {.envid = "", .auth_sender = ""};
     struct arena arena;
 
     arena_init(&arena, 65536);
@@ -89,6 +101,7 @@ START_TEST(mail_parameters)
     if (mail_rows[_i].reply == REPLY_NONE) {
         ck_assert_uint_eq(e.size, mail_rows[_i].size);
         ck_assert_int_eq(e.body, mail_rows[_i].body);
+        ck_assert_str_eq(e.auth_sender, sender == NULL ? "" : sender);
         ck_assert_int_eq(e.ret, mail_rows[_i].ret);
         ck_assert_int_eq(e.smtputf8, mail_rows[_i].smtputf8);
         ck_assert_int_eq(e.require_tls, mail_rows[_i].require_tls);
