@@ -282,6 +282,21 @@ certificates_load(struct certificates *c, const struct settings *s,
     return false;
 }
 
+bool
+certificates_equal(const struct certificates *a, const struct certificates *b)
+{
+    const struct certificate *x = a->list, *y = b->list;
+
+    while (x != NULL && y != NULL && strcmp(x->path, y->path) == 0 &&
+           strcmp(x->key_path, y->key_path) == 0 &&
+           span_equal(buf_span(&x->pem), buf_span(&y->pem)) &&
+           span_equal(buf_span(&x->key), buf_span(&y->key))) {
+        x = x->next;
+        y = y->next;
+    }
+    return x == NULL && y == NULL;
+}
+
 void
 certificates_warn(const struct certificates *c)
 {

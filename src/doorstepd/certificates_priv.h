@@ -37,6 +37,9 @@ void certificates_init(struct certificates *c);
 bool certificates_load(struct certificates *c, const struct settings *s,
                        const struct certificates *force, struct buf *why);
 
+/* certificates_equal() - the same files with the same content. */
+bool certificates_equal(const struct certificates *a, const struct certificates *b);
+
 /* certificates_warn() - log those that end soon. */
 void certificates_warn(const struct certificates *c);
 

@@ -77,8 +77,8 @@ all_serve(const struct daemon *d)
     return true;
 }
 
-static void
-announce(const struct daemon *d, const char *event)
+void
+daemon_announce(const struct daemon *d, const char *event)
 {
     struct buf addresses;
 
@@ -100,7 +100,7 @@ daemon_check_ready(struct daemon *d)
     if (is_reload)
         reload_finish(d);
     daemon_step(d, DAEMON_RUNNING);
-    announce(d, is_reload ? "reloaded" : "ready");
+    daemon_announce(d, is_reload ? "reloaded" : "ready");
     if (d->wants_reload)
         reload_begin(d);
 }

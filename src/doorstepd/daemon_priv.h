@@ -107,6 +107,7 @@ struct daemon {
 /* daemon.c */
 void daemon_step(struct daemon *d, enum daemon_phase phase);
 void daemon_check_ready(struct daemon *d); /* after any role became ready */
+void daemon_announce(const struct daemon *d, const char *event); /* what is served now */
 bool daemon_is_ending(const struct daemon *d);
 void daemon_set_log_level(const struct daemon *d);
 void daemon_fail(struct daemon *d, int exit_status); /* cannot start: end everything */

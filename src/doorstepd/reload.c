@@ -3,6 +3,9 @@
  * SIGHUP. A file that does not parse, or that wants what cannot be had, changes nothing. A good one
  * replaces the roles one after the other, without a refused connection and without a lost session:
  *
+ * Where nothing but certificates has changed, they alone are handed to the edges that live, and no
+ * role is replaced. Otherwise:
+ *
  *   1. new addresses are bound, sockets of unchanged ones stay
  *   2. the old store ends what it has begun, the new one starts, all edges get doors to it
  *      (an edge parks what its clients want in between); a new domain is so never refused by an
@@ -142,6 +145,23 @@ put_in_force(struct daemon *d, struct config *config, int settings_fd,
     descriptors_raise(d->settings);
 }
 
+/* Whoever renews a certificate has this: sessions, store and configuration stay as they are. */
+static bool
+are_certificates_all(const struct daemon *d, int settings_fd, const struct certificates *next)
+{
+    return d->phase == DAEMON_RUNNING && settings_same(settings_fd, d->settings_fd) &&
+           !certificates_equal(next, &d->certificates);
+}
+
+static void
+renew_certificates(struct daemon *d, const struct certificates *next)
+{
+    certificates_release(&d->certificates);
+    d->certificates = *next;
+    roles_renew_tls(d);
+    daemon_announce(d, "reloaded");
+}
+
 /* The store is replaced by its own end: roles_on_ended() starts the new one. */
 static void
 replace_store(struct daemon *d)
@@ -203,9 +223,15 @@ reload_begin(struct daemon *d)
         config_free(config);
         return;
     }
-    daemon_step(d, DAEMON_RELOADING);
     notify_send(&d->notify, "RELOADING=1\nMONOTONIC_USEC=%llu",
                 (unsigned long long)clock_ms() * 1000);
+    if (are_certificates_all(d, settings_fd, &next)) {
+        renew_certificates(d, &next);
+        close(settings_fd);
+        config_free(config);
+        return;
+    }
+    daemon_step(d, DAEMON_RELOADING);
     put_in_force(d, config, settings_fd, &next);
     roles_renew_tls(d);
     give_up_unready_edges(d);

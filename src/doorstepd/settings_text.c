@@ -62,7 +62,7 @@ settings_seal(const struct config *config)
     return fd;
 }
 
-/* --- roles --- */
+/* --- both --- */
 
 /* By offset: all roles share one file position. */
 static bool
@@ -77,6 +77,22 @@ read_all(int fd, struct buf *text)
     }
     return n == 0;
 }
+
+bool
+settings_same(int a, int b)
+{
+    struct buf x, y;
+    bool is_same;
+
+    buf_init(&x, SETTINGS_TEXT_MAX);
+    buf_init(&y, SETTINGS_TEXT_MAX);
+    is_same = read_all(a, &x) && read_all(b, &y) && span_equal(buf_span(&x), buf_span(&y));
+    buf_release(&x);
+    buf_release(&y);
+    return is_same;
+}
+
+/* --- roles --- */
 
 struct held { /* as long as the process lives */
     struct config *config;

@@ -18,6 +18,9 @@ int settings_seal(const struct config *config);
 /* sealed_memfd() - the octets, for others to read and for nobody to change; -1 with errno. */
 int sealed_memfd(const char *name, struct span octets);
 
+/* settings_same() - do two that were sealed say the same? */
+bool settings_same(int a, int b);
+
 /* settings_read() - role: parse it and set the log level. The settings stay until the process ends;
  * limits.connections is what the process can hold. fd is borrowed. NULL, logged. The other one
  * keeps the log to warnings. */
