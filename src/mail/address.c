@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistr.h>
 
+#include "doorstep/charset.h"
+
 #include "account_name_priv.h"
 #include "unpack_string_priv.h"
 
@@ -111,13 +113,27 @@ address_read_dot_string(struct address_reader *r)
     return ADDRESS_OK;
 }
 
+/* UTF8-non-ascii without what other programs take for the end of a line or for a command to a
+ * terminal: C1 controls with NEL, LS and PS (RFC 5198 2 and 4). The address stands in our trace
+ * fields. */
+static bool
+address_is_text(struct span text)
+{
+    while (text.n > 0) {
+        uint32_t c = utf8_next(&text);
+        if (c == UTF8_WRONG || (c >= 0x80 && c < 0xa0) || c == 0x2028 || c == 0x2029)
+            return false;
+    }
+    return true;
+}
+
 static bool
 address_allows(struct address_reader *r, const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         r->is_utf8 |= address_is_high(text[i]);
     return !r->is_utf8 ||
-           ((r->flags & ADDRESS_ALLOW_UTF8) != 0 && u8_check((const uint8_t *)text, n) == NULL);
+           ((r->flags & ADDRESS_ALLOW_UTF8) != 0 && address_is_text((struct span){text, n}));
 }
 
 static enum address_result
