@@ -3,10 +3,16 @@
 """SMTP smuggling (VU#302671): whatever looks a little like the end of data is content.
 
 Every PRE "." POST that does not hold CRLF.CRLF is sent inside a message, with a second envelope
-behind it, as one segment and octet by octet, by LMTP and by SMTP. There must be one message, with
-exactly these octets, and one answer. The last line of output is "N passed, N failed"."""
+behind it, as one segment and octet by octet, by LMTP and by SMTP, plain and under TLS (there an octet
+is a record). There must be one message, with exactly these octets, and one answer. The last line of
+output is "N passed, N failed"."""
 
+import contextlib
+import os
+import ssl
+import subprocess
 import sys
+import tempfile
 
 from private_daemon import Daemon, Failure, without_trace
 
@@ -19,6 +25,9 @@ PRE = {
     "CRLF NUL": b"\r\n\0",
     "NUL CRLF": b"\0\r\n",
     "CRLF SP": b"\r\n ",
+    "SP": b" ",
+    "TAB": b"\t",
+    "CRLF TAB": b"\r\n\t",
     "VT": b"\v",
     "FF": b"\f",
     "NEL": b"\xc2\x85",
@@ -46,11 +55,19 @@ def unstuffed(content):
 
 
 class Session:
-    def __init__(self, daemon, protocol):
+    def __init__(self, daemon, protocol, is_tls):
         self.socket = daemon.connect(protocol)
         self.received = b""
+        self.hello = b"LHLO c" if protocol == "lmtp" else b"EHLO c"
         self.reply(b"220")
-        self.say(b"LHLO c" if protocol == "lmtp" else b"EHLO c", b"250")
+        self.say(self.hello, b"250")
+        if is_tls:
+            self.say(b"STARTTLS", b"220")
+            self.socket = trusting().wrap_socket(self.socket)
+            self.say(self.hello, b"250")
+
+    def close(self):
+        self.socket.close()
 
     def reply(self, code):
         """The next reply, its lines together."""
@@ -86,19 +103,32 @@ class Session:
             raise Failure(f"too much was answered: {self.received!r}")
 
 
-def try_form(daemon, protocol, content, bytewise):
-    before = len(daemon.messages("ann/new"))
-    session = Session(daemon, protocol)
-    try:
+def trusting():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def take_messages(daemon, folder):
+    """All that is there, and it is taken away."""
+    path, found = daemon.mail_path(folder), []
+    for name in os.listdir(path) if os.path.isdir(path) else []:
+        with open(f"{path}/{name}", "rb") as f:
+            found.append(f.read())
+        os.unlink(f"{path}/{name}")
+    return found
+
+
+def try_form(daemon, protocol, is_tls, content, bytewise):
+    with contextlib.closing(Session(daemon, protocol, is_tls)) as session:
         session.send(content + (b"" if content.endswith(b"\r\n") else b"\r\n") + b".\r\n", bytewise)
-    finally:
-        session.socket.close()
-    messages = daemon.messages("ann/new")
-    if len(messages) != before + 1:
-        raise Failure(f"{len(messages) - before} messages for ann")
-    if daemon.messages("bob/new"):
+    messages = take_messages(daemon, "ann/new")
+    if len(messages) != 1:
+        raise Failure(f"{len(messages)} messages for ann")
+    if take_messages(daemon, "bob/new"):
         raise Failure("a message for bob")
-    stored = without_trace(messages[-1])
+    stored = without_trace(messages[0])
     wanted = unstuffed(content)
     if b"\r\n" not in stored:
         wanted = wanted.replace(b"\r\n", b"\n")
@@ -106,36 +136,60 @@ def try_form(daemon, protocol, content, bytewise):
         raise Failure(f"stored {stored!r}, wanted {wanted!r}")
 
 
-def main():
+@contextlib.contextmanager
+def certificate():
+    """Settings of a listener that offers STARTTLS."""
+    with tempfile.TemporaryDirectory() as folder:
+        request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=mx.example.org"
+        subprocess.run(
+            ["openssl", *request.split(), "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"],
+            check=True,
+            capture_output=True,
+        )
+        yield f'tls = "offered"\n certificate = {{"{folder}/cert.pem"}}\n key = {{"{folder}/key.pem"}}'
+
+
+def try_all(daemon, is_tls):
+    """How many forms passed and failed."""
     passed = failed = 0
-    daemon = Daemon()
+    for protocol in ("lmtp", "smtp"):
+        for bytewise in (False, True):
+            for name, content in forms():
+                try:
+                    try_form(daemon, protocol, is_tls, content, bytewise)
+                    passed += 1
+                except (Failure, OSError) as failure:
+                    failed += 1
+                    how = "octet by octet" if bytewise else "at once"
+                    under = ", TLS" if is_tls else ""
+                    print(f"FAIL: {name} ({protocol}{under}, {how}): {failure}", flush=True)
+    return passed, failed
+
+
+def run(settings, is_tls):
+    daemon = Daemon(in_lmtp=settings, in_smtp=settings)
     try:
         daemon.start()
         for name in ("ann", "bob"):
             daemon.tool("account", "add", f"{name}@example.org")
-        for protocol in ("lmtp", "smtp"):
-            for bytewise in (False, True):
-                for name, content in forms():
-                    try:
-                        try_form(daemon, protocol, content, bytewise)
-                        passed += 1
-                    except (Failure, OSError) as failure:
-                        failed += 1
-                        how = "octet by octet" if bytewise else "at once"
-                        print(f"FAIL: {name} ({protocol}, {how}): {failure}", flush=True)
+        passed, failed = try_all(daemon, is_tls)
         daemon.end()
-        passed += 1
+        return passed + 1, failed
     except Failure as failure:
-        failed += 1
         print(f"FAIL: {failure}", flush=True)
+        return 0, 1
     finally:
-        try:
+        with contextlib.suppress(Failure):
             daemon.end()
-        except Failure:
-            pass
         daemon.remove()
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 else 1
+
+
+def main():
+    plain = run("", False)
+    with certificate() as settings:
+        under_tls = run(settings, True)
+    print(f"{plain[0] + under_tls[0]} passed, {plain[1] + under_tls[1]} failed")
+    return 0 if plain[1] + under_tls[1] == 0 else 1
 
 
 if __name__ == "__main__":
