@@ -12,6 +12,9 @@
 /* clock_ms() - milliseconds of the monotonic clock. */
 uint64_t clock_ms(void);
 
+/* clock_us() - microseconds of it, to measure with. */
+uint64_t clock_us(void);
+
 /* clock_wall() - the wall clock. */
 struct timespec clock_wall(void);
 

@@ -11,6 +11,8 @@
 
 #define METRICS_CONTENT_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
+#define METRICS_TEXT_MAX ((size_t)8 * 1024 * 1024) /* octets of the text; it is far smaller */
+
 struct metrics_book;
 
 struct metrics_book *metrics_book_new(void); /* NULL without memory */

@@ -57,6 +57,31 @@
     VALUE(METRICS_MBOX, "mbox")                                                                    \
     VALUE(METRICS_PLUGIN, "plugin")
 
+#define METRICS_RESULTS(VALUE)                                                                     \
+    VALUE(METRICS_DONE, "done")                                                                    \
+    VALUE(METRICS_FAILED, "failed")
+
+/* Where the dispatcher found whose an address is. */
+#define METRICS_LOOKUPS(VALUE)                                                                     \
+    VALUE(METRICS_LOOKUP_KEPT, "kept")                                                             \
+    VALUE(METRICS_LOOKUP_ASKED, "asked")
+
+/* Messages that wait for a sorter, jobs for a worker, deliveries for a busy account, accounts for
+ * their index. */
+#define METRICS_QUEUES(VALUE)                                                                      \
+    VALUE(METRICS_QUEUE_SORT, "sort")                                                              \
+    VALUE(METRICS_QUEUE_WORKERS, "workers")                                                        \
+    VALUE(METRICS_QUEUE_ASIDE, "aside")                                                            \
+    VALUE(METRICS_QUEUE_INDEX, "index")
+
+#define METRICS_REPLAYS(VALUE)                                                                     \
+    VALUE(METRICS_REPLAY_RECORDS, "records")                                                       \
+    VALUE(METRICS_REPLAY_MESSAGES, "messages")                                                     \
+    VALUE(METRICS_REPLAY_ROWS, "rows")                                                             \
+    VALUE(METRICS_REPLAY_CHANGES, "changes")                                                       \
+    VALUE(METRICS_REPLAY_KEPT, "kept")                                                             \
+    VALUE(METRICS_REPLAY_DAMAGED, "damaged")
+
 /* Roles as main starts them. */
 #define METRICS_ROLES(VALUE)                                                                       \
     VALUE(METRICS_ROLE_MAIN, "main")                                                               \
@@ -104,6 +129,10 @@
     LABEL(STAGES, "stage")                                                                         \
     LABEL(DRIVERS, "driver")                                                                       \
     LABEL(ROLES, "of")                                                                             \
+    LABEL(RESULTS, "result")                                                                       \
+    LABEL(LOOKUPS, "answer")                                                                       \
+    LABEL(QUEUES, "queue")                                                                         \
+    LABEL(REPLAYS, "what")                                                                         \
     LABEL(LIMITS, "limit")
 
 #define METRICS_VALUE_ENUM(id, text) id,

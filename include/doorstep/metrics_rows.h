@@ -16,10 +16,75 @@
 /* --- sessions: edges --- */
 METRIC(SESSIONS, COUNTER, "sessions", "", IN_EDGE, PROTOCOLS, "Sessions begun")
 METRIC(SESSIONS_OPEN, GAUGE, "sessions_open", "", IN_EDGE, PROTOCOLS, "Sessions open now")
+METRIC(SESSION_TIME, HISTOGRAM, "session_duration", "seconds", IN_EDGE, PROTOCOLS,
+       "How long sessions lasted")
 METRIC(CONNECTIONS_REFUSED, COUNTER, "connections_refused", "", IN_EDGE, NONE,
        "Connections turned away before a session began")
+METRIC(NETWORK_IN, COUNTER, "received", "bytes", IN_EDGE, PROTOCOLS, "Octets that clients sent")
+METRIC(NETWORK_OUT, COUNTER, "sent", "bytes", IN_EDGE, PROTOCOLS, "Octets of replies")
+METRIC(MESSAGES, COUNTER, "messages", "", IN_EDGE, PROTOCOLS,
+       "Messages that were answered, whatever the answer")
+METRIC(ANSWERS_LOST, COUNTER, "answers_lost", "", IN_EDGE, NONE,
+       "Messages answered 451 because the store went away or said nothing")
 METRIC(LIMITS_HIT, COUNTER, "limits_hit", "", IN_EDGE | IN_STORE, LIMITS,
        "How often something went as far as a limit of the configuration")
+
+/* --- answers: the store --- */
+METRIC(RCPT, COUNTER, "rcpt", "", IN_STORE, OUTCOMES, "Recipients asked for at RCPT, by the answer")
+METRIC(ANSWERS, COUNTER, "answers", "", IN_STORE, OUTCOMES,
+       "Recipients answered at the end of a message")
+METRIC(DELIVERIES, COUNTER, "deliveries", "", IN_STORE, OUTCOMES,
+       "What became of messages, once for each account")
+METRIC(DELIVERED, COUNTER, "delivered", "", IN_STORE, DRIVERS,
+       "Messages stored, by the driver of the store")
+METRIC(MESSAGE_SIZE, HISTOGRAM, "message_size", "bytes", IN_STORE, NONE, "Size of messages")
+METRIC(DELIVERY_TIME, HISTOGRAM, "delivery_duration", "seconds", IN_STORE, NONE,
+       "From the end of a message to the end of a delivery")
+METRIC(STAGE_TIME, HISTOGRAM, "stage_duration", "seconds", IN_STORE, STAGES,
+       "How long each stage of a delivery took")
+METRIC(LEDGER_HITS, COUNTER, "ledger_hits", "", IN_STORE, NONE,
+       "Messages that an account had already, and that were not stored again")
+METRIC(RCPT_LOOKUPS, COUNTER, "lookups", "", IN_STORE, LOOKUPS,
+       "Addresses looked up, by where the answer came from")
+METRIC(CONTROL_REQUESTS, COUNTER, "control_requests", "", IN_STORE, NONE, "Requests of the tool")
+
+/* --- under way: the store --- */
+METRIC(TRANSACTIONS_OPEN, GAUGE, "transactions_open", "", IN_STORE, NONE,
+       "Messages on their way through the store")
+METRIC(MEMORY_SET_ASIDE, GAUGE, "message_memory", "bytes", IN_STORE, NONE,
+       "Memory set aside for messages on their way")
+METRIC(QUEUED, GAUGE, "queued", "", IN_STORE, QUEUES, "What waits for its turn")
+
+/* --- sorting --- */
+METRIC(SORTED, HISTOGRAM, "sort_work", "seconds", IN_SORTER, NONE,
+       "Time that a sorter worked on a message")
+METRIC(SORTERS_LOST, COUNTER, "sorters_lost", "", IN_STORE, NONE,
+       "Sorters that died, hung or lied while they had a message")
+METRIC(UNSORTED, COUNTER, "messages_unsorted", "", IN_STORE, NONE,
+       "Messages delivered without facts because sorters died of them")
+
+/* --- journal, index --- */
+METRIC(BATCH, HISTOGRAM, "batch_deliveries", "", IN_STORE, NONE,
+       "Deliveries that one sync of a journal made durable")
+METRIC(JOURNAL_SYNC, HISTOGRAM, "journal_sync_duration", "seconds", IN_STORE, NONE,
+       "Writing and syncing a batch of a journal")
+METRIC(JOURNAL_FAILURES, COUNTER, "journal_failures", "", IN_STORE, NONE,
+       "Batches that could not be written or synced")
+METRIC(JOURNAL_RECORDS, COUNTER, "journal_records", "", IN_STORE, NONE, "Records written")
+METRIC(JOURNAL_BYTES, COUNTER, "journal_written", "bytes", IN_STORE, NONE, "Octets of records")
+METRIC(CHECKPOINTS, COUNTER, "checkpoints", "", IN_STORE, RESULTS, "Checkpoints of journals")
+METRIC(CHECKPOINT_TIME, HISTOGRAM, "checkpoint_duration", "seconds", IN_STORE, NONE,
+       "From the begin of a checkpoint to segments that are free again")
+METRIC(CHECKPOINT_LAST, GAUGE, "checkpoint_last_timestamp", "seconds", IN_STORE, NONE,
+       "When a checkpoint was last done, in seconds since 1970")
+METRIC(INDEX_FLUSH, HISTOGRAM, "index_flush_duration", "seconds", IN_STORE, RESULTS,
+       "Writing the rows that waited for one index")
+METRIC(INDEX_ROWS, HISTOGRAM, "index_flush_rows", "", IN_STORE, NONE,
+       "Rows that one such transaction wrote")
+METRIC(REPLAYED, COUNTER, "replayed", "", IN_STORE, REPLAYS,
+       "What replays of journals did at starts")
+METRIC(REPLAY_TIME, GAUGE, "replay_duration", "seconds", IN_STORE, NONE,
+       "How long the replay of the last start took")
 
 /* --- the metrics role --- */
 METRIC(SCRAPES, COUNTER, "scrapes", "", IN_METRICS, NONE, "How often these numbers were asked for")
@@ -28,3 +93,13 @@ METRIC(SCRAPES, COUNTER, "scrapes", "", IN_METRICS, NONE, "How often these numbe
 METRIC(ROLE_STARTS, COUNTER, "role_starts", "", IN_MAIN, ROLES, "Processes started, by their role")
 METRIC(ROLE_DEATHS, COUNTER, "role_deaths", "", IN_MAIN, ROLES,
        "Processes that ended without being told to")
+METRIC(PROCESSES, GAUGE, "processes", "", IN_MAIN, ROLES, "Processes that run")
+METRIC(PROCESS_MEMORY, GAUGE, "process_resident_memory", "bytes", IN_MAIN, ROLES,
+       "Resident memory of all processes of a role")
+METRIC(PROCESS_DESCRIPTORS, GAUGE, "process_descriptors", "", IN_MAIN, ROLES,
+       "Open descriptors of all processes of a role, where the kernel tells")
+METRIC(PROCESS_CPU, COUNTER, "process_cpu", "seconds", IN_MAIN, ROLES,
+       "Processor time of a role, user and system")
+METRIC(RELOADS, COUNTER, "reloads", "", IN_MAIN, RESULTS, "Reloads of the configuration")
+METRIC(START_TIME, GAUGE, "start_timestamp", "seconds", IN_MAIN, NONE,
+       "When the daemon was started, in seconds since 1970")

@@ -14,6 +14,7 @@
 
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 #include "transaction_priv.h"
 
@@ -30,6 +31,7 @@ count_answer(struct counters *c, const struct outcome *why)
 {
     c->temporary += outcome_is_temporary(why);
     c->permanent += outcome_is_permanent(why);
+    metrics_count(METRIC_ANSWERS, why->kind, 1);
 }
 
 static void
@@ -39,6 +41,29 @@ print_account(const struct parcel *p, struct buf *out)
 
     if (buf_append_str(out, a->user) && buf_append_char(out, '@'))
         buf_append_str(out, a->domain);
+}
+
+/* One line for whoever watches: what became of it, and how long each stage took. */
+static void
+delivery_summary(const struct transaction *t, const struct parcel *p,
+                 const struct delivery_event *e)
+{
+    static const struct delivery_times none;
+    const struct delivery_times *times = p != NULL ? &p->delivery.times : &none;
+    const uint64_t sort_us = t->times.sorted_us > 0 ? t->times.sorted_us - t->times.ended_us : 0;
+    char outcome[32];
+
+    if (!log_wants(LOG_LEVEL_INFO))
+        return;
+    snprintf(outcome, sizeof outcome, "%d %s", outcome_code(e->why), outcome_enhanced(e->why));
+    log_event(LOG_LEVEL_INFO, "delivery", "id", e->id, "queue_id", e->queue_id, "session",
+              e->session, "from", e->from, "to", e->to, "account", e->account, "mailbox",
+              e->mailbox, "octets", log_num((long long)e->octets), "receive_us",
+              log_num((long long)(t->times.ended_us - t->started_us)), "sort_us",
+              log_num((long long)sort_us), "queue_us", log_num(times->queue_us), "stage_us",
+              log_num(times->stage_us), "journal_us", log_num(times->journal_us), "publish_us",
+              log_num(times->publish_us), "total_us",
+              log_num((long long)(clock_us() - t->started_us)), "outcome", outcome, NULL);
 }
 
 /* One line in the delivery log: for a parcel, or for a recipient that never became one (p NULL). */
@@ -76,10 +101,11 @@ log_line(struct transaction *t, uint32_t recipient, const struct parcel *p,
         .require_tls = t->envelope.require_tls,
         .uid = p != NULL ? p->delivery.uid : 0,
         .octets = message_traits(t->msg)->octets,
-        .duration_ms = clock_ms() - t->started_ms,
+        .duration_ms = (clock_us() - t->started_us) / 1000,
         .why = why,
     };
     delivery_log_append(t->deliver->log, &e);
+    delivery_summary(t, p, &e);
     buf_release(&from);
     buf_release(&to);
     buf_release(&account);
@@ -157,8 +183,10 @@ post(struct parcel *p)
 
     p->is_done = false;
     p->delivery.links = p->links;
+    p->delivery.times = (struct delivery_times){.posted_us = clock_us()};
     for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
         p->transaction->recipients[l->recipient].pending++;
+    metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_WORKERS, 1);
     workers_post(p->transaction->deliver->workers, a->user, a->domain, &p->delivery.job);
 }
 
@@ -311,6 +339,24 @@ progress(struct transaction *t)
 }
 
 static void
+observe_stages(const struct transaction *t, const struct delivery *d)
+{
+    const struct delivery_times *times = &d->times;
+    const uint64_t now = clock_us();
+
+    metrics_count(METRIC_DELIVERIES, d->why.kind, 1);
+    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_QUEUE, times->queue_us);
+    if (!outcome_is_success(&d->why))
+        return;
+    metrics_observe(METRIC_DELIVERY_TIME, METRICS_NO_LABEL, now - t->times.ended_us);
+    if (d->why.kind != OUTCOME_DELIVERED)
+        return;
+    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_STAGE, times->stage_us);
+    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_JOURNAL, times->journal_us);
+    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_PUBLISH, times->publish_us);
+}
+
+static void
 count_parcel(struct transaction *t, const struct parcel *p)
 {
     t->deliver->counters.delivered += p->delivery.why.kind == OUTCOME_DELIVERED;
@@ -328,6 +374,7 @@ on_delivered(struct delivery *delivery)
 
     p->is_done = true;
     count_parcel(t, p);
+    observe_stages(t, delivery);
     log_line(t, p->links->recipient, p, &delivery->why);
     for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
         if (--t->recipients[l->recipient].pending == 0)
@@ -390,6 +437,9 @@ post_all(struct transaction *t)
 {
     struct parcel *p, *next;
 
+    t->times.resolved_us = clock_us();
+    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_LOOKUP,
+                    t->times.resolved_us - t->times.sorted_us);
     if (t->parcels == NULL) {
         progress(t);
         return;

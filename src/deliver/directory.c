@@ -13,6 +13,7 @@
 #include <uthash.h>
 
 #include "doorstep/clock.h"
+#include "doorstep/metrics.h"
 
 #include "jobs_priv.h"
 
@@ -216,6 +217,7 @@ directory_resolve(struct directory *d, const struct address *to, directory_fn fn
     buf_init(&key, 4096);
     struct answer *a = is_checked(d) && make_key(to, &key) ? find_kept(d, &key) : NULL;
     buf_release(&key);
+    metrics_count(METRIC_RCPT_LOOKUPS, a != NULL ? METRICS_LOOKUP_KEPT : METRICS_LOOKUP_ASKED, 1);
     if (a != NULL)
         fn(arg, &a->targets, &a->why);
     else

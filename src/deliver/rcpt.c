@@ -7,6 +7,7 @@
 
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 #include "deliver_priv.h"
 
@@ -54,6 +55,7 @@ rcpt_answer(struct rcpt *r, const struct outcome *why)
     struct buf body;
     struct pack p;
 
+    metrics_count(METRIC_RCPT, why->kind, 1);
     if (outcome_is_success(why)) {
         count->rcpt_accepted++;
     } else {

@@ -15,6 +15,7 @@
 
 #include "doorstep/clock.h"
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 #include "doorstep/store_driver.h"
 
 #include "deliver_priv.h"
@@ -255,6 +256,18 @@ add_counts(struct replay_counts *sum, const struct replay_counts *c)
 }
 
 static void
+count_replay(const struct recovery_report *r)
+{
+    metrics_gauge_set(METRIC_REPLAY_TIME, METRICS_NO_LABEL, (int64_t)r->ms * 1000);
+    metrics_count(METRIC_REPLAYED, METRICS_REPLAY_RECORDS, r->records);
+    metrics_count(METRIC_REPLAYED, METRICS_REPLAY_MESSAGES, r->counts.messages);
+    metrics_count(METRIC_REPLAYED, METRICS_REPLAY_ROWS, r->counts.rows);
+    metrics_count(METRIC_REPLAYED, METRICS_REPLAY_CHANGES, r->counts.changes);
+    metrics_count(METRIC_REPLAYED, METRICS_REPLAY_KEPT, r->counts.kept);
+    metrics_count(METRIC_REPLAYED, METRICS_REPLAY_DAMAGED, r->damaged);
+}
+
+static void
 report(struct recovery *r)
 {
     struct recovery_report *out = &r->deliver->recovered;
@@ -268,6 +281,7 @@ report(struct recovery *r)
     };
     for (unsigned n = 0; n < r->workers; n++)
         add_counts(&out->counts, &r->turns[n].counts);
+    count_replay(out);
     if (out->records + out->damaged + out->torn == 0)
         return;
     log_event(out->damaged + out->counts.kept > 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "replayed",

@@ -16,6 +16,7 @@
 #include "doorstep/door.h"
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 #define SLOTS_MAX 64
 #define QUEUE_MAX (80 * 1024 * 1024) /* unsent to one sorter: a message in memory (64M) */
@@ -61,6 +62,7 @@ struct sorters {
 static void
 request_end(struct request *r, const struct facts *facts, struct span packed)
 {
+    metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_SORT, -1);
     r->fn(r->arg, facts, packed);
     message_unref(r->msg);
     free(r);
@@ -106,11 +108,13 @@ lose_sorter(struct sorter *so, const char *reason)
     log_event(r == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
               r == NULL ? "sorter_ended" : "sorter_lost", "slot", log_num(so->slot), "reason",
               reason, NULL);
+    metrics_count(METRIC_SORTERS_LOST, METRICS_NO_LABEL, r != NULL);
     close_door(so);
     so->pool->replace(so->pool->arg, so->slot);
     take_back(so);
     if (r == NULL || ++r->deaths < DEATHS_MAX)
         return;
+    metrics_count(METRIC_UNSORTED, METRICS_NO_LABEL, 1);
     log_event(LOG_LEVEL_ERROR, "message_unsorted", "digest", message_digest(r->msg), NULL);
     DL_DELETE(so->pool->waiting, r);
     request_end(r, NULL, SPAN_NONE);
@@ -311,6 +315,7 @@ sorters_ask(struct sorters *s, struct message *msg, struct arena *arena, sorters
     *r = (struct request){
         .id = ++s->next_id, .msg = message_ref(msg), .arena = arena, .fn = fn, .arg = arg};
     DL_APPEND(s->waiting, r);
+    metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_SORT, 1);
     feed_soon(s);
 }
 

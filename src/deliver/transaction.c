@@ -12,6 +12,7 @@
 
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 #define ARENA_MAX (64 * 1024 * 1024)
 #define ENVELOPE_MAX (16 * 1024 * 1024) /* packed; ENVELOPE_RECIPIENTS_MAX of 300 octets */
@@ -49,6 +50,8 @@ transaction_free(struct transaction *t)
     }
     spool_file_unref(t->source.spool);
     d->memory -= t->memory;
+    metrics_gauge_set(METRIC_MEMORY_SET_ASIDE, METRICS_NO_LABEL, (int64_t)d->memory);
+    metrics_gauge_add(METRIC_TRANSACTIONS_OPEN, METRICS_NO_LABEL, -1);
     message_unref(t->msg);
     buf_release(&t->envelope_pieces);
     arena_release(&t->arena);
@@ -77,6 +80,7 @@ set_memory_aside(struct transaction *t)
     if (d->memory + l->message_memory <= l->memory)
         t->memory = l->message_memory;
     d->memory += t->memory;
+    metrics_gauge_set(METRIC_MEMORY_SET_ASIDE, METRICS_NO_LABEL, (int64_t)d->memory);
 }
 
 static size_t
@@ -100,9 +104,10 @@ transaction_begin(struct edge *e, uint64_t id, struct span body)
     t = calloc(1, sizeof *t);
     if (t == NULL)
         return false;
-    *t = (struct transaction){.deliver = e->deliver, .edge = e, .id = id, .started_ms = clock_ms()};
+    *t = (struct transaction){.deliver = e->deliver, .edge = e, .id = id, .started_us = clock_us()};
     e->references++;
     e->deliver->running++;
+    metrics_gauge_add(METRIC_TRANSACTIONS_OPEN, METRICS_NO_LABEL, 1);
     arena_init(&t->arena, ARENA_MAX);
     buf_init(&t->envelope_pieces, ENVELOPE_MAX);
     set_memory_aside(t);
@@ -227,6 +232,8 @@ on_facts(void *arg, const struct facts *facts, struct span packed)
 
     t->facts = facts != NULL ? *facts : (struct facts){.flags = FACTS_UNKNOWN};
     t->deliver->counters.unsorted += facts == NULL;
+    t->times.sorted_us = clock_us();
+    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_SORT, t->times.sorted_us - t->times.ended_us);
     if (facts != NULL)
         keep_packed(t, packed);
     t->source.from_queue = is_from_queue(t);
@@ -264,6 +271,9 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
     }
     buf_release(&t->envelope_pieces); /* what was read lies in the arena */
     e->deliver->counters.transactions++;
+    t->times.ended_us = clock_us();
+    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_RECEIVE, t->times.ended_us - t->started_us);
+    metrics_observe(METRIC_MESSAGE_SIZE, METRICS_NO_LABEL, message_traits(t->msg)->octets);
     t->source = (struct delivery_source){
         .envelope = &t->envelope, .facts = &t->facts, .msg = t->msg, .received = clock_wall()};
     id_make(t->source.id);

@@ -38,7 +38,12 @@ struct transaction {
     struct edge *edge; /* a reference */
     uint64_t id;       /* the edge's */
     UT_hash_handle hh; /* in edge->receiving */
-    uint64_t started_ms;
+    uint64_t started_us;
+    struct {
+        uint64_t ended_us;    /* the last octet was there */
+        uint64_t sorted_us;   /* the facts were there, or given up */
+        uint64_t resolved_us; /* all recipients were looked up */
+    } times;
     uint64_t memory; /* set aside for it in deliver->memory */
     struct message *msg;
     bool is_broken; /* it could not be received: why */

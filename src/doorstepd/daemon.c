@@ -26,6 +26,7 @@
 #include "sandbox.h"
 #include "settings_text_priv.h"
 #include "supervise_priv.h"
+#include "watch_priv.h"
 
 #define ERRORS_MAX (64 * 1024)
 #define ADDRESSES_MAX (16 * 1024)
@@ -265,6 +266,7 @@ serve(struct daemon *d)
     roles_start(store);
     if (!d->is_offline)
         roles_renew_metrics(d);
+    watch_start(d);
     loop_run(d->loop);
     return d->exit_status;
 }

@@ -73,6 +73,7 @@ struct role { /* a process, or the place for one */
     bool is_sacked;           /* we killed it: no failure of its own */
     int exit_code;            /* of the last process; 0 when a signal ended it */
     uint64_t started_ms;      /* monotonic */
+    uint64_t cpu_us;          /* of its process, when last looked at */
     uint64_t backoff_ms;      /* the next wait before a restart */
 };
 
@@ -101,6 +102,8 @@ struct daemon {
     struct page *pages;          /* owned list: counters of all places */
     struct loop_timer *deadline; /* of a drain, or of the old store at a reload */
     struct loop_timer *watchdog;
+    struct loop_timer *watch; /* of what processes use */
+    uint64_t cpu_us;          /* of main, when last looked at */
     struct loop_signal *signals[4];
 };
 

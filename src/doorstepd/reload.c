@@ -36,6 +36,7 @@
 static void
 refuse(struct daemon *d, const char *why)
 {
+    metrics_count(METRIC_RELOADS, METRICS_FAILED, 1);
     log_event(LOG_LEVEL_ERROR, "reload_refused", "file", d->config_path, "why", why, "hint",
               "the configuration in force stays", NULL);
     notify_send(&d->notify, "STATUS=reload refused: %.200s", why);
@@ -232,6 +233,7 @@ reload_begin(struct daemon *d)
         return;
     }
     daemon_step(d, DAEMON_RELOADING);
+    metrics_count(METRIC_RELOADS, METRICS_DONE, 1);
     put_in_force(d, config, settings_fd, &next);
     roles_renew_tls(d);
     give_up_unready_edges(d);

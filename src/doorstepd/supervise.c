@@ -210,6 +210,7 @@ supervise_spawn(struct role *r, const struct identity *as)
     supervise_step(r, ROLE_STARTING);
     r->has_go = r->is_sacked = false;
     r->started_ms = clock_ms();
+    r->cpu_us = 0;
     if (door_pair(ends)) {
         if (open_door(r, ends[0]))
             r->pid = spawn_role(&order, ends[1], pages_lend(r));

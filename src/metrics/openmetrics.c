@@ -97,7 +97,12 @@ put_sample(struct buf *out, const struct series *s, const char *suffix, uint64_t
 static bool
 put_gauge(struct buf *out, const struct series *s)
 {
-    return put_head(out, s, "") && buf_printf(out, "} %" PRId64 "\n", (int64_t)slot_value(s, 0));
+    int64_t value = (int64_t)slot_value(s, 0);
+
+    if (value >= 0)
+        return put_sample(out, s, "", (uint64_t)value);
+    return put_head(out, s, "") && buf_append_str(out, "} -") &&
+           put_number(out, s->row, -(uint64_t)value) && buf_append_char(out, '\n');
 }
 
 static bool

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "doorstep/door.h"
+#include "doorstep/clock.h"
 #include "doorstep/door_frames.h"
+#include "doorstep/metrics.h"
 #include "doorstep/log.h"
 
 #define WINDOW 65536                   /* octets read from a descriptor at once */
@@ -207,7 +209,9 @@ serve_one(struct sorter *so)
     if (result != SORTER_GOES_ON)
         return result;
     int fd = frame.fd;
+    uint64_t began_us = clock_us();
     result = serve_frame(so, &frame);
+    metrics_observe(METRIC_SORTED, METRICS_NO_LABEL, clock_us() - began_us);
     if (fd >= 0)
         close(fd);
     return result;

@@ -432,11 +432,6 @@ answer_stats(struct deliver *d, struct control_request *r)
     control_done(r, json_pack("{s:o, s:o}", "counters", counters, "roles", roles));
 }
 
-struct held_request {
-    struct held_request *next;
-    struct control_request *request;
-};
-
 static void
 refuse(struct control_request *r, enum outcome_kind kind, const char *text)
 {
@@ -446,6 +441,26 @@ refuse(struct control_request *r, enum outcome_kind kind, const char *text)
     outcome_say(&why, "%s", text);
     control_fail(r, &why);
 }
+
+static void
+answer_metrics(struct deliver *d, struct control_request *r)
+{
+    struct buf text;
+
+    buf_init(&text, METRICS_TEXT_MAX);
+    json_t *ok =
+        metrics_print(d->metrics, &text) ? json_pack("{s:s}", "text", buf_str(&text)) : NULL;
+    if (ok != NULL)
+        control_done(r, ok);
+    else
+        refuse(r, OUTCOME_SYSTEM, "no memory");
+    buf_release(&text);
+}
+
+struct held_request {
+    struct held_request *next;
+    struct control_request *request;
+};
 
 /* Until the replay is over. */
 static void
@@ -484,12 +499,17 @@ operation_handle(void *deliver, struct control_request *r)
     struct deliver *d = deliver;
     const char *name = control_op(r);
 
+    metrics_count(METRIC_CONTROL_REQUESTS, METRICS_NO_LABEL, 1);
     if (strcmp(name, "ping") == 0) {
         answer_ping(d, r);
         return;
     }
     if (strcmp(name, "stats") == 0) {
         answer_stats(d, r);
+        return;
+    }
+    if (strcmp(name, "metrics") == 0) {
+        answer_metrics(d, r);
         return;
     }
     if (!d->is_serving) {

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "doorstep/metrics.h"
+
 #define AGAIN_MAX_MS 50
 #define ASIDE_MAX 100 /* deliveries that may wait for one account */
 
@@ -25,7 +27,16 @@ aside_put(struct worker *w, struct delivery *d, struct store_wait wait)
     d->again_ms = now + ms;
     d->account->aside++;
     DL_APPEND(w->aside, d);
+    metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_ASIDE, 1);
     return true;
+}
+
+static void
+take(struct worker *w, struct delivery *d)
+{
+    DL_DELETE(w->aside, d);
+    d->account->aside--;
+    metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_ASIDE, -1);
 }
 
 void
@@ -38,8 +49,7 @@ aside_take_due(struct worker *w)
     {
         if (d->again_ms > now || w->batch_count == BATCH_MAX)
             continue;
-        DL_DELETE(w->aside, d);
-        d->account->aside--;
+        take(w, d);
         w->batch[w->batch_count++] = d;
     }
 }
@@ -66,8 +76,7 @@ aside_take_any(struct worker *w)
     struct delivery *d = w->aside;
 
     if (d != NULL) {
-        DL_DELETE(w->aside, d);
-        d->account->aside--;
+        take(w, d);
     }
     return d;
 }
@@ -82,8 +91,7 @@ aside_take_of(struct worker *w, const char *user, const char *domain)
         const struct account *a = &d->target.account;
         if (strcmp(a->user, user) != 0 || strcmp(a->domain, domain) != 0)
             continue;
-        DL_DELETE(w->aside, d);
-        d->account->aside--;
+        take(w, d);
         return d;
     }
     return NULL;

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 #include "aside_priv.h"
 #include "commit_priv.h"
@@ -105,12 +106,25 @@ run_step(struct worker *w, step_fn step, struct delivery **finished)
 static void
 run_batch(struct worker *w, struct delivery **finished)
 {
+    uint64_t began_us = clock_us();
+
+    for (size_t n = 0; n < w->batch_count; n++)
+        w->batch[n]->times.queue_us = (uint32_t)(began_us - w->batch[n]->times.posted_us);
     run_step(w, step_stage, finished);
     for (size_t n = 0; n < w->batch_count; n++)
         w->batch[n]->account->in_batch = false;
     run_step(w, step_sync, finished);
+    if (w->batch_count > 0)
+        metrics_observe(METRIC_BATCH, METRICS_NO_LABEL, w->batch_count);
+    began_us = clock_us();
     commit_journal(w, finished);
+    uint32_t journal_us = (uint32_t)(clock_us() - began_us);
     commit_publish(w, finished);
+    uint32_t publish_us = (uint32_t)(clock_us() - began_us) - journal_us;
+    for (size_t n = 0; n < w->batch_count; n++) {
+        w->batch[n]->times.journal_us = journal_us;
+        w->batch[n]->times.publish_us = publish_us;
+    }
     commit_settle(w, finished);
 }
 
@@ -186,6 +200,7 @@ batch_run_delivery(struct job *job, void *worker)
         remember(w, d);
         return;
     }
+    metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_WORKERS, -1);
     w->batch[w->batch_count++] = d;
     if (w->batch_count == BATCH_MAX)
         batch_finish(w);

@@ -33,6 +33,14 @@ struct link { /* recipient and parcel: a recipient has several (alias), a parcel
     struct link *next_of_parcel;
 };
 
+struct delivery_times { /* microseconds; 0 for what it did not come to */
+    uint64_t posted_us; /* when it was given to its worker */
+    uint32_t queue_us;  /* until its batch began */
+    uint32_t stage_us;  /* account, ledger, quota, and the bytes written */
+    uint32_t journal_us;
+    uint32_t publish_us;
+};
+
 struct delivery {
     struct job job;        /* run = batch_run_delivery */
     struct delivery *next; /* in the aside list or among the finished */
@@ -54,6 +62,7 @@ struct delivery {
     bool has_usage;
     uint64_t usage_octets; /* of the account afterwards */
     uint64_t usage_messages;
+    struct delivery_times times;
 
     /* While the worker has it. */
     struct open_account *account;

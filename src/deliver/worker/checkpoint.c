@@ -14,6 +14,7 @@
 
 #include "doorstep/clock.h"
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 #include "kept_priv.h"
 #include "rows_priv.h"
@@ -123,11 +124,14 @@ checkpoint_add(struct worker *w, uint16_t type, const struct span *parts, size_t
         syncer_prepare(w->with.syncer, &c->preparation);
     c->segment = *segment;
     c->recorded_ms = clock_ms();
+    metrics_count(METRIC_JOURNAL_RECORDS, METRICS_NO_LABEL, 1);
+    for (size_t i = 0; i < count; i++)
+        metrics_count(METRIC_JOURNAL_BYTES, METRICS_NO_LABEL, parts[i].n);
     return true;
 }
 
-bool
-checkpoint_sync(struct worker *w, struct outcome *why)
+static bool
+write_and_sync(struct worker *w, struct outcome *why)
 {
     struct checkpoint *c = &w->checkpoint;
 
@@ -138,6 +142,17 @@ checkpoint_sync(struct worker *w, struct outcome *why)
     if (c->unsynced_ms == 0)
         c->unsynced_ms = clock_ms();
     return true;
+}
+
+bool
+checkpoint_sync(struct worker *w, struct outcome *why)
+{
+    uint64_t began_us = clock_us();
+    bool ok = write_and_sync(w, why);
+
+    metrics_observe(METRIC_JOURNAL_SYNC, METRICS_NO_LABEL, clock_us() - began_us);
+    metrics_count(METRIC_JOURNAL_FAILURES, METRICS_NO_LABEL, !ok);
+    return ok;
 }
 
 bool
@@ -173,8 +188,12 @@ end_checkpoint(struct worker *w, bool ok)
 
     c->state = CHECKPOINT_NONE;
     c->ended_ms = clock_ms();
+    metrics_count(METRIC_CHECKPOINTS, ok ? METRICS_DONE : METRICS_FAILED, 1);
     if (!ok)
         return;
+    metrics_observe(METRIC_CHECKPOINT_TIME, METRICS_NO_LABEL, clock_us() - c->began_us);
+    metrics_gauge_set(METRIC_CHECKPOINT_LAST, METRICS_NO_LABEL,
+                      (int64_t)clock_wall().tv_sec * 1000000);
     journal_free(w->journal, c->below);
     syncer_prepare(w->with.syncer, &c->preparation); /* which makes that last */
     drop_spools(w, c->below);
@@ -279,6 +298,7 @@ begin(struct worker *w)
     if (!respect_kept(w, &c->below))
         return;
     c->state = CHECKPOINT_ROWS;
+    c->began_us = clock_us();
 }
 
 unsigned

@@ -24,6 +24,7 @@ enum checkpoint_state { CHECKPOINT_NONE, CHECKPOINT_ROWS, CHECKPOINT_SYNCING };
 struct checkpoint {
     enum checkpoint_state state;
     uint64_t below;       /* segments that this one frees */
+    uint64_t began_us;    /* when it did */
     uint64_t ended_ms;    /* when the last one ended */
     uint64_t recorded_ms; /* when the last record was written */
     uint64_t segment;     /* where that lies; 0: there was none since the last turn */

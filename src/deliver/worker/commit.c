@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 #include "record_priv.h"
 #include "rows_priv.h"
@@ -200,6 +201,14 @@ add_row(struct worker *w, struct delivery *d, struct row_message *message)
     return true;
 }
 
+static unsigned
+driver_label(const struct settings_store *store)
+{
+    if (strcmp(store->driver, "maildir") == 0)
+        return METRICS_MAILDIR;
+    return strcmp(store->driver, "mbox") == 0 ? METRICS_MBOX : METRICS_PLUGIN;
+}
+
 static void
 settle(struct worker *w, struct delivery *d)
 {
@@ -209,6 +218,7 @@ settle(struct worker *w, struct delivery *d)
     d->staged = NULL;
     memcpy(d->id, d->source->id, sizeof d->id);
     outcome_set(&d->why, OUTCOME_DELIVERED, NULL);
+    metrics_count(METRIC_DELIVERED, driver_label(d->account->store_settings), 1);
     d->has_usage = rows_usage(d->account, &d->usage_octets, &d->usage_messages, &why);
     w->touched[w->touched_count++] = d->account;
 }

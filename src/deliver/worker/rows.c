@@ -19,6 +19,7 @@
 
 #include "doorstep/clock.h"
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 #include "ledger_priv.h"
 #include "loan_priv.h"
@@ -125,6 +126,7 @@ rows_add(struct worker *w, struct open_account *oa, struct row *r)
         oa->rows_since_ms = clock_ms();
         oa->rows_segment = r->segment;
         DL_APPEND2(w->waiting, oa, prev_waiting, next_waiting);
+        metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_INDEX, 1);
     }
     if (r->segment < oa->rows_segment) /* a batch settles by message, not in the journal's order */
         oa->rows_segment = r->segment;
@@ -145,8 +147,10 @@ forget_row(struct worker *w, struct open_account *oa)
     oa->row_octets -= r->message != NULL ? r->ref.stored_octets : 0;
     oa->row_messages -= r->message != NULL;
     row_free(r);
-    if (oa->rows == NULL)
+    if (oa->rows == NULL) {
         DL_DELETE2(w->waiting, oa, prev_waiting, next_waiting);
+        metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_INDEX, -1);
+    }
 }
 
 void
@@ -299,9 +303,13 @@ rows_flush(struct worker *w, struct open_account *oa, struct outcome *why)
 {
     if (oa->rows == NULL)
         return true;
+    const uint64_t began_us = clock_us();
+    const uint32_t rows = (uint32_t)oa->row_count;
     bool ok = account_reopen_index(w, oa, why);
     while (ok && oa->rows != NULL)
         ok = write_or_renew(w, oa, why);
+    metrics_observe(METRIC_INDEX_FLUSH, ok ? METRICS_DONE : METRICS_FAILED, clock_us() - began_us);
+    metrics_observe(METRIC_INDEX_ROWS, METRICS_NO_LABEL, rows);
     if (ok)
         return true;
     log_event(LOG_LEVEL_ERROR, "rows_wait", "account", oa->key, "rows", log_num(oa->row_count),

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "doorstep/metrics.h"
+
 #include "aside_priv.h"
 #include "rows_priv.h"
 #include "trace_priv.h"
@@ -61,10 +63,12 @@ is_known(struct worker *w, struct delivery *d)
 
     rows_key(d, d->recipient, key);
     if (rows_ledger_find(d->account, key, d->id)) {
+        metrics_count(METRIC_LEDGER_HITS, METRICS_NO_LABEL, 1);
         outcome_set(&d->why, OUTCOME_DUPLICATE, NULL);
         return true;
     }
     if (index_ledger_find(d->account->index, key, since, d->id, &why)) {
+        metrics_count(METRIC_LEDGER_HITS, METRICS_NO_LABEL, 1);
         outcome_set(&d->why, OUTCOME_DUPLICATE, NULL);
         return true;
     }
@@ -229,8 +233,8 @@ take_uid(struct delivery *d)
     return GOES_ON;
 }
 
-enum step_result
-step_stage(struct worker *w, size_t n)
+static enum step_result
+stage(struct worker *w, size_t n)
 {
     struct delivery *d = w->batch[n];
     struct store_wait wait = {-1, 1};
@@ -251,6 +255,17 @@ step_stage(struct worker *w, size_t n)
     if (!may_reopen(d))
         return IS_DONE;
     return set_aside(w, d, wait);
+}
+
+enum step_result
+step_stage(struct worker *w, size_t n)
+{
+    struct delivery *d = w->batch[n];
+    uint64_t began_us = clock_us();
+    enum step_result result = stage(w, n);
+
+    d->times.stage_us = (uint32_t)(clock_us() - began_us);
+    return result;
 }
 
 enum step_result

@@ -19,7 +19,6 @@
 #define CONNECTIONS_MAX 16u /* of each socket */
 #define TIMEOUT_S 10u
 #define MEMORY_MAX ((size_t)16384) /* of one request: its head */
-#define TEXT_MAX (8 * 1024 * 1024)
 
 struct metrics_http {
     const struct metrics_book *book; /* borrowed */
@@ -54,7 +53,7 @@ answer_metrics(struct MHD_Connection *connection, const struct metrics_book *boo
 {
     struct buf text;
 
-    buf_init(&text, TEXT_MAX);
+    buf_init(&text, METRICS_TEXT_MAX);
     metrics_count(METRIC_SCRAPES, METRICS_NO_LABEL, 1);
     enum MHD_Result result =
         metrics_print(book, &text)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 #include "edge_priv.h"
 
 #define UNIX_RESERVE 10 /* per cent of the connections that only unix sockets may use */
@@ -40,6 +41,7 @@ admission_refuse(int fd)
 {
     static const char line[] = "421 4.3.2 too many connections, try again\r\n";
 
+    metrics_count(METRIC_CONNECTIONS_REFUSED, METRICS_NO_LABEL, 1);
     if (send(fd, line, sizeof(line) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         log_event(LOG_LEVEL_DEBUG, "turn_away", "reason", "peer is gone", NULL);
     close(fd);

@@ -15,6 +15,7 @@
 
 #include "doorstep/clock.h"
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 #include "doorstep/smtp_session.h"
 #include "peer_priv.h"
 
@@ -45,6 +46,8 @@ struct edge_conn {
     bool is_reading;
     bool has_ended;      /* the client sends no more */
     bool is_handshaking; /* TLS begins; its timeout runs, and nothing moves it */
+    unsigned protocol;   /* label of its metrics */
+    uint64_t began_us;
 };
 
 /* --- pace and time --- */
@@ -100,6 +103,7 @@ on_reply(void *arg, struct span octets)
 {
     struct edge_conn *c = arg;
 
+    metrics_count(METRIC_NETWORK_OUT, c->protocol, octets.n);
     if (!conn_write(c->conn, octets))
         c->is_full = true;
 }
@@ -217,6 +221,7 @@ on_finished(void *arg, const struct smtp_summary *s)
     struct edge_conn *c = arg;
     struct buf from;
 
+    metrics_count(METRIC_MESSAGES, c->protocol, 1);
     if (!log_wants(LOG_LEVEL_INFO))
         return;
     buf_init(&from, 2 * ADDRESS_PATH_MAX);
@@ -307,6 +312,7 @@ on_lost(void *arg, const struct outcome *o)
 {
     struct edge_conn *c = arg;
 
+    metrics_count(METRIC_ANSWERS_LOST, METRICS_NO_LABEL, 1);
     log_event(LOG_LEVEL_WARNING, "deferred", "id", c->id, "cause", o->cause, NULL);
     smtp_session_fail(c->session, o);
     door_store_push(c->edge->store);
@@ -366,6 +372,7 @@ on_bytes(void *arg, struct span bytes)
     struct edge_conn *c = arg;
     bool was_in_auth = smtp_session_in_auth(c->session);
 
+    metrics_count(METRIC_NETWORK_IN, c->protocol, bytes.n);
     smtp_session_feed(c->session, bytes);
     if (was_in_auth || smtp_session_in_auth(c->session))
         conn_forget_input(c->conn);
@@ -380,6 +387,7 @@ give_up_on_store(struct edge_conn *c)
 {
     struct outcome o;
 
+    metrics_count(METRIC_ANSWERS_LOST, METRICS_NO_LABEL, 1);
     log_event(LOG_LEVEL_ERROR, "answer_timeout", "id", c->id, NULL);
     outcome_set(&o, OUTCOME_SYSTEM, "the store does not answer");
     door_store_forget(c->edge->store, &c->client);
@@ -458,6 +466,8 @@ on_closed(void *arg, const char *reason)
     struct edge_conn *c = arg;
     struct edge *e = c->edge;
 
+    metrics_gauge_add(METRIC_SESSIONS_OPEN, c->protocol, -1);
+    metrics_observe(METRIC_SESSION_TIME, c->protocol, clock_us() - c->began_us);
     log_event(LOG_LEVEL_INFO, "disconnect", "id", c->id, "reason", reason, "messages",
               log_num((long long)smtp_session_messages(c->session)), "errors",
               log_num((long long)smtp_session_errors(c->session)), NULL);
@@ -555,6 +565,8 @@ edge_conn_new(struct edge *e, const struct settings_listen *listen, int fd,
     }
     c->edge = e;
     c->listen = listen;
+    c->protocol = listen->protocol == LISTEN_LMTP ? METRICS_LMTP : METRICS_SMTP;
+    c->began_us = clock_us();
     id_make(c->id);
     peer_print(peer, c->peer);
     c->is_unix = peer->ss_family == AF_UNIX && peer_uid(fd, &c->uid);
@@ -594,6 +606,8 @@ edge_conn_open(struct edge *e, const struct settings_listen *listen, int fd,
         log_event(LOG_LEVEL_ERROR, "connect", "error", "out of memory", NULL);
         return;
     }
+    metrics_count(METRIC_SESSIONS, c->protocol, 1);
+    metrics_gauge_add(METRIC_SESSIONS_OPEN, c->protocol, 1);
     log_event(LOG_LEVEL_INFO, "connect", "id", c->id, "protocol",
               listen->protocol == LISTEN_LMTP ? "lmtp" : "smtp", "peer", is_unix ? "unix" : c->peer,
               NULL);
