@@ -118,7 +118,7 @@ class Promises:
         self.is_over = False
 
     def accounts(self):
-        return sorted({r for _, recipients in self.sent.values() for r in recipients})
+        return sorted({r for _, recipients in self.sent.values() for r in recipients} | set(self.validity))
 
     def count(self):
         """Of all that was answered: deliveries, and changes."""

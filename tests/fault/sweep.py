@@ -6,7 +6,7 @@ Threads and timers do not come in the same order every time, so call n need not 
 run. What can be said all the same: a run that was not hit had fewer calls than n, or it is tried again; no
 call that every uncounted run had is missed; and a sweep of every call goes on by name, until each kind of call
 on each kind of file that every second run has was hit once at least. What is rarer (the making of the first
-segments) must have been hit in some other sweep: see never_hit()."""
+segments) must have been hit in some other sweep: `run` looks at that."""
 
 import collections
 import fnmatch
@@ -31,11 +31,6 @@ def kind_of(name, path):
 
 
 everything = {}  # kind of order -> (all that was seen, all that was hit) in all sweeps
-
-
-def never_hit():
-    """Calls that some sweep of every call has seen, and none has hit."""
-    return {call for seen, struck in everything.values() for call in seen - struck}
 
 
 class Sweep:
@@ -161,9 +156,6 @@ class Sweep:
             if kind not in self.struck and not self.try_run(1, pattern, TRIES_BY_NAME):
                 self.problems.append(f"never hit: {kind}")
         struck |= self.struck
-
-    def leave_out(self):
-        self.target.remove()
 
     def carry_out(self):
         """True when it holds; prints a line, and the extra copies."""

@@ -71,6 +71,7 @@ class Server:
         return self
 
     def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)  # else accept() goes on, on whatever gets this number next
         self.listener.close()
         os.unlink(self.path)
 

@@ -177,7 +177,10 @@ reconcile_folders(struct worker *w, struct open_account *oa, struct outcome *why
     struct folders indexed = {0}, stored = {0};
     struct index_mailbox box;
 
+    /* An INBOX without mail stands in no journal: its UIDVALIDITY is on stable storage before
+     * anybody sees it. */
     bool ok = account_mailbox(w, oa, "INBOX", true, &box, why) &&
+              (box.messages > 0 || index_sync(oa->index, why)) &&
               index_mailbox_list(oa->index, on_indexed, &indexed, why) &&
               store_mailbox_list(oa->store, on_stored, &stored, why);
     if (ok && (indexed.failed || stored.failed))
