@@ -11,7 +11,7 @@ PACKAGES_BUILD="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libsqlite3
 PACKAGES_RUN="python3 curl"
 PACKAGES_TEST="check python3 python3-cryptography openssl swaks gsasl libnet-ssleay-perl curl postfix dovecot-imapd
     dovecot-lmtpd mutt mblaze zsh getmail6
-    strace xfsprogs e2fsprogs mount fuse3 libfuse3-dev
+    strace systemd xfsprogs e2fsprogs mount fuse3 libfuse3-dev
     python3-prometheus-client python3-yaml"
 
 # packages_missing PACKAGE... - prints those that are not installed.

@@ -51,8 +51,8 @@ bool journal_add(struct journal *j, uint16_t type, const struct span *parts, siz
 
 /* journal_write() - hands all that was added to the kernel. journal_sync() - the same, and all that
  * was written is on stable storage when it returns true. With nothing to do both are true at once.
- * A failure concerns every record added since the last sync that succeeded: none of them will be
- * given back by a reader, the file is never written or synced again (a second sync of a failed page
+ * A failure concerns every record that was not on stable storage yet: none of them will be given
+ * back by a reader, the file is never written or synced again (a second sync of a failed page
  * lies), and the next journal_add() begins a fresh segment. */
 bool journal_write(struct journal *j, struct outcome *why);
 bool journal_sync(struct journal *j, struct outcome *why);

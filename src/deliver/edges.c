@@ -68,15 +68,18 @@ update_watch(struct edge *e)
     loop_watch_set(e->watch, events);
 }
 
-/* The answers of one turn travel together. */
+/* The answers of one turn travel together. May free the edge. */
 static void
 flush(void *arg)
 {
     struct edge *e = arg;
+    struct deliver *d = e->deliver;
 
-    door_flush(e->door); /* an edge that is gone is noticed by reading */
-    update_watch(e);
-    deliver_end_when_drained(e->deliver);
+    if (door_flush(e->door) == DOOR_CLOSED)
+        drop_edge(e, "it reads no more");
+    else
+        update_watch(e);
+    deliver_end_when_drained(d);
 }
 
 void

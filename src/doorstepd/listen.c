@@ -137,7 +137,8 @@ bind_unix(const struct settings_address *a, int fd, const struct sockaddr_storag
     umask(before);
     if (result != 0)
         return complain(a, "bind");
-    if (lchown(a->path, uid, gid) == 0)
+    /* Not asked for nothing: a service manager may have forbidden the call. */
+    if ((uid == (uid_t)-1 && gid == (gid_t)-1) || lchown(a->path, uid, gid) == 0)
         return true;
     complain(a, "chown");
     unlink(a->path);

@@ -24,9 +24,10 @@ struct journal {
     uint64_t end;       /* of what was written or waits for `now`; whole blocks */
     uint64_t synced;    /* up to here `now` is on stable storage */
     struct slot *dirty; /* was written and not synced; at most one */
-    struct place kept;  /* end of what the last journal_sync() that succeeded has covered */
-    bool must_cut;      /* what lies behind `kept` must not be given back */
-    uint64_t freed;     /* as the caller said */
+    struct place told; /* end of what the last journal_write() or journal_sync() has told as done */
+    struct place kept; /* up to here that is on stable storage too */
+    bool must_cut;     /* what lies behind `kept` must not be given back */
+    uint64_t freed;    /* as the caller said */
     struct batches waiting;
 };
 
@@ -45,7 +46,7 @@ journal_open(const struct journal_options *options, struct outcome *why)
         return NULL;
     }
     j->freed = j->segments.needed;
-    j->kept = (struct place){j->segments.newest + 1, 0};
+    j->told = j->kept = (struct place){j->segments.newest + 1, 0};
     return j;
 }
 
@@ -129,6 +130,15 @@ free_segments(struct journal *j)
     segments_free(&j->segments, needed, j->dirty);
 }
 
+/* Nothing waits: the end of what was written. */
+static struct place
+written_end(const struct journal *j)
+{
+    return j->now != NULL ? (struct place){j->now->number, j->end}
+                          : (struct place){j->segments.newest, j->segments.octets};
+}
+
+/* What was told as done lies in the dirty segment, or before it. */
 static bool
 sync_dirty(struct journal *j, struct slot **failed, struct outcome *why)
 {
@@ -140,6 +150,7 @@ sync_dirty(struct journal *j, struct slot **failed, struct outcome *why)
         return false;
     }
     j->dirty = NULL;
+    j->kept = j->told;
     return true;
 }
 
@@ -167,8 +178,7 @@ write_and_sync(struct journal *j, struct slot **failed, struct outcome *why)
         return false;
     batches_clear(&j->waiting);
     j->synced = j->end;
-    j->kept = j->now != NULL ? (struct place){j->now->number, j->end}
-                             : (struct place){j->segments.newest, j->segments.octets};
+    j->told = j->kept = written_end(j);
     return true;
 }
 
@@ -178,6 +188,7 @@ lose(struct journal *j, struct slot *failed)
     batches_clear(&j->waiting);
     segments_lose(&j->segments, failed);
     j->dirty = NULL;
+    j->told = j->kept;
     j->must_cut = true;
     if (j->now == failed)
         j->now = NULL;
@@ -238,6 +249,7 @@ journal_write(struct journal *j, struct outcome *why)
     if (!write_added(j, &failed, why))
         return fail(j, failed);
     batches_clear(&j->waiting);
+    j->told = written_end(j);
     free_segments(j);
     return true;
 }

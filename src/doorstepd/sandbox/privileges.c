@@ -142,17 +142,20 @@ privileges_keep_for_roles(void)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    uint32_t dropped = 0;
 
     limit_bounding_set(KEPT_BY_MAIN);
     memset(sets, 0, sizeof(sets));
     if (syscall(SYS_capget, &header, sets) != 0)
         return false;
     for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-        sets[i].permitted &= (uint32_t)(KEPT_BY_MAIN >> (32 * i));
-        sets[i].effective = sets[i].permitted;
-        sets[i].inheritable = 0;
+        uint32_t kept = sets[i].permitted & (uint32_t)(KEPT_BY_MAIN >> (32 * i));
+
+        dropped |= (sets[i].permitted ^ kept) | sets[i].inheritable;
+        sets[i] = (struct __user_cap_data_struct){.effective = kept, .permitted = kept};
     }
-    return syscall(SYS_capset, &header, sets) == 0;
+    /* Who has none need not ask: a service manager may have forbidden the call. */
+    return dropped == 0 || syscall(SYS_capset, &header, sets) == 0;
 }
 
 static bool

@@ -400,9 +400,11 @@ START_TEST(uid_validity_only_rises)
     ck_assert_uint_gt(b, a);
     OK(&f, accounts_uid_validity(f.a, b + 1000, &c, &f.why));
     ck_assert_uint_eq(c, b + 1001);
+    OK(&f, accounts_uid_validity(f.a, 0, &a, &f.why)); /* of those that were set aside with it */
+    ck_assert_uint_eq(a, c + 1);
     fixture_reopen(&f);
-    OK(&f, accounts_uid_validity(f.a, 5, &a, &f.why));
-    ck_assert_uint_gt(a, c);
+    OK(&f, accounts_uid_validity(f.a, 5, &b, &f.why));
+    ck_assert_uint_gt(b, a);
     FAILS(&f, OUTCOME_SYSTEM, accounts_uid_validity(f.a, UINT32_MAX, &a, &f.why));
     OK(&f, accounts_uid_validity(f.a, UINT32_MAX - 1, &a, &f.why));
     FAILS(&f, OUTCOME_SYSTEM, accounts_uid_validity(f.a, 0, &a, &f.why));

@@ -84,6 +84,27 @@ START_TEST(a_failure_in_the_second_segment_takes_both)
 }
 END_TEST
 
+/* What was told as written and then synced, because the next segment began, is no part of what
+ * fails in that one. */
+START_TEST(a_failure_in_the_next_segment_takes_nothing_that_was_synced_before)
+{
+    struct journal *j = open_writer(4);
+
+    add_filled(j, 'a', 20000);
+    ck_assert(journal_write(j, &why));
+    add_filled(j, 'b', 20000);
+    add_filled(j, 'c', 40000);
+    disk_fail(failures[_i].call, 1, failures[_i].error); /* the first segment's, the second's */
+    ck_assert(!journal_sync(j, &why));
+    ck_assert(disk_has_failed());
+    ck_assert_str_eq(content(), "20:a*20000");
+    add(j, "after");
+    ck_assert(journal_sync(j, &why));
+    ck_assert_str_eq(content(), "20:a*20000 20:after");
+    journal_close(j);
+}
+END_TEST
+
 /* With all segments in use the cut has no place: it waits for one, and so does every record. */
 START_TEST(a_cut_without_a_segment_is_written_first)
 {
@@ -195,6 +216,8 @@ main(void)
     tcase_add_loop_test(t, what_failed_does_not_come_back, 0,
                         (int)(sizeof failures / sizeof failures[0]));
     tcase_add_test(t, a_failure_in_the_second_segment_takes_both);
+    tcase_add_loop_test(t, a_failure_in_the_next_segment_takes_nothing_that_was_synced_before, 0,
+                        (int)(sizeof failures / sizeof failures[0]));
     tcase_add_test(t, a_cut_without_a_segment_is_written_first);
     tcase_add_test(t, interrupted_and_short_writes_are_finished);
     tcase_add_loop_test(t, a_segment_that_cannot_be_made_fails_the_add, 0,

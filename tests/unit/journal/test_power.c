@@ -23,7 +23,7 @@ enum state {
     NONE,   /* was not taken */
     ADDED,  /* may come back */
     SYNCED, /* must come back, unless freed */
-    UNSURE, /* may come back: the power went before the answer */
+    UNSURE, /* may come back: the power went before the answer, or nobody was told */
     FAILED, /* may come back: the cut behind it could not be written yet */
     DEAD    /* must not come back */
 };
@@ -133,14 +133,21 @@ maybe_cut(void)
 
 /* ---- steps ---- */
 
+/* Those below a segment. */
 static void
-change(enum state from, enum state to)
+change_below(uint64_t segment, enum state from, enum state to)
 {
     for (unsigned i = 0; i < count; i++)
-        if (records[i].state == from) {
+        if (records[i].state == from && records[i].segment < segment) {
             records[i].state = to;
             records[i].was_synced = records[i].was_synced || to == SYNCED;
         }
+}
+
+static void
+change(enum state from, enum state to)
+{
+    change_below(UINT64_MAX, from, to);
 }
 
 static void
@@ -194,7 +201,10 @@ step_add(void)
     records[serial].segment = segment;
     /* The octets are borrowed until the write, and there is one buffer. */
     tell(true);
-    if (!journal_write(j, &why)) {
+    if (journal_write(j, &why)) {
+        change_below(segment, ADDED, SYNCED); /* before the next segment was begun */
+    } else {
+        change_below(segment, ADDED, UNSURE); /* that may have been what failed, or not */
         change(ADDED, FAILED);
         tell(false);
     }
