@@ -147,6 +147,7 @@ batch_finish(struct worker *w)
     run_batch(w, &finished);
     answer(w, finished);
     flush_touched(w);
+    w->busy_ms = clock_ms();
 }
 
 /* Only keys for the ledger: the journal has them before the client hears its 4xx. */
@@ -210,14 +211,12 @@ unsigned
 batch_idle(void *worker)
 {
     struct worker *w = worker;
-    bool was_busy = w->batch_count > 0;
 
     batch_finish(w);
     aside_take_due(w);
-    was_busy = was_busy || w->batch_count > 0;
     batch_finish(w);
     const unsigned due_ms[] = {aside_next_due(w), rows_idle(w), checkpoint_idle(w), kept_idle(w),
-                               housekeeping_idle(w, was_busy)};
+                               housekeeping_idle(w)};
     unsigned soonest = JOB_WAIT_FOREVER;
     for (size_t i = 0; i < sizeof due_ms / sizeof due_ms[0]; i++)
         soonest = due_ms[i] < soonest ? due_ms[i] : soonest;

@@ -42,12 +42,12 @@ find_due(struct worker *w, uint64_t now)
 }
 
 unsigned
-housekeeping_idle(struct worker *w, bool was_busy)
+housekeeping_idle(struct worker *w)
 {
     uint64_t now = clock_ms();
 
-    if (was_busy)
-        return QUIET_MS;
+    if (now - w->busy_ms < QUIET_MS)
+        return (unsigned)(QUIET_MS - (now - w->busy_ms));
     struct open_account *oa = find_due(w, now);
     if (oa == NULL)
         return JOB_WAIT_FOREVER; /* until there is mail, nothing new is left behind */

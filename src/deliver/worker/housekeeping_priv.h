@@ -9,9 +9,9 @@
 
 #include "worker_priv.h"
 
-/* housekeeping_idle() - a worker that was not busy looks after one account that is due; ms until it
- * should be called again. */
-unsigned housekeeping_idle(struct worker *w, bool was_busy);
+/* housekeeping_idle() - a worker that has had no batch for a second looks after one account that is
+ * due; ms until it should be called again. */
+unsigned housekeeping_idle(struct worker *w);
 
 /* housekeeping_do() - for one account: old remains of deliveries go out of its store, old
  * deliveries out of its ledger. A failure is logged; the next day tries again. */

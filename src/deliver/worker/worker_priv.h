@@ -41,6 +41,7 @@ struct worker {
     unsigned open_least;       /* and how many of them nobody takes from this one */
     struct delivery *batch[BATCH_MAX];
     size_t batch_count;
+    uint64_t busy_ms;                        /* when the last batch was */
     struct open_account *touched[BATCH_MAX]; /* by the batch: may have rows enough to be written */
     size_t touched_count;
     struct delivery *aside;       /* utlist: busy accounts' deliveries */
