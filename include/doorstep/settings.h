@@ -178,7 +178,7 @@ struct settings {
     uint64_t uid_min;         /* for system accounts: 1000 */
     enum sandbox_mode sandbox;
     const char *log_level; /* "debug", "info", "warning", "error" */
-    uint64_t workers;      /* account workers (threads); 0 never: default 4 */
+    uint64_t workers;      /* account workers (threads); 0 never: default 2 */
     uint64_t sorters;
     uint64_t edges;
     enum durability durability;

@@ -59,7 +59,7 @@ static const struct config_row root_rows[] = {
      .doc = "what to do where the kernel lacks Landlock or seccomp"},
     {"log_level", KIND_WORD, 0, "info", 0, 0, level_words, AT(settings, log_level),
      .doc = "lowest level that is logged"},
-    {"workers", KIND_COUNT, 0, "4", 1, 256, AT(settings, workers),
+    {"workers", KIND_COUNT, 0, "2", 1, 256, AT(settings, workers),
      .doc = "threads that write to mailboxes"},
     {"sorters", KIND_COUNT, 0, "4", 1, 64, AT(settings, sorters),
      .doc = "processes that read message content"},
