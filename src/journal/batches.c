@@ -14,7 +14,7 @@ batches_release(struct batches *b)
     free(b->list);
     free(b->added);
     free(b->parts);
-    free(b->iov);
+    free(b->blocks);
 }
 
 void
@@ -43,17 +43,16 @@ grow(void *array, size_t *room, size_t wanted, size_t size)
 bool
 batches_reserve(struct batches *b, size_t parts, struct outcome *why)
 {
-    size_t iov = b->parts_count + parts + b->added_count + 1 + 2 * (b->count + 1);
     struct batch *list = grow(b->list, &b->room, b->count + 1, sizeof *list);
     struct added *added = grow(b->added, &b->added_room, b->added_count + 1, sizeof *added);
     struct span *spans = grow(b->parts, &b->parts_room, b->parts_count + parts + 1, sizeof *spans);
-    struct iovec *vector = grow(b->iov, &b->iov_room, iov, sizeof *vector);
 
+    if (b->blocks == NULL)
+        b->blocks = aligned_alloc(JOURNAL_BLOCK, BATCHES_PIECE); /* resident as far as it is used */
     b->list = list != NULL ? list : b->list;
     b->added = added != NULL ? added : b->added;
     b->parts = spans != NULL ? spans : b->parts;
-    b->iov = vector != NULL ? vector : b->iov;
-    return (list != NULL && added != NULL && spans != NULL && vector != NULL) ||
+    return (list != NULL && added != NULL && spans != NULL && b->blocks != NULL) ||
            outcome_errno(why, ENOMEM, "realloc", NULL);
 }
 
@@ -95,31 +94,59 @@ batches_add(struct batches *b, uint16_t type, const struct span *parts, size_t c
     }
 }
 
-static struct iovec
-piece(const void *p, size_t n)
+/* A batch on its way to the disk: octets gather in memory that is aligned, as a write that passes
+ * by the page cache wants it. */
+struct layout {
+    int fd;
+    char *blocks;
+    size_t used;
+    uint64_t offset; /* of blocks in the segment */
+};
+
+static bool
+flush(struct layout *l)
 {
-    return (struct iovec){(void *)(uintptr_t)p, n};
+    size_t whole = format_round(l->used);
+
+    memset(l->blocks + l->used, 0, whole - l->used);
+    if (!segment_write(l->fd, l->blocks, whole, l->offset))
+        return false;
+    l->offset += whole;
+    l->used = 0;
+    return true;
 }
 
-static size_t
-gather(struct batches *b, const struct batch *one, const uint8_t head[JOURNAL_BATCH_HEAD])
+static bool
+put(struct layout *l, const void *octets, size_t n)
 {
-    static const char padding[JOURNAL_BLOCK];
+    const char *p = octets;
+
+    while (n > 0) {
+        size_t room = BATCHES_PIECE - l->used, take = n < room ? n : room;
+        memcpy(l->blocks + l->used, p, take);
+        l->used += take;
+        p += take;
+        n -= take;
+        if (l->used == BATCHES_PIECE && !flush(l))
+            return false;
+    }
+    return true;
+}
+
+static bool
+put_records(struct layout *l, const struct batches *b, const struct batch *one)
+{
     const struct added *a = b->added + one->first_added;
     const struct span *part = b->parts + one->first_part;
-    uint64_t pad = format_round(one->octets) - one->octets;
-    size_t n = 0;
 
-    b->iov[n++] = piece(head, JOURNAL_BATCH_HEAD);
     for (uint32_t r = 0; r < one->records; r++, a++) {
-        b->iov[n++] = piece(a->head, sizeof a->head);
+        if (!put(l, a->head, sizeof a->head))
+            return false;
         for (size_t i = 0; i < a->parts; i++, part++)
-            if (part->n > 0)
-                b->iov[n++] = piece(part->p, part->n);
+            if (!put(l, part->p, part->n))
+                return false;
     }
-    if (pad > 0)
-        b->iov[n++] = piece(padding, pad);
-    return n;
+    return true;
 }
 
 bool
@@ -131,9 +158,10 @@ batches_write(struct batches *b, const struct batch *one, uint64_t needed, struc
                               .synced = one->synced,
                               .needed = needed < one->slot->number ? needed : one->slot->number,
                               .records = one->records};
+    struct layout l = {.fd = one->slot->fd, .blocks = b->blocks, .offset = one->offset};
     uint8_t bytes[JOURNAL_BATCH_HEAD];
 
     format_print_batch(&head, one->slot->salt, bytes);
-    return segment_write(one->slot->fd, b->iov, gather(b, one, bytes), one->offset) ||
-           outcome_errno(why, errno, "pwritev", "journal");
+    return (put(&l, bytes, sizeof bytes) && put_records(&l, b, one) && flush(&l)) ||
+           outcome_errno(why, errno, "pwrite", "journal");
 }

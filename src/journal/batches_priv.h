@@ -8,6 +8,8 @@
 
 #include "segments_priv.h"
 
+#define BATCHES_PIECE (1024 * 1024) /* octets, whole blocks */
+
 struct added { /* a record */
     uint8_t head[JOURNAL_RECORD_HEAD];
     size_t parts; /* how many of batches.parts are its own */
@@ -29,8 +31,7 @@ struct batches { /* all owned; they grow and stay. Zeroed: empty */
     size_t added_count, added_room;
     struct span *parts; /* their octets are borrowed */
     size_t parts_count, parts_room;
-    struct iovec *iov;
-    size_t iov_room;
+    char *blocks; /* where a batch is laid out for the disk, a piece at a time */
 };
 
 void batches_release(struct batches *b);
@@ -46,7 +47,7 @@ struct batch *batches_begin(struct batches *b, struct slot *slot, uint64_t offse
 /* batches_add() - to the last batch; reserved before. */
 void batches_add(struct batches *b, uint16_t type, const struct span *parts, size_t count);
 
-/* batches_write() - one of them, padded, with one pwritev(2) where that takes it. */
+/* batches_write() - one of them, padded, with one pwrite(2) up to BATCHES_PIECE. */
 bool batches_write(struct batches *b, const struct batch *one, uint64_t needed,
                    struct outcome *why);
 

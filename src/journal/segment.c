@@ -6,41 +6,47 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define FILL_STEP (1024 * 1024) /* synced each, so that a writer beside is not held up for long */
+#define STUCK_MAX 4             /* writes in a row that do not get on by a block */
 
-/* Past what a short write took. */
-static void
-skip_written(struct iovec **iov, size_t *count, size_t n)
+void
+segment_go_direct(int fd)
 {
-    while (*count > 0 && n >= (*iov)->iov_len) {
-        n -= (*iov)->iov_len;
-        (*iov)++;
-        (*count)--;
-    }
-    if (n > 0) {
-        (*iov)->iov_base = (char *)(*iov)->iov_base + n;
-        (*iov)->iov_len -= n;
-    }
+    (void)fcntl(fd, F_SETFL, O_DIRECT); /* a file system that cannot goes on as it was */
+}
+
+/* Blocks larger than ours: the page cache has to cut them. */
+static bool
+stop_direct(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags >= 0 && (flags & O_DIRECT) != 0 && fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0;
 }
 
 bool
-segment_write(int fd, struct iovec *iov, size_t count, uint64_t offset)
+segment_write(int fd, const void *blocks, size_t octets, uint64_t offset)
 {
-    skip_written(&iov, &count, 0); /* empty ones at the front would look like no progress */
-    while (count > 0) {
-        ssize_t n = pwritev(fd, iov, count < IOV_MAX ? (int)count : IOV_MAX, (off_t)offset);
-        if (n < 0 && errno == EINTR)
+    const char *p = blocks;
+    unsigned stuck = 0;
+
+    while (octets > 0) {
+        ssize_t n = pwrite(fd, p, octets, (off_t)offset);
+        if (n < 0 && (errno == EINTR || (errno == EINVAL && stop_direct(fd))))
             continue;
-        if (n == 0)
-            errno = EIO;
-        if (n <= 0)
+        if (n < 0)
             return false;
+        n -= n % JOURNAL_BLOCK; /* a part of one is written again */
+        if (n == 0 && ++stuck == STUCK_MAX) {
+            errno = EIO;
+            return false;
+        }
+        p += n;
         offset += (uint64_t)n;
-        skip_written(&iov, &count, (size_t)n);
+        octets -= (size_t)n;
     }
     return true;
 }
@@ -65,10 +71,10 @@ segment_open(int folder, const char *name, int flags)
 bool
 segment_write_head(int fd, const struct segment_head *head)
 {
-    uint8_t block[JOURNAL_BLOCK];
+    _Alignas(JOURNAL_BLOCK) uint8_t block[JOURNAL_BLOCK];
 
     format_print_segment(head, block);
-    return segment_write(fd, &(struct iovec){block, sizeof block}, 1, 0) && segment_sync(fd);
+    return segment_write(fd, block, sizeof block, 0) && segment_sync(fd);
 }
 
 bool
@@ -88,12 +94,12 @@ segment_read_head(int fd, struct segment_head *head)
 static bool
 fill_with_zeros(int fd, uint64_t octets)
 {
-    static char zeros[FILL_STEP]; /* not const, so that the program's file does not hold them */
+    /* Not const, so that the program's file does not hold them. */
+    static _Alignas(JOURNAL_BLOCK) char zeros[FILL_STEP];
 
     for (uint64_t at = 0; at < octets; at += FILL_STEP) {
         uint64_t n = octets - at < FILL_STEP ? octets - at : FILL_STEP;
-        struct iovec iov = {zeros, n};
-        if (!segment_write(fd, &iov, 1, at) || !segment_sync(fd))
+        if (!segment_write(fd, zeros, n, at) || !segment_sync(fd))
             return false;
     }
     return true;
@@ -136,6 +142,7 @@ segment_make(int folder, unsigned slot, const struct segment_head *head, bool fi
         outcome_errno(why, errno, "openat", building);
         return -1;
     }
+    segment_go_direct(fd);
     if (build(fd, head, fill) && renameat(folder, building, folder, name) == 0 &&
         fsync(folder) == 0)
         return fd;

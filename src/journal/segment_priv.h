@@ -7,8 +7,6 @@
 #ifndef DOORSTEP_JOURNAL_SEGMENT_PRIV_H
 #define DOORSTEP_JOURNAL_SEGMENT_PRIV_H
 
-#include <sys/uio.h>
-
 #include "doorstep/outcome.h"
 
 #include "format_priv.h"
@@ -29,9 +27,13 @@ bool segment_write_head(int fd, const struct segment_head *head);
 /* segment_read_head() - false: no head of ours (errno 0) or unreadable (errno). */
 bool segment_read_head(int fd, struct segment_head *head);
 
-/* segment_write() - all of it at that offset, whatever the kernel takes at a time; iov is used up.
- * segment_sync() - fdatasync(2). false: errno. */
-bool segment_write(int fd, struct iovec *iov, size_t count, uint64_t offset);
+/* segment_go_direct() - what is written from now on passes by the page cache, where the file system
+ * can. */
+void segment_go_direct(int fd);
+
+/* segment_write() - whole blocks from memory that is aligned to a block, to an offset that is,
+ * whatever the kernel takes at a time. segment_sync() - fdatasync(2). false: errno. */
+bool segment_write(int fd, const void *blocks, size_t octets, uint64_t offset);
 bool segment_sync(int fd);
 
 #endif

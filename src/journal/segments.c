@@ -152,6 +152,7 @@ make_file(struct segments *s, struct slot *slot, const struct segment_head *head
     if (slot->fd < 0 && !slot->is_lost) {
         format_name(name, s->writer, slot->index, false);
         slot->fd = segment_open(s->folder, name, O_RDWR);
+        segment_go_direct(slot->fd);
     }
     if (slot->fd < 0) {
         slot->fd = segment_make(s->folder, slot->index, head, fill, why);

@@ -13,7 +13,7 @@ THREE = ["u0@example.org", "u1@example.org", ZOE]
 SIX = [f"u{n}@example.org" for n in range(5)] + [ZOE]
 TWENTY = [f"u{n}@example.org" for n in range(18)] + [ZOE, "yan@example.net"]
 ROWS_MERGED = 8  # src/deliver/worker/rows.c
-RECORD = ("pwritev state/journal/*", "fdatasync state/journal/*")
+RECORD = ("pwrite64 state/journal/*", "fdatasync state/journal/*")
 
 
 class Delivery:

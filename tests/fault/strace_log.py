@@ -10,7 +10,7 @@ CALLS = (
     "syncfs,sync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,"
     "ftruncate,truncate,fallocate,copy_file_range,sendfile,splice,io_uring_setup"
 )
-OCTETS = 70000  # of each string: what the index gathers into one write is 64 KiB at most
+OCTETS = 1 << 20  # of each string: what the journal gathers into one write
 COMMAND = ["strace", "-D", "-f", "-y", "-s", str(OCTETS), "-e", f"trace={CALLS}", "-e", "signal=none"]
 
 PLACE = r"(?:[^<>\\]|->|\\.)*"

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define SECTOR 512
@@ -56,14 +55,14 @@ int __real_fsync(int fd);
 int __real_renameat(int from, const char *old, int to, const char *new);
 int __real_unlinkat(int dir, const char *name, int flags);
 int __real_fallocate(int fd, int mode, off_t offset, off_t n);
-ssize_t __real_pwritev(int fd, const struct iovec *iov, int count, off_t offset);
+ssize_t __real_pwrite(int fd, const void *octets, size_t wanted, off_t offset);
 ssize_t __real_pread(int fd, void *data, size_t n, off_t offset);
 int __wrap_fdatasync(int fd);
 int __wrap_fsync(int fd);
 int __wrap_renameat(int from, const char *old, int to, const char *new);
 int __wrap_unlinkat(int dir, const char *name, int flags);
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t n);
-ssize_t __wrap_pwritev(int fd, const struct iovec *iov, int count, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *octets, size_t wanted, off_t offset);
 ssize_t __wrap_pread(int fd, void *data, size_t n, off_t offset);
 
 unsigned
@@ -347,65 +346,49 @@ fails(enum disk_call call)
 }
 
 static void
-write_cached(struct disk_file *f, const struct iovec *iov, int count, size_t at, size_t n)
+write_cached(struct disk_file *f, const void *octets, size_t n, size_t at)
 {
-    for (int i = 0; i < count && n > 0; i++) {
-        size_t part = iov[i].iov_len < n ? iov[i].iov_len : n;
-        ck_assert_uint_le(at + part, f->size);
-        memcpy(f->cached + at, iov[i].iov_base, part);
-        for (size_t s = at / SECTOR; part > 0 && s <= (at + part - 1) / SECTOR; s++)
-            f->dirty[s] = true;
-        at += part;
-        n -= part;
-    }
+    ck_assert_uint_le(at + n, f->size);
+    memcpy(f->cached + at, octets, n);
+    for (size_t s = at / SECTOR; n > 0 && s <= (at + n - 1) / SECTOR; s++)
+        f->dirty[s] = true;
 }
 
-static size_t
-length(const struct iovec *iov, int count)
-{
-    size_t n = 0;
-
-    for (int i = 0; i < count; i++)
-        n += iov[i].iov_len;
-    return n;
-}
-
-/* A part of what was asked for: as a short write, or before an error. */
+/* A part of what was asked for, of any length: as a short write, or before an error. */
 static ssize_t
-write_part(int fd, struct disk_file *f, const struct iovec *iov, int count, off_t offset)
+write_part(int fd, struct disk_file *f, const void *octets, size_t wanted, off_t offset)
 {
-    size_t n = disk_random((unsigned)length(iov, count)) + 1;
-    char *flat = malloc(length(iov, count)), *p = flat;
+    size_t n = disk_random((unsigned)wanted) + 1;
+    int flags = fcntl(fd, F_GETFL);
 
-    for (int i = 0; i < count; i++)
-        p = (char *)mempcpy(p, iov[i].iov_base, iov[i].iov_len);
-    ck_assert_int_eq(pwrite(fd, flat, n, offset), (ssize_t)n);
-    free(flat);
-    write_cached(f, iov, count, (size_t)offset, n);
+    ck_assert_int_eq(fcntl(fd, F_SETFL, flags & ~O_DIRECT), 0); /* which takes whole sectors only */
+    ck_assert_int_eq(__real_pwrite(fd, octets, n, offset), (ssize_t)n);
+    ck_assert_int_eq(fcntl(fd, F_SETFL, flags), 0);
+    write_cached(f, octets, n, (size_t)offset);
     return (ssize_t)n;
 }
 
 ssize_t
-__wrap_pwritev(int fd, const struct iovec *iov, int count, off_t offset)
+__wrap_pwrite(int fd, const void *octets, size_t wanted, off_t offset)
 {
     struct disk_file *f;
     ssize_t n;
 
     if (!disk.is_on)
-        return __real_pwritev(fd, iov, count, offset);
+        return __real_pwrite(fd, octets, wanted, offset);
     f = file_of(fd);
     ck_assert_msg(!f->is_bad, "written after a failure");
-    if (fails(DISK_PWRITEV)) {
+    if (fails(DISK_PWRITE)) {
         if (disk.fail_error == EINTR)
             return -1;
-        n = write_part(fd, f, iov, count, offset);
+        n = write_part(fd, f, octets, wanted, offset);
         f->is_bad = disk.fail_error != 0;
         errno = disk.fail_error;
         return f->is_bad ? -1 : n;
     }
-    n = __real_pwritev(fd, iov, count, offset);
+    n = __real_pwrite(fd, octets, wanted, offset);
     if (n > 0)
-        write_cached(f, iov, count, (size_t)offset, (size_t)n);
+        write_cached(f, octets, (size_t)n, (size_t)offset);
     return n;
 }
 

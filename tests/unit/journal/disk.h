@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 enum disk_call {
-    DISK_PWRITEV,
+    DISK_PWRITE,
     DISK_FDATASYNC,
     DISK_FSYNC,
     DISK_RENAMEAT,
@@ -29,7 +29,7 @@ void disk_end(void);
 unsigned disk_random(unsigned below);
 
 /* disk_fail() - the nth next call of that kind (0: the next one) fails with that errno, once; a
- * pwritev with error 0 is short. disk_spare() - not after all. disk_has_failed() - it did. */
+ * pwrite with error 0 is short. disk_spare() - not after all. disk_has_failed() - it did. */
 void disk_fail(enum disk_call call, unsigned nth, int error);
 void disk_spare(void);
 bool disk_has_failed(void);

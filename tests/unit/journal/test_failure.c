@@ -32,9 +32,9 @@ static const struct {
 } failures[] = {
     {"a sync that fails", DISK_FDATASYNC, EIO, OUTCOME_SYSTEM},
     {"a sync without room", DISK_FDATASYNC, ENOSPC, OUTCOME_DISK_FULL},
-    {"a write that fails", DISK_PWRITEV, EIO, OUTCOME_SYSTEM},
-    {"a write without room", DISK_PWRITEV, ENOSPC, OUTCOME_DISK_FULL},
-    {"a write over quota", DISK_PWRITEV, EDQUOT, OUTCOME_OVER_QUOTA},
+    {"a write that fails", DISK_PWRITE, EIO, OUTCOME_SYSTEM},
+    {"a write without room", DISK_PWRITE, ENOSPC, OUTCOME_DISK_FULL},
+    {"a write over quota", DISK_PWRITE, EDQUOT, OUTCOME_OVER_QUOTA},
 };
 
 START_TEST(what_failed_does_not_come_back)
@@ -74,7 +74,7 @@ START_TEST(a_failure_in_the_second_segment_takes_both)
     ck_assert(journal_sync(j, &why));
     add_filled(j, 'a', 40000);
     add_filled(j, 'b', 40000);
-    disk_fail(DISK_PWRITEV, 1, EIO); /* the first batch, the second */
+    disk_fail(DISK_PWRITE, 1, EIO); /* the first batch, the second */
     ck_assert(!journal_sync(j, &why));
     ck_assert_str_eq(content(), "20:kept");
     ck_assert_uint_eq(add(j, "after"), 3);
@@ -135,11 +135,11 @@ START_TEST(interrupted_and_short_writes_are_finished)
     struct journal *j = open_writer(2);
 
     add_filled(j, 'a', 20000);
-    disk_fail(DISK_PWRITEV, 0, EINTR);
+    disk_fail(DISK_PWRITE, 0, EINTR);
     ck_assert(journal_sync(j, &why));
     ck_assert(disk_has_failed());
     add_filled(j, 'b', 20000);
-    disk_fail(DISK_PWRITEV, 0, 0);
+    disk_fail(DISK_PWRITE, 0, 0);
     ck_assert(journal_sync(j, &why));
     ck_assert(disk_has_failed());
     add(j, "c");
@@ -158,7 +158,7 @@ static const struct {
     enum outcome_kind kind;
 } making[] = {
     {"no room for a segment", DISK_FALLOCATE, ENOSPC, OUTCOME_DISK_FULL},
-    {"its head is not written", DISK_PWRITEV, EIO, OUTCOME_SYSTEM},
+    {"its head is not written", DISK_PWRITE, EIO, OUTCOME_SYSTEM},
     {"its head is not synced", DISK_FDATASYNC, EIO, OUTCOME_SYSTEM},
     {"it gets no name", DISK_RENAMEAT, EIO, OUTCOME_SYSTEM},
     {"its name is not synced", DISK_FSYNC, EIO, OUTCOME_SYSTEM},

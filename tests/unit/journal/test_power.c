@@ -228,11 +228,11 @@ static void
 arm(void)
 {
     static const int errors[] = {EIO, ENOSPC, EINTR, 0};
-    static const enum disk_call calls[] = {DISK_PWRITEV,   DISK_PWRITEV, DISK_FDATASYNC,
+    static const enum disk_call calls[] = {DISK_PWRITE,    DISK_PWRITE,  DISK_FDATASYNC,
                                            DISK_FDATASYNC, DISK_FSYNC,   DISK_RENAMEAT,
                                            DISK_FALLOCATE, DISK_UNLINKAT};
     enum disk_call call = calls[disk_random(8)];
-    int error = errors[disk_random(call == DISK_PWRITEV ? 4 : call == DISK_FDATASYNC ? 3 : 2)];
+    int error = errors[disk_random(call == DISK_PWRITE ? 4 : call == DISK_FDATASYNC ? 3 : 2)];
 
     disk_fail(call, disk_random(3), error);
 }
