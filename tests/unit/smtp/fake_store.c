@@ -147,7 +147,21 @@ on_close(void *arg, const char *reason)
     DENSE_CHECK(f->closed == 1);
 }
 
+static bool
+on_can_start_tls(void *arg)
+{
+    return ((struct fake *)arg)->has_tls;
+}
+
+static void
+on_start_tls(void *arg)
+{
+    ((struct fake *)arg)->tls_begun++;
+}
+
 static const struct smtp_session_calls calls = {
+    .can_start_tls = on_can_start_tls,
+    .start_tls = on_start_tls,
     .reply = on_reply,
     .ask_rcpt = on_ask_rcpt,
     .data_begin = on_data_begin,

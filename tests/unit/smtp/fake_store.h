@@ -33,6 +33,8 @@ struct fake {
     struct smtp_session_config config;
     enum fake_answers answers;
     bool is_away;        /* data_begin is refused */
+    bool has_tls;        /* can_start_tls says so */
+    unsigned tls_begun;
     struct buf output;   /* what the client sees */
     struct buf messages; /* one line a message that ended or was aborted */
     struct buf content;  /* of the message under way */
