@@ -104,6 +104,7 @@
     VALUE(METRICS_LIMIT_MEMORY, "memory")                                                          \
     VALUE(METRICS_LIMIT_TIMEOUT_COMMAND, "timeout_command")                                        \
     VALUE(METRICS_LIMIT_TIMEOUT_DATA, "timeout_data")                                              \
+    VALUE(METRICS_LIMIT_TIMEOUT_HANDSHAKE, "timeout_handshake")                                    \
     VALUE(METRICS_LIMIT_TIMEOUT_WRITE, "timeout_write")                                            \
     VALUE(METRICS_LIMIT_TIMEOUT_ANSWER, "timeout_answer")                                          \
     VALUE(METRICS_LIMIT_COMMANDS, "commands")                                                      \
@@ -120,6 +121,12 @@
     VALUE(METRICS_LIMIT_TIMEOUT_PROXY, "timeout_proxy")                                            \
     VALUE(METRICS_LIMIT_SORT_WAIT, "sort_wait")
 
+/* How a handshake ended. */
+#define METRICS_TLS(VALUE)                                                                         \
+    VALUE(METRICS_TLS_1_2, "v1_2")                                                                 \
+    VALUE(METRICS_TLS_1_3, "v1_3")                                                                 \
+    VALUE(METRICS_TLS_FAILED, "failed")
+
 /* LABEL(list, name as printed). NONE is for metrics without a label of their own. */
 #define METRICS_NONE(VALUE) VALUE(METRICS_NO_LABEL, "")
 #define METRICS_LABELS(LABEL)                                                                      \
@@ -133,6 +140,7 @@
     LABEL(LOOKUPS, "answer")                                                                       \
     LABEL(QUEUES, "queue")                                                                         \
     LABEL(REPLAYS, "what")                                                                         \
+    LABEL(TLS, "tls")                                                                              \
     LABEL(LIMITS, "limit")
 
 #define METRICS_VALUE_ENUM(id, text) id,

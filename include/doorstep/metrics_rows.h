@@ -29,6 +29,13 @@ METRIC(ANSWERS_LOST, COUNTER, "answers_lost", "", IN_EDGE, NONE,
 METRIC(LIMITS_HIT, COUNTER, "limits_hit", "", IN_EDGE | IN_STORE, LIMITS,
        "How often something went as far as a limit of the configuration")
 
+/* --- TLS: edges --- */
+METRIC(TLS_HANDSHAKES, COUNTER, "tls_handshakes", "", IN_EDGE, TLS, "TLS handshakes, by their end")
+METRIC(TLS_RESUMED, COUNTER, "tls_resumed", "", IN_EDGE, NONE,
+       "TLS handshakes that a ticket made short")
+METRIC(TLS_HANDSHAKE, HISTOGRAM, "tls_handshake_duration", "seconds", IN_EDGE, NONE,
+       "What a TLS handshake took, the client's part and the way included")
+
 /* --- answers: the store --- */
 METRIC(RCPT, COUNTER, "rcpt", "", IN_STORE, OUTCOMES, "Recipients asked for at RCPT, by the answer")
 METRIC(ANSWERS, COUNTER, "answers", "", IN_STORE, OUTCOMES,
@@ -90,6 +97,8 @@ METRIC(REPLAY_TIME, GAUGE, "replay_duration", "seconds", IN_STORE, NONE,
 METRIC(SCRAPES, COUNTER, "scrapes", "", IN_METRICS, NONE, "How often these numbers were asked for")
 
 /* --- main --- */
+METRIC(TLS_CERTIFICATE_END, GAUGE, "tls_certificate_end_timestamp", "seconds", IN_MAIN, NONE,
+       "When the first of the certificates in force ends, in seconds since 1970; 0 without any")
 METRIC(ROLE_STARTS, COUNTER, "role_starts", "", IN_MAIN, ROLES, "Processes started, by their role")
 METRIC(ROLE_DEATHS, COUNTER, "role_deaths", "", IN_MAIN, ROLES,
        "Processes that ended without being told to")

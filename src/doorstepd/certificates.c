@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 #include "settings_text_priv.h"
 
@@ -300,16 +301,19 @@ certificates_equal(const struct certificates *a, const struct certificates *b)
 void
 certificates_warn(const struct certificates *c)
 {
-    time_t now = time(NULL);
+    time_t now = time(NULL), first = 0;
 
     for (const struct certificate *one = c->list; one != NULL; one = one->next) {
         long long days = (long long)(one->not_after - now) / 86400;
 
+        if (one->not_after != 0 && (first == 0 || one->not_after < first))
+            first = one->not_after;
         if (one->not_after != 0 && days < SOON_DAYS)
             log_event(one->not_after <= now ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
                       one->not_after <= now ? "certificate_expired" : "certificate_expires", "file",
                       one->path, "days", log_num(days), NULL);
     }
+    metrics_gauge_set(METRIC_TLS_CERTIFICATE_END, METRICS_NO_LABEL, (int64_t)first * 1000000);
 }
 
 void

@@ -40,7 +40,7 @@ bool certificates_load(struct certificates *c, const struct settings *s,
 /* certificates_equal() - the same files with the same content. */
 bool certificates_equal(const struct certificates *a, const struct certificates *b);
 
-/* certificates_warn() - log those that end soon. */
+/* certificates_warn() - log those that end soon; metrics get the first end. */
 void certificates_warn(const struct certificates *c);
 
 void certificates_release(struct certificates *c);

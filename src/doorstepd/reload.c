@@ -136,6 +136,7 @@ put_in_force(struct daemon *d, struct config *config, int settings_fd,
 {
     certificates_release(&d->certificates);
     d->certificates = *next;
+    certificates_warn(&d->certificates);
     config_free(d->config);
     close(d->settings_fd);
     d->config = config;
@@ -159,6 +160,7 @@ renew_certificates(struct daemon *d, const struct certificates *next)
 {
     certificates_release(&d->certificates);
     d->certificates = *next;
+    certificates_warn(&d->certificates);
     roles_renew_tls(d);
     daemon_announce(d, "reloaded");
 }

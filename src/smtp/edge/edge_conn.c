@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "doorstep/clock.h"
+#include "doorstep/limit.h"
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 #include "doorstep/smtp_session.h"
@@ -46,7 +47,8 @@ struct edge_conn {
     bool is_reading;
     bool has_ended;      /* the client sends no more */
     bool is_handshaking; /* TLS begins; its timeout runs, and nothing moves it */
-    unsigned protocol;   /* label of its metrics */
+    uint64_t handshake_began_us;
+    unsigned protocol; /* label of its metrics */
     uint64_t began_us;
 };
 
@@ -264,6 +266,7 @@ on_start_tls(void *arg)
         return;
     }
     c->is_handshaking = true;
+    c->handshake_began_us = clock_us();
     conn_set_timeout(c->conn, c->edge->settings->timeouts.handshake);
 }
 
@@ -403,9 +406,10 @@ on_timeout(void *arg)
 {
     struct edge_conn *c = arg;
 
-    if (c->is_handshaking)
+    if (c->is_handshaking) {
+        limit_hit(METRICS_LIMIT_TIMEOUT_HANDSHAKE, c->id, c->peer);
         conn_close(c->conn, false, "tls: handshake timeout");
-    else if (c->is_full)
+    } else if (c->is_full)
         conn_close(c->conn, false, "client does not read");
     else if (c->waits == SMTP_WAIT_ANSWER)
         give_up_on_store(c);
@@ -445,11 +449,22 @@ log_tls(const struct edge_conn *c, const struct tls_facts *f)
 }
 
 static void
+count_tls(const struct edge_conn *c, const struct tls_facts *f)
+{
+    metrics_count(METRIC_TLS_HANDSHAKES,
+                  strcmp(f->version, "TLSv1.3") == 0 ? METRICS_TLS_1_3 : METRICS_TLS_1_2, 1);
+    if (f->is_resumed)
+        metrics_count(METRIC_TLS_RESUMED, METRICS_NO_LABEL, 1);
+    metrics_observe(METRIC_TLS_HANDSHAKE, METRICS_NO_LABEL, clock_us() - c->handshake_began_us);
+}
+
+static void
 on_tls(void *arg, const struct tls_facts *facts)
 {
     struct edge_conn *c = arg;
 
     c->is_handshaking = false;
+    count_tls(c, facts);
     log_tls(c, facts);
     if (facts->is_client_verified)
         c->certificate =
@@ -468,6 +483,8 @@ on_closed(void *arg, const char *reason)
 
     metrics_gauge_add(METRIC_SESSIONS_OPEN, c->protocol, -1);
     metrics_observe(METRIC_SESSION_TIME, c->protocol, clock_us() - c->began_us);
+    if (c->is_handshaking)
+        metrics_count(METRIC_TLS_HANDSHAKES, METRICS_TLS_FAILED, 1);
     log_event(LOG_LEVEL_INFO, "disconnect", "id", c->id, "reason", reason, "messages",
               log_num((long long)smtp_session_messages(c->session)), "errors",
               log_num((long long)smtp_session_errors(c->session)), NULL);

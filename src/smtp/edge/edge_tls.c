@@ -41,30 +41,27 @@ put_context(struct edge_tls *t, size_t i, struct tls_context *context)
 }
 
 /* Main has looked at the pairs before; what it hands to an edge of an older configuration may be
- * for listeners that this one has not. */
-static bool
+ * for listeners that this one has not. Where memory is short, the context of before stays. */
+static void
 take_service(struct edge *e, const struct tls_service *service)
 {
     char name[TLS_NAME_SIZE];
     struct buf why;
-    bool done = true;
 
     buf_init(&why, 256);
-    for (size_t i = 0; i < e->tls->count && done; i++) {
+    for (size_t i = 0; i < e->tls->count; i++) {
         struct tls_context *context;
 
         if (!settings_listen_name(&e->settings->listens[i], name, sizeof(name)) ||
             strcmp(name, service->name) != 0)
             continue;
         context = tls_context_new(service, &why);
-        done = context != NULL;
-        if (done)
+        if (context != NULL)
             put_context(e->tls, i, context);
         else
             log_event(LOG_LEVEL_ERROR, "tls", "listen", name, "error", buf_str(&why), NULL);
     }
     buf_release(&why);
-    return done;
 }
 
 static bool
@@ -80,8 +77,8 @@ take_bundle(struct edge *e, struct span bundle)
     count = unpack_u32(&u);
     for (uint32_t i = 0; i < count && !u.broken; i++) {
         tls_service_unpack(&service, name, pairs, &u);
-        if (u.broken || !take_service(e, &service))
-            return false;
+        if (!u.broken)
+            take_service(e, &service);
     }
     return unpack_done(&u);
 }
