@@ -46,6 +46,11 @@ static const struct verb_option account_import_options[] = {
     {0},
 };
 
+static const struct verb_option ban_add_options[] = {
+    {"for", 0, "TIME", "how long (10min, 3d); without, as auth.ban says"},
+    {0},
+};
+
 static const struct verb_option deliver_options[] = {
     {"from", 'f', "SENDER", "envelope sender; \"\" is the null sender"},
     {"recipient", 'r', "RECIPIENT", "one more recipient; may be given again"},
@@ -99,6 +104,15 @@ const struct verb verbs[] = {
     {"alias list", "[DOMAIN]", 0, 1, "list aliases", "", no_options, cmd_alias_list},
     {"alias delete", "ALIAS [TARGET]", 1, 2, "delete one target, or the whole alias", "",
      no_options, cmd_alias_delete},
+    {"ban list", "", 0, 0, "list failed log-ins and bans",
+     "Failures count half as much after each auth.decay; UNTIL is the end of a ban.", no_options,
+     cmd_ban_list},
+    {"ban remove", "ADDRESS|ACCOUNT", 1, 1, "forgive failed log-ins", "", no_options,
+     cmd_ban_remove},
+    {"ban add", "ADDRESS|ACCOUNT", 1, 1, "let nobody log in from there, or as that one",
+     "An address of IPv6 stands for its /64. An account stays open to the addresses from which it\n"
+     "logged in last.",
+     ban_add_options, cmd_ban_add},
     {"mailbox list", "ACCOUNT", 1, 1, "list an account's mailboxes", "", no_options,
      cmd_mailbox_list},
     {"mailbox create", "ACCOUNT NAME", 2, 2, "create a mailbox",

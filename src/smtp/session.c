@@ -420,7 +420,9 @@ smtp_session_in_auth(const struct smtp_session *s)
 const char *
 smtp_session_client_ip(const struct smtp_session *s)
 {
-    return s->client.text[FACT_IP] == NULL ? "" : s->client.text[FACT_IP];
+    if (s->client.text[FACT_IP] != NULL)
+        return s->client.text[FACT_IP];
+    return s->peer_ip == NULL ? "" : s->peer_ip;
 }
 
 const char *

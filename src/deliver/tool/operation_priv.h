@@ -19,6 +19,7 @@ struct operation;
 typedef void (*operation_fn)(struct operation *op, struct worker *w);
 
 enum operation_place {
+    ON_LOOP, /* what lives there and takes no time */
     ON_CLERK,
     ON_ACCOUNT, /* on its worker, after the account of args.account or args.name was found */
     ON_EACH,    /* on each account's worker in turn: of args.account, args.domain, or all */
@@ -91,6 +92,9 @@ void operation_account_show(struct operation *op, struct worker *w);
 void operation_alias_add(struct operation *op, struct worker *w);
 void operation_alias_list(struct operation *op, struct worker *w);
 void operation_alias_delete(struct operation *op, struct worker *w);
+void operation_ban_list(struct operation *op, struct worker *w);
+void operation_ban_remove(struct operation *op, struct worker *w);
+void operation_ban_add(struct operation *op, struct worker *w);
 void operation_mailbox_list(struct operation *op, struct worker *w);
 void operation_mailbox_create(struct operation *op, struct worker *w);
 void operation_mailbox_rename(struct operation *op, struct worker *w);

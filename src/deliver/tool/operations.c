@@ -25,6 +25,9 @@ static const struct operation_row table[] = {
     {"alias.add", ON_CLERK, operation_alias_add, false},
     {"alias.list", ON_CLERK, operation_alias_list, false},
     {"alias.delete", ON_CLERK, operation_alias_delete, false},
+    {"ban.list", ON_LOOP, operation_ban_list, false},
+    {"ban.remove", ON_LOOP, operation_ban_remove, false},
+    {"ban.add", ON_LOOP, operation_ban_add, false},
     {"mailbox.list", ON_ACCOUNT, operation_mailbox_list, false},
     {"mailbox.create", ON_ACCOUNT, operation_mailbox_create, true},
     {"mailbox.rename", ON_ACCOUNT, operation_mailbox_rename, true},
@@ -216,6 +219,13 @@ next_slice(struct operation *op)
         op->mailbox[0] = '\0';
     }
     op->job.run = run_slice;
+    if (op->row->place == ON_LOOP) {
+        if (op->current > 0)
+            return false;
+        op->began = true;
+        run_slice(&op->job, NULL);
+        return true;
+    }
     if (op->row->place == ON_CLERK && !op->more)
         return false;
     if (is_clerks(op)) {
@@ -353,7 +363,7 @@ run_first(struct job *job, void *clerk)
     (void)clerk;
     if (op->row->place == ON_CLERK)
         op->row->run(op, NULL);
-    else if (op->row->place != ON_WORKERS)
+    else if (op->row->place != ON_WORKERS && op->row->place != ON_LOOP)
         find_accounts(op);
     loop_post(op->deliver->loop, on_slice, op);
 }
