@@ -13,6 +13,8 @@
 
 #include "doorstep/db.h"
 
+extern const struct db_step accounts_steps[]; /* made from schema/accounts */
+
 static struct fixture f;
 static const struct account_change as_it_is = {0};
 
@@ -149,6 +151,108 @@ START_TEST(passwords_are_argon2id_or_imported_hashes)
     FAILS(&f, OUTCOME_BAD_REQUEST, accounts_set(f.a, "ann@sqlite.example", &with, &f.why));
     with.password_hash = "";
     FAILS(&f, OUTCOME_BAD_REQUEST, accounts_set(f.a, "ann@sqlite.example", &with, &f.why));
+}
+END_TEST
+
+START_TEST(secrets_of_accounts)
+{
+    struct account_change with = {.password = "correct horse"};
+    struct account_secret s, again;
+    OK(&f, accounts_add(f.a, "ann@sqlite.example", &with, &f.why));
+    OK(&f, accounts_secret(f.a, "Ann@SQLITE.example", &s, &f.why));
+    ck_assert_str_eq(s.account.user, "ann");
+    ck_assert_int_eq(password_verify(s.hash, "correct horse"), PASSWORD_RIGHT);
+    struct password_scram keys;
+    ck_assert(password_scram_parse(s.scram, &keys));
+    /* Renewed only as long as it is the same password. */
+    OK(&f, accounts_secret_renew(f.a, &s, "$argon2id$new", "SCRAM-SHA-256$new", &f.why));
+    OK(&f, accounts_secret(f.a, "ann@sqlite.example", &again, &f.why));
+    ck_assert_str_eq(again.hash, "$argon2id$new");
+    ck_assert_str_eq(again.scram, "SCRAM-SHA-256$new");
+    OK(&f, accounts_secret_renew(f.a, &s, "$argon2id$late", "", &f.why));
+    OK(&f, accounts_secret(f.a, "ann@sqlite.example", &again, &f.why));
+    ck_assert_str_eq(again.hash, "$argon2id$new");
+    /* An imported hash has no keys; quota leaves both alone. */
+    with = (struct account_change){.password_hash = "$6$salt$hash"};
+    OK(&f, accounts_set(f.a, "ann@sqlite.example", &with, &f.why));
+    with = (struct account_change){.set_quota = true, .quota = 5};
+    OK(&f, accounts_set(f.a, "ann@sqlite.example", &with, &f.why));
+    OK(&f, accounts_secret(f.a, "ann@sqlite.example", &again, &f.why));
+    ck_assert_str_eq(again.hash, "$6$salt$hash");
+    ck_assert_str_eq(again.scram, "");
+    with = (struct account_change){.set_enabled = true, .enabled = false};
+    OK(&f, accounts_set(f.a, "ann@sqlite.example", &with, &f.why));
+    FAILS(&f, OUTCOME_DISABLED, accounts_secret(f.a, "ann@sqlite.example", &s, &f.why));
+}
+END_TEST
+
+static const char *const nobodies[] = {
+    "",
+    "ann",
+    "zoe@sqlite.example",
+    "ann@elsewhere.example",
+    "ann@",
+    "@sqlite.example",
+    "ann+x@sqlite.example",
+    "../ann@sqlite.example",
+    "ann@sqlite.example@sqlite.example",
+};
+
+START_TEST(nobody_has_a_secret)
+{
+    struct account_change with = {.password = "correct horse"};
+    struct account_secret s;
+    OK(&f, accounts_add(f.a, "ann@sqlite.example", &with, &f.why));
+    FAILS(&f, OUTCOME_NO_SUCH_USER, accounts_secret(f.a, nobodies[_i], &s, &f.why));
+    ck_assert_str_eq(s.hash, "");
+}
+END_TEST
+
+START_TEST(secrets_of_a_file)
+{
+    struct account_secret s;
+    fixture_write(&f, "carl:$6$salt$hash\ndora:\n");
+    accounts_close(f.a);
+    f.a = accounts_open(&f.settings, &f.why);
+    OK(&f, accounts_secret(f.a, "carl@file.example", &s, &f.why));
+    ck_assert_str_eq(s.hash, "$6$salt$hash");
+    OK(&f, accounts_secret_renew(f.a, &s, "$argon2id$new", "", &f.why)); /* it stays theirs */
+    OK(&f, accounts_secret(f.a, "dora@file.example", &s, &f.why));
+    ck_assert_str_eq(s.hash, "");
+}
+END_TEST
+
+/* As the last release left it: one step, one account. */
+START_TEST(a_database_of_the_first_schema_is_upgraded)
+{
+    struct account_secret s;
+    char path[256], one[PASSWORD_SCRAM_SIZE], two[PASSWORD_SCRAM_SIZE];
+    struct db_options options = {.steps = accounts_steps, .step_count = 1, .create = true};
+    snprintf(path, sizeof(path), "%s/accounts.sqlite", f.folder);
+    accounts_close(f.a);
+    ck_assert_int_eq(unlink(path), 0);
+    struct db *db = db_open(path, &options, &f.why);
+    ck_assert_msg(db != NULL, "%s", f.why.cause);
+    struct db_statement *st =
+        db_prepare(db,
+                   "INSERT INTO accounts VALUES ('sqlite.example', 'old', 1, NULL, NULL, "
+                   "'$6$salt$hash', 1)",
+                   &f.why);
+    OK(&f, db_run(st, &f.why));
+    db_close(db);
+    f.a = accounts_open(&f.settings, &f.why);
+    ck_assert_msg(f.a != NULL, "%s", f.why.cause);
+    OK(&f, accounts_secret(f.a, "old@sqlite.example", &s, &f.why));
+    ck_assert_str_eq(s.hash, "$6$salt$hash");
+    ck_assert_str_eq(s.scram, "");
+    /* The key of those who do not exist outlives a restart. */
+    accounts_fake_scram(f.a, "zoe@sqlite.example", one);
+    accounts_close(f.a);
+    f.a = accounts_open(&f.settings, &f.why);
+    accounts_fake_scram(f.a, "zoe@sqlite.example", two);
+    struct password_scram a, b;
+    ck_assert(password_scram_parse(one, &a) && password_scram_parse(two, &b));
+    ck_assert_str_eq(a.salt, b.salt);
 }
 END_TEST
 
@@ -461,6 +565,10 @@ suite(void)
     tcase_add_test(t, what_exists_or_not_is_told);
     tcase_add_test(t, accounts_are_listed_by_domain);
     tcase_add_test(t, passwords_are_argon2id_or_imported_hashes);
+    tcase_add_test(t, secrets_of_accounts);
+    tcase_add_loop_test(t, nobody_has_a_secret, 0, sizeof(nobodies) / sizeof(nobodies[0]));
+    tcase_add_test(t, secrets_of_a_file);
+    tcase_add_test(t, a_database_of_the_first_schema_is_upgraded);
     tcase_add_test(t, an_alias_that_leads_astray_is_refused);
     tcase_add_test(t, an_account_that_an_alias_leads_to_is_not_deleted);
     tcase_add_test(t, aliases_are_listed_and_deleted);

@@ -12,6 +12,7 @@ TCase *directory_tests(void);
 TCase *housekeeping_tests(void);
 TCase *jobs_tests(void);
 TCase *ledger_tests(void);
+TCase *penalties_tests(void);
 TCase *record_change_tests(void);
 TCase *record_tests(void);
 TCase *replay_tests(void);
