@@ -186,6 +186,8 @@ feed_scram(struct exchange *e, struct span octets)
 {
     int result;
 
+    if (octets.n > 0 && memchr(octets.p, '\0', octets.n) != NULL)
+        return done(e, SASL_MALFORMED); /* libgsasl reads a string up to there */
     if (e->is_proven) /* RFC 4954 4: the server's last word was a challenge, to be answered so */
         return done(e, octets.n == 0 ? SASL_ACCEPTED : SASL_MALFORMED);
     if (!e->has_keys)

@@ -48,10 +48,23 @@ sasl_is_weak(struct span name)
     return false;
 }
 
+/* libsodium 1.0.18 takes some octets above 127 for letters. */
+static bool
+is_ascii(struct span text)
+{
+    unsigned char all = 0;
+
+    for (size_t k = 0; k < text.n; k++)
+        all |= (unsigned char)text.p[k];
+    return all < 0x80;
+}
+
 bool
 sasl_decode(struct span text, char *out, size_t size, size_t *n)
 {
     *n = 0;
+    if (!is_ascii(text))
+        return false;
     return text.n == 0 || sodium_base642bin((unsigned char *)out, size, text.p, text.n, NULL, n,
                                             NULL, sodium_base64_VARIANT_ORIGINAL) == 0;
 }

@@ -45,10 +45,10 @@ static const struct {
     enum sasl_verdict verdict; /* EXCHANGE_DONE */
     const char *name, *authorization;
 } rows[] = {
-    {SASL_PLAIN, SPAN("\0ann\0word"), EXCHANGE_WANT_SECRET, 0, "ann", ""},
+    {SASL_PLAIN, SPAN("\0ann\0word"), EXCHANGE_WANT_SECRET, 0, "ann", "ann"},
     {SASL_PLAIN, SPAN("bob\0ann\0word"), EXCHANGE_WANT_SECRET, 0, "ann", "bob"},
-    {SASL_PLAIN, SPAN("\0ann\0x"), EXCHANGE_WANT_SECRET, 0, "ann", ""},
-    {SASL_PLAIN, SPAN("\0ann\0"), EXCHANGE_WANT_SECRET, 0, "ann", ""},
+    {SASL_PLAIN, SPAN("\0ann\0x"), EXCHANGE_WANT_SECRET, 0, "ann", "ann"},
+    {SASL_PLAIN, SPAN("\0ann\0"), EXCHANGE_WANT_SECRET, 0, "ann", "ann"},
     {SASL_PLAIN, SPAN("\0\0word"), EXCHANGE_DONE, SASL_REFUSED, NULL, NULL},
     {SASL_PLAIN, SPAN("\0ann"), EXCHANGE_DONE, SASL_MALFORMED, NULL, NULL},
     {SASL_PLAIN, SPAN("ann"), EXCHANGE_DONE, SASL_MALFORMED, NULL, NULL},

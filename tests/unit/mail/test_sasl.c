@@ -54,6 +54,22 @@ START_TEST(base64_is_strict)
 }
 END_TEST
 
+START_TEST(only_the_alphabet)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (int c = 0; c < 256; c++) {
+        char text[4] = {'Q', 'U', 'J', (char)c}, out[4];
+        bool is_letter = c != 0 && strchr(letters, c) != NULL;
+        size_t n;
+
+        ck_assert_msg(sasl_decode((struct span){text, 4}, out, sizeof(out), &n) == is_letter,
+                      "octet %d", c);
+    }
+}
+END_TEST
+
 START_TEST(what_does_not_fit_is_refused)
 {
     char out[2];
@@ -104,6 +120,7 @@ main(void)
     SRunner *r = srunner_create(s);
 
     tcase_add_loop_test(t, base64_is_strict, 0, sizeof(rows) / sizeof(rows[0]));
+    tcase_add_test(t, only_the_alphabet);
     tcase_add_test(t, what_does_not_fit_is_refused);
     tcase_add_test(t, encoded_is_decoded);
     tcase_add_test(t, mechanisms_have_names);
