@@ -41,6 +41,8 @@ PARSERS = {
                "record_message_unpack unpack_head unpack_keys unpack_part unpack_ref unpack_text unpack_time",
                "src/deliver/worker/record_change.c"],
     "smtp_decode": ["src/smtp/decode.c"],
+    "sasl": ["src/auth/exchange.c", "src/mail/sasl.c"],
+    "auth_frames": ["src/auth/frames.c"],
     "smtp_parameters": ["src/smtp/parameters.c", "src/smtp/xtext.c"],
     "smtp_session": ["src/smtp/session.c", "src/smtp/command.c", "src/smtp/transaction.c", "src/smtp/hello.c",
                      "src/smtp/content.c", "src/smtp/answers.c", "src/smtp/xclient.c"],
