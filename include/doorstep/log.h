@@ -6,6 +6,9 @@
  *
  *     log_event(LOG_LEVEL_INFO, "delivered", "id", id, "to", address, NULL);
  *
+ * With log_set_json() a line is one JSON object instead: time, role, pid, level, event, then the
+ * pairs; numbers of log_num() are numbers, NULL values are left out.
+ *
  * Thread-safe: a line is written with one write(2).
  */
 #ifndef DOORSTEP_LOG_H
@@ -24,6 +27,9 @@ void log_start(const char *role, enum log_level lowest);
 
 /* log_set_level() - what is lower than this is dropped. */
 void log_set_level(enum log_level lowest);
+
+/* log_set_json() - JSON lines from now on; before threads. */
+void log_set_json(bool json);
 
 /* log_wants() - is such a line printed? For those whose values cost something to put together. */
 bool log_wants(enum log_level level);

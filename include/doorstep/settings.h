@@ -177,6 +177,7 @@ struct settings {
     const char *sandbox_user; /* default "nobody" */
     uint64_t uid_min;         /* for system accounts: 1000 */
     enum sandbox_mode sandbox;
+    bool log_json;         /* log_format = "json"; default "text" */
     const char *log_level; /* "debug", "info", "warning", "error" */
     uint64_t workers;      /* account workers (threads); 0 never: default 2 */
     uint64_t sorters;

@@ -8,21 +8,19 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "doorstep/clock.h"
-
-struct line {
-    char text[LOG_LINE_MAX];
-    size_t len;
-};
+#include "log_priv.h"
 
 static struct {
     char role[16];
     bool sd; /* <N> priorities in place of the time */
+    bool json;
     _Atomic int lowest;
 } logging = {.lowest = LOG_LEVEL_INFO};
 
@@ -46,15 +44,27 @@ log_wants(enum log_level level)
     return (int)level >= logging.lowest;
 }
 
-static bool
-fits(const struct line *l, size_t n)
+void
+log_set_json(bool json)
 {
-    return l->len + n + sizeof "...\"\n" <= sizeof l->text;
+    logging.json = json;
 }
 
-static void
-put(struct line *l, const char *s, size_t n)
+bool
+log_put(struct log_line *l, const char *s, size_t n)
 {
+    if (l->len + n + LOG_TAIL > sizeof l->text)
+        return false;
+    memcpy(l->text + l->len, s, n);
+    l->len += n;
+    return true;
+}
+
+void
+log_put_tail(struct log_line *l, const char *s)
+{
+    size_t n = strlen(s);
+
     memcpy(l->text + l->len, s, n);
     l->len += n;
 }
@@ -70,7 +80,7 @@ is_plain(const char *s)
 
 /* Octets above 127 are escaped too: overlong or bidirectional UTF-8 must not reach a terminal. */
 static void
-put_escaped(struct line *l, const char *s)
+put_escaped(struct log_line *l, const char *s)
 {
     for (; *s != '\0'; s++) {
         char piece[5];
@@ -83,72 +93,153 @@ put_escaped(struct line *l, const char *s)
             n = snprintf(piece, sizeof piece, "\\%c", c);
         else
             piece[0] = *s;
-        if (!fits(l, (size_t)n)) {
-            put(l, "...", 3);
+        if (!log_put(l, piece, (size_t)n)) {
+            log_put_tail(l, "...");
             return;
         }
-        put(l, piece, (size_t)n);
     }
 }
 
 static void
-put_value(struct line *l, const char *value)
+put_value(struct log_line *l, const char *value)
 {
     if (value == NULL)
         value = "-";
     bool quoted = *value == '\0' || !is_plain(value);
     if (quoted)
-        put(l, "\"", 1);
+        log_put(l, "\"", 1);
     put_escaped(l, value);
     if (quoted)
-        put(l, "\"", 1);
+        log_put_tail(l, "\"");
+}
+
+#define NUMBERS 16
+
+static _Thread_local struct {
+    char texts[NUMBERS][24];
+    unsigned next;
+} numbers;
+
+/* Made by log_num(): by where it lies, since a text of digits (a queue id) stays a text. */
+static bool
+is_number(const char *value)
+{
+    return (uintptr_t)value >= (uintptr_t)numbers.texts &&
+           (uintptr_t)value < (uintptr_t)numbers.texts + sizeof numbers.texts;
+}
+
+static const char *const level_names[] = {"debug", "info", "warning", "error"};
+
+static void
+put_time(struct log_line *l)
+{
+    struct timespec now = clock_wall();
+    char text[64];
+    struct tm tm;
+
+    gmtime_r(&now.tv_sec, &tm);
+    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    n += (size_t)snprintf(text + n, sizeof text - n, ".%03ldZ", now.tv_nsec / 1000000);
+    log_put(l, text, n);
 }
 
 static void
-put_prefix(struct line *l, enum log_level level)
+put_number(struct log_line *l, const char *text)
 {
-    static const char *const names[] = {"debug", "info", "warning", "error"};
-    static const char priorities[] = "7643";
+    log_put(l, text, strlen(text));
+}
+
+static void
+begin_text(struct log_line *l, enum log_level level, const char *event)
+{
     char text[64];
     int n;
 
-    if (logging.sd) {
-        n = snprintf(text, sizeof text, "<%c>", priorities[level]);
-    } else {
-        struct timespec now = clock_wall();
-        struct tm tm;
-        gmtime_r(&now.tv_sec, &tm);
-        n = (int)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-        n += snprintf(text + n, sizeof text - (size_t)n, ".%03ldZ ", now.tv_nsec / 1000000);
+    if (!logging.sd) {
+        put_time(l);
+        log_put(l, " ", 1);
     }
-    put(l, text, (size_t)n);
-    n = snprintf(text, sizeof text, "%s[%d] %s ", logging.role, (int)getpid(), names[level]);
-    put(l, text, (size_t)n);
+    n = snprintf(text, sizeof text, "%s[%d] %s ", logging.role, (int)getpid(), level_names[level]);
+    log_put(l, text, (size_t)n);
+    log_put(l, event, strlen(event));
+}
+
+static bool
+put_pair_text(struct log_line *l, const char *key, const char *value)
+{
+    size_t before = l->len;
+
+    if (log_put(l, " ", 1) && log_put(l, key, strlen(key)) && log_put(l, "=\"\"", 3)) {
+        l->len -= 2;
+        put_value(l, value);
+        return true;
+    }
+    l->len = before;
+    return false;
+}
+
+static void
+begin_json(struct log_line *l, enum log_level level, const char *event)
+{
+    log_put(l, "{\"time\":\"", 9);
+    put_time(l);
+    log_put(l, "\"", 1);
+    log_json_name(l, "role");
+    log_json_text(l, logging.role);
+    log_json_name(l, "pid");
+    put_number(l, log_num(getpid()));
+    log_json_name(l, "level");
+    log_json_text(l, level_names[level]);
+    log_json_name(l, "event");
+    log_json_text(l, event);
+}
+
+static bool
+put_pair_json(struct log_line *l, const char *key, const char *value)
+{
+    if (!log_json_name(l, key))
+        return false;
+    if (is_number(value))
+        put_number(l, value);
+    else
+        log_json_text(l, value);
+    return true;
+}
+
+static void
+begin(struct log_line *l, enum log_level level, const char *event)
+{
+    static const char priorities[] = "7643";
+    const char priority[] = {'<', priorities[level], '>'};
+
+    if (logging.sd)
+        log_put(l, priority, sizeof priority);
+    if (logging.json)
+        begin_json(l, level, event);
+    else
+        begin_text(l, level, event);
 }
 
 void
 log_event(enum log_level level, const char *event, ...)
 {
-    struct line l = {.len = 0};
+    struct log_line l;
     va_list args;
     const char *key;
+    bool fits = true;
 
     if (!log_wants(level))
         return;
-    put_prefix(&l, level);
-    put(&l, event, strlen(event));
+    l.len = 0;
+    begin(&l, level, event);
     va_start(args, event);
-    while ((key = va_arg(args, const char *)) != NULL) {
+    while (fits && (key = va_arg(args, const char *)) != NULL) {
         const char *value = va_arg(args, const char *);
-        if (!fits(&l, strlen(key) + 8))
-            break;
-        put(&l, " ", 1);
-        put(&l, key, strlen(key));
-        put(&l, "=", 1);
-        put_value(&l, value);
+        fits = logging.json ? value == NULL || put_pair_json(&l, key, value)
+                            : put_pair_text(&l, key, value);
     }
     va_end(args);
-    put(&l, "\n", 1);
+    log_put_tail(&l, logging.json ? "}\n" : "\n");
     int keep = errno;
     while (write(STDERR_FILENO, l.text, l.len) < 0 && errno == EINTR)
         ;
@@ -158,10 +249,8 @@ log_event(enum log_level level, const char *event, ...)
 const char *
 log_num(long long v)
 {
-    static _Thread_local char texts[16][24];
-    static _Thread_local unsigned next;
-    char *text = texts[next++ % 16];
+    char *text = numbers.texts[numbers.next++ % NUMBERS];
 
-    snprintf(text, sizeof texts[0], "%lld", v);
+    snprintf(text, sizeof numbers.texts[0], "%lld", v);
     return text;
 }

@@ -22,6 +22,7 @@
 static const char *const protocol_words[] = {"lmtp", "smtp", NULL};
 static const char *const tls_words[] = {"none", "offered", "required", "implicit", NULL};
 static const char *const sandbox_words[] = {"required", "best_effort", NULL};
+static const char *const format_words[] = {"text", "json", NULL};
 static const char *const level_words[] = {"debug", "info", "warning", "error", NULL};
 static const char *const durability_words[] = {"strict", "relaxed", NULL};
 static const char *const newline_words[] = {"keep", "reject", "normalize", NULL};
@@ -57,6 +58,8 @@ static const struct config_row root_rows[] = {
      .doc = "lowest uid of a system account that gets mail"},
     {"sandbox", KIND_ENUM, 0, "best_effort", 0, 0, sandbox_words, AT(settings, sandbox),
      .doc = "what to do where the kernel lacks Landlock or seccomp"},
+    {"log_format", KIND_EITHER, 0, "text", 0, 0, format_words, AT(settings, log_json),
+     .doc = "form of log lines: key=value, or JSON"},
     {"log_level", KIND_WORD, 0, "info", 0, 0, level_words, AT(settings, log_level),
      .doc = "lowest level that is logged"},
     {"workers", KIND_COUNT, 0, "2", 1, 256, AT(settings, workers),

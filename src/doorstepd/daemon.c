@@ -192,6 +192,7 @@ void
 daemon_set_log_level(const struct daemon *d)
 {
     log_set_level(settings_log_level(d->settings, d->is_offline));
+    log_set_json(d->settings->log_json);
 }
 
 static struct config *

@@ -59,7 +59,7 @@ pid_t
 spawn_role(const struct spawn_order *order, int door_fd, int page_fd)
 {
     char identity[IDENTITY_TEXT_SIZE];
-    const char *argv[9] = {"doorstepd", "--role", order->role};
+    const char *argv[10] = {"doorstepd", "--role", order->role};
     size_t n = 3;
     sigset_t all, before;
     pid_t pid;
@@ -75,6 +75,8 @@ spawn_role(const struct spawn_order *order, int door_fd, int page_fd)
     }
     if (order->is_quiet)
         argv[n++] = "--quiet";
+    if (order->logs_json)
+        argv[n++] = "--json";
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before);
     pid = fork();

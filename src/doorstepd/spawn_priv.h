@@ -18,6 +18,7 @@ struct spawn_order {
     const struct identity *as; /* NULL: as we are */
     const char *root;          /* folder for chroot(2), or NULL */
     bool is_quiet;             /* warnings only, whatever log_level says */
+    bool logs_json;
 };
 
 /* spawn_role() - the pid, or -1 with errno. door_fd is the role's end; the caller closes its own

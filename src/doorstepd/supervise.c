@@ -203,6 +203,7 @@ supervise_spawn(struct role *r, const struct identity *as)
         .root = as != NULL && r->kind != ROLE_STORE && r->kind != ROLE_HAND ? r->daemon->state.empty
                                                                             : NULL,
         .is_quiet = r->daemon->is_offline,
+        .logs_json = r->daemon->settings->log_json,
     };
     int ends[2];
 

@@ -142,11 +142,9 @@ static bool
 read_options(int argc, char **argv, struct role_options *o)
 {
     static const struct option known[] = {
-        {"role", required_argument, NULL, 'r'},
-        {"as", required_argument, NULL, 'a'},
-        {"root", required_argument, NULL, 'd'},
-        {"quiet", no_argument, NULL, 'q'},
-        {NULL, 0, NULL, 0},
+        {"role", required_argument, NULL, 'r'}, {"as", required_argument, NULL, 'a'},
+        {"root", required_argument, NULL, 'd'}, {"quiet", no_argument, NULL, 'q'},
+        {"json", no_argument, NULL, 'j'},       {NULL, 0, NULL, 0},
     };
     int c;
 
@@ -158,6 +156,8 @@ read_options(int argc, char **argv, struct role_options *o)
             o->name = optarg;
         else if (c == 'd')
             o->root = optarg;
+        else if (c == 'j')
+            log_set_json(true);
         else if (c == 'q')
             o->parse = settings_read_quietly;
         else if (c == 'a' && identity_parse(optarg, &o->who))

@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -256,6 +257,62 @@ START_TEST(log_line)
 }
 END_TEST
 
+static const struct {
+    const char *name;
+    const char *value;
+    const char *shown;
+} as_json[] = {
+    {"plain text", "abc", "\"abc\""},
+    {"digits that are a text", "12345", "\"12345\""},
+    {"empty", "", "\"\""},
+    {"quotes and backslashes", "a\"b\\", "\"a\\\"b\\\\\""},
+    {"line ends", "a\r\nb", "\"a\\u000d\\u000ab\""},
+    {"an escape of a terminal", "\033[31m", "\"\\u001b[31m\""},
+    {"a turn of direction", "\xe2\x80\xae", "\"\\u202e\""},
+    {"a letter of two octets", "\xc3\xa4", "\"\\u00e4\""},
+    {"a character of two units", "\xf0\x9f\x93\xa7", "\"\\ud83d\\udce7\""},
+    {"a lone octet", "a\xff!", "\"a\\ufffd!\""},
+    {"an overlong slash", "\xc0\xaf", "\"\\ufffd\\ufffd\""},
+    {"an overlong letter of three", "\xe0\x81\x81", "\"\\ufffd\""},
+    {"half a pair", "\xed\xa0\x80", "\"\\ufffd\""},
+    {"a character cut off", "a\xe2\x80", "\"a\\ufffd\\ufffd\""},
+    {"delete and next line", "\x7f\xc2\x85", "\"\\u007f\\u0085\""},
+};
+
+START_TEST(log_line_is_json)
+{
+    char line[LOG_LINE_MAX + 100], want[256];
+
+    log_set_json(true);
+    capture(as_json[_i].value, line, sizeof line);
+    log_set_json(false);
+    snprintf(want, sizeof want, "\"level\":\"info\",\"event\":\"event\",\"key\":%s}\n",
+             as_json[_i].shown);
+    ck_assert_msg(strstr(line, want) != NULL, "%s: %s", as_json[_i].name, line);
+    ck_assert_int_eq(line[0], '{');
+}
+END_TEST
+
+START_TEST(log_line_as_json_has_numbers_and_an_end)
+{
+    char line[LOG_LINE_MAX + 100], value[LOG_LINE_MAX * 2];
+
+    log_set_json(true);
+    capture(log_num(-42), line, sizeof line);
+    ck_assert_ptr_nonnull(strstr(line, "\"key\":-42}\n"));
+    capture(NULL, line, sizeof line);
+    ck_assert_ptr_null(strstr(line, "key"));
+    for (size_t n = LOG_LINE_MAX - 200; n < LOG_LINE_MAX + 10; n++) {
+        memset(value, n % 2 == 0 ? 'x' : 1, n);
+        value[n] = '\0';
+        capture(value, line, sizeof line);
+        ck_assert_uint_le(strlen(line), LOG_LINE_MAX);
+        ck_assert_str_eq(line + strlen(line) - 3, "\"}\n");
+    }
+    log_set_json(false);
+}
+END_TEST
+
 START_TEST(log_line_is_bounded)
 {
     char value[3 * LOG_LINE_MAX], line[4 * LOG_LINE_MAX];
@@ -285,6 +342,8 @@ main(void)
     tcase_add_test(t, identifiers_sort_and_differ);
     tcase_add_loop_test(t, log_line, 0, sizeof logged / sizeof logged[0]);
     tcase_add_test(t, log_line_is_bounded);
+    tcase_add_loop_test(t, log_line_is_json, 0, sizeof as_json / sizeof as_json[0]);
+    tcase_add_test(t, log_line_as_json_has_numbers_and_an_end);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

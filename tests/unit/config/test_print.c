@@ -16,7 +16,7 @@
 static const char all_changed[] =
     "hostname = h.example authserv_id = a.example state_dir = /s user = mail sandbox_user = door "
     "uid_min = 2000\n"
-    "sandbox = required log_level = debug workers = 3 sorters = 5 edges = 2\n"
+    "sandbox = required log_format = json log_level = debug workers = 3 sorters = 5 edges = 2\n"
     "ledger_window = 90s delivery_log_keep = 2h max_received = 50 bare_newline = reject\n"
     "durability = relaxed journal_size = 8M\n"
     "dsn = yes plugin_dir = /p\n"
