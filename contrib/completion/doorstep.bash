@@ -3,11 +3,11 @@ _doorstep() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' choices='' count=0 i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -c|--config|--wait|--quota|--quota-messages|--domain|-f|--from|-r|--recipient|--since) ((i++)) ;;
+        -c|--config|--wait|--quota|--quota-messages|--domain|--for|-f|--from|-r|--recipient|--since) ((i++)) ;;
         -*) ;;
         *) case $count in
             0) verb=${COMP_WORDS[i]} ;;
-            1) case $verb in config|account|alias|mailbox|message|journal) verb="$verb "${COMP_WORDS[i]} ;; esac ;;
+            1) case $verb in config|account|alias|ban|mailbox|message|journal) verb="$verb "${COMP_WORDS[i]} ;; esac ;;
             esac
             ((count++)) ;;
         esac
@@ -17,10 +17,11 @@ _doorstep() {
         return
     fi
     case $verb in
-    '') choices='ping config account alias mailbox message deliver fsck journal stats trace completion help version' ;;
+    '') choices='ping config account alias ban mailbox message deliver fsck journal stats metrics top trace completion help version' ;;
     config) choices='show check' ;;
     account) choices='add list show set delete import passwd' ;;
     alias) choices='add list delete' ;;
+    ban) choices='list remove add' ;;
     mailbox) choices='list create rename delete' ;;
     message) choices='list show cat flag move delete' ;;
     journal) choices='show verify replay' ;;
@@ -29,8 +30,10 @@ _doorstep() {
     'account set') choices=' --quota --quota-messages --enabled --disabled' ;;
     'account delete') choices=' --mail' ;;
     'account import') choices=' --domain' ;;
+    'ban add') choices=' --for' ;;
     'deliver') choices=' -f --from -r --recipient' ;;
     'fsck') choices=' --repair --content' ;;
+    'top') choices=' --once' ;;
     'trace') choices=' --since' ;;
     'completion') choices='bash zsh fish' ;;
     esac

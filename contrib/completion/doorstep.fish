@@ -28,6 +28,11 @@ complete -c doorstep -n __fish_use_subcommand -x -a alias
 complete -c doorstep -n '__fish_seen_subcommand_from alias; and not __fish_seen_subcommand_from add list delete ' -x -a add -d 'let an address lead to an account'
 complete -c doorstep -n '__fish_seen_subcommand_from alias; and not __fish_seen_subcommand_from add list delete ' -x -a list -d 'list aliases'
 complete -c doorstep -n '__fish_seen_subcommand_from alias; and not __fish_seen_subcommand_from add list delete ' -x -a delete -d 'delete one target, or the whole alias'
+complete -c doorstep -n __fish_use_subcommand -x -a ban
+complete -c doorstep -n '__fish_seen_subcommand_from ban; and not __fish_seen_subcommand_from list remove add ' -x -a list -d 'list failed log-ins and bans'
+complete -c doorstep -n '__fish_seen_subcommand_from ban; and not __fish_seen_subcommand_from list remove add ' -x -a remove -d 'forgive failed log-ins'
+complete -c doorstep -n '__fish_seen_subcommand_from ban; and not __fish_seen_subcommand_from list remove add ' -x -a add -d 'let nobody log in from there, or as that one'
+complete -c doorstep -n '__fish_seen_subcommand_from ban; and __fish_seen_subcommand_from add' -l for -x -d 'how long (10min, 3d); without, as auth.ban says'
 complete -c doorstep -n __fish_use_subcommand -x -a mailbox
 complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete ' -x -a list -d 'list an account\'s mailboxes'
 complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete ' -x -a create -d 'create a mailbox'
@@ -51,6 +56,9 @@ complete -c doorstep -n '__fish_seen_subcommand_from journal; and not __fish_see
 complete -c doorstep -n '__fish_seen_subcommand_from journal; and not __fish_seen_subcommand_from show verify replay ' -x -a verify -d 'can all of the journals be read?'
 complete -c doorstep -n '__fish_seen_subcommand_from journal; and not __fish_seen_subcommand_from show verify replay ' -x -a replay -d 'deliver now what had to be kept'
 complete -c doorstep -n __fish_use_subcommand -x -a stats -d 'counters of the daemon'
+complete -c doorstep -n __fish_use_subcommand -x -a metrics -d 'all that the daemon counts, as OpenMetrics text'
+complete -c doorstep -n __fish_use_subcommand -x -a top -d 'sessions, rates, queues and journal, every second'
+complete -c doorstep -n '__fish_seen_subcommand_from top' -l once -d 'one screen, after a second'
 complete -c doorstep -n __fish_use_subcommand -x -a trace -d 'where did this mail go?'
 complete -c doorstep -n '__fish_seen_subcommand_from trace' -l since -x -d 'no older than 2h, 3d, or 2026-01-31T00:00:00Z'
 complete -c doorstep -n __fish_use_subcommand -x -a completion -d 'completion for bash, zsh or fish'

@@ -186,6 +186,8 @@ int cmd_message_delete(struct tool *t);
 int cmd_deliver(struct tool *t);
 int cmd_fsck(struct tool *t);
 int cmd_stats(struct tool *t);
+int cmd_metrics(struct tool *t);
+int cmd_top(struct tool *t);
 int cmd_journal_show(struct tool *t);
 int cmd_journal_verify(struct tool *t);
 int cmd_journal_replay(struct tool *t);

@@ -68,6 +68,11 @@ static const struct verb_option trace_options[] = {
     {0},
 };
 
+static const struct verb_option top_options[] = {
+    {"once", 0, NULL, "one screen, after a second"},
+    {0},
+};
+
 const struct verb verbs[] = {
     {"ping", "", 0, 0, "is the daemon ready?",
      "Ready means that every listener accepts and the store serves. Starts no daemon.\n"
@@ -159,6 +164,10 @@ const struct verb verbs[] = {
      "still kept.",
      no_options, cmd_journal_replay},
     {"stats", "", 0, 0, "counters of the daemon", "", no_options, cmd_stats},
+    {"metrics", "", 0, 0, "all that the daemon counts, as OpenMetrics text", "", no_options,
+     cmd_metrics},
+    {"top", "", 0, 0, "sessions, rates, queues and journal, every second",
+     "Prints one screen behind the other until it is interrupted.", top_options, cmd_top},
     {"trace", "TERM", 1, 1, "where did this mail go?",
      "TERM is a message-id, a sender, a recipient, a queue id, or an id of ours. Exits 1 when "
      "nothing\n"
