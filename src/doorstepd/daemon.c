@@ -350,10 +350,8 @@ daemon_check(const struct daemon_options *options)
     buf_init(&why, WHY_MAX);
     certificates_init(&certificates);
     is_fine = certificates_load(&certificates, config_settings(config), NULL, &why);
-    if (is_fine)
+    if (is_fine) /* the log has said why it is not */
         puts("configuration is fine");
-    else
-        fprintf(stderr, "%s\n", buf_str(&why));
     certificates_release(&certificates);
     buf_release(&why);
     config_free(config);

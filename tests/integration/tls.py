@@ -642,6 +642,50 @@ def reload_under_load(setup):
     expect(not failures, "\n".join(failures))
 
 
+def edges_of(daemon):
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                name, rest = f.read().rsplit(")", 1)
+        except OSError:
+            continue
+        if "(doorstep-edge" in name and int(rest.split()[1]) == daemon.process.pid:
+            found.add(int(pid))
+    return found
+
+
+def lost_edge(setup):
+    """An edge that is started anew while the files are spoiled gets what is in force, and keeps no copy."""
+    pair = setup.ca.issue("lost", ["mx.example.org"])
+    daemon = Daemon(in_smtp="tls = required\n" + pair.settings())
+    try:
+        daemon.start()
+        Pair.write(pair.pem, b"garbage")
+        os.unlink(pair.key_pem)
+        before = edges_of(daemon)
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        (edge,) = until(lambda: edges_of(daemon) - before, "another edge")
+        port = daemon.ports["smtp"]
+        got = until(lambda: served_or_none(setup, port), "an edge that serves")
+        expect(got == pair.der, "another certificate is served")
+        open_files = [os.readlink(f"/proc/{edge}/fd/{n}") for n in os.listdir(f"/proc/{edge}/fd")]
+        expect(not any("doorstep-tls" in f for f in open_files), f"it still has the keys open: {open_files}")
+        with open(f"/proc/{edge}/maps") as f:
+            expect("doorstep-tls" not in f.read(), "it still has the keys mapped")
+    finally:
+        daemon.kill()
+        daemon.remove()
+
+
+def served_or_none(setup, port):
+    try:
+        return served(setup, "mx.example.org", port)
+    except OSError:
+        return None
+
+
 # --- starts ---
 
 
@@ -737,7 +781,7 @@ def main():
         if tests.has("swaks", "swaks"):
             for check in (swaks_starttls, swaks_implicit, swaks_lmtp):
                 tests.run(check.__name__.replace("_", " "), check, setup)
-        for check in (renewal, bad_renewals, bad_addition, reload_under_load, starts):
+        for check in (renewal, bad_renewals, bad_addition, reload_under_load, lost_edge, starts):
             tests.run(check.__name__.replace("_", " "), check, setup)
         tests.run("a clean end", setup.daemon.end)
     finally:
