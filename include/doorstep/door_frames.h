@@ -57,7 +57,7 @@ enum door_frame_type {
     FILTER_OPEN = 256, /* id: the session's; str key, u32 count and names of milters, u64 ticket,
                         * event of FILTER_CONNECT */
     FILTER_EVENT,      /* id; u64 ticket, event */
-    FILTER_HANDED,     /* id; the message is the store's now, which will ask about it */
+    FILTER_HANDED,     /* id; str name: the message is the store's now, which will ask about it */
     FILTER_ABORT,      /* id; the transaction ends without a message */
     FILTER_CLOSE,      /* id; the session ends; a message that was handed on is still answered */
 
@@ -65,7 +65,7 @@ enum door_frame_type {
     FILTER_VERDICT = 264, /* id; u64 ticket, u8: 1 when a filter was lost, outcome */
 
     /* store -> outbound */
-    FILTER_MESSAGE = 272, /* id; str key, u8 kind (0 inline, 1 by fd), u64 octets; fd */
+    FILTER_MESSAGE = 272, /* id; str name, u8 kind (0 inline, 1 by fd), u64 octets; fd */
     FILTER_MORE,          /* id; octets */
 
     /* outbound -> store */

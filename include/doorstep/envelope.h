@@ -45,7 +45,7 @@ struct envelope {
     const char *session;         /* our session id, for the log */
     const char *tls_version;     /* "TLSv1.3", or "": it came in plain */
     const char *tls_cipher;      /* "TLS_AES_256_GCM_SHA384", or "" */
-    const char *filter;          /* key of the session with its content filters, or "" */
+    const char *filter;          /* the message's name at the content filters (filter.h), or "" */
     bool filter_must;            /* refuse for now what they cannot look at */
     struct envelope_recipient *recipients; /* accepted ones, in order of RCPT */
     uint32_t recipient_count;

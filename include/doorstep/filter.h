@@ -17,6 +17,8 @@
 #include "doorstep/pack.h"
 
 #define FILTER_KEY_SIZE 33 /* 128 random bits in hex, with the terminating NUL */
+/* A message is named "KEY.N": the session's key and a number in the session. */
+#define FILTER_NAME_SIZE (FILTER_KEY_SIZE + 24)
 #define FILTER_NAMES_MAX 16
 #define FILTER_ARGUMENTS_MAX 64
 #define FILTER_MACROS_MAX 48

@@ -60,7 +60,7 @@ struct settings_listen {
     size_t milter_count;
 };
 
-enum milter_failure { MILTER_TEMPFAIL, MILTER_ACCEPT };
+enum milter_failure { ON_FAILURE_TEMPFAIL, ON_FAILURE_ACCEPT };
 
 struct settings_milter {             /* a content filter that speaks the milter protocol */
     const char *name;                /* of the section */

@@ -158,8 +158,8 @@ struct kept_answer {
 };
 
 /* About the client: XFORWARD knows best, then XCLIENT, then the connection. */
-static const char *
-known_fact(const struct smtp_session *s, enum proxy_fact fact)
+const char *
+session_fact(const struct smtp_session *s, enum proxy_fact fact)
 {
     if (s->forward.text[fact] != NULL)
         return s->forward.text[fact];
@@ -174,25 +174,24 @@ static void
 complete_envelope(struct smtp_session *s)
 {
     struct envelope *e = &s->transaction->envelope;
-    const char *helo = known_fact(s, FACT_HELO);
+    const char *helo = session_fact(s, FACT_HELO);
 
     if (session_is_lmtp(s))
         e->protocol = PROTOCOL_LMTP;
     else
         e->protocol = s->is_extended ? PROTOCOL_ESMTP : PROTOCOL_SMTP;
     e->helo = helo[0] != '\0' ? helo : s->helo;
-    e->client_ip = known_fact(s, FACT_IP);
-    e->client_name = known_fact(s, FACT_NAME);
-    e->client_port = known_fact(s, FACT_PORT);
-    e->client_protocol = known_fact(s, FACT_PROTOCOL);
-    e->client_source = known_fact(s, FACT_SOURCE);
-    e->queue_id = known_fact(s, FACT_QUEUE_ID);
+    e->client_ip = session_fact(s, FACT_IP);
+    e->client_name = session_fact(s, FACT_NAME);
+    e->client_port = session_fact(s, FACT_PORT);
+    e->client_protocol = session_fact(s, FACT_PROTOCOL);
+    e->client_source = session_fact(s, FACT_SOURCE);
+    e->queue_id = session_fact(s, FACT_QUEUE_ID);
     e->session = s->config.session_id;
-    e->login = s->login != NULL ? s->login : known_fact(s, FACT_LOGIN);
+    e->login = s->login != NULL ? s->login : session_fact(s, FACT_LOGIN);
     e->tls_version = s->tls != NULL ? s->tls->version : "";
     e->tls_cipher = s->tls != NULL ? s->tls->cipher : "";
-    e->filter = s->transaction->is_at_filter ? s->config.filter_key : "";
-    e->filter_must = s->transaction->is_at_filter && s->config.filter_must;
+    filter_name(s, e);
 }
 
 /* smtp_session_answer() to every recipient that has none. Input that waits must not run behind the

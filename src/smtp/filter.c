@@ -51,15 +51,6 @@ has_filters(const struct smtp_session *s)
 
 /* --- who is calling --- */
 
-static const char *
-fact(const struct smtp_session *s, enum proxy_fact which)
-{
-    const char *text =
-        s->forward.text[which] != NULL ? s->forward.text[which] : s->client.text[which];
-
-    return text != NULL ? text : "";
-}
-
 static bool
 has_forwarded_client(const struct smtp_session *s)
 {
@@ -100,8 +91,9 @@ static void
 describe_client(const struct smtp_session *s, struct question *q)
 {
     struct filter_event *e = &q->event;
-    const char *ip = plain_ip(fact(s, FACT_IP)), *name = fact(s, FACT_NAME);
-    const char *port = has_forwarded_client(s) ? "" : s->config.client_port;
+    const char *ip = plain_ip(session_fact(s, FACT_IP)), *name = session_fact(s, FACT_NAME);
+    bool is_direct = !has_forwarded_client(s) && s->client.text[FACT_IP] == NULL;
+    const char *port = is_direct ? s->config.client_port : session_fact(s, FACT_PORT);
 
     if (name[0] == '\0')
         name = ip[0] == '\0' ? "localhost" : "unknown";
@@ -137,7 +129,7 @@ filter_asks_connect(struct smtp_session *s)
 static void
 describe_helo(const struct smtp_session *s, struct question *q)
 {
-    const char *forwarded = fact(s, FACT_HELO);
+    const char *forwarded = session_fact(s, FACT_HELO);
 
     filter_event_argument(&q->event, forwarded[0] != '\0' ? forwarded : s->helo);
 }
@@ -238,7 +230,7 @@ describe_path(struct question *q, const struct address *a, const char *parameter
 static const char *
 message_id(const struct smtp_session *s, struct question *q)
 {
-    const char *queue_id = fact(s, FACT_QUEUE_ID), *copy;
+    const char *queue_id = session_fact(s, FACT_QUEUE_ID), *copy;
     struct buf text;
 
     if (queue_id[0] != '\0')
@@ -264,7 +256,8 @@ filter_asks_mail(struct smtp_session *s)
     e = &q.event;
     describe_path(&q, &t->envelope.reverse_path, t->parameters);
     filter_event_macro(e, "i", message_id(s, &q));
-    filter_event_macro(e, "{auth_authen}", s->login != NULL ? s->login : fact(s, FACT_LOGIN));
+    filter_event_macro(e, "{auth_authen}",
+                       s->login != NULL ? s->login : session_fact(s, FACT_LOGIN));
     filter_event_macro(e, "{auth_author}", t->envelope.auth_sender);
     filter_event_macro(e, "{mail_addr}", print_address(&q, e->arguments[0]));
     filter_event_macro(e, "{mail_host}", t->envelope.reverse_path.domain);
@@ -335,6 +328,22 @@ filter_asks_unknown(struct smtp_session *s, struct span line)
     filter_event_argument(&q.event, text != NULL ? text : "");
     question_wait(s, &q);
     return true;
+}
+
+void
+filter_name(struct smtp_session *s, struct envelope *e)
+{
+    struct transaction *t = s->transaction;
+    char name[FILTER_NAME_SIZE];
+
+    e->filter = "";
+    e->filter_must = t->is_at_filter && s->config.filter_must;
+    if (!t->is_at_filter)
+        return;
+    snprintf(name, sizeof(name), "%s.%llu", s->config.filter_key, (unsigned long long)s->messages);
+    e->filter = arena_copy(&t->arena, span_of(name));
+    if (e->filter == NULL)
+        e->filter = s->config.filter_key;
 }
 
 /* --- answers --- */

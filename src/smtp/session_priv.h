@@ -158,6 +158,10 @@ bool filter_asks_unknown(struct smtp_session *s, struct span line);
 /* filter_tell_data() - the same as the stage of DATA, where nobody can wait: behind BDAT. */
 void filter_tell_data(struct smtp_session *s);
 
+/* filter_name() - what the envelope says about the filters; a transaction without memory for it is
+ * one that they must be asked about and cannot. */
+void filter_name(struct smtp_session *s, struct envelope *e);
+
 /* filter_fail() - the stage that waits gets this outcome. */
 void filter_fail(struct smtp_session *s, const struct outcome *outcome);
 
@@ -177,6 +181,9 @@ void content_begin_chunk(struct smtp_session *s);
 void content_fail(struct smtp_session *s, const struct outcome *why);
 
 /* --- answers.c --- */
+
+/* session_fact() - about the client: XFORWARD knows best, then XCLIENT, then the connection; "". */
+const char *session_fact(const struct smtp_session *s, enum proxy_fact fact);
 
 /* answers_await() - the message is whole: ask the owner, or fail everybody at once. */
 void answers_await(struct smtp_session *s);

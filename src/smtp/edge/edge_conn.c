@@ -161,7 +161,7 @@ on_data_end(void *arg, const struct envelope *envelope)
     struct edge_conn *c = arg;
 
     if (c->filters != NULL)
-        filter_client_handed(c->filters);
+        filter_client_handed(c->filters, envelope->filter);
     door_store_end(c->edge->store, &c->client, envelope);
 }
 

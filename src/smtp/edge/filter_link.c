@@ -234,7 +234,7 @@ filter_client_new(struct filter_link *f, const struct settings *s,
     for (size_t i = 0; i < listen->milter_count; i++) {
         const struct settings_milter *m = settings_find_milter(s, listen->milters[i]);
 
-        c->must = c->must || m == NULL || m->on_failure == MILTER_TEMPFAIL;
+        c->must = c->must || m == NULL || m->on_failure == ON_FAILURE_TEMPFAIL;
     }
     buf_init(&c->connect, DOOR_BODY_MAX);
     buf_init(&c->helo, DOOR_BODY_MAX);
@@ -366,10 +366,18 @@ filter_client_ask(struct filter_client *c, uint64_t ticket, const struct filter_
 }
 
 void
-filter_client_handed(struct filter_client *c)
+filter_client_handed(struct filter_client *c, const char *name)
 {
-    if (c->is_open)
-        send_frame(c->link, FILTER_HANDED, c->id, SPAN_NONE);
+    struct buf body;
+    struct pack p;
+
+    if (!c->is_open)
+        return;
+    buf_init(&body, FILTER_NAME_SIZE + 8);
+    pack_init(&p, &body);
+    pack_str(&p, name);
+    send_frame(c->link, FILTER_HANDED, c->id, buf_span(&body));
+    buf_release(&body);
 }
 
 void

@@ -39,7 +39,8 @@ bool filter_client_must(const struct filter_client *c);
 /* filter_client_ask() - answered once, unless the event is late. */
 void filter_client_ask(struct filter_client *c, uint64_t ticket, const struct filter_event *e);
 
-void filter_client_handed(struct filter_client *c);
+/* filter_client_handed() - the store will ask about the message of this name. */
+void filter_client_handed(struct filter_client *c, const char *name);
 void filter_client_abort(struct filter_client *c);
 
 /* filter_client_forget() - no answer is wanted any more. */
