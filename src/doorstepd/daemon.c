@@ -69,8 +69,8 @@ static bool
 all_serve(const struct daemon *d)
 {
     for (const struct role *r = d->roles; r != NULL; r = r->next) {
-        bool counts =
-            r->kind == ROLE_STORE || (r->kind == ROLE_EDGE && r->generation == d->generation);
+        bool counts = r->kind == ROLE_STORE || r->kind == ROLE_OUTBOUND ||
+                      (r->kind == ROLE_EDGE && r->generation == d->generation);
 
         if (counts && r->state != ROLE_SERVING)
             return false;
@@ -262,8 +262,10 @@ serve(struct daemon *d)
         log_event(LOG_LEVEL_ERROR, "loop", "error", strerror(errno), NULL);
         return EX_OSERR;
     }
-    if (!d->is_offline)
+    if (!d->is_offline) {
+        roles_renew_outbound(d);
         roles_add_edges(d);
+    }
     roles_start(store);
     if (!d->is_offline)
         roles_renew_metrics(d);

@@ -46,7 +46,7 @@ enum daemon_phase {
     DAEMON_ENDING
 };
 
-enum role_kind { ROLE_EDGE, ROLE_STORE, ROLE_SORTER, ROLE_HAND, ROLE_METRICS, ROLE_AUTH };
+enum role_kind { ROLE_EDGE, ROLE_STORE, ROLE_SORTER, ROLE_HAND, ROLE_METRICS, ROLE_AUTH, ROLE_OUTBOUND };
 
 /*   WAITING --start--> STARTING --ROLE_READY--> SERVING --RETIRE, DRAIN--> LEAVING
  *      ^                  |                        |                          |
@@ -118,8 +118,9 @@ void daemon_fail(struct daemon *d, int exit_status); /* cannot start: end everyt
 /* roles.c */
 void roles_start(struct role *r); /* by kind */
 struct role *roles_store(struct daemon *d);
-void roles_add_edges(struct daemon *d);     /* of the current generation, and start them */
-void roles_renew_metrics(struct daemon *d); /* the metrics role, if the settings want one */
+void roles_renew_outbound(struct daemon *d); /* start it where it is wanted; new settings for it */
+void roles_add_edges(struct daemon *d);      /* of the current generation, and start them */
+void roles_renew_metrics(struct daemon *d);  /* the metrics role, if the settings want one */
 void roles_on_frame(struct role *r, const struct door_frame *frame);
 void roles_on_ended(struct role *r, bool is_clean); /* may free r */
 

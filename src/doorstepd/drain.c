@@ -116,6 +116,7 @@ drain_continue(struct daemon *d)
         daemon_step(d, DAEMON_ENDING);
         drop_waiting(d);
         kill_kind(d, ROLE_METRICS); /* it has watched to the end */
+        kill_kind(d, ROLE_OUTBOUND);
         loop_timer_start(d->deadline, KILL_AFTER_MS);
     }
     if (d->phase == DAEMON_ENDING && d->roles == NULL)

@@ -240,6 +240,7 @@ reload_begin(struct daemon *d)
     roles_renew_tls(d);
     give_up_unready_edges(d);
     replace_store(d);
+    roles_renew_outbound(d);
     roles_add_edges(d);
     roles_renew_metrics(d);
 }

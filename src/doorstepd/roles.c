@@ -148,6 +148,27 @@ connect_helper(struct role *helper)
         door_to_store(helper, helper->kind == ROLE_AUTH ? MAIN_AUTH_DOOR : MAIN_SORTER_DOOR);
 }
 
+/* The outbound role has a door to every edge and to the store. */
+static void
+connect_outbound(struct role *r)
+{
+    struct role *outbound = supervise_find(r->daemon, ROLE_OUTBOUND, 0);
+    int ends[2];
+
+    if (!has_process(outbound) || !has_process(r))
+        return;
+    if (!door_pair(ends)) {
+        log_event(LOG_LEVEL_ERROR, "door", "role", supervise_name(r->kind), "error",
+                  strerror(errno), NULL);
+        return;
+    }
+    send_number(outbound, r->kind == ROLE_EDGE ? MAIN_EDGE_DOOR : MAIN_STORE_DOOR, r->slot,
+                ends[0]);
+    supervise_send(r, MAIN_OUTBOUND_DOOR, 0, SPAN_NONE, ends[1]);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 /* --- starting --- */
 
 static const struct identity *
@@ -179,6 +200,32 @@ open_edge(struct role *edge)
     send_go(edge);
 }
 
+static bool
+wants_outbound(const struct daemon *d)
+{
+    for (size_t i = 0; i < d->settings->listen_count; i++)
+        if (d->settings->listens[i].milter_count > 0)
+            return true;
+    return false;
+}
+
+/* No mail is taken before those are there who decide about it. */
+static bool
+may_open(struct daemon *d)
+{
+    return serves(roles_store(d)) &&
+           (!wants_outbound(d) || serves(supervise_find(d, ROLE_OUTBOUND, 0)));
+}
+
+static void
+open_edges(struct daemon *d)
+{
+    for (struct role *edge = d->roles; may_open(d) && edge != NULL; edge = edge->next) {
+        if (edge->kind == ROLE_EDGE && has_process(edge) && !edge->has_go)
+            open_edge(edge);
+    }
+}
+
 static void
 start_edge(struct role *edge)
 {
@@ -190,7 +237,8 @@ start_edge(struct role *edge)
     roles_send_tls(edge);
     if (has_process(store) && store->state != ROLE_LEAVING)
         connect_edge(edge);
-    if (serves(store))
+    connect_outbound(edge);
+    if (may_open(edge->daemon))
         open_edge(edge);
 }
 
@@ -261,6 +309,7 @@ start_store(struct role *store)
         if (r->kind == ROLE_EDGE && has_process(r))
             connect_edge(r);
     }
+    connect_outbound(store);
     send_go(store);
 }
 
@@ -298,6 +347,41 @@ roles_renew_metrics(struct daemon *d)
         loop_timer_start(metrics->timer, 0);
 }
 
+static void
+start_outbound(struct role *outbound)
+{
+    if (!supervise_spawn(outbound, identity_of(outbound)))
+        return;
+    send_settings(outbound);
+    for (struct role *r = outbound->daemon->roles; r != NULL; r = r->next) {
+        if (r->kind == ROLE_EDGE || (r->kind == ROLE_STORE && r->state != ROLE_LEAVING))
+            connect_outbound(r);
+    }
+    send_go(outbound);
+}
+
+/* One that runs keeps its sessions and gets the new settings; one that nobody needs any more stays
+ * for those that began before. */
+void
+roles_renew_outbound(struct daemon *d)
+{
+    struct role *outbound = supervise_find(d, ROLE_OUTBOUND, 0);
+
+    if (has_process(outbound)) {
+        send_settings(outbound);
+        return;
+    }
+    if (!wants_outbound(d)) {
+        if (outbound != NULL)
+            supervise_remove(outbound);
+        return;
+    }
+    if (outbound == NULL)
+        outbound = supervise_add(d, ROLE_OUTBOUND, 0);
+    if (outbound != NULL)
+        start_outbound(outbound);
+}
+
 void
 roles_start(struct role *r)
 {
@@ -314,6 +398,9 @@ roles_start(struct role *r)
         break;
     case ROLE_METRICS:
         start_metrics(r);
+        break;
+    case ROLE_OUTBOUND:
+        start_outbound(r);
         break;
     case ROLE_HAND:
         break; /* never again: the store asks for another one */
@@ -343,12 +430,8 @@ on_ready(struct role *r)
     if (r->state != ROLE_STARTING)
         return;
     supervise_step(r, ROLE_SERVING);
-    if (r->kind == ROLE_STORE) {
-        for (struct role *edge = r->daemon->roles; edge != NULL; edge = edge->next) {
-            if (edge->kind == ROLE_EDGE && has_process(edge) && !edge->has_go)
-                open_edge(edge);
-        }
-    }
+    if (r->kind == ROLE_STORE || r->kind == ROLE_OUTBOUND)
+        open_edges(r->daemon);
     daemon_check_ready(r->daemon);
 }
 
@@ -391,6 +474,8 @@ roles_on_frame(struct role *r, const struct door_frame *frame)
         on_dismissed(role_in_slot(r->daemon, ROLE_AUTH, frame->body));
     } else if (frame->type == STORE_KILL_EDGE && is_store) {
         on_dismissed(role_in_slot(r->daemon, ROLE_EDGE, frame->body));
+    } else if (frame->type == STORE_KILL_OUTBOUND && is_store) {
+        on_dismissed(role_in_slot(r->daemon, ROLE_OUTBOUND, frame->body));
     } else {
         log_event(LOG_LEVEL_ERROR, "door_broken", "role", supervise_name(r->kind), "pid",
                   log_num(r->pid), "frame", log_num(frame->type), NULL);
@@ -413,6 +498,8 @@ is_over(const struct role *r)
         return d->phase == DAEMON_DRAINING_STORE;
     if (r->kind == ROLE_METRICS)
         return d->settings->metrics.address_count == 0;
+    if (r->kind == ROLE_OUTBOUND) /* needed to the end of all sessions */
+        return !wants_outbound(d);
     if (r->kind == ROLE_SORTER) /* still needed while a store drains */
         return r->slot >= d->settings->sorters;
     if (r->kind == ROLE_AUTH)

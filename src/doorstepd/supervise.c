@@ -35,6 +35,7 @@ supervise_name(enum role_kind kind)
     static const char *const names[] = {
         [ROLE_EDGE] = "edge", [ROLE_STORE] = "store",     [ROLE_SORTER] = "sorter",
         [ROLE_HAND] = "hand", [ROLE_METRICS] = "metrics", [ROLE_AUTH] = "auth",
+        [ROLE_OUTBOUND] = "outbound",
     };
 
     return names[kind];
@@ -47,6 +48,7 @@ supervise_metrics_role(enum role_kind kind)
         [ROLE_EDGE] = METRICS_ROLE_EDGE,       [ROLE_STORE] = METRICS_ROLE_STORE,
         [ROLE_SORTER] = METRICS_ROLE_SORTER,   [ROLE_HAND] = METRICS_ROLE_HAND,
         [ROLE_METRICS] = METRICS_ROLE_METRICS, [ROLE_AUTH] = METRICS_ROLE_AUTH,
+        [ROLE_OUTBOUND] = METRICS_ROLE_OUTBOUND,
     };
 
     return roles[kind];
@@ -194,14 +196,20 @@ open_door(struct role *r, int fd)
     return r->watch != NULL;
 }
 
+/* The outbound role opens none, but sockets of filters have paths. */
+static bool
+needs_files(enum role_kind kind)
+{
+    return kind == ROLE_STORE || kind == ROLE_HAND || kind == ROLE_OUTBOUND;
+}
+
 bool
 supervise_spawn(struct role *r, const struct identity *as)
 {
     const struct spawn_order order = {
         .role = supervise_name(r->kind),
         .as = as,
-        .root = as != NULL && r->kind != ROLE_STORE && r->kind != ROLE_HAND ? r->daemon->state.empty
-                                                                            : NULL,
+        .root = as != NULL && !needs_files(r->kind) ? r->daemon->state.empty : NULL,
         .is_quiet = r->daemon->is_offline,
         .logs_json = r->daemon->settings->log_json,
     };

@@ -60,6 +60,12 @@ role_confine_auth(const struct settings *s)
     return sandbox_enter(SANDBOX_AUTH, NULL, is_required(s));
 }
 
+bool
+role_confine_outbound(const struct settings *s)
+{
+    return sandbox_enter(SANDBOX_OUTBOUND, NULL, is_required(s));
+}
+
 static bool
 add(struct path_list *l, const char *path)
 {

@@ -20,6 +20,7 @@
 
 #include "doorstep/auth.h"
 #include "doorstep/deliver.h"
+#include "doorstep/filter.h"
 #include "doorstep/log.h"
 #include "doorstep/metrics_page.h"
 #include "doorstep/smtp.h"
@@ -65,6 +66,15 @@ static int
 run_metrics(const struct role_options *o)
 {
     return role_run_metrics(SPAWN_DOOR_FD, o->parse);
+}
+
+static int
+run_outbound(const struct role_options *o)
+{
+    const struct filter_hooks hooks = {.parse_settings = o->parse,
+                                       .confine = role_confine_outbound};
+
+    return filter_run(SPAWN_DOOR_FD, &hooks);
 }
 
 /* A terminal's Ctrl-C and a service manager's stop may reach every process of the group. Roles
@@ -126,6 +136,7 @@ static const struct role_row {
     {"auth", "doorstep-auth", true, true, run_auth},
     {"hand", "doorstep-hand", false, false, run_hand},
     {"metrics", "doorstep-metric", false, true, run_metrics},
+    {"outbound", "doorstep-outbnd", false, true, run_outbound},
 };
 
 static const struct role_row *

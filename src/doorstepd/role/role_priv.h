@@ -34,6 +34,7 @@ bool role_confine_store(const struct settings *s);
 bool role_confine_hand(const struct settings *s);
 bool role_confine_metrics(const struct settings *s);
 bool role_confine_auth(const struct settings *s);
+bool role_confine_outbound(const struct settings *s);
 
 struct charsets;
 int role_run_sorter(int main_fd, const struct settings *(*parse)(int fd),

@@ -9,6 +9,7 @@
  *   auth    none                           nothing                          -
  *   metrics none                           what it has been given           256 MiB
  *   store   its roots; a few to read       control socket; NSS by unix      -
+ *   outbound none                          connects to stream sockets       -
  *   hand    its roots; a few to read       nothing                          -
  *   main    as its user                    binds; never ptrace, mount...    -
  *
@@ -27,7 +28,8 @@ enum sandbox_role {
     SANDBOX_STORE,
     SANDBOX_HAND,
     SANDBOX_METRICS,
-    SANDBOX_AUTH
+    SANDBOX_AUTH,
+    SANDBOX_OUTBOUND
 };
 
 /* What a store or a hand may reach; others have nothing. Absolute paths, borrowed for the call;

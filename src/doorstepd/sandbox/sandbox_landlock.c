@@ -17,6 +17,7 @@
 
 #define RIGHT_TRUNCATE (1ULL << 14)     /* ABI 3 */
 #define RIGHT_DEVICE_IOCTL (1ULL << 15) /* ABI 5 */
+#define RIGHT_BIND 1ULL                 /* the first of them */
 #define RIGHTS_NET 3ULL                 /* ABI 4: bind and connect of TCP */
 #define SCOPES 3ULL                     /* ABI 6: abstract sockets, signals */
 
@@ -58,11 +59,13 @@ rights_of_abi(long abi, uint64_t wanted)
 
 /* A descriptor of a ruleset that handles these rights, or -1. */
 static int
-ruleset_new(long abi, uint64_t rights)
+ruleset_new(long abi, uint64_t rights, bool connects)
 {
     struct ruleset attr = {
         .files = rights_of_abi(abi, rights),
-        .net = abi >= 4 ? RIGHTS_NET : 0,
+        .net = abi < 4    ? 0
+               : connects ? RIGHT_BIND
+                          : RIGHTS_NET,
         .scoped = abi >= 6 ? SCOPES : 0,
     };
 
@@ -99,10 +102,10 @@ ruleset_allow(int ruleset, uint64_t rights, const char *path)
 }
 
 int
-sandbox_landlock_none(void)
+sandbox_landlock_none(bool connects)
 {
     long abi = landlock_abi();
-    int ruleset = abi < 1 ? -1 : ruleset_new(abi, RIGHTS_ALL);
+    int ruleset = abi < 1 ? -1 : ruleset_new(abi, RIGHTS_ALL, connects);
 
     return ruleset < 0 ? errno : ruleset_enforce(ruleset);
 }
@@ -116,7 +119,7 @@ sandbox_landlock_roots(const struct sandbox_roots *roots)
 
     if (abi >= 0 && abi < 2)
         return EOPNOTSUPP;
-    ruleset = abi < 2 ? -1 : ruleset_new(abi, RIGHTS_ALL);
+    ruleset = abi < 2 ? -1 : ruleset_new(abi, RIGHTS_ALL, false);
     if (ruleset < 0)
         return errno;
     for (size_t i = 0; i < roots->count && error == 0; i++)

@@ -10,8 +10,9 @@
 /* All: 0, or an errno; ENOSYS and EOPNOTSUPP mean that the kernel has no such thing. */
 
 /* sandbox_landlock_none() - no file can be opened, made, removed or executed; no TCP port bound or
- * connected to (ABI 4), no abstract socket reached and no process outside signalled (ABI 6). */
-int sandbox_landlock_none(void);
+ * (but with connects) connected to (ABI 4), no abstract socket reached and no process outside
+ * signalled (ABI 6). */
+int sandbox_landlock_none(bool connects);
 
 /* sandbox_landlock_roots() - files are changed below the roots alone and read there and where
  * `readable` says; nothing is executed anywhere. Needs ABI 2: before that, no file could be renamed

@@ -216,6 +216,30 @@ add_user_database(scmp_filter_ctx filter)
     return r;
 }
 
+/* Stream connections to whoever listens. */
+static int
+add_connections(scmp_filter_ctx filter)
+{
+    static const uint64_t families[] = {AF_UNIX, AF_INET, AF_INET6};
+    int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+
+    for (size_t i = 0; r == 0 && i < COUNT(families); i++)
+        r = seccomp_rule_add(
+            filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_CMP(0, SCMP_CMP_EQ, families[i], 0),
+            SCMP_CMP(1, SCMP_CMP_EQ, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    return r;
+}
+
+/* Files in memory, sealed when they are whole. */
+static int
+add_memory_files(scmp_filter_ctx filter)
+{
+    static const uint64_t commands[] = {F_ADD_SEALS};
+    int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 0);
+
+    return r != 0 ? r : add_values(filter, SCMP_SYS(fcntl), 1, commands, COUNT(commands));
+}
+
 /* --- roles --- */
 
 #define LISTS_MAX 6
@@ -242,6 +266,11 @@ static const struct filter_row {
                       .refused = &calls_refused_files,
                       .rules = {add_memory, add_descriptors, add_stat, add_signals, add_threads,
                                 add_leak_search}},
+    [SANDBOX_OUTBOUND] = {.allowed = {&calls_common, &calls_loop, &calls_sockets, &calls_lent_file},
+                          .refused = &calls_refused_files,
+                          .rules = {add_memory, add_descriptors, add_stat, add_signals,
+                                    add_socket_options, add_connections, add_memory_files,
+                                    add_limits}},
     [SANDBOX_STORE] = {.allowed = {&calls_common, &calls_loop, &calls_sockets, &calls_threads,
                                    &calls_files, &calls_store},
                        .refused = &calls_refused_owner,

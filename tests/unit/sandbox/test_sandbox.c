@@ -398,7 +398,7 @@ confine_landlock_alone(const struct bench *b)
 {
     (void)b;
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    return sandbox_landlock_none() == 0;
+    return sandbox_landlock_none(false) == 0;
 }
 
 static bool
