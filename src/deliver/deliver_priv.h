@@ -17,6 +17,7 @@
 #include "batch_priv.h"
 #include "delivery_log_priv.h"
 #include "directory_priv.h"
+#include "filters_priv.h"
 #include "hands_priv.h"
 #include "logins_priv.h"
 #include "recovery_priv.h"
@@ -61,6 +62,7 @@ struct deliver {
     struct sorters *sorters;
     struct logins *logins;
     int auth_fd; /* its door, until there are logins */
+    struct filters *filters;
     struct syncer *syncer;
     struct workers *workers;
     struct usage *usage;

@@ -88,7 +88,7 @@ log_line(struct transaction *t, uint32_t recipient, const struct parcel *p,
         .from = buf_str(&from),
         .to = buf_str(&to),
         .account = buf_str(&account),
-        .mailbox = p != NULL && p->delivery.uid != 0 ? "INBOX" : NULL,
+        .mailbox = p != NULL && p->delivery.uid != 0 ? t->source.mailbox : NULL,
         .client = t->envelope.client_ip,
         .client_name = t->envelope.client_name,
         .client_port = t->envelope.client_port,
@@ -140,7 +140,7 @@ answers_together(const struct transaction *t)
 static void
 send_answers(struct transaction *t)
 {
-    uint32_t count = t->envelope.recipient_count;
+    uint32_t count = t->asked;
 
     if (answers_together(t) && t->complete < count)
         return;
@@ -169,7 +169,7 @@ reopen(struct transaction *t, struct recipient *r)
 void
 transaction_refuse(struct transaction *t)
 {
-    for (uint32_t i = 0; i < t->envelope.recipient_count; i++) {
+    for (uint32_t i = 0; i < t->asked; i++) {
         log_line(t, i, NULL, &t->why);
         complete(t, &t->recipients[i], &t->why, t->source.id);
     }
@@ -308,7 +308,7 @@ fold_transaction(struct transaction *t)
     bool delivered = false, temporary = false, again = false;
     struct parcel *p, *next;
 
-    for (uint32_t i = 0; i < t->envelope.recipient_count; i++) {
+    for (uint32_t i = 0; i < t->asked; i++) {
         delivered = delivered || outcome_is_success(&t->recipients[i].why);
         temporary = temporary || outcome_is_temporary(&t->recipients[i].why);
     }
@@ -332,7 +332,7 @@ fold_transaction(struct transaction *t)
 static void
 progress(struct transaction *t)
 {
-    if (answers_together(t) && t->complete == t->envelope.recipient_count)
+    if (answers_together(t) && t->complete == t->asked)
         fold_transaction(t);
     else
         send_answers(t);
@@ -375,7 +375,7 @@ on_delivered(struct delivery *delivery)
     p->is_done = true;
     count_parcel(t, p);
     observe_stages(t, delivery);
-    log_line(t, p->links->recipient, p, &delivery->why);
+    log_line(t, delivery->recipient, p, &delivery->why);
     for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
         if (--t->recipients[l->recipient].pending == 0)
             recipient_done(t, &t->recipients[l->recipient]);
@@ -412,9 +412,29 @@ find_parcel(struct transaction *t, const struct account_target *target, struct b
 }
 
 static bool
+is_added(const struct recipient *r)
+{
+    return r->number >= r->transaction->asked;
+}
+
+/* Who answers for it: a recipient that a filter added is one more target of the first that the
+ * client gave and no filter took off, as if that were an alias. */
+static struct recipient *
+host_of(struct recipient *r)
+{
+    struct transaction *t = r->transaction;
+
+    for (uint32_t i = 0; is_added(r) && i < t->asked; i++)
+        if (!t->recipients[i].is_deleted)
+            return &t->recipients[i];
+    return is_added(r) ? &t->recipients[0] : r;
+}
+
+static bool
 add_target(struct recipient *r, const struct account_target *target)
 {
     struct transaction *t = r->transaction;
+    struct recipient *host = host_of(r);
     struct buf key;
 
     buf_init(&key, sizeof *target);
@@ -425,10 +445,29 @@ add_target(struct recipient *r, const struct account_target *target)
         return false;
     if (p->links == NULL)
         p->delivery.recipient = r->number;
-    *l = (struct link){r->number, p, r->links, p->links};
-    r->links = l;
+    *l = (struct link){host->number, p, host->links, p->links};
+    host->links = l;
     p->links = l;
     return true;
+}
+
+/* Recipients that filters took off are answered, and delivered to nowhere. Where none is left and
+ * those that filters wanted instead cannot be had, the client hears of it: nothing is lost. */
+static void
+complete_deleted(struct transaction *t)
+{
+    struct outcome discarded;
+    bool is_lost = t->has_added_failure && t->parcels == NULL;
+
+    outcome_set(&discarded, OUTCOME_DISCARDED, "a content filter took the recipient off");
+    for (uint32_t i = 0; i < t->asked; i++) {
+        struct recipient *r = &t->recipients[i];
+
+        if (!r->is_deleted || r->links != NULL)
+            continue;
+        log_line(t, i, NULL, is_lost ? &t->added_failure : &discarded);
+        complete(t, r, is_lost ? &t->added_failure : &discarded, t->source.id);
+    }
 }
 
 /* All recipients are resolved: the deliveries set out together. */
@@ -440,6 +479,7 @@ post_all(struct transaction *t)
     t->times.resolved_us = clock_us();
     metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_LOOKUP,
                     t->times.resolved_us - t->times.sorted_us);
+    complete_deleted(t);
     if (t->parcels == NULL) {
         progress(t);
         return;
@@ -461,7 +501,12 @@ refuse_recipient(struct recipient *r, const struct outcome *why)
     struct transaction *t = r->transaction;
 
     log_line(t, r->number, NULL, why);
-    complete(t, r, why, t->source.id);
+    if (is_added(r)) {
+        t->has_added_failure = true;
+        t->added_failure = *why;
+    } else {
+        complete(t, r, why, t->source.id);
+    }
 }
 
 static void
@@ -476,8 +521,8 @@ on_resolved(void *arg, const struct account_targets *targets, const struct outco
     } else {
         for (size_t i = 0; i < targets->count; i++)
             if (!add_target(r, &targets->list[i]))
-                r->lacks_target = true;
-        if (r->links == NULL) {
+                host_of(r)->lacks_target = true;
+        if (host_of(r)->links == NULL) {
             outcome_set(&no_memory, OUTCOME_SYSTEM, "no memory for a delivery");
             refuse_recipient(r, &no_memory);
         }
@@ -492,9 +537,13 @@ transaction_deliver(struct transaction *t)
     uint32_t count = t->envelope.recipient_count;
 
     t->lookups = count + 1;
-    for (uint32_t i = 0; i < count; i++)
-        directory_resolve(t->deliver->directory, &t->envelope.recipients[i].address, on_resolved,
-                          &t->recipients[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (t->recipients[i].is_deleted)
+            t->lookups--;
+        else
+            directory_resolve(t->deliver->directory, &t->envelope.recipients[i].address,
+                              on_resolved, &t->recipients[i]);
+    }
     if (--t->lookups == 0)
         post_all(t);
 }

@@ -75,6 +75,12 @@ send_kill_auth(void *arg)
     tell_slot(arg, STORE_KILL_AUTH, 0);
 }
 
+static void
+send_kill_outbound(void *arg)
+{
+    tell_slot(arg, STORE_KILL_OUTBOUND, 0);
+}
+
 void
 deliver_kill_edge(struct deliver *d, uint32_t slot)
 {
@@ -254,6 +260,9 @@ take_descriptor(struct deliver *d, struct door_frame *f)
     case MAIN_AUTH_DOOR:
         take_auth_door(d, f->fd);
         break;
+    case MAIN_OUTBOUND_DOOR:
+        filters_connect(d->filters, f->fd);
+        break;
     case MAIN_CONTROL:
         d->control_fd = f->fd;
         break;
@@ -277,6 +286,7 @@ take_frame(struct deliver *d, struct door_frame *f)
     case MAIN_EDGE_DOOR:
     case MAIN_SORTER_DOOR:
     case MAIN_AUTH_DOOR:
+    case MAIN_OUTBOUND_DOOR:
     case MAIN_CONTROL:
     case MAIN_METRICS_PAGE:
         return take_descriptor(d, f);
@@ -309,6 +319,9 @@ on_main(void *arg, unsigned events)
         if (got == DOOR_AGAIN)
             return;
         if (got != DOOR_OK || !take_frame(d, &f)) {
+            if (got != DOOR_CLOSED)
+                log_event(LOG_LEVEL_ERROR, "main_broken", "frame",
+                          log_num(got == DOOR_OK ? f.type : 0), NULL);
             end_role(d, got == DOOR_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE);
             return;
         }
@@ -381,6 +394,7 @@ release(struct deliver *d)
     if (d->edges != NULL)
         edges_free(d);
     logins_free(d->logins);
+    filters_free(d->filters);
     sorters_free(d->sorters);
     hands_free(d->hands);
     usage_free(d->usage);
@@ -422,7 +436,9 @@ init(struct deliver *d)
     d->metrics = metrics_book_new();
     d->hands = hands_new(d->loop, send_want_hand, d);
     d->sorters = sorters_new(d->loop, (unsigned)d->settings->timeouts.sort, send_kill_sorter, d);
-    return d->main_watch != NULL && d->metrics != NULL && d->hands != NULL && d->sorters != NULL;
+    d->filters = filters_new(d->loop, d->settings->timeouts.answer, send_kill_outbound, d);
+    return d->main_watch != NULL && d->metrics != NULL && d->hands != NULL && d->sorters != NULL &&
+           d->filters != NULL;
 }
 
 int

@@ -53,6 +53,7 @@ transaction_free(struct transaction *t)
     metrics_gauge_set(METRIC_MEMORY_SET_ASIDE, METRICS_NO_LABEL, (int64_t)d->memory);
     metrics_gauge_add(METRIC_TRANSACTIONS_OPEN, METRICS_NO_LABEL, -1);
     message_unref(t->msg);
+    message_unref(t->received);
     buf_release(&t->envelope_pieces);
     arena_release(&t->arena);
     edge_unref(t->edge);
@@ -257,6 +258,109 @@ prepare_spool(struct transaction *t)
     return t->source.spool != NULL;
 }
 
+static void
+sort(struct transaction *t)
+{
+    if (prepare_spool(t)) {
+        sorters_ask(t->deliver->sorters, t->msg, &t->arena, on_facts, t);
+        return;
+    }
+    outcome_set(&t->why, OUTCOME_OVERLOAD, "no memory for a large message");
+    transaction_refuse(t);
+}
+
+/* --- what content filters say --- */
+
+/* The new message takes the place of the one that came, of which only the digest stays. */
+static bool
+replace_message(struct transaction *t, const struct filter_result *r, int body_fd)
+{
+    struct message *m = message_new((size_t)t->memory, open_spill, t->deliver);
+
+    if (m == NULL)
+        return outcome_set(&t->why, OUTCOME_OVERLOAD, "no memory for a message");
+    if (!filters_apply(r, body_fd, t->msg, t->deliver->settings->limits.message_size, m, &t->why)) {
+        message_unref(m);
+        return false;
+    }
+    t->received = t->msg;
+    message_drop(t->received);
+    t->msg = m;
+    t->source.msg = m;
+    t->source.received_msg = t->received;
+    return true;
+}
+
+static bool
+is_deleted(const struct filter_result *r, const struct address *a)
+{
+    for (uint32_t i = 0; i < r->deleted_count; i++)
+        if (address_equal(&r->deleted[i], a, true))
+            return true;
+    return false;
+}
+
+/* Deleted ones stay in their places, for their answers; added ones come behind. */
+static bool
+change_recipients(struct transaction *t, const struct filter_result *r)
+{
+    struct envelope *e = &t->envelope;
+    uint32_t count = t->asked + r->added_count;
+    struct envelope_recipient *list = arena_alloc(&t->arena, count * sizeof *list);
+
+    if (list == NULL)
+        return outcome_set(&t->why, OUTCOME_OVERLOAD, "no memory for recipients");
+    memcpy(list, e->recipients, t->asked * sizeof *list);
+    for (uint32_t i = t->asked; i < count; i++)
+        list[i] = (struct envelope_recipient){.address = r->added[i - t->asked], .orcpt = ""};
+    e->recipients = list;
+    e->recipient_count = count;
+    if (!make_recipients(t))
+        return outcome_set(&t->why, OUTCOME_OVERLOAD, "no memory for recipients");
+    for (uint32_t i = 0; i < count; i++)
+        t->recipients[i].is_deleted = is_deleted(r, &list[i].address);
+    return true;
+}
+
+static bool
+apply(struct transaction *t, const struct filter_result *r, int body_fd)
+{
+    if (r->has_sender)
+        t->envelope.reverse_path = r->sender;
+    if (r->quarantine[0] != '\0') {
+        t->source.mailbox = r->quarantine;
+        log_event(LOG_LEVEL_INFO, "quarantined", "id", t->source.id, "mailbox", r->quarantine,
+                  "reason", r->reason, NULL);
+    }
+    return (!r->is_changed || replace_message(t, r, body_fd)) &&
+           (r->added_count + r->deleted_count == 0 || change_recipients(t, r));
+}
+
+static void
+on_filtered(void *arg, const struct filter_result *r, int body_fd)
+{
+    struct transaction *t = arg;
+
+    switch (r->verdict) {
+    case FILTER_PASS:
+        if (apply(t, r, body_fd)) {
+            sort(t);
+            return;
+        }
+        break;
+    case FILTER_REFUSE:
+    case FILTER_LOST:
+        t->why = r->why;
+        break;
+    case FILTER_DISCARD:
+        outcome_set(&t->why, OUTCOME_DISCARDED, "a content filter discards it");
+        break;
+    }
+    log_event(LOG_LEVEL_INFO, "filtered", "id", t->source.id, "answer", outcome_enhanced(&t->why),
+              "cause", t->why.cause, NULL);
+    transaction_refuse(t);
+}
+
 bool
 transaction_end(struct edge *e, uint64_t id, struct span body)
 {
@@ -274,20 +378,25 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
     t->times.ended_us = clock_us();
     metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_RECEIVE, t->times.ended_us - t->started_us);
     metrics_observe(METRIC_MESSAGE_SIZE, METRICS_NO_LABEL, message_traits(t->msg)->octets);
-    t->source = (struct delivery_source){
-        .envelope = &t->envelope, .facts = &t->facts, .msg = t->msg, .received = clock_wall()};
+    t->asked = t->envelope.recipient_count;
+    t->received_from = t->envelope.reverse_path;
+    t->source = (struct delivery_source){.envelope = &t->envelope,
+                                         .facts = &t->facts,
+                                         .msg = t->msg,
+                                         .received_msg = t->msg,
+                                         .received_from = &t->received_from,
+                                         .mailbox = "INBOX",
+                                         .received = clock_wall()};
     id_make(t->source.id);
     if (t->is_broken) {
         transaction_refuse(t);
         return true;
     }
     message_seal(t->msg);
-    if (!prepare_spool(t)) {
-        outcome_set(&t->why, OUTCOME_OVERLOAD, "no memory for a large message");
-        transaction_refuse(t);
-        return true;
-    }
     e->deliver->counters.octets += message_traits(t->msg)->octets;
-    sorters_ask(e->deliver->sorters, t->msg, &t->arena, on_facts, t);
+    if (*t->envelope.filter != '\0')
+        filters_ask(e->deliver->filters, t->msg, &t->envelope, &t->arena, on_filtered, t);
+    else
+        sort(t);
     return true;
 }

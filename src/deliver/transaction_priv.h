@@ -18,6 +18,7 @@ struct recipient {
     uint32_t number;
     unsigned pending; /* parcels not done */
     struct link *links;
+    bool is_deleted; /* a content filter took it off: it is answered, not delivered to */
     bool is_complete;
     bool lacks_target; /* no memory for one of its accounts: not everybody has the message */
     struct outcome why;
@@ -50,7 +51,12 @@ struct transaction {
     struct outcome why;
     struct arena arena;         /* envelope, facts, recipients, links */
     struct buf envelope_pieces; /* packed, until the last one is there */
-    struct envelope envelope;
+    struct envelope envelope;   /* as content filters left it: their recipients are the last ones */
+    uint32_t asked;             /* recipients that the client gave, and that get an answer */
+    struct message *received;   /* a reference, where filters made another message of it */
+    struct address received_from;
+    bool has_added_failure; /* a filter's recipient cannot be delivered to */
+    struct outcome added_failure;
     struct facts facts;
     struct delivery_source source;
     struct recipient *recipients;

@@ -211,6 +211,16 @@ message_seal(struct message *m)
     sodium_bin2hex(m->digest, sizeof(m->digest), hash, sizeof(hash));
 }
 
+void
+message_drop(struct message *m)
+{
+    assert(m->is_sealed);
+    buf_release(&m->bytes);
+    if (m->fd >= 0)
+        close(m->fd);
+    m->fd = -1;
+}
+
 const struct message_traits *
 message_traits(const struct message *m)
 {

@@ -17,6 +17,10 @@ struct delivery_source {
     const struct facts *facts;
     struct span packed_facts; /* the same, as the sorter sent them; empty: unknown */
     struct message *msg;
+    /* What the ledger knows it by: as it came, before content filters changed anything. */
+    const struct message *received_msg; /* its bytes may be gone */
+    const struct address *received_from;
+    const char *mailbox;      /* "INBOX", or another one that filters want */
     struct spool_file *spool; /* where the message is too large for a journal, else NULL */
     char id[ID_SIZE];
     struct timespec received;
@@ -66,6 +70,8 @@ struct delivery {
 
     /* While the worker has it. */
     struct open_account *account;
+    int64_t mailbox; /* the index's row, where it is not the inbox */
+    uint32_t uid_validity;
     struct store_staged *staged;
     struct store_ref ref;
     struct buf trace;

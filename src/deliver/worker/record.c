@@ -165,8 +165,8 @@ pack_delivery(struct pack *p, const struct delivery *d)
     bool ok = d->is_durable || store_place(d->account->store, d->staged, &place);
     const struct record_part part = {
         .account = d->target.account,
-        .mailbox = "INBOX",
-        .uid_validity = d->account->inbox_validity,
+        .mailbox = d->source->mailbox,
+        .uid_validity = d->mailbox != 0 ? d->uid_validity : d->account->inbox_validity,
         .uid = d->uid,
         .is_durable = d->is_durable,
         .ref = d->ref,

@@ -64,7 +64,8 @@ rows_key(const struct delivery *d, uint32_t recipient, char key[INDEX_LEDGER_KEY
 {
     const struct envelope *e = d->source->envelope;
 
-    ledger_key(&e->recipients[recipient].address, &e->reverse_path, d->source->msg, key);
+    ledger_key(&e->recipients[recipient].address, d->source->received_from, d->source->received_msg,
+               key);
 }
 
 struct row_message *

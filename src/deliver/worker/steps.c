@@ -97,12 +97,35 @@ set_aside(struct worker *w, struct delivery *d, struct store_wait wait)
     return aside_put(w, d, wait) ? IS_ASIDE : IS_DONE;
 }
 
+/* Where it goes: INBOX, or a mailbox that is made when it is missing. */
+static bool
+find_mailbox(struct worker *w, struct delivery *d)
+{
+    struct open_account *oa = d->account;
+    struct index_mailbox box;
+
+    if (!account_inbox(w, oa, &d->why))
+        return false;
+    d->mailbox = 0;
+    if (strcmp(d->source->mailbox, "INBOX") == 0)
+        return true;
+    if (!store_mailbox_create(oa->store, d->source->mailbox, &d->why) &&
+        d->why.kind != OUTCOME_EXISTS)
+        return false;
+    if (!store_commit(oa->store, &d->why) ||
+        !account_mailbox(w, oa, d->source->mailbox, true, &box, &d->why))
+        return false;
+    d->mailbox = box.id;
+    d->uid_validity = box.uid_validity;
+    return true;
+}
+
 static bool
 may_go_on(struct worker *w, size_t n)
 {
     struct delivery *d = w->batch[n];
 
-    return !is_known(w, d) && account_inbox(w, d->account, &d->why) && has_room(w, n, &d->why);
+    return !is_known(w, d) && find_mailbox(w, d) && has_room(w, n, &d->why);
 }
 
 /* Any look may find the index damaged: it is renewed, and asked once more. Not while a delivery of
@@ -145,7 +168,8 @@ is_twin(struct worker *w, size_t n)
     for (size_t i = 0; i < n; i++) {
         const struct delivery *other = w->batch[i];
         if (other->account == d->account && other->source != d->source &&
-            strcmp(message_digest(other->source->msg), message_digest(d->source->msg)) == 0)
+            strcmp(message_digest(other->source->received_msg),
+                   message_digest(d->source->received_msg)) == 0)
             return true;
     }
     return false;
@@ -183,7 +207,7 @@ stage_bytes(struct worker *w, size_t n, struct store_wait *wait)
     address_print(&e->reverse_path, &sender);
     const struct store_mail mail = {
         .msg = d->source->msg,
-        .mailbox = "INBOX",
+        .mailbox = d->source->mailbox,
         .trace = buf_span(&d->trace),
         .keep_bytes = e->body == BODY_BINARYMIME,
         .return_path = buf_str(&sender),
@@ -225,7 +249,7 @@ take_uid(struct delivery *d)
     struct open_account *oa = d->account;
 
     d->is_durable = !oa->is_journalled;
-    if (!index_reserve_uid(oa->index, oa->inbox, &d->uid, &d->why)) {
+    if (!index_reserve_uid(oa->index, d->mailbox != 0 ? d->mailbox : oa->inbox, &d->uid, &d->why)) {
         step_discard(d);
         return IS_DONE;
     }

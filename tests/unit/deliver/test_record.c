@@ -61,10 +61,13 @@ set_up(void)
         .facts = &facts,
         .packed_facts = SPAN(FACTS),
         .msg = message_from_memory(SPAN(BYTES)),
+        .mailbox = "INBOX",
+        .received_from = &envelope.reverse_path,
         .id = "0abcdefghij",
         .received = {.tv_sec = 1700000000, .tv_nsec = 999999999},
         .from_queue = true,
     };
+    source.received_msg = source.msg;
     fill_delivery(&one, "ann", 5);
     fill_delivery(&two, "bob", 6);
     buf_init(&out, RECORD_MAX);
