@@ -48,8 +48,8 @@ void message_seal(struct message *m);
 const struct message_traits *message_traits(const struct message *m);
 const char *message_digest(const struct message *m); /* after the seal; owned by m */
 
-/* message_drop() - forget the bytes of a sealed message that nobody reads any more; what was counted
- * of them and their digest stay. */
+/* message_drop() - forget the bytes of a sealed message that nobody reads any more; what was
+ * counted of them and their digest stay. */
 void message_drop(struct message *m);
 
 /* message_inline() - all bytes when they lie in memory, else SPAN_NONE with *spilled true. */

@@ -46,7 +46,15 @@ enum daemon_phase {
     DAEMON_ENDING
 };
 
-enum role_kind { ROLE_EDGE, ROLE_STORE, ROLE_SORTER, ROLE_HAND, ROLE_METRICS, ROLE_AUTH, ROLE_OUTBOUND };
+enum role_kind {
+    ROLE_EDGE,
+    ROLE_STORE,
+    ROLE_SORTER,
+    ROLE_HAND,
+    ROLE_METRICS,
+    ROLE_AUTH,
+    ROLE_OUTBOUND
+};
 
 /*   WAITING --start--> STARTING --ROLE_READY--> SERVING --RETIRE, DRAIN--> LEAVING
  *      ^                  |                        |                          |
@@ -109,7 +117,7 @@ struct daemon {
 
 /* daemon.c */
 void daemon_step(struct daemon *d, enum daemon_phase phase);
-void daemon_check_ready(struct daemon *d); /* after any role became ready */
+void daemon_check_ready(struct daemon *d);                       /* after any role became ready */
 void daemon_announce(const struct daemon *d, const char *event); /* what is served now */
 bool daemon_is_ending(const struct daemon *d);
 void daemon_set_log_level(const struct daemon *d);

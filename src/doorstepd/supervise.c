@@ -33,8 +33,8 @@ const char *
 supervise_name(enum role_kind kind)
 {
     static const char *const names[] = {
-        [ROLE_EDGE] = "edge", [ROLE_STORE] = "store",     [ROLE_SORTER] = "sorter",
-        [ROLE_HAND] = "hand", [ROLE_METRICS] = "metrics", [ROLE_AUTH] = "auth",
+        [ROLE_EDGE] = "edge",         [ROLE_STORE] = "store",     [ROLE_SORTER] = "sorter",
+        [ROLE_HAND] = "hand",         [ROLE_METRICS] = "metrics", [ROLE_AUTH] = "auth",
         [ROLE_OUTBOUND] = "outbound",
     };
 
@@ -45,9 +45,9 @@ unsigned
 supervise_metrics_role(enum role_kind kind)
 {
     static const unsigned roles[] = {
-        [ROLE_EDGE] = METRICS_ROLE_EDGE,       [ROLE_STORE] = METRICS_ROLE_STORE,
-        [ROLE_SORTER] = METRICS_ROLE_SORTER,   [ROLE_HAND] = METRICS_ROLE_HAND,
-        [ROLE_METRICS] = METRICS_ROLE_METRICS, [ROLE_AUTH] = METRICS_ROLE_AUTH,
+        [ROLE_EDGE] = METRICS_ROLE_EDGE,         [ROLE_STORE] = METRICS_ROLE_STORE,
+        [ROLE_SORTER] = METRICS_ROLE_SORTER,     [ROLE_HAND] = METRICS_ROLE_HAND,
+        [ROLE_METRICS] = METRICS_ROLE_METRICS,   [ROLE_AUTH] = METRICS_ROLE_AUTH,
         [ROLE_OUTBOUND] = METRICS_ROLE_OUTBOUND,
     };
 

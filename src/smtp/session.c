@@ -163,6 +163,8 @@ must_wait(const struct smtp_session *s, const struct verb *verb)
 {
     if (!waits_for_store(s))
         return false;
+    if (s->filter_id != 0) /* a stage is not over yet: nothing behind it may run */
+        return true;
     return verb == NULL || !verb->may_overtake || !rcpt_may_overtake(s);
 }
 

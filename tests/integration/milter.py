@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import smtplib
-import subprocess
 import sys
 import tempfile
 
@@ -235,6 +234,8 @@ def refusals():
             for answer, code, text in REFUSALS:
                 m.answers = {stage: [answer]}
                 got = a.send()
+                if stage == "H" and code == 421:
+                    code, text = 0, b""  # smtplib tries HELO on a connection that is closed
                 expect(got[0] == code and text in got[1], f"{answer!r} at {stage}: {got}")
             expect(a.stored() == [], f"{stage}: {a.stored()}")
             m.answers = {stage: [reply_code("550-5.7.1 one\r\n550 5.7.1 100%% two")]}
@@ -276,8 +277,8 @@ def sessions():
         until(lambda: "A" in m.commands(), "ABORT after RSET")
         s.sendall(b"MAIL FROM:<a@example.com>\r\nRCPT TO:<ann@example.org>\r\nRCPT TO:<nobody@example.org>\r\n"
                   b"RCPT TO:<bob@example.org>\r\nBDAT 14 LAST\r\nSubject: x\r\n\r\n")
-        codes = [lines.readline()[:3] for _ in range(5)]
-        expect(codes == [b"250", b"250", b"550", b"250", b"250"], codes)
+        replies = [lines.readline() for _ in range(5)]
+        expect([r[:3] for r in replies] == [b"250", b"250", b"550", b"250", b"250"], replies)
         says(b"NONSENSE\r\n", b"500")
         expect("U" in m.commands(), m.commands())
         says(b"XCLIENT ADDR=192.0.2.9 NAME=c.example\r\n", b"220")
@@ -292,7 +293,7 @@ def sessions():
     with Asked(Milter({"T": [packet(REJECT)]})) as a, a.daemon.connect("smtp", "unix") as s, s.makefile("rb") as lines:
         s.sendall(b"EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<ann@example.org>\r\nBDAT 14 LAST\r\nSubject: x\r\n\r\nQUIT\r\n")
         text = lines.read()
-        expect(b"550 5.7.1 refused" in text and a.stored() == [], text)
+        expect(b"550 5.7.1 <ann@example.org> refused" in text and a.stored() == [], text)
 
 
 # ---- several ----
@@ -358,8 +359,8 @@ def lies():
     with Asked(m) as a:
         for stage in "CMRLBE":
             for name, answer in LIES.items():
-                if stage == "E" and name in ("a change out of time", "two answers"):
-                    continue
+                if name == ("two answers" if stage in "LB" else "a change out of time" if stage == "E" else ""):
+                    continue  # these are answers to what comes next; in time
                 m.answers = {stage: [answer]}
                 code, text = a.send()
                 expect(code == 451, f"{name} at {stage}: {code} {text}")
@@ -413,8 +414,15 @@ def role_killed():
     m = Milter({"E": add_header("X-A", "1") + GO}, stalls="E")
     with Asked(m) as a:
         def pid():
-            found = re.findall(r"role=outbound slot=0 pid=(\d+) from=starting to=serving", a.daemon.log_text())
-            return int(found[-1]) if found else None
+            for name in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    with open(f"/proc/{name}/stat") as f:
+                        stat = f.read()
+                except OSError:
+                    continue  # it has ended
+                if "(doorstep-outbnd)" in stat and int(stat.rpartition(")")[2].split()[1]) == a.daemon.process.pid:
+                    return int(name)
+            return None
         with concurrent.futures.ThreadPoolExecutor() as pool:
             sent = pool.submit(a.send)
             until(lambda: "E" in m.commands(), "the end of the message")
@@ -423,6 +431,7 @@ def role_killed():
         m.stalls = ""
         until(lambda: a.send()[0] == 250, "another outbound role")
         expect(b"X-A: 1" in a.stored()[0], a.stored())
+        a.daemon.kill()  # its log has a role that was killed, which a good end would call an alarm
 
 
 def reloads():
@@ -437,13 +446,6 @@ def reloads():
             os.kill(a.daemon.process.pid, 1)
             until(lambda: " reloaded " in a.daemon.log_text(), "reloaded")
             expect(a.send(to=("bob@example.org",))[0] == 250 and b"X-A" in a.one("bob"), "a new session")
-
-
-# ---- real ones ----
-
-
-def private(command, log):
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
 def checks(tests):
