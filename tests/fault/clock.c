@@ -23,7 +23,6 @@ map_offset(void)
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     void *at = fd >= 0 ? mmap(NULL, sizeof(*offset), PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
 
-    *(void **)&real_gettime = dlsym(RTLD_NEXT, "clock_gettime");
     if (fd >= 0)
         close(fd);
     if (at != MAP_FAILED)
@@ -33,8 +32,11 @@ map_offset(void)
 int
 clock_gettime(clockid_t clock, struct timespec *t)
 {
-    int result = real_gettime(clock, t);
+    int result;
 
+    if (real_gettime == NULL) /* other libraries' constructors ask for the time before ours ran */
+        *(void **)&real_gettime = dlsym(RTLD_NEXT, "clock_gettime");
+    result = real_gettime(clock, t);
     if (result == 0 && offset != NULL && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
         t->tv_sec += *offset;
     return result;

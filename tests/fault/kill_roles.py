@@ -55,6 +55,8 @@ ROUND_SECONDS = 60
 JUMP_SECONDS = 2 * 86400  # to each side: within the ledger's five days
 GROWTH_MAX_MB = 8  # of a role while it takes the second half of the load
 PEAK_MAX_MB = 100
+WORKERS = 2
+SEGMENTS_MAX = 8 * WORKERS + 1  # eight a worker (docs/journal.md), and one that is being read
 
 
 # ---- the clock ----
@@ -123,14 +125,19 @@ def all_roles(daemon):
     return found if all(found[name] for name in ROLES) else None
 
 
-def descriptors(pid):
-    """Without segments of the journal: each is opened when it is first needed and stays open, eight a
-    worker at most (docs/journal.md)."""
-    count = 0
+def open_files(pid):
     for name in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):
-            count += "/journal/" not in os.readlink(f"/proc/{pid}/fd/{name}")
-    return count
+            yield os.readlink(f"/proc/{pid}/fd/{name}")
+
+
+def descriptors(pid):
+    """Without segments of the journal: each is opened when it is first needed and stays open."""
+    return sum("/journal/" not in path for path in open_files(pid))
+
+
+def segments(pid):
+    return sum("/journal/" in path for path in open_files(pid))
 
 
 def memory_mb(pid):
@@ -145,6 +152,7 @@ class Peaks(threading.Thread):
         super().__init__(daemon=True)
         self.server = daemon
         self.descriptors, self.memory = collections.Counter(), collections.Counter()
+        self.segments = 0
         self.is_ending = threading.Event()
 
     def run(self):
@@ -155,6 +163,7 @@ class Peaks(threading.Thread):
                     with contextlib.suppress(OSError, TypeError):  # it ends while we look
                         self.descriptors[name] = max(self.descriptors[name], descriptors(pid))
                         self.memory[name] = max(self.memory[name], round(memory_mb(pid), 1))
+                        self.segments = max(self.segments, segments(pid))
 
 
 # ---- kills ----
@@ -234,7 +243,7 @@ class Round:
     def __init__(self, seed, seconds, clock):
         self.seconds, self.clock = seconds, clock
         self.choice = random.Random(seed)
-        self.daemon = JumpingDaemon(clock, more="workers = 2\nsorters = 2")
+        self.daemon = JumpingDaemon(clock, more=f"workers = {WORKERS}\nsorters = 2")
         self.watch = UidWatch()
         self.wrong = []
         self.letters = []
@@ -267,8 +276,10 @@ class Round:
         answers = sum((m.answers for m in mtas), collections.Counter())
         print(f"     {len(self.letters)} messages, answers {dict(answers)}; kills {dict(killer.kills)}, "
               f"{self.clock.jumps if self.clock else 0} jumps, {self.watch.looks} looks")
-        print(f"     peaks: descriptors {dict(peaks.descriptors)}, MB {dict(peaks.memory)}", flush=True)
+        print(f"     peaks: descriptors {dict(peaks.descriptors)}, MB {dict(peaks.memory)}, "
+              f"{peaks.segments} segments of the journal", flush=True)
         expect(len(self.letters) > 10 * self.seconds, "hardly anything was delivered")
+        expect(0 < peaks.segments <= SEGMENTS_MAX, f"{peaks.segments} segments of the journal are open")
         expect(max(peaks.memory.values()) <= PEAK_MAX_MB, f"a role had {max(peaks.memory.values())} MB")
 
     def nothing_is_lost_or_doubled(self):
