@@ -6,10 +6,9 @@
 #ifndef DOORSTEP_ACCOUNTS_FILE_PRIV_H
 #define DOORSTEP_ACCOUNTS_FILE_PRIV_H
 
-#include <uthash.h>
-
 #include "doorstep/accounts.h"
 #include "doorstep/arena.h"
+#include "doorstep/table.h"
 
 #define ACCOUNTS_FILE_MAX (64 * 1024 * 1024) /* octets of a file */
 #define ACCOUNTS_FILE_LINE_MAX 4096

@@ -11,12 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <uthash.h>
-
 #include "doorstep/door.h"
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
 #include "doorstep/loop.h"
+#include "doorstep/table.h"
 
 #include "exchange_priv.h"
 #include "pool_priv.h"

@@ -7,9 +7,9 @@
 #define DOORSTEP_DB_PRIV_H
 
 #include <sqlite3.h>
-#include <uthash.h>
 
 #include "doorstep/db.h"
+#include "doorstep/table.h"
 
 struct db {
     sqlite3 *handle;                 /* owned */

@@ -6,13 +6,12 @@
 #ifndef DELIVER_DELIVER_PRIV_H
 #define DELIVER_DELIVER_PRIV_H
 
-#include <uthash.h>
-
 #include "doorstep/control.h"
 #include "doorstep/deliver.h"
 #include "doorstep/door.h"
 #include "doorstep/loop.h"
 #include "doorstep/metrics_book.h"
+#include "doorstep/table.h"
 
 #include "batch_priv.h"
 #include "delivery_log_priv.h"

@@ -10,10 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
-
 #include "doorstep/clock.h"
 #include "doorstep/metrics.h"
+#include "doorstep/table.h"
 
 #include "jobs_priv.h"
 

@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
-
 #include "doorstep/clock.h"
+#include "doorstep/table.h"
 
 #include "rows_priv.h"
 

@@ -6,11 +6,10 @@
 #ifndef DOORSTEP_INDEX_PRIV_H
 #define DOORSTEP_INDEX_PRIV_H
 
-#include <uthash.h>
-
 #include "doorstep/arena.h"
 #include "doorstep/db.h"
 #include "doorstep/index.h"
+#include "doorstep/table.h"
 
 #define INDEX_MARK_NAME "index.mark"
 #define INDEX_CACHE_KIB 16  /* of SQLite's pages between transactions; a thousand may be open */

@@ -6,10 +6,9 @@
 #ifndef DELIVER_ATTEMPT_PRIV_H
 #define DELIVER_ATTEMPT_PRIV_H
 
-#include <uthash.h>
-
 #include "doorstep/auth.h"
 #include "doorstep/door.h"
+#include "doorstep/table.h"
 
 #include "logins_priv.h"
 

@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
 #include <utlist.h>
+
+#include "doorstep/table.h"
 
 #define KNOWN_MAX 4       /* addresses that are remembered of an account */
 #define SCORE_NOTHING 0.1 /* below this nothing is left of a failure */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
+#include "doorstep/table.h"
 
 #include "content_priv.h"
 #include "operation_priv.h"

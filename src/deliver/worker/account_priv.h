@@ -6,11 +6,10 @@
 #ifndef DELIVER_ACCOUNT_PRIV_H
 #define DELIVER_ACCOUNT_PRIV_H
 
-#include <uthash.h>
-
 #include "doorstep/accounts.h"
 #include "doorstep/index.h"
 #include "doorstep/store.h"
+#include "doorstep/table.h"
 
 #include "hands_priv.h"
 #include "jobs_priv.h"

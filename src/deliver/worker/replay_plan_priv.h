@@ -7,9 +7,8 @@
 #ifndef DELIVER_REPLAY_PLAN_PRIV_H
 #define DELIVER_REPLAY_PLAN_PRIV_H
 
-#include <uthash.h>
-
 #include "doorstep/journal.h"
+#include "doorstep/table.h"
 
 #include "record_change_priv.h"
 #include "record_priv.h"

@@ -13,7 +13,7 @@
 
 /* Without memory for the table a request is not added; see door_request_add(). */
 #define uthash_nonfatal_oom(request) ((request)->is_unlisted = true)
-#include <uthash.h>
+#include "doorstep/table.h"
 
 struct door_request {
     uint64_t id;

@@ -15,7 +15,7 @@
 #include "doorstep/log.h"
 
 #define uthash_nonfatal_oom(client) ((client)->is_unlisted = true)
-#include <uthash.h>
+#include "doorstep/table.h"
 
 #define QUEUE_MAX (8u << 20)
 #define WAITING_MAX 80 /* the session's window of RCPTs and one stage */

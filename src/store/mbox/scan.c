@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <uthash.h>
+
+#include "doorstep/table.h"
 
 #define WALK_WINDOW 262144
 
