@@ -7,10 +7,11 @@ import os
 import signal
 import struct
 import sys
+import time
 
 libc = ctypes.CDLL(None, use_errno=True)
 
-GETREGS, SETREGS, SINGLESTEP, SEIZE, INTERRUPT, DETACH = 12, 13, 9, 0x4206, 0x4207, 17
+CONTINUE, GETREGS, SETREGS, SINGLESTEP, SEIZE, INTERRUPT, DETACH = 7, 12, 13, 9, 0x4206, 0x4207, 17
 WALL = 0x40000000
 INSTRUCTION = b"\x0f\x05"  # syscall
 IS_SUPPORTED = sys.platform == "linux" and os.uname().machine == "x86_64"
@@ -58,11 +59,17 @@ class Stopped:
         return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
 
     def __enter__(self):
+        """Stopped where it waits; one that is at work is left alone for a while."""
         self._ptrace(SEIZE)
-        self._ptrace(INTERRUPT)
-        self._wait()
-        self.saved = self._registers()
-        return self
+        for _ in range(500):
+            self._ptrace(INTERRUPT)
+            self._wait()
+            self.saved = self._registers()
+            if self._memory(self.saved["rip"] - len(INSTRUCTION), size=2) == INSTRUCTION:
+                return self
+            self._ptrace(CONTINUE)
+            time.sleep(0.02)
+        raise OSError(f"{self.tid} waits in no call")
 
     def __exit__(self, *_):
         if not self.is_dead:
@@ -90,8 +97,6 @@ class Stopped:
         numbers, or octets, which are put below the stack."""
         registers = dict(self.saved)
         registers["rip"] -= len(INSTRUCTION)
-        if self._memory(registers["rip"], size=2) != INSTRUCTION:
-            raise OSError("it does not wait in a call")
         room = (registers["rsp"] - 8192) & ~15
         values = []
         for argument in arguments:

@@ -41,6 +41,13 @@ store system {{
     driver = "mbox"
     path = "{path}/%{{user}}.mbox"
 }}
+listen smtp {{
+    address = {{"unix:{path}/smtp.sock"}}
+    auth = yes
+}}
+metrics {{
+    address = "unix:{path}/metrics.sock"
+}}
 """
 
 FILES = ("store", "hand")
@@ -81,7 +88,7 @@ ATTEMPTS = {
         (0, 4096, 7, 0x22, -1, 0),
         refused_where_files(EACCES),
     ),
-    "makes a process its own way": ("clone3", (b"\0" * 88, 88), but(store=ENOSYS)),
+    "makes a process its own way": ("clone3", (b"\0" * 88, 88), but(store=ENOSYS, auth=ENOSYS)),
     "makes a socket of TCP": ("socket", (2, 1, 0), but(store=EACCES)),
     "makes a socket of netlink": ("socket", (16, 3, 0), but(store=EACCES)),
     "connects": ("connect", (0, b"\2\0\0\x19\x7f\0\0\1" + b"\0" * 8, 16), but(store=-88)),
@@ -158,9 +165,15 @@ def wait_hand(s):
 
 
 def roles_of(s):
-    """{name: pid}, one of each."""
-    with open(f"/proc/{s.process.pid}/task/{s.process.pid}/children") as f:
-        children = [int(p) for p in f.read().split()]
+    """{name as the kernel cuts it: pid}, one of each, once each has its own filter behind main's."""
+
+    def confined():
+        with open(f"/proc/{s.process.pid}/task/{s.process.pid}/children") as f:
+            children = [int(p) for p in f.read().split()]
+        filters = [int(status_of(p)["Seccomp_filters"]) for p in children]
+        return children if min(filters) >= 2 else None
+
+    children = wait_for(confined, "roles that are confined")
     return {command_of(p).removeprefix("doorstep-"): p for p in children}
 
 
@@ -188,7 +201,7 @@ def every_thread_of_every_role_is_confined():
         wait_hand(s)
         users = {"store": USER, "hand": "news"}
         found = roles_of(s)
-        check({"edge", "sorter", "store", "hand"} <= set(found), f"roles are {set(found)}")
+        check({"edge", "sorter", "store", "hand", "auth", "metric"} <= set(found), f"roles are {set(found)}")
         for role, pid in found.items():
             threads = os.listdir(f"/proc/{pid}/task")
             for thread in threads:
