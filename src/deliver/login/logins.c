@@ -415,11 +415,8 @@ logins_new(const struct settings *settings, struct loop *loop, struct directory 
 
     if (l == NULL)
         return NULL;
-    *l = (struct logins){.settings = settings,
-                         .loop = loop,
-                         .directory = directory,
-                         .replace = replace,
-                         .arg = arg};
+    *l = (struct logins){
+        .settings = settings, .loop = loop, .directory = directory, .replace = replace, .arg = arg};
     l->penalties = penalties_new(&settings->auth, PENALTIES_MAX);
     if (l->penalties != NULL)
         return l;
