@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""docs/hostile.md names a test for every failure: each of these files is there, and no row is missing.
+
+The last line of output is "N passed, N failed"."""
+
+import fnmatch
+import os
+import re
+import sys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+ROWS = 50
+
+
+def files():
+    tests = f"{ROOT}/tests"
+    found = [os.path.join(where, name) for where, _, names in os.walk(tests) for name in names]
+    found += [where for where, _, _ in os.walk(tests)]
+    return [os.path.relpath(path, ROOT) for path in found]
+
+
+def is_there(name, known):
+    """`tests/unit/door`, or a file's name alone; settings and words of the text are no files."""
+    return any(fnmatch.fnmatch(path, name) or fnmatch.fnmatch(path, f"*/{name}") for path in known)
+
+
+def main():
+    known, passed, wrong = files(), 0, []
+    with open(f"{ROOT}/docs/hostile.md") as f:
+        rows = re.findall(r"^\| (\d+) \| (.*) \| (.*) \|$", f.read(), re.M)
+    if [int(number) for number, _, _ in rows] != list(range(1, ROWS + 1)):
+        wrong.append(f"rows are {[number for number, _, _ in rows]}")
+    for number, _, test in rows:
+        names = [n for n in re.findall(r"`([^`]+)`", test) if "/" in n or re.search(r"\.(py|c|txt)$", n)]
+        missing = [n for n in names if not is_there(n, known)]
+        if missing:
+            wrong.append(f"row {number}: {missing} is not there")
+        elif not names and "not ours yet" not in test and "no test" not in test and "comes with" not in test:
+            wrong.append(f"row {number} names no test")
+        else:
+            passed += 1
+    for text in wrong:
+        print(f"FAIL: {text}")
+    print(f"{passed} passed, {len(wrong)} failed")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
