@@ -155,7 +155,8 @@ draft_copy(const struct draft *from, struct draft *to)
     to->fields = malloc((from->count + 1) * sizeof(*to->fields));
     if (to->fields == NULL)
         return false;
-    memcpy(to->fields, from->fields, from->count * sizeof(*to->fields));
+    if (from->count > 0)
+        memcpy(to->fields, from->fields, from->count * sizeof(*to->fields));
     to->size = from->count + 1;
     to->original = message_ref(from->original);
     to->body = from->body != NULL ? message_ref(from->body) : NULL;
