@@ -74,14 +74,16 @@ END_TEST
 int
 main(int argc, char **argv)
 {
-    Suite *suite = suite_create("table");
-    TCase *tests = tcase_create("table");
     uint32_t hash = table_hash(name, sizeof(name));
+    Suite *suite;
+    TCase *tests;
     SRunner *runner;
     int failed;
 
     if (argc > 1 && strcmp(argv[1], "hash") == 0)
         return write(STDOUT_FILENO, &hash, sizeof(hash)) == sizeof(hash) ? 0 : 1;
+    suite = suite_create("table");
+    tests = tcase_create("table");
     tcase_add_test(tests, a_table_finds_what_it_holds);
     tcase_add_test(tests, no_two_processes_hash_alike);
     suite_add_tcase(suite, tests);
