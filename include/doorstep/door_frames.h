@@ -42,8 +42,10 @@ enum door_frame_type {
     EDGE_DATA_ABORT, /* id; the client is gone or broke the rules: forget it */
 
     /* store -> edge */
-    STORE_RCPT = 96, /* id; outcome */
-    STORE_ANSWER,    /* id; u32 index of recipient, outcome, str delivery id; one a recipient */
+    STORE_RCPT = 96,  /* id; outcome */
+    STORE_ANSWER,     /* id; u32 index of recipient, outcome, str delivery id; one a recipient */
+    STORE_LOST = 111, /* id of a message that has ended: nobody will get it, all answers are 451 */
+    STORE_DISK,       /* u8: 1 a disk is nearly full (limits.disk_free), 0 it is not any more */
 
     /* store -> sorter */
     SORT_MESSAGE = 128, /* id; u8 kind (0 inline, 1 by fd), u64 octets, octets or fd. More inline

@@ -110,6 +110,10 @@ void conn_set_timeout(struct conn *c, uint64_t ms); /* from now; 0 stops it */
 bool conn_start_tls(struct conn *c, struct tls_context *context);
 bool conn_is_in_handshake(const struct conn *c);
 
+/* conn_take() - octets of the peer's that its owner had read before what comes in now: on_bytes(),
+ * or TLS where that began since. From the owner's callbacks. */
+void conn_take(struct conn *c, struct span bytes);
+
 /* conn_tls_binding() - of this kind, at most TLS_BINDING_MAX octets; false: there is none.
  * TLS 1.3 has an exporter; a certificate was sent unless the session was resumed. */
 bool conn_tls_binding(const struct conn *c, enum tls_binding kind, uint8_t out[TLS_BINDING_MAX],

@@ -39,7 +39,9 @@
     VALUE(METRICS_CORRUPT, "corrupt")                                                              \
     VALUE(METRICS_FILTER_REFUSED, "filter_refused")                                                \
     VALUE(METRICS_FILTER_DEFERRED, "filter_deferred")                                              \
-    VALUE(METRICS_DISCARDED, "discarded")
+    VALUE(METRICS_DISCARDED, "discarded")                                                          \
+    VALUE(METRICS_NETWORK_RATE, "network_rate")                                                    \
+    VALUE(METRICS_ACCOUNT_RATE, "account_rate")
 
 /* What a delivery goes through, in this order (docs/ARCHITECTURE.md). */
 #define METRICS_STAGES(VALUE)                                                                      \
@@ -119,7 +121,9 @@
     VALUE(METRICS_LIMIT_DISK_FREE, "disk_free")                                                    \
     VALUE(METRICS_LIMIT_TIMEOUT_SESSION, "timeout_session")                                        \
     VALUE(METRICS_LIMIT_TIMEOUT_PROXY, "timeout_proxy")                                            \
-    VALUE(METRICS_LIMIT_SORT_WAIT, "sort_wait")
+    VALUE(METRICS_LIMIT_SORT_WAIT, "sort_wait")                                                    \
+    VALUE(METRICS_LIMIT_TIMEOUT_HANDSHAKE, "timeout_handshake")                                    \
+    VALUE(METRICS_LIMIT_HANDSHAKES, "handshakes")
 
 /* How a handshake ended. */
 #define METRICS_TLS(VALUE)                                                                         \

@@ -39,6 +39,8 @@ enum outcome_kind {
     OUTCOME_FILTER_REFUSED,  /* 550 5.7.1, or what the content filter said */
     OUTCOME_FILTER_DEFERRED, /* 451 4.7.1, or what the content filter said */
     OUTCOME_DISCARDED,       /* 250 2.1.5: a content filter took it away */
+    OUTCOME_NETWORK_RATE,    /* 450 4.7.1: a network has sent enough for now */
+    OUTCOME_ACCOUNT_RATE,    /* 450 4.2.1: an account has got enough for now */
     OUTCOME_KINDS
 };
 

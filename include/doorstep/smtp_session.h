@@ -35,6 +35,9 @@ struct smtp_session_config {
     const char *session_id;
     const char *client_ip; /* copied; as in struct envelope */
     bool trusted;          /* XCLIENT and XFORWARD */
+    bool is_exempt;        /* from the limits on unknown recipients */
+    uint64_t tarpit_ms;    /* first delay of a tarpit, and the longest */
+    uint64_t tarpit_max_ms;
     enum listen_tls tls;
     bool dsn;
     bool is_unix;                /* a unix socket: nobody on the way can read along */
@@ -67,12 +70,17 @@ enum smtp_wait {
     SMTP_WAIT_HANDSHAKE, /* for TLS to begin */
     SMTP_WAIT_DATA,      /* for the client, inside a message */
     SMTP_WAIT_ANSWER,    /* for the store */
+    SMTP_WAIT_DELAY,     /* for smtp_session_delay() to pass: a tarpit */
     SMTP_WAIT_NOTHING    /* closed */
 };
 
 struct smtp_session_calls {
     /* Octets for the client. */
     void (*reply)(void *arg, struct span octets);
+    /* MAIL comes from this address (as in struct envelope): may it? false: `why` is the answer. */
+    bool (*mail_begin)(void *arg, const char *client_ip, struct outcome *why);
+    /* XCLIENT told another address: is that one exempt from limits on unknown recipients? */
+    bool (*client_changed)(void *arg, const char *client_ip);
     /* Who is this? Answer with smtp_session_rcpt_answer(), now or later, in any order. */
     void (*ask_rcpt)(void *arg, uint64_t id, const struct address *recipient,
                      const struct address *reverse_path, uint64_t size);
@@ -159,6 +167,19 @@ void smtp_session_fail(struct smtp_session *s, const struct outcome *outcome);
 /* smtp_session_drain() - no new mail: 421 at once, or behind the message that is under way. */
 void smtp_session_drain(struct smtp_session *s);
 
+/* smtp_session_delay() - SMTP_WAIT_DELAY: milliseconds from its begin. */
+uint64_t smtp_session_delay(const struct smtp_session *s);
+
+/* smtp_session_delay_over() - the refusal that waited is said. */
+void smtp_session_delay_over(struct smtp_session *s);
+
+/* smtp_session_expire() - the session has lasted too long: 421 4.4.2 and close. */
+void smtp_session_expire(struct smtp_session *s);
+
+/* smtp_session_steps() - commands that were complete and answers that came: a new wait begins when
+ * it has changed. */
+uint64_t smtp_session_steps(const struct smtp_session *s);
+
 /* smtp_session_timeout() - the client was silent too long: 421 4.4.2 and close. */
 void smtp_session_timeout(struct smtp_session *s);
 
@@ -175,6 +196,7 @@ bool smtp_session_in_auth(const struct smtp_session *s);
  * store is slow. */
 bool smtp_session_in_message(const struct smtp_session *s);
 
+uint64_t smtp_session_begun(const struct smtp_session *s); /* messages whose content began */
 uint64_t
 smtp_session_messages(const struct smtp_session *s); /* answered with at least one success */
 uint64_t smtp_session_errors(const struct smtp_session *s);

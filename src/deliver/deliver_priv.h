@@ -16,9 +16,11 @@
 #include "batch_priv.h"
 #include "delivery_log_priv.h"
 #include "directory_priv.h"
+#include "disk_priv.h"
 #include "filters_priv.h"
 #include "hands_priv.h"
 #include "logins_priv.h"
+#include "rates_priv.h"
 #include "recovery_priv.h"
 #include "sorters_priv.h"
 #include "usage_priv.h"
@@ -46,6 +48,7 @@ struct edge { /* one edge's door */
     struct loop_watch *watch;
     struct loop_chore flush;       /* due while answers of this turn wait */
     struct transaction *receiving; /* uthash by id: whose end of data has not come */
+    uint64_t lookups;              /* recipients that it asked about and has no answer to */
     unsigned references;           /* requests under way that will answer it */
 };
 
@@ -65,6 +68,8 @@ struct deliver {
     struct syncer *syncer;
     struct workers *workers;
     struct usage *usage;
+    struct rates *rates;
+    struct disk *disk;
     struct job_thread *clerk; /* what may take its time: passwords, the delivery log */
     struct delivery_log *log;
     struct metrics_book *metrics; /* of all roles, for the tool */
@@ -72,9 +77,10 @@ struct deliver {
     struct held_request *held; /* the tool's, until the replay is over; tool/operations.c */
     int control_fd;            /* until the loop starts to serve it */
     int lock_fd;               /* state_dir/store.lock: one store at a time */
-    unsigned running; /* look-ups of recipients, transactions from their begin on, and the tool's
-                       * operations */
-    uint64_t memory;  /* octets set aside for messages in memory */
+    unsigned running;   /* look-ups of recipients, transactions from their begin on, and the tool's
+                         * operations */
+    uint64_t memory;    /* octets set aside for messages in memory */
+    uint64_t envelopes; /* octets of envelopes, as they came */
     uint64_t started_ms;
     bool is_offline;                  /* no edges: the tool asked for a daemon for one task */
     bool is_serving;                  /* the journals of the last run are carried out */
@@ -100,6 +106,8 @@ void edge_add(struct deliver *d, uint32_t slot, int door_fd);
 void edges_free(struct deliver *d);
 /* edges_serve() - from now on they are heard. */
 void edges_serve(struct deliver *d);
+/* edges_tell_disk() - STORE_DISK to all. */
+void edges_tell_disk(struct deliver *d);
 bool edges_have_unsent(const struct deliver *d);
 void edge_unref(struct edge *e);
 /* edge_send() - a frame to the edge, at the end of the turn; nothing happens when it is gone. An

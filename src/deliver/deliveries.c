@@ -261,7 +261,7 @@ recipient_done(struct transaction *t, struct recipient *r)
     const struct parcel *p = fold_parcels(r);
     struct outcome why = p->delivery.why;
     if (r->lacks_target)
-        outcome_set(&why, OUTCOME_SYSTEM, "no memory for a delivery");
+        outcome_set(&why, r->lack, "no delivery for one of its accounts");
     complete(t, r, &why, p->delivery.id);
     t->is_partial = t->is_partial || is_partial(r);
 }
@@ -382,11 +382,14 @@ on_delivered(struct delivery *delivery)
     progress(t);
 }
 
+/* The one for this account and detail, or a new one. NULL: there is none, *lack says why. */
 static struct parcel *
-find_parcel(struct transaction *t, const struct account_target *target, struct buf *key)
+find_parcel(struct transaction *t, const struct account_target *target, struct buf *key,
+            enum outcome_kind *lack)
 {
     struct parcel *p;
 
+    *lack = OUTCOME_SYSTEM; /* no memory */
     buf_reset(key);
     if (!buf_append_str(key, target->account.user) || !buf_append_char(key, '@') ||
         !buf_append_str(key, target->account.domain) || !buf_append_char(key, '+') ||
@@ -395,6 +398,10 @@ find_parcel(struct transaction *t, const struct account_target *target, struct b
     HASH_FIND(hh, t->parcels, key->data, key->len, p);
     if (p != NULL)
         return p;
+    if (!rates_take(t->deliver->rates, &target->account, message_traits(t->msg)->octets)) {
+        *lack = OUTCOME_ACCOUNT_RATE;
+        return NULL;
+    }
     p = calloc(1, sizeof *p + key->len + 1);
     if (p == NULL)
         return NULL;
@@ -438,7 +445,7 @@ add_target(struct recipient *r, const struct account_target *target)
     struct buf key;
 
     buf_init(&key, sizeof *target);
-    struct parcel *p = find_parcel(t, target, &key);
+    struct parcel *p = find_parcel(t, target, &key, &host->lack);
     buf_release(&key);
     struct link *l = p == NULL ? NULL : arena_alloc(&t->arena, sizeof *l);
     if (l == NULL)
@@ -514,7 +521,7 @@ on_resolved(void *arg, const struct account_targets *targets, const struct outco
 {
     struct recipient *r = arg;
     struct transaction *t = r->transaction;
-    struct outcome no_memory;
+    struct outcome none;
 
     if (!outcome_is_success(why)) {
         refuse_recipient(r, why);
@@ -523,8 +530,8 @@ on_resolved(void *arg, const struct account_targets *targets, const struct outco
             if (!add_target(r, &targets->list[i]))
                 host_of(r)->lacks_target = true;
         if (host_of(r)->links == NULL) {
-            outcome_set(&no_memory, OUTCOME_SYSTEM, "no memory for a delivery");
-            refuse_recipient(r, &no_memory);
+            outcome_set(&none, host_of(r)->lack, "no delivery for any of its accounts");
+            refuse_recipient(r, &none);
         }
     }
     if (--t->lookups == 0)

@@ -170,6 +170,16 @@ on_door(void *arg, unsigned events)
     edge_unref(e);
 }
 
+static void
+tell_disk(struct edge *e)
+{
+    char is_full = (char)disk_is_full(e->deliver->disk);
+
+    e->references++; /* one that does not read is dropped */
+    edge_send(e, STORE_DISK, 0, (struct span){&is_full, 1});
+    edge_unref(e);
+}
+
 void
 edge_add(struct deliver *d, uint32_t slot, int door_fd)
 {
@@ -190,6 +200,8 @@ edge_add(struct deliver *d, uint32_t slot, int door_fd)
         return;
     }
     DL_APPEND(d->edges, e);
+    if (d->disk != NULL && disk_is_full(d->disk))
+        tell_disk(e);
 }
 
 void
@@ -198,6 +210,15 @@ edges_serve(struct deliver *d)
     for (struct edge *e = d->edges; e != NULL; e = e->next)
         if (e->watch != NULL)
             loop_watch_set(e->watch, LOOP_READ);
+}
+
+void
+edges_tell_disk(struct deliver *d)
+{
+    for (struct edge *e = d->edges, *next; e != NULL; e = next) {
+        next = e->next;
+        tell_disk(e);
+    }
 }
 
 bool

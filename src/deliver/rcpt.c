@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "doorstep/door_frames.h"
+#include "doorstep/limit.h"
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 
@@ -48,12 +49,23 @@ log_refusal(const struct rcpt *r, const struct outcome *why)
 }
 
 static void
+send_answer(struct edge *e, uint64_t id, const struct outcome *why)
+{
+    struct buf body;
+    struct pack p;
+
+    buf_init(&body, DOOR_BODY_MAX);
+    pack_init(&p, &body);
+    outcome_pack(why, &p);
+    edge_send(e, STORE_RCPT, id, buf_span(&body));
+    buf_release(&body);
+}
+
+static void
 rcpt_answer(struct rcpt *r, const struct outcome *why)
 {
     struct deliver *d = r->edge->deliver;
     struct counters *count = &d->counters;
-    struct buf body;
-    struct pack p;
 
     metrics_count(METRIC_RCPT, why->kind, 1);
     if (outcome_is_success(why)) {
@@ -62,11 +74,8 @@ rcpt_answer(struct rcpt *r, const struct outcome *why)
         count->rcpt_refused++;
         log_refusal(r, why);
     }
-    buf_init(&body, DOOR_BODY_MAX);
-    pack_init(&p, &body);
-    outcome_pack(why, &p);
-    edge_send(r->edge, STORE_RCPT, r->id, buf_span(&body));
-    buf_release(&body);
+    send_answer(r->edge, r->id, why);
+    r->edge->lookups--;
     edge_unref(r->edge);
     arena_release(&r->arena);
     free(r);
@@ -106,6 +115,10 @@ ask_usage(struct rcpt *r, const struct account *a)
     struct deliver *d = r->edge->deliver;
     const struct settings_domain *domain = settings_find_domain(d->settings, a->domain);
 
+    if (!rates_have(d->rates, a, r->size)) {
+        outcome_set(&r->why, OUTCOME_ACCOUNT_RATE, NULL);
+        return;
+    }
     if (a->quota == UINT64_MAX && a->quota_messages == UINT64_MAX) {
         r->has_room = true;
         return;
@@ -147,11 +160,27 @@ read_question(struct rcpt *r, struct span body)
     return ok && unpack_done(&u);
 }
 
+/* An edge asks for as many as its clients may at a time; more is refused before it costs memory. */
+static bool
+refuse_at_once(struct edge *e, uint64_t id)
+{
+    struct outcome why;
+
+    limit_hit(METRICS_LIMIT_LOOKUPS, NULL, NULL);
+    e->deliver->counters.rcpt_refused++;
+    outcome_set(&why, OUTCOME_OVERLOAD, NULL);
+    send_answer(e, id, &why);
+    return true;
+}
+
 bool
 rcpt_ask(struct edge *e, uint64_t id, struct span body)
 {
-    struct rcpt *r = calloc(1, sizeof *r);
+    struct rcpt *r;
 
+    if (e->lookups >= e->deliver->settings->limits.lookups)
+        return refuse_at_once(e, id);
+    r = calloc(1, sizeof *r);
     if (r == NULL)
         return false;
     r->id = id;
@@ -163,6 +192,7 @@ rcpt_ask(struct edge *e, uint64_t id, struct span body)
     }
     r->edge = e;
     e->references++;
+    e->lookups++;
     e->deliver->running++; /* a drain waits for the answer */
     directory_resolve(e->deliver->directory, &r->to, on_resolved, r);
     return true;

@@ -120,6 +120,13 @@ wait_for_predecessor(struct deliver *d, struct outcome *why)
     return true;
 }
 
+static void
+on_disk(void *arg, bool is_full)
+{
+    (void)is_full;
+    edges_tell_disk(arg);
+}
+
 static bool
 start_parts(struct deliver *d, struct outcome *why)
 {
@@ -147,10 +154,13 @@ start_parts(struct deliver *d, struct outcome *why)
     if (d->workers == NULL)
         return false;
     d->usage = usage_new(d->loop, d->workers);
+    d->rates = rates_new(&d->settings->limits);
     d->clerk = job_thread_start("clerk", &(struct job_hooks){0}, d);
     if (d->clerk != NULL)
         delivery_log_gather(d->log, d->loop, d->clerk);
-    return (d->usage != NULL && d->clerk != NULL && start_control(d)) ||
+    if (d->clerk != NULL)
+        d->disk = disk_new(d->settings, d->loop, d->clerk, on_disk, d);
+    return (d->usage != NULL && d->rates != NULL && d->disk != NULL && start_control(d)) ||
            outcome_set(why, OUTCOME_SYSTEM, "no memory");
 }
 
@@ -388,6 +398,8 @@ release(struct deliver *d)
     control_free(d->control);
     delivery_log_gather(d->log, NULL, NULL);
     job_thread_end(d->clerk);
+    disk_free(d->disk);
+    rates_free(d->rates);
     workers_end(d->workers);
     syncer_free(d->syncer);
     directory_free(d->directory);
@@ -435,7 +447,7 @@ init(struct deliver *d)
     d->main_watch = loop_watch_new(d->loop, door_fd(d->main_door), LOOP_READ, on_main, d);
     d->metrics = metrics_book_new();
     d->hands = hands_new(d->loop, send_want_hand, d);
-    d->sorters = sorters_new(d->loop, (unsigned)d->settings->timeouts.sort, send_kill_sorter, d);
+    d->sorters = sorters_new(d->loop, &d->settings->timeouts, send_kill_sorter, d);
     d->filters = filters_new(d->loop, d->settings->timeouts.answer, send_kill_outbound, d);
     return d->main_watch != NULL && d->metrics != NULL && d->hands != NULL && d->sorters != NULL &&
            d->filters != NULL;

@@ -13,6 +13,7 @@
 
 #include <utlist.h>
 
+#include "doorstep/clock.h"
 #include "doorstep/door.h"
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
@@ -32,6 +33,7 @@ struct request {
     struct request *next, *prev;
     uint64_t id;
     struct message *msg; /* owned reference */
+    uint64_t asked_ms;
     unsigned deaths;
     struct arena *arena; /* the asker's, for its facts */
     sorters_fn fn;
@@ -50,20 +52,22 @@ struct sorter {
 
 struct sorters {
     struct loop *loop;
-    unsigned timeout_ms;
+    const struct settings_timeouts *timeouts;
     sorters_replace_fn replace;
     void *arg;
     uint64_t next_id;
-    struct request *waiting; /* in order */
+    struct request *waiting; /* in order: the oldest first */
+    struct loop_timer *late; /* runs while some wait */
     struct loop_chore feed;  /* due when there is something to give, or somebody to give it to */
     struct sorter slots[SLOTS_MAX];
 };
 
 static void
-request_end(struct request *r, const struct facts *facts, struct span packed)
+request_end(struct request *r, enum sorters_answer answer, const struct facts *facts,
+            struct span packed)
 {
     metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_SORT, -1);
-    r->fn(r->arg, facts, packed);
+    r->fn(r->arg, answer, facts, packed);
     message_unref(r->msg);
     free(r);
 }
@@ -72,6 +76,18 @@ static void
 feed_soon(struct sorters *s)
 {
     loop_chore_add(s->loop, &s->feed);
+}
+
+/* From now on, while some wait: until the oldest has waited too long. */
+static void
+watch_oldest(struct sorters *s)
+{
+    uint64_t age, limit = s->timeouts->sort_wait;
+
+    if (s->waiting == NULL)
+        return;
+    age = clock_ms() - s->waiting->asked_ms;
+    loop_timer_start(s->late, age < limit ? limit - age : 1);
 }
 
 static void
@@ -94,6 +110,7 @@ take_back(struct sorter *so)
     DL_CONCAT(so->given, so->pool->waiting);
     so->pool->waiting = so->given;
     so->given = NULL;
+    watch_oldest(so->pool);
     feed_soon(so->pool);
 }
 
@@ -117,7 +134,7 @@ lose_sorter(struct sorter *so, const char *reason)
     metrics_count(METRIC_UNSORTED, METRICS_NO_LABEL, 1);
     log_event(LOG_LEVEL_ERROR, "message_unsorted", "digest", message_digest(r->msg), NULL);
     DL_DELETE(so->pool->waiting, r);
-    request_end(r, NULL, SPAN_NONE);
+    request_end(r, SORTERS_UNKNOWN, NULL, SPAN_NONE);
 }
 
 /* The whole answer to the first of the given. False: these are no facts. */
@@ -136,8 +153,8 @@ take_facts(struct sorter *so)
     if (so->given == NULL)
         loop_timer_stop(so->deadline);
     else
-        loop_timer_start(so->deadline, so->pool->timeout_ms);
-    request_end(r, &facts, packed);
+        loop_timer_start(so->deadline, so->pool->timeouts->sort);
+    request_end(r, SORTERS_FACTS, &facts, packed);
     buf_reset(&so->facts);
     return true;
 }
@@ -275,7 +292,7 @@ give(struct sorter *so)
     uint64_t octets = 0;
     bool ok = true;
 
-    loop_timer_start(so->deadline, s->timeout_ms);
+    loop_timer_start(so->deadline, s->timeouts->sort);
     for (unsigned n = 0; ok && n < GIVEN_MAX && s->waiting != NULL; n++) {
         struct request *r = s->waiting;
         octets += message_traits(r->msg)->octets;
@@ -309,13 +326,19 @@ sorters_ask(struct sorters *s, struct message *msg, struct arena *arena, sorters
     struct request *r = malloc(sizeof *r);
 
     if (r == NULL) {
-        fn(arg, NULL, SPAN_NONE);
+        fn(arg, SORTERS_UNKNOWN, NULL, SPAN_NONE);
         return;
     }
-    *r = (struct request){
-        .id = ++s->next_id, .msg = message_ref(msg), .arena = arena, .fn = fn, .arg = arg};
+    *r = (struct request){.id = ++s->next_id,
+                          .msg = message_ref(msg),
+                          .asked_ms = clock_ms(),
+                          .arena = arena,
+                          .fn = fn,
+                          .arg = arg};
     DL_APPEND(s->waiting, r);
     metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_SORT, 1);
+    if (s->waiting == r)
+        watch_oldest(s);
     feed_soon(s);
 }
 
@@ -351,14 +374,36 @@ sorters_count(const struct sorters *s)
     return n;
 }
 
+/* Those that no sorter took in time: none lives, or all have too much to do. */
+static void
+on_late(void *arg)
+{
+    struct sorters *s = arg;
+    uint64_t now = clock_ms(), limit = s->timeouts->sort_wait;
+    struct request *r;
+
+    while ((r = s->waiting) != NULL && now - r->asked_ms >= limit) {
+        log_event(LOG_LEVEL_WARNING, "no_sorter", "digest", message_digest(r->msg), NULL);
+        DL_DELETE(s->waiting, r);
+        request_end(r, SORTERS_LATE, NULL, SPAN_NONE);
+    }
+    watch_oldest(s);
+}
+
 struct sorters *
-sorters_new(struct loop *loop, unsigned timeout_ms, sorters_replace_fn replace, void *arg)
+sorters_new(struct loop *loop, const struct settings_timeouts *timeouts, sorters_replace_fn replace,
+            void *arg)
 {
     struct sorters *s = calloc(1, sizeof *s);
 
     if (s == NULL)
         return NULL;
-    *s = (struct sorters){.loop = loop, .timeout_ms = timeout_ms, .replace = replace, .arg = arg};
+    *s = (struct sorters){.loop = loop, .timeouts = timeouts, .replace = replace, .arg = arg};
+    s->late = loop_timer_new(loop, on_late, s);
+    if (s->late == NULL) {
+        free(s);
+        return NULL;
+    }
     loop_chore_init(&s->feed, feed, s);
     for (uint32_t i = 0; i < SLOTS_MAX; i++) {
         s->slots[i] = (struct sorter){.pool = s, .slot = i};
@@ -382,8 +427,9 @@ sorters_free(struct sorters *s)
     while (s->waiting != NULL) {
         struct request *r = s->waiting;
         DL_DELETE(s->waiting, r);
-        request_end(r, NULL, SPAN_NONE);
+        request_end(r, SORTERS_UNKNOWN, NULL, SPAN_NONE);
     }
+    loop_timer_free(s->late);
     loop_chore_cancel(s->loop, &s->feed);
     free(s);
 }
@@ -401,10 +447,11 @@ struct waiter {
 };
 
 static void
-on_waited(void *arg, const struct facts *facts, struct span packed)
+on_waited(void *arg, enum sorters_answer answer, const struct facts *facts, struct span packed)
 {
     struct waiter *w = arg;
 
+    (void)answer;
     (void)packed;
     pthread_mutex_lock(&w->mutex);
     w->is_known = facts != NULL;

@@ -12,23 +12,32 @@
 #include "doorstep/facts.h"
 #include "doorstep/loop.h"
 #include "doorstep/message.h"
+#include "doorstep/settings.h"
 
 struct sorters;
 
 /* Asks main for another sorter in this slot (STORE_KILL_SORTER). */
 typedef void (*sorters_replace_fn)(void *arg, uint32_t slot);
 
-struct sorters *sorters_new(struct loop *loop, unsigned timeout_ms, sorters_replace_fn replace,
-                            void *arg);
+/* sorters_new() - timeouts: borrowed; sort for each message, sort_wait until a sorter takes it. */
+struct sorters *sorters_new(struct loop *loop, const struct settings_timeouts *timeouts,
+                            sorters_replace_fn replace, void *arg);
 void sorters_free(struct sorters *s); /* what waits is answered with unknown facts */
 
 /* sorters_add() - a door (taken) to the sorter in this slot; an older one there is closed. */
 void sorters_add(struct sorters *s, uint32_t slot, int door_fd);
 
+enum sorters_answer {
+    SORTERS_FACTS,
+    SORTERS_UNKNOWN, /* nobody can tell: deliver it without */
+    SORTERS_LATE     /* no sorter took it in time (timeouts.sort_wait): another time */
+};
+
 /* Called once for each sorters_ask(), on the loop's thread, without memory before that returns.
- * facts: borrowed for the call, what they point to is the arena's; NULL: unknown. packed: the
- * octets they were read from, borrowed for the call. */
-typedef void (*sorters_fn)(void *arg, const struct facts *facts, struct span packed);
+ * facts: borrowed for the call, what they point to is the arena's; NULL but for SORTERS_FACTS.
+ * packed: the octets they were read from, borrowed for the call. */
+typedef void (*sorters_fn)(void *arg, enum sorters_answer answer, const struct facts *facts,
+                           struct span packed);
 
 /* sorters_ask() - loop's thread. msg: sealed; a reference is kept. arena: nobody else's until fn is
  * called. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "doorstep/door_frames.h"
+#include "doorstep/limit.h"
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 
@@ -52,6 +53,7 @@ transaction_free(struct transaction *t)
     d->memory -= t->memory;
     metrics_gauge_set(METRIC_MEMORY_SET_ASIDE, METRICS_NO_LABEL, (int64_t)d->memory);
     metrics_gauge_add(METRIC_TRANSACTIONS_OPEN, METRICS_NO_LABEL, -1);
+    d->envelopes -= t->envelope_octets;
     message_unref(t->msg);
     message_unref(t->received);
     buf_release(&t->envelope_pieces);
@@ -176,12 +178,34 @@ transactions_abort_all(struct edge *e)
     e->references--;
 }
 
+/* Envelopes together take a quarter of what messages may, so that no number of them, however long,
+ * takes all memory there is. */
+static bool
+count_envelope(struct transaction *t, size_t octets)
+{
+    struct deliver *d = t->deliver;
+
+    if (octets <= d->settings->limits.memory / 4 - d->envelopes) {
+        d->envelopes += octets;
+        t->envelope_octets += octets;
+        return true;
+    }
+    limit_hit(METRICS_LIMIT_MEMORY, NULL, "envelopes");
+    t->is_lost = true;
+    buf_release(&t->envelope_pieces);
+    return false;
+}
+
 bool
 transaction_envelope(struct edge *e, uint64_t id, struct span piece)
 {
     struct transaction *t = find_receiving(e, id);
 
-    return t != NULL && buf_append_span(&t->envelope_pieces, piece);
+    if (t == NULL)
+        return false;
+    if (t->is_lost || !count_envelope(t, piece.n))
+        return true; /* the edge hears of it at the end */
+    return buf_append_span(&t->envelope_pieces, piece);
 }
 
 static bool
@@ -227,9 +251,16 @@ keep_packed(struct transaction *t, struct span packed)
 }
 
 static void
-on_facts(void *arg, const struct facts *facts, struct span packed)
+on_facts(void *arg, enum sorters_answer answer, const struct facts *facts, struct span packed)
 {
     struct transaction *t = arg;
+
+    if (answer == SORTERS_LATE) {
+        limit_hit(METRICS_LIMIT_SORT_WAIT, t->envelope.session, NULL);
+        outcome_set(&t->why, OUTCOME_OVERLOAD, "no sorter took it in time");
+        transaction_refuse(t);
+        return;
+    }
 
     t->facts = facts != NULL ? *facts : (struct facts){.flags = FACTS_UNKNOWN};
     t->deliver->counters.unsorted += facts == NULL;
@@ -369,6 +400,11 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
     if (t == NULL)
         return false;
     HASH_DEL(e->receiving, t);
+    if (t->is_lost || !count_envelope(t, body.n)) {
+        edge_send(e, STORE_LOST, id, SPAN_NONE);
+        transaction_free(t);
+        return true;
+    }
     if (!read_envelope(t, body) || !make_recipients(t)) {
         transaction_free(t);
         return false;

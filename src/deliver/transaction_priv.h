@@ -20,7 +20,8 @@ struct recipient {
     struct link *links;
     bool is_deleted; /* a content filter took it off: it is answered, not delivered to */
     bool is_complete;
-    bool lacks_target; /* no memory for one of its accounts: not everybody has the message */
+    bool lacks_target; /* one of its accounts gets no delivery: not everybody has the message */
+    enum outcome_kind lack;
     struct outcome why;
     char id[ID_SIZE];
 };
@@ -47,6 +48,8 @@ struct transaction {
     } times;
     uint64_t memory; /* set aside for it in deliver->memory */
     struct message *msg;
+    uint64_t envelope_octets; /* likewise in deliver->envelopes */
+    bool is_lost;   /* there is no memory for its envelope: nobody is known to be answered */
     bool is_broken; /* it could not be received: why */
     struct outcome why;
     struct arena arena;         /* envelope, facts, recipients, links */

@@ -205,6 +205,15 @@ conn_end_of_input(struct conn *c)
         conn_watch(c, true);
 }
 
+void
+conn_take(struct conn *c, struct span bytes)
+{
+    if (c->state == CONN_OPEN && c->tls != NULL)
+        conn_tls_take(c, bytes);
+    else if (c->state == CONN_OPEN)
+        c->handlers->on_bytes(c->arg, bytes);
+}
+
 static void
 conn_read(struct conn *c)
 {
@@ -217,10 +226,8 @@ conn_read(struct conn *c)
         conn_fail(c, "read error");
     else if (n == 0)
         conn_end_of_input(c);
-    else if (c->state == CONN_OPEN && c->tls != NULL)
-        conn_tls_take(c, (struct span){c->loop->read_buffer, (size_t)n});
-    else if (c->state == CONN_OPEN)
-        c->handlers->on_bytes(c->arg, (struct span){c->loop->read_buffer, (size_t)n});
+    else
+        conn_take(c, (struct span){c->loop->read_buffer, (size_t)n});
 }
 
 /* An error of the socket (status < 0, libuv has stopped the handle) shows in recv() or send(). */

@@ -43,6 +43,8 @@ static const struct outcome_row rows[OUTCOME_KINDS] = {
     [OUTCOME_FILTER_REFUSED] = {550, "5.7.1", "refused by a content filter"},
     [OUTCOME_FILTER_DEFERRED] = {451, "4.7.1", "a content filter is unavailable, try again later"},
     [OUTCOME_DISCARDED] = {250, "2.1.5", "accepted"},
+    [OUTCOME_NETWORK_RATE] = {450, "4.7.1", "too many messages from your network, try again later"},
+    [OUTCOME_ACCOUNT_RATE] = {450, "4.2.1", "too much mail for this mailbox, try again later"},
 };
 
 int

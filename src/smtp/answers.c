@@ -64,7 +64,10 @@ say_rcpts(struct smtp_session *s)
 
     while ((t = s->transaction) != NULL && t->slot_count > 0 && t->slots[t->first_slot].is_known) {
         struct rcpt_slot *slot = &t->slots[t->first_slot];
+        bool is_unknown = slot->is_unknown;
 
+        if (limits_must_delay(s, slot))
+            return;
         t->first_slot = (t->first_slot + 1) % RCPT_WINDOW;
         t->slot_count--;
         if (slot->is_accepted)
@@ -73,7 +76,33 @@ say_rcpts(struct smtp_session *s)
             session_refuse(s, slot->refusal);
         else
             session_reply_octets(s, span_of(slot->line));
+        if (is_unknown)
+            limits_count_unknown(s);
     }
+}
+
+uint64_t
+smtp_session_delay(const struct smtp_session *s)
+{
+    return s->delay_ms;
+}
+
+void
+smtp_session_delay_over(struct smtp_session *s)
+{
+    if (s->delay_ms == 0)
+        return;
+    s->delay_ms = 0;
+    say_rcpts(s);
+    session_resume(s);
+}
+
+/* Nobody has such an address; a mailbox that is full or disabled is no guess. */
+static bool
+names_nobody(const struct outcome *o)
+{
+    return o->kind == OUTCOME_NO_SUCH_USER || o->kind == OUTCOME_NOT_OURS ||
+           o->kind == OUTCOME_BAD_ADDRESS;
 }
 
 void
@@ -97,6 +126,7 @@ know_rcpt(struct transaction *t, struct rcpt_slot *slot, const struct outcome *o
     struct buf line;
 
     slot->is_known = true;
+    slot->is_unknown = names_nobody(o);
     if (print_line(&line, &slot->recipient.address, outcome_code(o), o, ""))
         slot->line = arena_copy(&t->arena, buf_span(&line));
     buf_release(&line);
@@ -126,6 +156,7 @@ smtp_session_rcpt_answer(struct smtp_session *s, uint64_t id, const struct outco
         return;
     if (outcome_is_success(outcome) && filter_asks_rcpt(s, slot))
         return;
+    s->steps++;
     know_rcpt(s->transaction, slot, outcome);
     say_rcpts(s);
     session_resume(s);
@@ -168,6 +199,17 @@ session_fact(const struct smtp_session *s, enum proxy_fact fact)
     return fact == FACT_IP && s->peer_ip != NULL ? s->peer_ip : "";
 }
 
+/* That of the connection is the client's as long as nobody told of another client. */
+static const char *
+known_port(const struct smtp_session *s)
+{
+    const char *port = session_fact(s, FACT_PORT);
+    bool is_other = s->forward.text[FACT_IP] != NULL || s->client.text[FACT_IP] != NULL;
+
+    return port[0] != '\0' || is_other || s->config.client_port == NULL ? port
+                                                                        : s->config.client_port;
+}
+
 /* The envelope gets what only the session knows; its strings live as long as the call that shows
  * it. */
 static void
@@ -183,7 +225,7 @@ complete_envelope(struct smtp_session *s)
     e->helo = helo[0] != '\0' ? helo : s->helo;
     e->client_ip = session_fact(s, FACT_IP);
     e->client_name = session_fact(s, FACT_NAME);
-    e->client_port = session_fact(s, FACT_PORT);
+    e->client_port = known_port(s);
     e->client_protocol = session_fact(s, FACT_PROTOCOL);
     e->client_source = session_fact(s, FACT_SOURCE);
     e->queue_id = session_fact(s, FACT_QUEUE_ID);
@@ -243,8 +285,10 @@ report(struct smtp_session *s)
         .delivery_id = t->fold.delivery_id,
     };
 
-    if (summary.delivered > 0)
+    if (summary.delivered > 0) {
         s->accepted++;
+        s->commands = 0;
+    }
     s->calls->finished(s->arg, &summary);
 }
 
@@ -312,6 +356,7 @@ smtp_session_answer(struct smtp_session *s, uint32_t index, const struct outcome
     if (s->state != SESSION_ANSWER || index >= t->envelope.recipient_count ||
         t->answers[index].is_known)
         return;
+    s->steps++;
     t->answers[index].is_known = true;
     t->answers_known++;
     fold_add(&t->fold, index, outcome, delivery_id);

@@ -14,6 +14,8 @@ fail_with(struct smtp_session *s, enum outcome_kind kind)
 {
     struct outcome why;
 
+    if (kind == OUTCOME_TOO_BIG)
+        limits_hit(s, METRICS_LIMIT_MESSAGE_SIZE);
     outcome_set(&why, kind, NULL);
     content_fail(s, &why);
 }
@@ -61,6 +63,7 @@ content_begin(struct smtp_session *s, bool has_dots)
         return false;
     }
     t->is_open = true;
+    s->begun++;
     smtp_decode_init(&s->decode, is_binary ? BARE_KEEP : s->config.bare_newline, has_dots);
     return true;
 }
@@ -91,18 +94,11 @@ static void
 reply_to_chunk(struct smtp_session *s)
 {
     const struct transaction *t = s->transaction;
-    struct buf line;
 
-    if (!t->has_failed) {
-        session_reply(s, REPLY_CHUNK_OK);
-        return;
-    }
-    buf_init(&line, REPLY_OUTCOME_MAX);
-    if (reply_print_outcome(&line, NULL, outcome_code(&t->failure), &t->failure, ""))
-        session_reply_octets(s, buf_span(&line));
+    if (t->has_failed)
+        answers_say(s, &t->failure);
     else
-        session_end(s, REPLY_SHUTDOWN, "no memory");
-    buf_release(&line);
+        session_reply(s, REPLY_CHUNK_OK);
 }
 
 static void

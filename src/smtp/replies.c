@@ -71,11 +71,14 @@ static const struct span lines[REPLY_COUNT] = {
     [REPLY_TOO_MANY_RECIPIENTS] = LINE("452 4.5.3 too many recipients"),
     [REPLY_TOO_MANY_ERRORS] = LINE("421 4.7.0 too many errors"),
     [REPLY_TOO_MANY_MESSAGES] = LINE("421 4.7.0 too many messages, connect again"),
+    [REPLY_TOO_MANY_COMMANDS] = LINE("421 4.7.0 too many commands without a message"),
+    [REPLY_TOO_MANY_UNKNOWN] = LINE("421 4.7.0 too many unknown recipients"),
     [REPLY_NO_MEMORY] = LINE("451 4.3.0 out of memory, try again"),
     [REPLY_TLS_AWAY] = LINE("454 4.7.0 TLS is not available, try again"),
     [REPLY_STORE_AWAY] = LINE("451 4.3.0 mail system unavailable, try again"),
 
-    [REPLY_TIMEOUT] = LINE("421 4.4.2 you were silent too long"),
+    [REPLY_TIMEOUT] = LINE("421 4.4.2 you took too long"),
+    [REPLY_SESSION_TIME] = LINE("421 4.4.2 this session took too long, connect again"),
     [REPLY_SHUTDOWN] = LINE("421 4.3.2 shutting down, try again"),
 };
 

@@ -15,6 +15,9 @@
 #include "doorstep/log.h"
 #include "session_priv.h"
 
+/* Octets of one line that are skipped; a client that goes on will never say a command. */
+#define SKIPPED_MAX (1u << 20)
+
 /* --- the states ---
  *
  *   CONNECTED --LHLO, EHLO, HELO--> READY --MAIL--> MAIL --DATA--> DATA ---CRLF.CRLF---.
@@ -79,6 +82,7 @@ session_reply_octets(struct smtp_session *s, struct span octets)
 void
 session_reply(struct smtp_session *s, enum smtp_reply id)
 {
+    limits_note(s, id);
     session_reply_octets(s, reply_line(id));
 }
 
@@ -125,6 +129,7 @@ session_forget_transaction(struct smtp_session *s)
     if (t == NULL)
         return;
     s->transaction = NULL;
+    s->delay_ms = 0;
     if (t->is_open)
         s->calls->data_abort(s->arg);
     if (t->is_at_filter)
@@ -178,6 +183,8 @@ take_line(struct smtp_session *s, struct span line)
 
     if (must_wait(s, verb))
         return false;
+    if (!limits_take_command(s, verb))
+        return true;
     if (verb != NULL)
         run_verb(s, verb, args);
     else if (!is_command || !filter_asks_unknown(s, line))
@@ -204,6 +211,9 @@ skip_line(struct smtp_session *s, struct span in)
         used = lf != NULL ? at + 1 : in.n;
     }
     s->skipped_cr = in.p[in.n - 1] == '\r';
+    s->skipped += in.n;
+    if (s->skipped > SKIPPED_MAX)
+        session_end(s, s->skip_reply, "endless line");
     return used;
 }
 
@@ -212,6 +222,7 @@ session_skip_line(struct smtp_session *s, struct span in, enum smtp_reply reply)
 {
     s->is_skipping = true;
     s->skipped_cr = false;
+    s->skipped = 0;
     s->skip_reply = reply;
     return skip_line(s, in);
 }
@@ -389,6 +400,18 @@ smtp_session_timeout(struct smtp_session *s)
 }
 
 void
+smtp_session_expire(struct smtp_session *s)
+{
+    session_end(s, REPLY_SESSION_TIME, "session took too long");
+}
+
+uint64_t
+smtp_session_steps(const struct smtp_session *s)
+{
+    return s->steps;
+}
+
+void
 smtp_session_stop(struct smtp_session *s)
 {
     session_end(s, REPLY_SHUTDOWN, "stopped");
@@ -408,6 +431,8 @@ smtp_session_waits_for(const struct smtp_session *s)
         return SMTP_WAIT_NOTHING;
     if (s->state == SESSION_HANDSHAKE)
         return SMTP_WAIT_HANDSHAKE;
+    if (s->delay_ms > 0)
+        return SMTP_WAIT_DELAY;
     if (waits_for_store(s))
         return SMTP_WAIT_ANSWER;
     return smtp_session_in_message(s) ? SMTP_WAIT_DATA : SMTP_WAIT_COMMAND;
@@ -437,6 +462,12 @@ bool
 smtp_session_in_message(const struct smtp_session *s)
 {
     return s->state == SESSION_DATA || s->state == SESSION_CHUNK || s->state == SESSION_BETWEEN;
+}
+
+uint64_t
+smtp_session_begun(const struct smtp_session *s)
+{
+    return s->begun;
 }
 
 uint64_t

@@ -6,6 +6,7 @@
 #ifndef DOORSTEP_SMTP_SESSION_PRIV_H
 #define DOORSTEP_SMTP_SESSION_PRIV_H
 
+#include "doorstep/metrics_labels.h"
 #include "doorstep/smtp_session.h"
 #include "doorstep/tls.h"
 
@@ -18,6 +19,8 @@
 #define RCPT_WINDOW 64
 
 #define HELO_MAX 255
+
+struct verb;
 
 enum session_state {
     SESSION_CONNECTED, /* we said 220, the client has not introduced itself */
@@ -37,6 +40,7 @@ struct rcpt_slot { /* one RCPT whose reply is not out yet */
     uint64_t id;
     bool is_known;
     bool is_accepted;
+    bool is_unknown;         /* refused by the store for good */
     enum smtp_reply refusal; /* of ours, or REPLY_NONE */
     bool is_at_filter;       /* the store accepts it, the filters are asked */
     const char *parameters;  /* as they were said, for the filters */
@@ -85,6 +89,7 @@ struct smtp_session {
     bool is_draining;
     bool is_skipping;           /* an over-long line, up to its end */
     bool skipped_cr;            /* its last octet so far was CR */
+    size_t skipped;             /* octets of it */
     enum smtp_reply skip_reply; /* said at its end */
     bool auth_waits;            /* SESSION_AUTH: the owner owes the next step */
     char *login;                /* owned; NULL: nobody has logged in */
@@ -94,6 +99,12 @@ struct smtp_session {
     enum filter_stage filter_stage;
     bool filter_forwarded; /* the filters were told of a client that XFORWARD named */
     uint64_t errors;
+    uint64_t steps;            /* see smtp_session_steps() */
+    uint64_t commands;         /* since the last message that was delivered */
+    uint64_t unknown;          /* recipients that the store refused for good */
+    uint64_t delay_ms;         /* a refusal waits; 0: none does */
+    uint64_t delayed_id;       /* RCPT whose refusal has waited */
+    uint64_t begun;            /* messages whose content began */
     uint64_t messages;         /* transactions that got to their answers */
     uint64_t accepted;         /* those with a delivery */
     struct smtp_decode decode; /* of the message under way */
@@ -180,6 +191,23 @@ void content_begin_chunk(struct smtp_session *s);
 /* content_fail() - the message is lost; what follows is read and thrown away. */
 void content_fail(struct smtp_session *s, const struct outcome *why);
 
+/* --- limits.c --- */
+
+/* limits_hit() - count and log a limit that this session went as far as. */
+void limits_hit(const struct smtp_session *s, enum metrics_LIMITS limit);
+
+/* limits_note() - the same, where the reply is about a limit. */
+void limits_note(const struct smtp_session *s, enum smtp_reply id);
+
+/* limits_take_command() - one more; false: it was one too many, and the session is over. */
+bool limits_take_command(struct smtp_session *s, const struct verb *verb);
+
+/* limits_must_delay() - does this refusal have to wait, or another that waits before it? */
+bool limits_must_delay(struct smtp_session *s, const struct rcpt_slot *slot);
+
+/* limits_count_unknown() - a recipient was refused for good; may end the session. */
+void limits_count_unknown(struct smtp_session *s);
+
 /* --- answers.c --- */
 
 /* session_fact() - about the client: XFORWARD knows best, then XCLIENT, then the connection; "". */
@@ -233,6 +261,10 @@ bool starttls_is_missing(const struct smtp_session *s);
 
 void cmd_xclient(struct smtp_session *s, struct span args);
 void cmd_xforward(struct smtp_session *s, struct span args);
+
+/* xclient_ip() - who the client is: what XCLIENT said, else the connection; "" for a unix socket.
+ */
+const char *xclient_ip(const struct smtp_session *s);
 
 /* xclient_has_login() - a trusted proxy said who logged in there. */
 bool xclient_has_login(const struct smtp_session *s);

@@ -103,6 +103,7 @@ void
 cmd_mail(struct smtp_session *s, struct span args)
 {
     enum smtp_reply refusal;
+    struct outcome why;
 
     if (s->messages >= s->config.limits->transactions) {
         session_end(s, REPLY_TOO_MANY_MESSAGES, "too many messages");
@@ -110,6 +111,10 @@ cmd_mail(struct smtp_session *s, struct span args)
     }
     if (!auth_may_send(s)) {
         session_refuse(s, REPLY_AUTH_NEEDED);
+        return;
+    }
+    if (!s->calls->mail_begin(s->arg, xclient_ip(s), &why)) {
+        answers_say(s, &why);
         return;
     }
     s->transaction = transaction_new(s);

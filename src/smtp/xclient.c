@@ -222,6 +222,14 @@ update_facts(struct smtp_session *s, struct proxy_facts *facts, unsigned command
     return true;
 }
 
+const char *
+xclient_ip(const struct smtp_session *s)
+{
+    if (s->client.text[FACT_IP] != NULL)
+        return s->client.text[FACT_IP];
+    return s->peer_ip != NULL ? s->peer_ip : "";
+}
+
 bool
 xclient_has_login(const struct smtp_session *s)
 {
@@ -245,6 +253,7 @@ cmd_xclient(struct smtp_session *s, struct span args)
     if (!update_facts(s, &s->client, IN_XCLIENT, args))
         return;
     log_client(s);
+    s->config.is_exempt = s->calls->client_changed(s->arg, xclient_ip(s));
     proxy_facts_release(&s->forward);
     auth_forget(s);
     free(s->helo);

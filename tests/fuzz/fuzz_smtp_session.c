@@ -96,6 +96,23 @@ kind_of(const struct address *a)
     return kinds[(unsigned char)a->local[0] % 5];
 }
 
+static bool
+on_mail_begin(void *arg, const char *client_ip, struct outcome *why)
+{
+    (void)arg;
+    (void)client_ip;
+    (void)why;
+    return true;
+}
+
+static bool
+on_client_changed(void *arg, const char *client_ip)
+{
+    (void)arg;
+    (void)client_ip;
+    return false;
+}
+
 static void
 on_ask_rcpt(void *arg, uint64_t id, const struct address *recipient,
             const struct address *reverse_path, uint64_t size)
@@ -169,6 +186,8 @@ on_close(void *arg, const char *reason)
 
 static const struct smtp_session_calls calls = {
     .reply = on_reply,
+    .mail_begin = on_mail_begin,
+    .client_changed = on_client_changed,
     .ask_rcpt = on_ask_rcpt,
     .data_begin = on_data_begin,
     .data = on_data,
@@ -201,8 +220,14 @@ happen(struct run *r, size_t what)
 static struct run *
 run(uint8_t options, struct span in, bool in_pieces, size_t left)
 {
-    static const struct settings_limits limits = {
-        .message_size = 300, .recipients = 5, .command_line = 200, .errors = 20, .transactions = 5};
+    static const struct settings_limits limits = {.message_size = 300,
+                                                  .recipients = 5,
+                                                  .command_line = 200,
+                                                  .errors = 20,
+                                                  .transactions = 5,
+                                                  .commands = 60,
+                                                  .unknown_recipients = 12,
+                                                  .tarpit_recipients = 4};
     const struct smtp_session_config config = {
         .protocol = (options & 1) != 0 ? LISTEN_SMTP : LISTEN_LMTP,
         .hostname = "mx.test",
@@ -211,6 +236,8 @@ run(uint8_t options, struct span in, bool in_pieces, size_t left)
         .trusted = (options & 2) != 0,
         .dsn = (options & 4) != 0,
         .bare_newline = (enum bare_newline)((options >> 3) % 3),
+        .tarpit_ms = 1,
+        .tarpit_max_ms = 4,
         .limits = &limits,
     };
     struct run *r = calloc(1, sizeof(*r));
@@ -230,10 +257,16 @@ run(uint8_t options, struct span in, bool in_pieces, size_t left)
         in = span_skip(in, n);
         if (in.n <= left && in.n + n > left)
             happen(r, left + options);
+        while (smtp_session_waits_for(r->session) == SMTP_WAIT_DELAY)
+            smtp_session_delay_over(r->session);
         if (!smtp_session_wants_input(r->session))
             answer_all(r);
     }
     answer_all(r);
+    while (smtp_session_waits_for(r->session) == SMTP_WAIT_DELAY) {
+        smtp_session_delay_over(r->session);
+        answer_all(r);
+    }
     smtp_session_free(r->session);
     require(!r->in_message);
     return r;

@@ -143,6 +143,34 @@ take_answer(struct door_store *d, const struct door_frame *f)
 }
 
 static bool
+take_lost(struct door_store *d, const struct door_frame *f)
+{
+    struct door_request *r = door_request_find(d, f->id);
+
+    if (r != NULL && !r->has_ended)
+        return false;
+    if (r != NULL)
+        door_link_lose(d, r);
+    return f->body.n == 0;
+}
+
+static bool
+take_disk(struct door_store *d, const struct door_frame *f)
+{
+    struct unpack u;
+
+    unpack_init(&u, f->body);
+    d->is_disk_full = unpack_u8(&u) != 0;
+    return unpack_done(&u);
+}
+
+bool
+door_store_is_disk_full(const struct door_store *d)
+{
+    return d->is_disk_full;
+}
+
+static bool
 take_frame(struct door_store *d, const struct door_frame *f)
 {
     if (f->fd >= 0)
@@ -156,6 +184,10 @@ take_frame(struct door_store *d, const struct door_frame *f)
         return door_auth_take_challenge(d, f);
     case STORE_AUTH_DONE:
         return door_auth_take_done(d, f);
+    case STORE_LOST:
+        return take_lost(d, f);
+    case STORE_DISK:
+        return take_disk(d, f);
     default:
         return false;
     }
@@ -268,6 +300,7 @@ door_store_replace(struct door_store *d, int fd)
         return;
     }
     d->is_long_away = false;
+    d->is_disk_full = false; /* until it says so */
     loop_timer_stop(d->away);
     log_event(LOG_LEVEL_INFO, "store", "state", "here", NULL);
     HASH_ITER(hh, d->requests, r, next)

@@ -39,6 +39,7 @@ struct door_store {
     struct loop_timer *soon; /* tells clients what was lost inside one of their own calls */
     bool is_long_away;       /* questions wait no more */
     bool watches_write;
+    bool is_disk_full; /* says the store */
     bool is_congested; /* too much waits unsent: the senders are paused */
     uint64_t last_id;
     struct door_request *requests;    /* table */

@@ -73,6 +73,9 @@ bool door_store_auth_begin(struct door_store *d, struct door_client *c,
 bool door_store_auth_step(struct door_store *d, struct door_client *c, struct span octets);
 void door_store_auth_abort(struct door_store *d, struct door_client *c);
 
+/* door_store_is_disk_full() - the store says that a disk is nearly full: no new mail. */
+bool door_store_is_disk_full(const struct door_store *d);
+
 /* door_store_push() - send what door_store_data() gathered; at the end of each read. */
 void door_store_push(struct door_store *d);
 

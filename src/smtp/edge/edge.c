@@ -151,7 +151,9 @@ go(struct edge_role *r)
         return false;
     }
     r->is_serving = true;
-    return open_listeners(r) && door_send(r->main, ROLE_READY, 0, SPAN_NONE, -1);
+    r->edge.networks = networks_new(&r->edge.settings->limits, (unsigned)r->edge.settings->edges);
+    return r->edge.networks != NULL && open_listeners(r) &&
+           door_send(r->main, ROLE_READY, 0, SPAN_NONE, -1);
 }
 
 /* When nothing is open any more, there is nothing left to do. */
@@ -281,6 +283,7 @@ role_close(struct edge_role *r)
     if (r->edge.loop != NULL)
         loop_close_conns(r->edge.loop);
     edge_tls_free(&r->edge);
+    networks_free(r->edge.networks);
     door_store_free(r->edge.store);
     filter_link_free(r->edge.filters);
     loop_timer_free(r->deadline);

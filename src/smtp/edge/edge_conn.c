@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * One connection of the edge: joins a session (what is said) to a conn (how it travels) and to the
- * door of the store (who answers). It holds no policy but which timeout runs and when reading
- * pauses: while the client does not read its replies, while too many commands wait behind an
- * answer, and while the store is slow to take a message.
+ * door of the store (who answers). A PROXY header comes first where the listener wants one; the
+ * session begins behind it, with the address that it names. Which deadline runs is decided in
+ * pace.c; here is when reading pauses: while the client does not read its replies, while too many
+ * commands wait behind an answer, and while the store is slow to take a message.
  */
 #include "edge_priv.h"
 
@@ -18,32 +19,39 @@
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 #include "doorstep/smtp_session.h"
+#include "pace_priv.h"
 #include "peer_priv.h"
+#include "proxy_priv.h"
 
 #define OUTPUT_HIGH 16384 /* unsent octets of replies: stop reading commands */
 #define OUTPUT_MAX                                                                                 \
     4194304 /* the answers of ENVELOPE_RECIPIENTS_MAX recipients fit; more is no client */
+#define HEADER_MAX (PROXY_HEADER_MAX + 65536) /* and what one read may bring behind it */
 
 struct edge_conn {
     struct edge *edge;                    /* borrowed */
     const struct settings_listen *listen; /* borrowed */
     LIST_ENTRY(edge_conn) link;
     struct conn *conn;
-    struct smtp_session *session; /* owned */
+    struct smtp_session *session; /* owned; NULL until a PROXY header is whole */
+    struct buf header;            /* of PROXY, so far */
     struct door_client client;
     struct filter_client *filters; /* owned, or NULL */
     char id[ID_SIZE];
-    char peer[PEER_TEXT_SIZE];
-    struct { /* for the filters */
+    struct sockaddr_storage address; /* of the client, as far as it is known */
+    char peer[PEER_TEXT_SIZE];       /* as text */
+    struct {                         /* for the filters */
         char peer_port[PEER_PORT_SIZE];
         char address[PEER_TEXT_SIZE];
         char port[PEER_PORT_SIZE];
     } names;
-    bool is_unix;
-    uint32_t uid;      /* of a unix socket's peer */
-    char *certificate; /* owned; the account that a verified one names, or NULL */
-    enum smtp_wait waits;
-    bool is_full; /* of output the client does not read */
+    bool is_unix;            /* and no proxy's */
+    uint32_t uid;            /* of a unix socket's peer */
+    char *certificate;       /* owned; the account that a verified one names, or NULL */
+    struct network *network; /* that counts it; NULL: none does */
+    struct pace pace;
+    bool is_exempt; /* from limits by network, and never in a hurry */
+    bool is_full;   /* of output the client does not read */
     bool is_reading;
     bool has_ended;      /* the client sends no more */
     bool is_handshaking; /* TLS begins; its timeout runs, and nothing moves it */
@@ -54,41 +62,30 @@ struct edge_conn {
 
 /* --- pace and time --- */
 
-static uint64_t
-timeout_of(const struct settings_timeouts *t, enum smtp_wait waits)
-{
-    switch (waits) {
-    case SMTP_WAIT_COMMAND:
-        return t->command;
-    case SMTP_WAIT_HANDSHAKE:
-        return t->handshake;
-    case SMTP_WAIT_DATA:
-        return t->data;
-    case SMTP_WAIT_ANSWER:
-        return t->answer;
-    case SMTP_WAIT_NOTHING:
-        break;
-    }
-    return 0;
-}
-
-/* After everything that may have moved the session: input on or off, the right timeout from now on.
- */
+/* After everything that may have moved the session: input on or off, the right deadline. */
 static void
 update(struct edge_conn *c)
 {
-    const struct settings_timeouts *timeouts = &c->edge->settings->timeouts;
     bool wants = smtp_session_wants_input(c->session) && !c->is_full && !c->client.is_paused;
+    const struct pace_state state = {
+        .waits = smtp_session_waits_for(c->session),
+        .steps = smtp_session_steps(c->session),
+        .begun = smtp_session_begun(c->session),
+        .delay_ms = smtp_session_delay(c->session),
+        .is_full = c->is_full,
+        .is_paused = c->client.is_paused,
+        .is_busy = c->edge->is_busy && !c->is_exempt,
+    };
+    uint64_t timeout = pace_next(&c->pace, &state, c->edge->settings, clock_ms());
 
-    c->waits = smtp_session_waits_for(c->session);
-    if (c->waits == SMTP_WAIT_NOTHING)
+    if (state.waits == SMTP_WAIT_NOTHING)
         return; /* conn_close() has its own time */
-    if (c->has_ended && c->waits != SMTP_WAIT_ANSWER) {
+    if (c->has_ended && state.waits != SMTP_WAIT_ANSWER) {
         conn_close(c->conn, true, "peer closed");
         return;
     }
     if (!c->is_handshaking)
-        conn_set_timeout(c->conn, c->is_full ? timeouts->write : timeout_of(timeouts, c->waits));
+        conn_set_timeout(c->conn, timeout);
     if (wants == c->is_reading)
         return;
     c->is_reading = wants;
@@ -96,6 +93,24 @@ update(struct edge_conn *c)
         conn_read_resume(c->conn);
     else
         conn_read_pause(c->conn);
+}
+
+/* All deadlines change with the first connection that makes the edge busy, and the last. */
+static void
+update_busy(struct edge *e)
+{
+    struct edge_conn *c;
+
+    if (admission_is_busy(e) == e->is_busy)
+        return;
+    e->is_busy = !e->is_busy;
+    log_event(LOG_LEVEL_INFO, e->is_busy ? "busy" : "busy_no_more", "connections",
+              log_num((long long)e->conn_count), NULL);
+    LIST_FOREACH(c, &e->conns, link)
+    {
+        if (c->session != NULL)
+            update(c);
+    }
 }
 
 /* --- the session's calls --- */
@@ -108,6 +123,47 @@ on_reply(void *arg, struct span octets)
     metrics_count(METRIC_NETWORK_OUT, c->protocol, octets.n);
     if (!conn_write(c->conn, octets))
         c->is_full = true;
+}
+
+/* May a message come from there now? */
+static bool
+on_mail_begin(void *arg, const char *client_ip, struct outcome *why)
+{
+    struct edge_conn *c = arg;
+    enum metrics_LIMITS limit;
+
+    if (door_store_is_disk_full(c->edge->store)) {
+        limit = METRICS_LIMIT_DISK_FREE;
+        outcome_set(why, OUTCOME_DISK_FULL, NULL);
+    } else if (!c->is_exempt && !network_may_send(c->edge->networks, &c->address, clock_ms())) {
+        limit = METRICS_LIMIT_NETWORK_MESSAGES;
+        outcome_set(why, OUTCOME_NETWORK_RATE, NULL);
+    } else {
+        return true;
+    }
+    limit_hit(limit, c->id, client_ip);
+    return false;
+}
+
+static bool
+is_exempt(const struct edge_conn *c)
+{
+    return peer_is_trusted(&c->address, c->listen) ||
+           networks_are_exempt(c->edge->networks, &c->address);
+}
+
+/* Its connection stays counted where it came from; what it sends counts for the client. */
+static bool
+on_client_changed(void *arg, const char *client_ip)
+{
+    struct edge_conn *c = arg;
+    struct sockaddr_storage address;
+
+    if (peer_read(client_ip, &address)) {
+        c->address = address;
+        c->is_exempt = is_exempt(c);
+    }
+    return c->is_exempt;
 }
 
 static void
@@ -274,6 +330,8 @@ static const struct smtp_session_calls session_calls = {
     .can_start_tls = on_can_start_tls,
     .start_tls = on_start_tls,
     .reply = on_reply,
+    .mail_begin = on_mail_begin,
+    .client_changed = on_client_changed,
     .ask_rcpt = on_ask_rcpt,
     .ask_filter = on_ask_filter,
     .filter_abort = on_filter_abort,
@@ -369,18 +427,31 @@ static const struct door_client_calls client_calls = {
 
 /* --- the connection's calls --- */
 
+static void take_header(struct edge_conn *c, struct span bytes);
+
 static void
-on_bytes(void *arg, struct span bytes)
+feed(struct edge_conn *c, struct span bytes)
 {
-    struct edge_conn *c = arg;
     bool was_in_auth = smtp_session_in_auth(c->session);
 
-    metrics_count(METRIC_NETWORK_IN, c->protocol, bytes.n);
+    pace_took(&c->pace, bytes.n);
     smtp_session_feed(c->session, bytes);
     if (was_in_auth || smtp_session_in_auth(c->session))
         conn_forget_input(c->conn);
     door_store_push(c->edge->store);
     update(c);
+}
+
+static void
+on_bytes(void *arg, struct span bytes)
+{
+    struct edge_conn *c = arg;
+
+    metrics_count(METRIC_NETWORK_IN, c->protocol, bytes.n);
+    if (c->session != NULL)
+        feed(c, bytes);
+    else
+        take_header(c, bytes);
 }
 
 /* The store owes an answer for too long: what it may still do is its business, the client hears
@@ -402,17 +473,39 @@ give_up_on_store(struct edge_conn *c)
 }
 
 static void
+on_delay_over(struct edge_conn *c)
+{
+    smtp_session_delay_over(c->session);
+    door_store_push(c->edge->store);
+    update(c);
+}
+
+static void
 on_timeout(void *arg)
 {
     struct edge_conn *c = arg;
 
+    if (c->session == NULL) {
+        limit_hit(METRICS_LIMIT_TIMEOUT_PROXY, c->id, c->peer);
+        conn_close(c->conn, false, "no PROXY header in time");
+        return;
+    }
     if (c->is_handshaking) {
         limit_hit(METRICS_LIMIT_TIMEOUT_HANDSHAKE, c->id, c->peer);
         conn_close(c->conn, false, "tls: handshake timeout");
-    } else if (c->is_full)
+        return;
+    }
+    if (c->pace.next == METRICS_LIMIT_TARPIT) {
+        on_delay_over(c);
+        return;
+    }
+    limit_hit(c->pace.next, c->id, c->peer);
+    if (c->pace.next == METRICS_LIMIT_TIMEOUT_WRITE)
         conn_close(c->conn, false, "client does not read");
-    else if (c->waits == SMTP_WAIT_ANSWER)
+    else if (c->pace.next == METRICS_LIMIT_TIMEOUT_ANSWER)
         give_up_on_store(c);
+    else if (c->pace.next == METRICS_LIMIT_TIMEOUT_SESSION)
+        smtp_session_expire(c->session);
     else
         smtp_session_timeout(c->session);
 }
@@ -433,7 +526,18 @@ on_end(void *arg)
     struct edge_conn *c = arg;
 
     c->has_ended = true;
-    return c->waits == SMTP_WAIT_ANSWER;
+    return c->session != NULL && smtp_session_waits_for(c->session) == SMTP_WAIT_ANSWER;
+}
+
+static void
+log_end(const struct edge_conn *c, const char *reason)
+{
+    if (c->session == NULL)
+        log_event(LOG_LEVEL_INFO, "disconnect", "id", c->id, "reason", reason, NULL);
+    else
+        log_event(LOG_LEVEL_INFO, "disconnect", "id", c->id, "reason", reason, "messages",
+                  log_num((long long)smtp_session_messages(c->session)), "errors",
+                  log_num((long long)smtp_session_errors(c->session)), NULL);
 }
 
 static void
@@ -481,20 +585,23 @@ on_closed(void *arg, const char *reason)
     struct edge_conn *c = arg;
     struct edge *e = c->edge;
 
-    metrics_gauge_add(METRIC_SESSIONS_OPEN, c->protocol, -1);
+    if (c->session != NULL)
+        metrics_gauge_add(METRIC_SESSIONS_OPEN, c->protocol, -1);
     metrics_observe(METRIC_SESSION_TIME, c->protocol, clock_us() - c->began_us);
     if (c->is_handshaking)
         metrics_count(METRIC_TLS_HANDSHAKES, METRICS_TLS_FAILED, 1);
-    log_event(LOG_LEVEL_INFO, "disconnect", "id", c->id, "reason", reason, "messages",
-              log_num((long long)smtp_session_messages(c->session)), "errors",
-              log_num((long long)smtp_session_errors(c->session)), NULL);
+    log_end(c, reason);
     smtp_session_free(c->session);
     door_store_forget(e->store, &c->client);
+    if (c->network != NULL)
+        network_leave(e->networks, c->network, clock_ms());
+    buf_release(&c->header);
     filter_client_free(c->filters);
     LIST_REMOVE(c, link);
     free(c->certificate);
     free(c);
     e->conn_count--;
+    update_busy(e);
     if (e->conn_count == 0 && e->on_empty != NULL)
         e->on_empty(e);
 }
@@ -522,17 +629,20 @@ has_system_accounts(const struct settings *s)
 }
 
 static struct smtp_session *
-open_session(struct edge_conn *c, const struct settings_listen *listen, bool is_trusted)
+open_session(struct edge_conn *c)
 {
     const struct settings *s = c->edge->settings;
     const struct smtp_session_config config = {
-        .protocol = listen->protocol,
+        .protocol = c->listen->protocol,
         .hostname = s->hostname,
         .session_id = c->id,
         .client_ip = c->peer,
-        .trusted = is_trusted,
-        .tls = listen->tls,
-        .require = listen->require,
+        .trusted = peer_is_trusted(&c->address, c->listen),
+        .is_exempt = c->is_exempt,
+        .tarpit_ms = s->timeouts.tarpit,
+        .tarpit_max_ms = s->timeouts.tarpit_max,
+        .tls = c->listen->tls,
+        .require = c->listen->require,
         .dsn = s->dsn,
         .bare_newline = s->bare_newline,
         .limits = &s->limits,
@@ -542,67 +652,195 @@ open_session(struct edge_conn *c, const struct settings_listen *listen, bool is_
         .daemon_addr = c->names.address,
         .daemon_port = c->names.port,
         .is_unix = c->is_unix,
-        .auth = listen->auth,
-        .auth_plain_without_tls = listen->auth_plain_without_tls,
+        .auth = c->listen->auth,
+        .auth_plain_without_tls = c->listen->auth_plain_without_tls,
         .auth_external = c->is_unix && has_system_accounts(s),
         .auth_failures_max = s->auth.session_failures,
     };
 
+    peer_print_port(&c->address, c->names.peer_port);
     return smtp_session_new(&config, &session_calls, c);
 }
 
 /* What content filters want to know, where the listener has any. */
 static bool
-open_filters(struct edge_conn *c, const struct settings_listen *listen, int fd,
-             const struct sockaddr_storage *peer)
+open_filters(struct edge_conn *c, int fd)
 {
     struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
 
-    if (listen->milter_count == 0)
+    if (c->listen->milter_count == 0)
         return true;
     (void)getsockname(fd, (struct sockaddr *)&own, &(socklen_t){sizeof(own)});
-    peer_print_port(peer, c->names.peer_port);
     peer_print(&own, c->names.address);
     peer_print_port(&own, c->names.port);
     c->filters =
-        filter_client_new(c->edge->filters, c->edge->settings, listen, on_filter_answer, c);
+        filter_client_new(c->edge->filters, c->edge->settings, c->listen, on_filter_answer, c);
     return c->filters != NULL;
 }
 
+/* The client is known: greet it. rest: what came with its PROXY header. */
+static void
+begin(struct edge_conn *c, struct span rest)
+{
+    c->session = open_session(c);
+    if (c->session == NULL) {
+        log_event(LOG_LEVEL_ERROR, "connect", "error", "out of memory", NULL);
+        conn_close(c->conn, false, "out of memory");
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "connect", "id", c->id, "protocol",
+              c->listen->protocol == LISTEN_LMTP ? "lmtp" : "smtp", "peer",
+              c->address.ss_family == AF_UNIX ? "unix" : c->peer, NULL);
+    metrics_count(METRIC_SESSIONS, c->protocol, 1);
+    metrics_gauge_add(METRIC_SESSIONS_OPEN, c->protocol, 1);
+    pace_init(&c->pace, clock_ms());
+    if (c->listen->tls == LISTEN_TLS_IMPLICIT)
+        on_start_tls(c);
+    else
+        smtp_session_greet(c->session);
+    update(c);
+    if (rest.n > 0)
+        conn_take(c->conn, rest);
+}
+
+/* Counts the connection for its client's network; false: that has enough. */
+static bool
+enter_network(struct edge_conn *c)
+{
+    c->is_exempt = is_exempt(c);
+    if (!c->is_exempt && c->edge->settings->limits.network_connections != UINT64_MAX)
+        c->network = network_enter(c->edge->networks, &c->address, clock_ms());
+    return c->is_exempt || c->edge->settings->limits.network_connections == UINT64_MAX ||
+           c->network != NULL;
+}
+
+/* --- PROXY headers --- */
+
+static void
+log_proxied(const struct edge_conn *c, const struct proxy_header *h, const char *proxy)
+{
+    log_event(LOG_LEVEL_INFO, "proxied", "id", c->id, "proxy", proxy, "peer", c->peer, "tls",
+              h->tls_version, "cipher", h->tls_cipher, "client_cn", h->client_cn, "verified",
+              h->is_client_verified ? "yes" : "no", "authority", h->authority, "unique_id",
+              h->unique_id, NULL);
+}
+
+static void
+use_header(struct edge_conn *c, const struct proxy_header *h, struct span rest)
+{
+    char proxy[PEER_TEXT_SIZE];
+
+    memcpy(proxy, c->peer, sizeof(proxy));
+    if (h->has_client) {
+        c->address = h->source;
+        c->is_unix = false;
+    }
+    peer_print(&c->address, c->peer);
+    log_proxied(c, h, proxy);
+    if (enter_network(c)) {
+        begin(c, rest);
+        return;
+    }
+    limit_hit(METRICS_LIMIT_NETWORK_CONNECTIONS, c->id, c->peer);
+    conn_write(c->conn, admission_refusal(METRICS_LIMIT_NETWORK_CONNECTIONS));
+    conn_close(c->conn, true, "too many connections from its network");
+}
+
+static void
+take_header(struct edge_conn *c, struct span bytes)
+{
+    struct proxy_header h;
+    enum proxy_result result = PROXY_BAD;
+    size_t used;
+
+    if (buf_append_span(&c->header, bytes))
+        result = proxy_parse(buf_span(&c->header), &h, &used);
+    if (result == PROXY_MORE)
+        return;
+    if (result == PROXY_BAD) {
+        log_event(LOG_LEVEL_WARNING, "proxy_refused", "id", c->id, "proxy", c->peer, "reason",
+                  "no PROXY header, or a broken one", NULL);
+        conn_close(c->conn, false, "bad PROXY header");
+        return;
+    }
+    use_header(c, &h, span_skip(buf_span(&c->header), used));
+    buf_release(&c->header);
+}
+
+/* --- accept --- */
+
 static struct edge_conn *
-edge_conn_new(struct edge *e, const struct settings_listen *listen, int fd,
+edge_conn_new(struct edge *e, const struct settings_listen *listen,
               const struct sockaddr_storage *peer)
 {
-    static const struct conn_limits limits = {.output_max = OUTPUT_MAX, .output_high = OUTPUT_HIGH};
     struct edge_conn *c = calloc(1, sizeof(*c));
 
-    if (c == NULL) {
-        close(fd);
+    if (c == NULL)
         return NULL;
-    }
     c->edge = e;
     c->listen = listen;
     c->protocol = listen->protocol == LISTEN_LMTP ? METRICS_LMTP : METRICS_SMTP;
     c->began_us = clock_us();
+    c->address = *peer;
     id_make(c->id);
     peer_print(peer, c->peer);
-    c->is_unix = peer->ss_family == AF_UNIX && peer_uid(fd, &c->uid);
+    buf_init(&c->header, HEADER_MAX);
     door_client_init(&c->client, &client_calls, c);
-    if (open_filters(c, listen, fd, peer))
-        c->session = open_session(c, listen, peer_is_trusted(peer, listen));
-    if (c->session == NULL)
-        close(fd);
+    return c;
+}
+
+/* An accepted socket becomes a connection; takes fd. */
+static bool
+attach(struct edge_conn *c, int fd)
+{
+    static const struct conn_limits limits = {.output_max = OUTPUT_MAX, .output_high = OUTPUT_HIGH};
+    struct edge *e = c->edge;
+
+    c->is_unix = c->address.ss_family == AF_UNIX && peer_uid(fd, &c->uid);
+    if (open_filters(c, fd))
+        c->conn = conn_new(e->loop, fd, &limits, &conn_calls, c);
     else
-        c->conn = conn_new(e->loop, fd, &limits, &conn_calls, c); /* takes fd */
-    if (c->conn == NULL) {
-        smtp_session_free(c->session);
-        filter_client_free(c->filters);
-        free(c);
-        return NULL;
-    }
+        close(fd);
+    if (c->conn == NULL)
+        return false;
     LIST_INSERT_HEAD(&e->conns, c, link);
     e->conn_count++;
-    return c;
+    update_busy(e);
+    return true;
+}
+
+/* Only a proxy that we know may speak for others. */
+static bool
+proxy_is_known(const struct edge_conn *c)
+{
+    if (peer_is_in(&c->address, c->listen->proxy_trusted, c->listen->proxy_trusted_count))
+        return true;
+    log_event(LOG_LEVEL_WARNING, "proxy_refused", "id", c->id, "proxy", c->peer, "reason",
+              "not in proxy_trusted", NULL);
+    return false;
+}
+
+static void
+wait_for_header(struct edge_conn *c)
+{
+    conn_set_timeout(c->conn, c->edge->settings->timeouts.proxy);
+    c->is_reading = true;
+    conn_read_resume(c->conn);
+}
+
+/* Refuses what needs no connection of ours to be refused: 0 octets of memory for a flood. */
+static bool
+admit(struct edge_conn *c, int fd)
+{
+    if (c->listen->proxy_protocol && !proxy_is_known(c)) {
+        close(fd);
+        return false;
+    }
+    if (!c->listen->proxy_protocol && !enter_network(c)) {
+        admission_refuse(fd, METRICS_LIMIT_NETWORK_CONNECTIONS, c->peer);
+        return false;
+    }
+    return true;
 }
 
 void
@@ -610,29 +848,31 @@ edge_conn_open(struct edge *e, const struct settings_listen *listen, int fd,
                const struct sockaddr_storage *peer)
 {
     bool is_unix = peer->ss_family == AF_UNIX;
-    struct edge_conn *c;
+    struct edge_conn *c = NULL;
 
-    if (e->is_draining || !admission_has_room(e, is_unix)) {
-        admission_refuse(fd);
+    if (!e->is_draining && admission_has_room(e, is_unix))
+        c = edge_conn_new(e, listen, peer);
+    if (c == NULL) {
+        admission_refuse(fd, METRICS_LIMIT_CONNECTIONS, NULL);
+        return;
+    }
+    if (!admit(c, fd)) {
+        free(c);
         return;
     }
     if (!is_unix) /* replies of one turn are one send: nothing is won by waiting for more */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    c = edge_conn_new(e, listen, fd, peer);
-    if (c == NULL) {
+    if (!attach(c, fd)) {
         log_event(LOG_LEVEL_ERROR, "connect", "error", "out of memory", NULL);
-        return;
+        if (c->network != NULL)
+            network_leave(e->networks, c->network, clock_ms());
+        filter_client_free(c->filters);
+        free(c);
+    } else if (listen->proxy_protocol) {
+        wait_for_header(c);
+    } else {
+        begin(c, SPAN_NONE);
     }
-    metrics_count(METRIC_SESSIONS, c->protocol, 1);
-    metrics_gauge_add(METRIC_SESSIONS_OPEN, c->protocol, 1);
-    log_event(LOG_LEVEL_INFO, "connect", "id", c->id, "protocol",
-              listen->protocol == LISTEN_LMTP ? "lmtp" : "smtp", "peer", is_unix ? "unix" : c->peer,
-              NULL);
-    if (listen->tls == LISTEN_TLS_IMPLICIT)
-        on_start_tls(c);
-    else
-        smtp_session_greet(c->session);
-    update(c);
 }
 
 /* --- all of them --- */
@@ -645,6 +885,10 @@ edge_conns_drain(struct edge *e)
     e->is_draining = true;
     LIST_FOREACH(c, &e->conns, link)
     {
+        if (c->session == NULL) {
+            conn_close(c->conn, false, "drained");
+            continue;
+        }
         smtp_session_drain(c->session);
         update(c);
     }
@@ -657,6 +901,9 @@ edge_conns_stop(struct edge *e)
 
     LIST_FOREACH(c, &e->conns, link)
     {
-        smtp_session_stop(c->session);
+        if (c->session == NULL)
+            conn_close(c->conn, false, "stopped");
+        else
+            smtp_session_stop(c->session);
     }
 }

@@ -8,10 +8,12 @@
 
 #include <sys/queue.h>
 
-#include "doorstep/loop.h"
-#include "doorstep/settings.h"
 #include "door_store_priv.h"
 #include "filter_link_priv.h"
+#include "doorstep/loop.h"
+#include "doorstep/metrics_labels.h"
+#include "doorstep/settings.h"
+#include "network_priv.h"
 
 struct edge_conn;
 struct edge_tls;
@@ -23,9 +25,11 @@ struct edge { /* what all connections share */
     const struct settings *settings; /* NULL until main sent them */
     struct door_store *store;
     struct filter_link *filters;
-    struct edge_tls *tls; /* owned; NULL: no listener has a certificate */
+    struct edge_tls *tls;      /* owned; NULL: no listener has a certificate */
+    struct networks *networks; /* from MAIN_GO on */
     struct edge_conn_list conns;
     size_t conn_count;
+    bool is_busy; /* so many that timeouts are short */
     bool is_draining;
     void (*on_empty)(struct edge *e); /* the last connection is gone */
 };
@@ -33,8 +37,14 @@ struct edge { /* what all connections share */
 /* admission_has_room() - for one more connection? */
 bool admission_has_room(const struct edge *e, bool is_unix);
 
-/* admission_refuse() - 421 and close; takes fd. */
-void admission_refuse(int fd);
+/* admission_is_busy() - are so many connections open that timeouts are short? */
+bool admission_is_busy(const struct edge *e);
+
+/* admission_refuse() - 421 and close; takes fd. limit: the one that it is too many for. */
+void admission_refuse(int fd, enum metrics_LIMITS limit, const char *peer);
+
+/* admission_refusal() - what it hears. */
+struct span admission_refusal(enum metrics_LIMITS limit);
 
 /* edge_tls_take() - MAIN_TLS: contexts of all listeners that the memfd (borrowed) has a service
  * for; connections that have begun keep theirs. false: it is none, or no memory. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Peer addresses: printing, and the networks whose XCLIENT and XFORWARD are believed.
+ * Peer addresses: as text and back, and the networks that the configuration names.
  */
 #include "peer_priv.h"
 
@@ -9,8 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The address's octets: 4, 16, or 0 for a unix socket. */
-static size_t
+size_t
 peer_octets(const struct sockaddr_storage *peer, uint8_t out[16])
 {
     if (peer->ss_family == AF_INET) {
@@ -69,15 +68,16 @@ in_network(const uint8_t *octets, size_t n, const struct settings_network *netwo
 }
 
 bool
-peer_is_trusted(const struct sockaddr_storage *peer, const struct settings_listen *listen)
+peer_is_in(const struct sockaddr_storage *peer, const struct settings_network *networks,
+           size_t count)
 {
     uint8_t octets[16];
     size_t n = peer_octets(peer, octets);
 
     if (n == 0)
         return peer->ss_family == AF_UNIX;
-    for (size_t i = 0; i < listen->trusted_count; i++) {
-        if (in_network(octets, n, &listen->trusted[i]))
+    for (size_t i = 0; i < count; i++) {
+        if (in_network(octets, n, &networks[i]))
             return true;
     }
     return false;
@@ -93,4 +93,24 @@ peer_uid(int fd, uint32_t *uid)
         return false;
     *uid = (uint32_t)peer.uid;
     return true;
+}
+
+bool
+peer_is_trusted(const struct sockaddr_storage *peer, const struct settings_listen *listen)
+{
+    return peer_is_in(peer, listen->trusted, listen->trusted_count);
+}
+
+bool
+peer_read(const char *text, struct sockaddr_storage *out)
+{
+    struct sockaddr_in *four = (struct sockaddr_in *)out;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
+    const char *colon = strchr(text, ':'); /* behind "IPv6" */
+
+    memset(out, 0, sizeof(*out));
+    out->ss_family = colon == NULL ? AF_INET : AF_INET6;
+    if (colon == NULL)
+        return inet_pton(AF_INET, text, &four->sin_addr) == 1;
+    return inet_pton(AF_INET6, colon + 1, &six->sin6_addr) == 1;
 }

@@ -13,6 +13,7 @@ TCase *housekeeping_tests(void);
 TCase *jobs_tests(void);
 TCase *ledger_tests(void);
 TCase *penalties_tests(void);
+TCase *rates_tests(void);
 TCase *record_change_tests(void);
 TCase *record_tests(void);
 TCase *replay_tests(void);

@@ -27,7 +27,9 @@ static struct sorters *sorters;
 static int replaced;
 static int answered;
 static uint32_t received_count; /* of the last facts; UINT32_MAX: unknown */
-static int unknown;             /* answers without facts */
+static int unknown;
+static int late;
+static struct settings_timeouts timeouts; /* answers without facts */
 
 static void
 send_facts(struct door *door, uint64_t id)
@@ -114,9 +116,12 @@ on_replace(void *arg, uint32_t slot)
 }
 
 static void
-on_facts(void *arg, const struct facts *facts, struct span packed)
+on_facts(void *arg, enum sorters_answer answer, const struct facts *facts, struct span packed)
 {
     int *wanted = arg;
+
+    late += answer == SORTERS_LATE;
+    ck_assert_int_eq(answer == SORTERS_FACTS, facts != NULL);
 
     ck_assert_int_eq(facts != NULL, packed.n > 0);
     received_count = facts != NULL ? facts->received_count : UINT32_MAX;
@@ -128,10 +133,11 @@ on_facts(void *arg, const struct facts *facts, struct span packed)
 static void
 begin(unsigned timeout_ms)
 {
+    timeouts = (struct settings_timeouts){.sort = timeout_ms, .sort_wait = 60000};
     loop = loop_new();
     arena_init(&arena, 1 << 20);
-    sorters = sorters_new(loop, timeout_ms, on_replace, NULL);
-    replaced = answered = unknown = 0;
+    sorters = sorters_new(loop, &timeouts, on_replace, NULL);
+    replaced = answered = unknown = late = 0;
     received_count = 0;
 }
 
@@ -283,6 +289,49 @@ START_TEST(large_messages_arrive_whole)
 }
 END_TEST
 
+START_TEST(messages_do_not_wait_for_ever_for_a_sorter)
+{
+    struct fake fake;
+    int wanted = 2;
+    struct message *m = sample(100);
+
+    begin(5000);
+    timeouts.sort_wait = 50;
+    sorters_ask(sorters, m, &arena, on_facts, &wanted);
+    sorters_ask(sorters, m, &arena, on_facts, &wanted);
+    loop_run(loop);
+    ck_assert_int_eq(late, 2);
+    wanted = 3;
+    timeouts.sort_wait = 60000;
+    start_fake(&fake, 0, ANSWERS); /* those that come later are not late */
+    sorters_ask(sorters, m, &arena, on_facts, &wanted);
+    loop_run(loop);
+    ck_assert_int_eq(late, 2);
+    ck_assert_uint_eq(received_count, 42);
+    finish(&fake, 1);
+    message_unref(m);
+}
+END_TEST
+
+/* It was given to a sorter, and came back: the time that it had is gone. */
+START_TEST(what_a_sorter_gave_back_is_late_too)
+{
+    struct fake fake;
+    int wanted = 1;
+    struct message *m = sample(100);
+
+    begin(100);
+    timeouts.sort_wait = 50;
+    start_fake(&fake, 0, HANGS);
+    sorters_ask(sorters, m, &arena, on_facts, &wanted);
+    loop_run(loop);
+    ck_assert_int_eq(late, 1);
+    ck_assert_int_eq(replaced, 1);
+    finish(&fake, 1);
+    message_unref(m);
+}
+END_TEST
+
 static void *
 wait_for_facts(void *arg)
 {
@@ -321,6 +370,8 @@ sorters_tests(void)
     tcase_add_loop_test(t, large_messages_arrive_whole, 0, sizeof sizes / sizeof sizes[0]);
     tcase_add_test(t, of_several_given_at_once_one_pays);
     tcase_add_test(t, more_than_one_packet_of_messages);
+    tcase_add_test(t, messages_do_not_wait_for_ever_for_a_sorter);
+    tcase_add_test(t, what_a_sorter_gave_back_is_late_too);
     tcase_add_test(t, a_thread_may_wait);
     return t;
 }

@@ -48,6 +48,23 @@ outcome_at_rcpt(const char *local)
     return (unsigned char)local[0] >= 0x80 ? OUTCOME_RCPT_OK : OUTCOME_NO_SUCH_USER;
 }
 
+static bool
+on_mail_begin(void *arg, const char *client_ip, struct outcome *why)
+{
+    (void)arg;
+    (void)client_ip;
+    (void)why;
+    return true;
+}
+
+static bool
+on_client_changed(void *arg, const char *client_ip)
+{
+    (void)arg;
+    (void)client_ip;
+    return false;
+}
+
 static void
 on_ask_rcpt(void *arg, uint64_t id, const struct address *recipient,
             const struct address *reverse_path, uint64_t size)
@@ -163,6 +180,8 @@ static const struct smtp_session_calls calls = {
     .can_start_tls = on_can_start_tls,
     .start_tls = on_start_tls,
     .reply = on_reply,
+    .mail_begin = on_mail_begin,
+    .client_changed = on_client_changed,
     .ask_rcpt = on_ask_rcpt,
     .data_begin = on_data_begin,
     .data = on_data,
@@ -183,7 +202,10 @@ fake_open(struct fake *f, enum listen_protocol protocol)
                                          .recipients = 5,
                                          .command_line = 200,
                                          .errors = 10,
-                                         .transactions = 5};
+                                         .transactions = 5,
+                                         .commands = UINT64_MAX,
+                                         .unknown_recipients = UINT64_MAX,
+                                         .tarpit_recipients = UINT64_MAX};
     f->config = (struct smtp_session_config){.protocol = protocol,
                                              .hostname = "mx.test",
                                              .session_id = "S",

@@ -626,7 +626,7 @@ START_TEST(stop_and_timeout_abort_what_is_under_way)
         else
             smtp_session_timeout(f.session);
         expect_tail(&f, i == 0 ? "421 4.3.2 shutting down, try again\r\n"
-                               : "421 4.4.2 you were silent too long\r\n");
+                               : "421 4.4.2 you took too long\r\n");
         ck_assert_str_eq(buf_str(&f.messages), "aborted;");
         fake_feed(&f, SPAN(".\r\nNOOP\r\n"), 0); /* thrown away */
         fake_release(&f);
@@ -662,8 +662,9 @@ remember_client(void *arg, const struct envelope *e)
 {
     struct outcome o;
 
-    snprintf(seen_client, sizeof(seen_client), "%s %s %s %s", e->client_ip, e->client_name, e->helo,
-             e->queue_id);
+    snprintf(seen_client, sizeof(seen_client), "%s %s %s %s|%s %s %s %s", e->client_ip,
+             e->client_name, e->helo, e->queue_id, e->client_port, e->client_protocol,
+             e->client_source, e->login);
     outcome_set(&o, OUTCOME_DELIVERED, NULL);
     smtp_session_answer(((struct fake *)arg)->session, 0, &o, "");
 }
@@ -696,6 +697,25 @@ accept_rcpt(void *arg, uint64_t id, const struct address *recipient,
 }
 
 static bool
+accept_mail(void *arg, const char *client_ip, struct outcome *why)
+{
+    (void)arg;
+    (void)client_ip;
+    (void)why;
+    return true;
+}
+
+static char seen_change[64];
+
+static bool
+remember_change(void *arg, const char *client_ip)
+{
+    (void)arg;
+    snprintf(seen_change, sizeof(seen_change), "%s", client_ip);
+    return false;
+}
+
+static bool
 accept_data(void *arg, uint64_t size)
 {
     (void)arg;
@@ -707,6 +727,8 @@ START_TEST(what_trusted_peers_tell_is_in_the_envelope)
 {
     static const struct smtp_session_calls remember = {
         .reply = ignore_octets,
+        .mail_begin = accept_mail,
+        .client_changed = remember_change,
         .ask_rcpt = accept_rcpt,
         .data_begin = accept_data,
         .data = ignore_octets,
@@ -718,21 +740,24 @@ START_TEST(what_trusted_peers_tell_is_in_the_envelope)
     fake_open(&f, LISTEN_LMTP);
     f.session = smtp_session_new(&f.config, &remember, &f);
     fake_feed(&f, SPAN(OPEN "DATA\r\n.\r\n"), 0);
-    ck_assert_str_eq(seen_client, "192.0.2.1  c.test ");
+    ck_assert_str_eq(seen_client, "192.0.2.1  c.test |   ");
     fake_feed(
         &f,
         SPAN("XFORWARD ADDR=198.51.100.7 NAME=[UNAVAILABLE]\r\n"
              "XFORWARD HELO=h+2Btest IDENT=4X+3D5 SOURCE=REMOTE PORT=25 PROTO=ESMTP\r\n" FROM TO(
                  "ann") "DATA\r\n.\r\n"),
         0);
-    ck_assert_str_eq(seen_client, "198.51.100.7  h+test 4X=5");
+    ck_assert_str_eq(seen_client, "198.51.100.7  h+test 4X=5|25 ESMTP REMOTE ");
     fake_feed(&f, SPAN(FROM TO("ann") "DATA\r\n.\r\n"), 0); /* it was for one message */
-    ck_assert_str_eq(seen_client, "192.0.2.1  c.test ");
-    fake_feed(
-        &f,
-        SPAN("XCLIENT ADDR=IPV6:2001:DB8:0::1 NAME=real.test LOGIN=ann\r\n" OPEN "DATA\r\n.\r\n"),
-        0);
-    ck_assert_str_eq(seen_client, "IPv6:2001:db8::1 real.test c.test ");
+    ck_assert_str_eq(seen_client, "192.0.2.1  c.test |   ");
+    fake_feed(&f,
+              SPAN("XCLIENT ADDR=IPV6:2001:DB8:0::1 NAME=real.test LOGIN=ann PORT=4711 "
+                   "PROTO=SMTP DESTADDR=192.0.2.2 DESTPORT=25 SESSION=a1 TTL=4 TIMEOUT=60 "
+                   "FORWARD=Zm9v+3D CLIENT-TRANSPORT=TLS DESTNAME=mx.test\r\n" OPEN
+                   "DATA\r\n.\r\n"),
+              0);
+    ck_assert_str_eq(seen_client, "IPv6:2001:db8::1 real.test c.test |4711 SMTP  ann");
+    ck_assert_str_eq(seen_change, "IPv6:2001:db8::1");
     smtp_session_free(f.session);
     f.session = NULL;
     fake_release(&f);
