@@ -46,13 +46,27 @@ path_in(const struct settings *s, const char *name, char path[PATH_MAX])
     return complain(s->state_dir);
 }
 
+/* Whoever may change the databases is every account (CVE-2010-4345 was a configuration). */
+static bool
+is_for_its_owner(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+        return true;
+    log_event(LOG_LEVEL_ERROR, "state_dir_is_writable", "path", path, "hint",
+              "only its owner may be able to write there: chmod go-w", NULL);
+    return false;
+}
+
 bool
 state_dir_make(const struct settings *s, const struct identity *owner)
 {
     static const char *const names[] = {"accounts", "journal", "spool"};
     char path[PATH_MAX];
 
-    if (!folders_make_parent(s->state_dir, 0755, NULL) || !folders_make(s->state_dir, 0700, owner))
+    if (!folders_make_parent(s->state_dir, 0755, NULL) ||
+        !folders_make(s->state_dir, 0700, owner) || !is_for_its_owner(s->state_dir))
         return false;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (!path_in(s, names[i], path) || !folders_make(path, 0700, owner))

@@ -169,6 +169,17 @@ def a_configuration_that_a_role_may_write_is_refused():
         check("config_is_writable" in s.refuse(status=EX_CONFIG), "the store owns it")
 
 
+def a_state_dir_that_others_may_write_is_refused():
+    with server() as s:
+        os.mkdir(f"{s.folder}/state")
+        for mode in (0o777, 0o770):
+            os.chmod(f"{s.folder}/state", mode)
+            check("state_dir_is_writable" in s.refuse(status=EX_UNAVAILABLE), f"mode {mode:o}")
+        os.chmod(f"{s.folder}/state", 0o755)
+        s.start()
+        s.stop()
+
+
 HAND = """
 domain "example.edu" {{
     accounts = "passwd"
@@ -469,6 +480,7 @@ TESTS = [
     what_exists_keeps_its_owner,
     users_that_cannot_be_are_refused,
     a_configuration_that_a_role_may_write_is_refused,
+    a_state_dir_that_others_may_write_is_refused,
     a_hand_has_the_uid_of_the_account,
     another_hand_takes_the_place_of_one_that_ended,
     no_hand_below_uid_min,
