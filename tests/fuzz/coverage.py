@@ -36,7 +36,9 @@ PARSERS = {
     "mime": ["src/mail/mime.c", "src/mail/mime_boundary.c", "src/mail/mime_header.c", "src/mail/mime_part.c",
              "src/mail/field.c", "src/sort/imap_structure.c", "src/sort/imap_envelope.c",
              "src/sort/header_facts.c", "src/sort/html.c", "src/sort/subject.c"],
+    "milter": ["src/filter/milter/protocol.c", "src/filter/milter/milter.c", "src/filter/milter/draft.c"],
     "params": ["src/mail/params.c"],
+    "proxy": ["src/smtp/edge/proxy.c", "src/smtp/edge/proxy_v2.c"],
     "record": ["src/deliver/worker/record.c: record_account_unpack record_cancel_unpack record_ledger_unpack "
                "record_message_unpack unpack_head unpack_keys unpack_part unpack_ref unpack_text unpack_time",
                "src/deliver/worker/record_change.c"],
@@ -48,6 +50,7 @@ PARSERS = {
                      "src/smtp/content.c", "src/smtp/answers.c", "src/smtp/xclient.c"],
     "text": ["src/doorstep/text.c: text_escape text_cut text_width text_parse_size text_parse_duration "
              "text_parse_rfc3339 text_date", "src/doorstep/bodystructure.c"],
+    "tls_bundle": ["src/loop/tls_bundle.c: tls_service_unpack tls_ticket_keys_unpack"],
     "utf7": ["src/mail/utf7.c"],
     "words": ["src/mail/words.c"],
 }
