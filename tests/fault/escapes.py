@@ -47,6 +47,8 @@ class Straced:
                 paths = [a or b for a, b in PATH.findall(rest.split(" = ")[0])]
                 if paths and paths[0].startswith("/proc/self/fd") and name in ("readlink", "newfstatat"):
                     continue  # the counter's own
+                if paths and paths[0] == f"{root}log":
+                    continue  # what the daemon says is no storage
                 if not any(p.startswith(root) for p in paths) or is_none_of_ours(name, rest):
                     continue
                 if name == "getdents64" and paths[0] in reading:
