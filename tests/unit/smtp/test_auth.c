@@ -91,8 +91,27 @@ on_close(void *arg, const char *reason)
     ((struct owner *)arg)->closed++;
 }
 
+static bool
+on_mail_begin(void *arg, const char *client_ip, struct outcome *why)
+{
+    (void)arg;
+    (void)client_ip;
+    (void)why;
+    return true;
+}
+
+static bool
+on_client_changed(void *arg, const char *client_ip)
+{
+    (void)arg;
+    (void)client_ip;
+    return false;
+}
+
 static const struct smtp_session_calls calls = {
     .reply = on_reply,
+    .mail_begin = on_mail_begin,
+    .client_changed = on_client_changed,
     .auth_begin = on_begin,
     .auth_step = on_step,
     .auth_abort = on_abort,
@@ -166,7 +185,10 @@ open_session(bool is_late)
                                                   .recipients = 5,
                                                   .command_line = 200,
                                                   .errors = 10,
-                                                  .transactions = 5};
+                                                  .transactions = 5,
+                                                  .commands = UINT64_MAX,
+                                                  .unknown_recipients = UINT64_MAX,
+                                                  .tarpit_recipients = UINT64_MAX};
     const struct smtp_session_config config = {
         .protocol = LISTEN_SMTP,
         .hostname = "mx.test",
