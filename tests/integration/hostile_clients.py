@@ -53,8 +53,11 @@ def send_what_goes(s, octets, seconds=3):
     return sent
 
 
+MANY = "limits { commands = 200000 }\n"
+
+
 def who_never_reads_is_held_back_and_closed():
-    with weighed(8, more='timeouts { write = "1s" }\n') as d:
+    with weighed(8, more=MANY + 'timeouts { write = "1s" }\n') as d:
         with d.connect("lmtp", "unix") as flood:
             flood.send(b"LHLO c\r\n")
             commands = b"NOOP\r\n" * 100_000
@@ -67,7 +70,7 @@ def who_never_reads_is_held_back_and_closed():
 
 
 def who_reads_gets_every_reply_to_a_hundred_thousand_commands():
-    with weighed(8) as d, Session(d, "unix") as s:
+    with weighed(8, more=MANY) as d, Session(d, "unix") as s:
         s.expect("LHLO c", "250")
         sender = threading.Thread(target=s.send, args=(b"NOOP\r\n" * 100_000,), daemon=True)
         sender.start()
