@@ -189,7 +189,11 @@ class Command:
         while not self.holds(target):
             if time.monotonic() > until:
                 raise Failure(f"{' '.join(self.words())}: not done after {RETRY_SECONDS} s")
+            self.look_again(target)
             target.tool(*self.words())
+
+    def look_again(self, target):
+        """What a client does before it tries again."""
 
 
 class NewMailbox(Command):
@@ -227,6 +231,11 @@ class ChangeOfOne(Command):
         super().prepare(target)
         target.retry(self.message, [ANN])
         self.row = target.listed(ANN, "INBOX")[-1]
+
+    def look_again(self, target):
+        """An index that the disk would not read is made anew, with another UIDVALIDITY and other UIDs."""
+        ref = self.row["store_ref"]
+        self.row = next((row for row in target.listed(ANN, "INBOX") if row["store_ref"] == ref), self.row)
 
     def is_in(self, target, mailbox):
         return self.row["store_ref"] in {row["store_ref"] for row in target.listed(ANN, mailbox)}
