@@ -36,7 +36,8 @@ PARSERS = {
     "mime": ["src/mail/mime.c", "src/mail/mime_boundary.c", "src/mail/mime_header.c", "src/mail/mime_part.c",
              "src/mail/field.c", "src/sort/imap_structure.c", "src/sort/imap_envelope.c",
              "src/sort/header_facts.c", "src/sort/html.c", "src/sort/subject.c"],
-    "milter": ["src/filter/milter/protocol.c", "src/filter/milter/milter.c", "src/filter/milter/draft.c"],
+    "milter": ["src/filter/milter/protocol.c", "src/filter/milter/milter.c", "src/filter/milter/message.c",
+               "src/filter/milter/answers.c", "src/filter/draft/draft.c", "src/filter/draft/fields.c"],
     "params": ["src/mail/params.c"],
     "proxy": ["src/smtp/edge/proxy.c", "src/smtp/edge/proxy_v2.c"],
     "record": ["src/deliver/worker/record.c: record_account_unpack record_cancel_unpack record_ledger_unpack "

@@ -5,8 +5,8 @@
  * a lost filter means is decided here. Requests are carried out in the order in which they come.
  * Pure, but for the octets that its owner carries.
  */
-#ifndef FILTER_MILTER_CHAIN_PRIV_H
-#define FILTER_MILTER_CHAIN_PRIV_H
+#ifndef FILTER_CHAIN_CHAIN_PRIV_H
+#define FILTER_CHAIN_CHAIN_PRIV_H
 
 #include "doorstep/settings.h"
 

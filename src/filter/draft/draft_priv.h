@@ -4,8 +4,8 @@
  * and what becomes of its envelope. A filter works on a copy, which takes the place of the draft
  * only when the filter has said its last word: half of its changes never exist. Pure.
  */
-#ifndef FILTER_MILTER_DRAFT_PRIV_H
-#define FILTER_MILTER_DRAFT_PRIV_H
+#ifndef FILTER_DRAFT_DRAFT_PRIV_H
+#define FILTER_DRAFT_DRAFT_PRIV_H
 
 #include "doorstep/arena.h"
 #include "doorstep/buf.h"
