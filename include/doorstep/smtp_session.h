@@ -2,7 +2,7 @@
  *
  * One SMTP or LMTP session as a pure state machine (RFC 5321, RFC 2033): bytes in, replies and
  * requests out. It knows no sockets, doors or clocks, so tests and the fuzzer run whole
- * dialogues; edge_conn.c joins it to a connection and to the store. One thread.
+ * dialogues; edge_session.c joins it to a connection and to the store. One thread.
  *
  * The owner feeds bytes and answers, and obeys two questions after each call: does the session want
  * input now (if not, stop reading), and what is it waiting for (which timeout applies).

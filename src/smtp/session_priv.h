@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Inside a session: its states, its transaction, and what the files of verbs call in session.c
- * and answers.c. The diagram stands above session_step() in session.c.
+ * Inside a session: its states, its transaction, and what its files call of each other. The diagram
+ * stands above session_step() in session.c.
  */
 #ifndef DOORSTEP_SMTP_SESSION_PRIV_H
 #define DOORSTEP_SMTP_SESSION_PRIV_H
@@ -132,14 +132,20 @@ void session_end(struct smtp_session *s, enum smtp_reply id, const char *reason)
 /* session_forget_transaction() - abort what is under way, free it; the state is left alone. */
 void session_forget_transaction(struct smtp_session *s);
 
+/* session_waits() - for the store or the filters; what may not overtake their answer stays unread.
+ */
+bool session_waits(const struct smtp_session *s);
+
+bool session_is_lmtp(const struct smtp_session *s);
+
+/* --- input.c --- */
+
 /* session_resume() - go on with input that waited; nothing happens inside session_consume(). */
 void session_resume(struct smtp_session *s);
 
 /* session_skip_line() - in begins with an over-long line: drop it to its end, also in what comes
  * later, and refuse it with this. Result: the octets used. */
 size_t session_skip_line(struct smtp_session *s, struct span in, enum smtp_reply reply);
-
-bool session_is_lmtp(const struct smtp_session *s);
 
 /* --- transaction.c: MAIL, RCPT, DATA, BDAT --- */
 
@@ -208,25 +214,41 @@ bool limits_must_delay(struct smtp_session *s, const struct rcpt_slot *slot);
 /* limits_count_unknown() - a recipient was refused for good; may end the session. */
 void limits_count_unknown(struct smtp_session *s);
 
-/* --- answers.c --- */
+/* --- client.c --- */
 
 /* session_fact() - about the client: XFORWARD knows best, then XCLIENT, then the connection; "". */
 const char *session_fact(const struct smtp_session *s, enum proxy_fact fact);
 
+/* session_complete_envelope() - with what only the session knows; its strings live as long as the
+ * call that shows the envelope. */
+void session_complete_envelope(struct smtp_session *s);
+
+/* --- answers.c: the end of data --- */
+
 /* answers_await() - the message is whole: ask the owner, or fail everybody at once. */
 void answers_await(struct smtp_session *s);
-
-/* answers_rcpt_slot() - the next place in the order of replies; there is one (RCPT_WINDOW). */
-struct rcpt_slot *answers_rcpt_slot(struct transaction *t);
-
-/* answers_rcpt_know() - the filters' word on a recipient that the store accepts. */
-void answers_rcpt_filtered(struct smtp_session *s, uint64_t id, const struct outcome *o);
 
 /* answers_say() - an outcome as the reply to a command. */
 void answers_say(struct smtp_session *s, const struct outcome *o);
 
+/* answers_print_line() - into a buffer of its longest line, which the caller releases; recipient
+ * may be NULL. false without memory. */
+bool answers_print_line(struct buf *line, const struct address *recipient, int code,
+                        const struct outcome *o, const char *delivery_id);
+
+/* --- answers_rcpt.c --- */
+
+/* answers_rcpt_slot() - the next place in the order of replies; there is one (RCPT_WINDOW). */
+struct rcpt_slot *answers_rcpt_slot(struct transaction *t);
+
+/* answers_rcpt_filtered() - the filters' word on a recipient that the store accepts. */
+void answers_rcpt_filtered(struct smtp_session *s, uint64_t id, const struct outcome *o);
+
 /* answers_rcpt_refuse() - a reply to RCPT that needs no store, in its turn. */
 void answers_rcpt_refuse(struct smtp_session *s, enum smtp_reply id);
+
+/* answers_rcpt_fail() - all that wait get this outcome. */
+void answers_rcpt_fail(struct smtp_session *s, const struct outcome *o);
 
 /* --- hello.c: all other verbs --- */
 

@@ -47,8 +47,9 @@ PARSERS = {
     "sasl": ["src/auth/exchange.c", "src/mail/sasl.c"],
     "auth_frames": ["src/auth/frames.c"],
     "smtp_parameters": ["src/smtp/parameters.c", "src/smtp/xtext.c"],
-    "smtp_session": ["src/smtp/session.c", "src/smtp/command.c", "src/smtp/transaction.c", "src/smtp/hello.c",
-                     "src/smtp/content.c", "src/smtp/answers.c", "src/smtp/xclient.c"],
+    "smtp_session": ["src/smtp/session.c", "src/smtp/input.c", "src/smtp/command.c", "src/smtp/transaction.c",
+                     "src/smtp/hello.c", "src/smtp/content.c", "src/smtp/answers.c", "src/smtp/answers_rcpt.c",
+                     "src/smtp/client.c", "src/smtp/xclient.c"],
     "text": ["src/doorstep/text.c: text_escape text_cut text_width text_parse_size text_parse_duration "
              "text_parse_rfc3339 text_date", "src/doorstep/bodystructure.c"],
     "tls_bundle": ["src/loop/tls_bundle.c: tls_service_unpack tls_ticket_keys_unpack"],

@@ -2,7 +2,7 @@
  *
  * The edge role: what main says (settings, listening sockets, the door to the store, go, retire,
  * drain), and the listeners. It opens nothing itself, and locks itself in before it accepts. Its
- * connections are in edge_conn.c.
+ * connections begin in edge_accept.c.
  */
 #include "doorstep/smtp.h"
 
