@@ -12,7 +12,8 @@ PACKAGES_RUN="python3 curl"
 PACKAGES_TEST="check python3 python3-cryptography openssl swaks gsasl libnet-ssleay-perl curl postfix dovecot-imapd
     dovecot-lmtpd mutt mblaze zsh getmail6
     strace systemd xfsprogs e2fsprogs mount fuse3 libfuse3-dev
-    python3-prometheus-client python3-yaml"
+    python3-prometheus-client python3-yaml
+    rspamd opendkim python3-milter python3-dkim python3-authres"
 
 # packages_missing PACKAGE... - prints those that are not installed.
 packages_missing() {
