@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Parts of addresses (RFC 5228 2.7.4, RFC 5233), and what a script may name as an address, a
+ * header field or a mailbox.
+ */
+#include "run_priv.h"
+
+#include "doorstep/address.h"
+
+/* ------------------------------------------------------------------ parts */
+
+/* The detail begins behind the first delimiter; there may be none. */
+static bool
+split_detail(const struct sieve_run *r, struct span local, size_t *at)
+{
+    const char *delimiters = r->in.user == NULL ? "" : r->in.user->delimiters;
+
+    for (*at = 0; *at < local.n; ++*at)
+        if (local.p[*at] != '\0' && strchr(delimiters, local.p[*at]) != NULL)
+            return true;
+    return false;
+}
+
+bool
+sieve_address_part(struct sieve_run *r, const struct sieve_op *op, const struct sieve_address *a,
+                   struct span *out)
+{
+    const struct sieve_tagged *t = sieve_op_tag(op, SIEVE_SLOT_ADDRESS_PART);
+    enum sieve_address_part part =
+        t == NULL ? SIEVE_ADDRESS_ALL : (enum sieve_address_part)t->tag->id;
+    size_t at;
+
+    *out = a->all;
+    if (part == SIEVE_ADDRESS_ALL)
+        return true;
+    if (!a->is_valid) /* of what is no address there are no parts */
+        return false;
+    bool has_detail = split_detail(r, a->local, &at);
+    switch (part) {
+    case SIEVE_ADDRESS_ALL:
+    case SIEVE_ADDRESS_LOCAL:
+        *out = a->local;
+        break;
+    case SIEVE_ADDRESS_DOMAIN:
+        *out = a->domain;
+        break;
+    case SIEVE_ADDRESS_USER:
+        *out = (struct span){a->local.p, at};
+        break;
+    case SIEVE_ADDRESS_DETAIL:
+        *out = span_skip(a->local, at + 1);
+        break;
+    }
+    return part != SIEVE_ADDRESS_DETAIL || has_detail;
+}
+
+/* ------------------------------------------------------------------ constants of a script */
+
+static bool
+is_address(struct span s)
+{
+    struct arena arena;
+    struct address a;
+
+    arena_init(&arena, 8192);
+    bool ok = address_parse_mailbox(s, ADDRESS_ALLOW_UTF8, &arena, &a) == ADDRESS_OK;
+    arena_release(&arena);
+    return ok;
+}
+
+/* "Name <local@domain>" or local@domain (RFC 5228 2.4.2.3). */
+bool
+sieve_address_is_valid(struct span s)
+{
+    s = span_trim(s);
+    if (s.n > 0 && s.p[s.n - 1] == '>') {
+        size_t at = s.n;
+        while (at > 0 && s.p[at - 1] != '<')
+            at--;
+        s = at == 0 ? s : (struct span){s.p + at, s.n - at - 1};
+    }
+    return is_address(s);
+}
+
+bool
+sieve_check_address(struct sieve_check *c, const struct sieve_value *v)
+{
+    struct span s;
+
+    for (uint32_t i = 0; i < v->count; i++)
+        if (sieve_text_constant(&v->strings[i], &s) && !sieve_address_is_valid(s))
+            return sieve_check_error(c, sieve_text_place(&v->strings[i]),
+                                     "'%.*s' is no mail address", s.n < 80 ? (int)s.n : 80, s.p);
+    return true;
+}
+
+bool
+sieve_field_name_is_valid(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= 32 || s.p[i] >= 127 || s.p[i] == ':')
+            return false;
+    return s.n > 0;
+}
+
+bool
+sieve_check_field_names(struct sieve_check *c, const struct sieve_value *v)
+{
+    struct span s;
+
+    for (uint32_t i = 0; i < v->count; i++)
+        if (sieve_text_constant(&v->strings[i], &s) && !sieve_field_name_is_valid(s))
+            return sieve_check_error(c, sieve_text_place(&v->strings[i]),
+                                     "'%.*s' is no name of a header field",
+                                     s.n < 80 ? (int)s.n : 80, s.p);
+    return true;
+}
+
+bool
+sieve_mailbox_is_valid(struct span s)
+{
+    return s.n > 0 && s.n <= 1024 && memchr(s.p, '\0', s.n) == NULL &&
+           memchr(s.p, '\r', s.n) == NULL && memchr(s.p, '\n', s.n) == NULL && utf8_is_valid(s);
+}
+
+bool
+sieve_check_mailbox(struct sieve_check *c, const struct sieve_value *v)
+{
+    struct span s;
+
+    for (uint32_t i = 0; i < v->count; i++)
+        if (sieve_text_constant(&v->strings[i], &s) && !sieve_mailbox_is_valid(s))
+            return sieve_check_error(c, sieve_text_place(&v->strings[i]),
+                                     "'%.*s' is no name of a mailbox", s.n < 80 ? (int)s.n : 80,
+                                     s.p);
+    return true;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tests of RFC 5228 section 5, but for envelope, which is an extension.
+ */
+#include "run_priv.h"
+
+#include <strings.h>
+
+#include "base_priv.h"
+#include "doorstep/addresslist.h"
+
+/* ------------------------------------------------------------------ logic */
+
+enum sieve_truth
+test_true(struct sieve_run *r, const struct sieve_op *op)
+{
+    (void)r, (void)op;
+    return SIEVE_TRUE;
+}
+
+enum sieve_truth
+test_false(struct sieve_run *r, const struct sieve_op *op)
+{
+    (void)r, (void)op;
+    return SIEVE_FALSE;
+}
+
+enum sieve_truth
+test_not(struct sieve_run *r, const struct sieve_op *op)
+{
+    switch (sieve_run_test(r, &op->tests[0])) {
+    case SIEVE_TRUE:
+        return SIEVE_FALSE;
+    case SIEVE_FALSE:
+        return SIEVE_TRUE;
+    case SIEVE_BROKEN:
+        break;
+    }
+    return SIEVE_BROKEN;
+}
+
+/* From left to right, no further than needed (RFC 5229 3.2 counts on it). */
+enum sieve_truth
+test_allof(struct sieve_run *r, const struct sieve_op *op)
+{
+    enum sieve_truth truth = SIEVE_TRUE;
+
+    for (uint32_t i = 0; i < op->test_count && truth == SIEVE_TRUE; i++)
+        truth = sieve_run_test(r, &op->tests[i]);
+    return truth;
+}
+
+enum sieve_truth
+test_anyof(struct sieve_run *r, const struct sieve_op *op)
+{
+    enum sieve_truth truth = SIEVE_FALSE;
+
+    for (uint32_t i = 0; i < op->test_count && truth == SIEVE_FALSE; i++)
+        truth = sieve_run_test(r, &op->tests[i]);
+    return truth;
+}
+
+/* ------------------------------------------------------------------ exists (5.5), size (5.9) */
+
+static enum sieve_truth
+found(void *arg, const struct sieve_field *f)
+{
+    (void)arg, (void)f;
+    return SIEVE_TRUE;
+}
+
+/* All of them must be there. */
+enum sieve_truth
+test_exists(struct sieve_run *r, const struct sieve_op *op)
+{
+    enum sieve_truth truth = SIEVE_TRUE;
+
+    for (uint32_t i = 0; i < op->arguments[0].count && truth == SIEVE_TRUE; i++) {
+        struct sieve_value one = op->arguments[0];
+        one.strings += i;
+        one.count = 1;
+        truth = sieve_fields_walk(r, op, &one, found, NULL);
+    }
+    return truth;
+}
+
+enum { SIZE_OVER, SIZE_UNDER };
+
+const struct sieve_tag size_tags[] = {
+    {"over", SIEVE_TAKES_NOTHING, SIEVE_SLOT_OWN, 0, SIZE_OVER, NULL},
+    {"under", SIEVE_TAKES_NOTHING, SIEVE_SLOT_OWN, 0, SIZE_UNDER, NULL},
+    {0},
+};
+
+bool
+check_size(struct sieve_check *c, struct sieve_op *op)
+{
+    if (sieve_op_tag(op, SIEVE_SLOT_OWN) != NULL)
+        return true;
+    return sieve_check_error(c, op->at, "test 'size' needs :over or :under");
+}
+
+/* A message of exactly that size is neither over nor under. */
+enum sieve_truth
+test_size(struct sieve_run *r, const struct sieve_op *op)
+{
+    uint64_t size = sieve_message_size(r), limit = op->arguments[0].number;
+    bool is_over = sieve_op_tag(op, SIEVE_SLOT_OWN)->tag->id == SIZE_OVER;
+
+    return (is_over ? size > limit : size < limit) ? SIEVE_TRUE : SIEVE_FALSE;
+}
+
+/* ------------------------------------------------------------------ header (5.7) */
+
+bool
+check_header(struct sieve_check *c, struct sieve_op *op)
+{
+    return sieve_check_field_names(c, &op->arguments[0]);
+}
+
+struct compare {
+    struct sieve_run *run;
+    const struct sieve_op *op;
+    struct sieve_match *match;
+};
+
+static enum sieve_truth
+compare_header(void *arg, const struct sieve_field *f)
+{
+    struct compare *c = arg;
+    struct span value;
+
+    if (!sieve_field_value(c->run, f, true, &value))
+        return SIEVE_BROKEN;
+    return sieve_match_value(c->match, value);
+}
+
+static enum sieve_truth
+walk_and_compare(struct sieve_run *r, const struct sieve_op *op, sieve_field_fn fn)
+{
+    struct compare c = {r, op, sieve_match_begin(r, op, &op->arguments[1])};
+
+    if (c.match == NULL)
+        return SIEVE_BROKEN;
+    return sieve_match_end(c.match, sieve_fields_walk(r, op, &op->arguments[0], fn, &c));
+}
+
+enum sieve_truth
+test_header(struct sieve_run *r, const struct sieve_op *op)
+{
+    return walk_and_compare(r, op, compare_header);
+}
+
+/* ------------------------------------------------------------------ address (5.1) */
+
+/* Fields that hold addresses: RFC 5322, RFC 2076 and what is met in mail. */
+static const char *const address_fields[] = {
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "sender",
+    "reply-to",
+    "resent-from",
+    "resent-to",
+    "resent-cc",
+    "resent-bcc",
+    "resent-sender",
+    "resent-reply-to",
+    "return-path",
+    "delivered-to",
+    "envelope-to",
+    "envelope-from",
+    "x-original-to",
+    "x-original-from",
+    "x-envelope-to",
+    "x-envelope-from",
+    "x-delivered-to",
+    "x-forwarded-to",
+    "x-forwarded-for",
+    "apparently-to",
+    "errors-to",
+    "x-errors-to",
+    "for-approval",
+    "for-handling",
+    "for-comment",
+    "return-receipt-to",
+    "return-receipt-requested",
+    "read-receipt-to",
+    "x-confirm-reading-to",
+    "registered-mail-reply-requested-by",
+    "disposition-notification-to",
+    "original-recipient",
+    "original-from",
+    "mail-followup-to",
+    "mail-reply-to",
+    "abuse-reports-to",
+    "x-complaints-to",
+    "x-report-abuse-to",
+    "x-admin",
+    "x-beenthere",
+    "list-post",
+    "approved-by",
+    "author",
+    "x-sender",
+};
+
+static bool
+holds_addresses(struct span name)
+{
+    for (size_t i = 0; i < sizeof(address_fields) / sizeof(address_fields[0]); i++)
+        if (span_equal_fold(span_of(address_fields[i]), name))
+            return true;
+    return false;
+}
+
+bool
+check_address(struct sieve_check *c, struct sieve_op *op)
+{
+    const struct sieve_value *v = &op->arguments[0];
+    struct span name;
+
+    if (!sieve_check_field_names(c, v))
+        return false;
+    for (uint32_t i = 0; i < v->count; i++)
+        if (sieve_text_constant(&v->strings[i], &name) && !holds_addresses(name))
+            return sieve_check_error(c, sieve_text_place(&v->strings[i]),
+                                     "header field '%.*s' holds no addresses",
+                                     name.n < 80 ? (int)name.n : 80, name.p);
+    return true;
+}
+
+static enum sieve_truth
+compare_item(struct compare *c, const struct addresslist_item *item)
+{
+    struct buf *whole = sieve_run_buf(c->run);
+    struct span part;
+
+    buf_append_span(whole, item->local);
+    if (item->domain.n > 0)
+        buf_printf(whole, "@%.*s", (int)item->domain.n, item->domain.p);
+    struct sieve_address a = {.local = item->local, .domain = item->domain};
+    a.all.n = whole->len;
+    a.all.p = sieve_run_copy(c->run, buf_span(whole));
+    a.is_valid = item->local.n > 0 && item->domain.n > 0;
+    if (a.all.p == NULL)
+        return SIEVE_BROKEN;
+    if (!sieve_address_part(c->run, c->op, &a, &part))
+        return SIEVE_FALSE;
+    return sieve_match_value(c->match, part);
+}
+
+/* Members of groups count, names of groups do not (5.1). */
+static enum sieve_truth
+compare_addresses(void *arg, const struct sieve_field *f)
+{
+    struct compare *c = arg;
+    struct addresslist list;
+    struct addresslist_item item;
+    enum addresslist_kind kind;
+    enum sieve_truth truth = SIEVE_FALSE;
+
+    if (!holds_addresses(span_of(f->name)))
+        return SIEVE_FALSE;
+    if (!sieve_run_work(c->run, f->value.n))
+        return SIEVE_BROKEN;
+    addresslist_init(&list, f->value);
+    while (truth == SIEVE_FALSE && (kind = addresslist_next(&list, &item)) != ADDRESSLIST_END)
+        if (kind == ADDRESSLIST_MAILBOX)
+            truth = compare_item(c, &item);
+    addresslist_release(&list);
+    return truth;
+}
+
+enum sieve_truth
+test_address(struct sieve_run *r, const struct sieve_op *op)
+{
+    return walk_and_compare(r, op, compare_addresses);
+}

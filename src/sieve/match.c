@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Match types (RFC 5228 2.7.1, RFC 5231): keys against values, each octet that is looked at paid
+ * from the run's budget.
+ */
+#include "match_priv.h"
+
+#include <stdio.h>
+
+bool
+sieve_relation_holds(const char *relation, int order)
+{
+    switch (relation[0] << 8 | relation[1]) {
+    case 'g' << 8 | 't':
+        return order > 0;
+    case 'g' << 8 | 'e':
+        return order >= 0;
+    case 'l' << 8 | 't':
+        return order < 0;
+    case 'l' << 8 | 'e':
+        return order <= 0;
+    case 'e' << 8 | 'q':
+        return order == 0;
+    default:
+        return order != 0;
+    }
+}
+
+bool
+match_fold(struct sieve_match *m, struct span value, struct span *out, uint32_t **offsets)
+{
+    struct buf *scratch = sieve_run_buf(m->run);
+
+    if (offsets != NULL)
+        *offsets = NULL;
+    *out = value;
+    if (m->comparator->fold == NULL)
+        return true;
+    if (offsets != NULL && !m->comparator->is_octetwise && value.n < UINT32_MAX / 16) {
+        *offsets = sieve_run_alloc(m->run, (value.n * 12 + 1) * sizeof(**offsets));
+        if (*offsets == NULL)
+            return false;
+    }
+    if (!m->comparator->fold(value, scratch, offsets == NULL ? NULL : *offsets))
+        return sieve_run_fail(m->run, m->op, "a value is too long to be compared");
+    struct span folded = buf_span(scratch);
+    const char *kept = sieve_run_copy(m->run, folded);
+    *out = (struct span){kept, folded.n};
+    return kept != NULL;
+}
+
+/* ------------------------------------------------------------------ beginning */
+
+static bool
+take_key(struct sieve_match *m, uint32_t i)
+{
+    m->folded[i] = SPAN_NONE;
+    if (!sieve_text_get(m->run, &m->value->strings[i], &m->keys[i]))
+        return false;
+    if (m->type != SIEVE_MATCH_CONTAINS && m->type != SIEVE_MATCH_MATCHES)
+        return true;
+    return match_fold(m, m->keys[i], &m->folded[i], NULL);
+}
+
+static bool
+take_keys(struct sieve_match *m)
+{
+    bool ok = true;
+
+    m->key_count = m->value->count;
+    m->keys = sieve_run_alloc(m->run, m->key_count * sizeof(*m->keys));
+    m->folded = sieve_run_alloc(m->run, m->key_count * sizeof(*m->folded));
+    if (m->keys == NULL || m->folded == NULL)
+        return false;
+    for (uint32_t i = 0; ok && i < m->key_count; i++)
+        ok = take_key(m, i);
+    return ok;
+}
+
+static bool
+take_relation(struct sieve_match *m)
+{
+    const struct sieve_tagged *t = sieve_op_tag(m->op, SIEVE_SLOT_MATCH);
+
+    m->relation = "eq";
+    if (m->type != SIEVE_MATCH_COUNT && m->type != SIEVE_MATCH_VALUE)
+        return true;
+    return sieve_value_cstr(m->run, &t->value, &m->relation);
+}
+
+struct sieve_match *
+sieve_match_begin(struct sieve_run *r, const struct sieve_op *op, const struct sieve_value *keys)
+{
+    struct sieve_match *m = sieve_run_alloc(r, sizeof(*m));
+
+    if (m == NULL)
+        return NULL;
+    m->run = r;
+    m->op = op;
+    m->value = keys;
+    m->type = sieve_op_match_type(op);
+    m->comparator = sieve_op_comparator(op);
+    return take_relation(m) && take_keys(m) ? m : NULL;
+}
+
+bool
+sieve_match_counts(const struct sieve_match *m)
+{
+    return m->type == SIEVE_MATCH_COUNT;
+}
+
+void
+sieve_match_add(struct sieve_match *m, uint64_t values)
+{
+    m->count += values;
+}
+
+/* ------------------------------------------------------------------ one value, one key */
+
+static enum sieve_truth
+truth(bool is_true)
+{
+    return is_true ? SIEVE_TRUE : SIEVE_FALSE;
+}
+
+static enum sieve_truth
+match_is(struct sieve_match *m, uint32_t i, struct span value)
+{
+    return truth(m->comparator->order(value, m->keys[i]) == 0);
+}
+
+static enum sieve_truth
+match_value(struct sieve_match *m, uint32_t i, struct span value)
+{
+    return truth(sieve_relation_holds(m->relation, m->comparator->order(value, m->keys[i])));
+}
+
+/* memmem is linear (two-way). */
+static enum sieve_truth
+match_contains(struct sieve_match *m, uint32_t i, struct span value)
+{
+    struct span key = m->folded[i], folded;
+
+    if (key.n == 0)
+        return SIEVE_TRUE;
+    if (!match_fold(m, value, &folded, NULL))
+        return SIEVE_BROKEN;
+    return truth(folded.n >= key.n && memmem(folded.p, folded.n, key.p, key.n) != NULL);
+}
+
+static enum sieve_truth
+match_none(struct sieve_match *m, uint32_t i, struct span value)
+{
+    (void)m, (void)i, (void)value;
+    return SIEVE_FALSE;
+}
+
+static const match_fn functions[] = {
+    [SIEVE_MATCH_IS] = match_is,
+    [SIEVE_MATCH_CONTAINS] = match_contains,
+    [SIEVE_MATCH_MATCHES] = match_wildcards,
+    [SIEVE_MATCH_COUNT] = match_none,
+    [SIEVE_MATCH_VALUE] = match_value,
+};
+
+static void
+trace_value(struct sieve_match *m, struct span value, struct span key, bool is_true)
+{
+    run_trace(m->run,
+              (struct sieve_trace){
+                  .kind = SIEVE_TRACE_VALUE, .value = value, .key = key, .is_true = is_true},
+              m->op);
+}
+
+enum sieve_truth
+sieve_match_value(struct sieve_match *m, struct span value)
+{
+    enum sieve_truth result = SIEVE_FALSE;
+
+    m->count++;
+    if (sieve_match_counts(m))
+        return SIEVE_FALSE;
+    for (uint32_t i = 0; i < m->key_count && result == SIEVE_FALSE; i++) {
+        if (!sieve_run_work(m->run, value.n + m->keys[i].n + 16))
+            return SIEVE_BROKEN;
+        result = functions[m->type](m, i, value);
+        trace_value(m, value, m->keys[i], result == SIEVE_TRUE);
+    }
+    return result;
+}
+
+enum sieve_truth
+sieve_match_end(struct sieve_match *m, enum sieve_truth so_far)
+{
+    char text[24];
+
+    if (!sieve_match_counts(m) || so_far == SIEVE_BROKEN)
+        return so_far;
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)m->count);
+    for (uint32_t i = 0; i < m->key_count; i++) {
+        int order = m->comparator->order(span_of(text), m->keys[i]);
+        bool is_true = sieve_relation_holds(m->relation, order);
+        trace_value(m, span_of(text), m->keys[i], is_true);
+        if (is_true)
+            return SIEVE_TRUE;
+    }
+    return SIEVE_FALSE;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One evaluation of keys against values; regex and lists have files of their own.
+ */
+#ifndef SIEVE_MATCH_PRIV_H
+#define SIEVE_MATCH_PRIV_H
+
+#include "run_priv.h"
+
+struct sieve_match {
+    struct sieve_run *run;
+    const struct sieve_op *op;
+    const struct sieve_value *value; /* of the keys */
+    enum sieve_match_type type;
+    const struct sieve_comparator *comparator;
+    const char *relation; /* of :count and :value */
+    struct span *keys;
+    struct span *folded; /* the same in the comparator's form */
+    uint32_t key_count;
+    uint64_t count; /* values so far */
+};
+
+/* One value against key i. */
+typedef enum sieve_truth (*match_fn)(struct sieve_match *m, uint32_t i, struct span value);
+
+enum sieve_truth match_wildcards(struct sieve_match *m, uint32_t i, struct span value);
+
+/* match_fold() - value in the comparator's form, in the run's memory. */
+bool match_fold(struct sieve_match *m, struct span value, struct span *out, uint32_t **offsets);
+
+#endif

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A program over a message: commands in order, tests, budgets, the error that ends a run. What
+ * comes of it is a list of actions (actions.c); nothing is done here.
+ */
+#include "run_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SCRATCH_MAX (4 * 1024 * 1024)
+
+struct sieve_run *
+sieve_run_new(const struct sieve_input *in)
+{
+    struct sieve_run *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return NULL;
+    r->in = *in;
+    arena_init(&r->arena, in->limits->memory_max);
+    buf_init(&r->scratch, SCRATCH_MAX);
+    r->edition = edition_new(r, in->message);
+    if (r->edition != NULL)
+        return r;
+    sieve_run_free(r);
+    return NULL;
+}
+
+void
+sieve_run_free(struct sieve_run *r)
+{
+    if (r == NULL)
+        return;
+    buf_release(&r->scratch);
+    arena_release(&r->arena);
+    free(r->actions);
+    free(r);
+}
+
+void
+sieve_run_reset(struct sieve_run *r)
+{
+    r->action_count = 0;
+    r->redirects = r->notifies = 0;
+    r->is_keep_cancelled = r->has_explicit_keep = r->is_finished = false;
+    r->status = SIEVE_OK;
+    r->steps = r->work = 0;
+}
+
+/* ------------------------------------------------------------------ for extensions */
+
+const struct sieve_input *
+sieve_run_input(const struct sieve_run *r)
+{
+    return &r->in;
+}
+
+struct arena *
+sieve_run_arena(struct sieve_run *r)
+{
+    return &r->arena;
+}
+
+void *
+sieve_run_state(struct sieve_run *r, const struct sieve_extension *e)
+{
+    for (int i = 0; i < EXTENSIONS_MAX; i++) {
+        if (r->states[i].extension == e)
+            return r->states[i].memory;
+        if (r->states[i].extension != NULL)
+            continue;
+        r->states[i].extension = e;
+        r->states[i].memory = sieve_run_alloc(r, e->state);
+        return r->states[i].memory;
+    }
+    return NULL;
+}
+
+static void
+note_error(struct sieve_run *r, enum sieve_status status, const struct sieve_op *op,
+           const char *format, va_list arguments)
+{
+    char text[512];
+
+    if (r->status != SIEVE_OK)
+        return; /* the first one counts */
+    r->status = status;
+    vsnprintf(text, sizeof(text), format, arguments);
+    const char *kept = arena_copy(&r->arena, span_of(text));
+    r->error = (struct sieve_note){
+        .severity = SIEVE_ERROR,
+        .script = op != NULL           ? op->script
+                  : r->program != NULL ? sieve_program_name(r->program)
+                                       : "",
+        .at = op != NULL ? op->at : (struct sieve_place){0},
+        .text = kept == NULL ? "out of memory" : kept,
+        .source = "",
+    };
+}
+
+bool
+sieve_run_fail(struct sieve_run *r, const struct sieve_op *op, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    note_error(r, SIEVE_FAILED, op, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool
+sieve_run_defer(struct sieve_run *r, const struct sieve_op *op, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    note_error(r, SIEVE_DEFERRED, op, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+const struct sieve_note *
+sieve_run_error(const struct sieve_run *r)
+{
+    return &r->error;
+}
+
+bool
+sieve_run_work(struct sieve_run *r, uint64_t n)
+{
+    if (r->work > r->in.limits->work_max || n > r->in.limits->work_max - r->work)
+        return sieve_run_fail(r, NULL, "the script compares too much for one message");
+    r->work += n;
+    return true;
+}
+
+void *
+sieve_run_alloc(struct sieve_run *r, size_t n)
+{
+    void *memory = arena_alloc(&r->arena, n == 0 ? 1 : n);
+
+    if (memory == NULL)
+        sieve_run_fail(r, NULL, "the script needs too much memory for one message");
+    return memory;
+}
+
+const char *
+sieve_run_copy(struct sieve_run *r, struct span s)
+{
+    const char *kept = arena_copy(&r->arena, s);
+
+    if (kept == NULL)
+        sieve_run_fail(r, NULL, "the script needs too much memory for one message");
+    return kept;
+}
+
+struct buf *
+sieve_run_buf(struct sieve_run *r)
+{
+    buf_reset(&r->scratch);
+    return &r->scratch;
+}
+
+/* ------------------------------------------------------------------ explaining */
+
+void
+run_trace(struct sieve_run *r, struct sieve_trace t, const struct sieve_op *op)
+{
+    if (r->in.on_trace == NULL)
+        return;
+    t.depth = r->depth;
+    if (op != NULL) {
+        t.script = op->script;
+        t.at = op->at;
+        t.name = op->definition->name;
+    }
+    r->in.on_trace(r->in.trace_arg, &t);
+}
+
+void
+sieve_run_trace_note(struct sieve_run *r, const struct sieve_op *op, struct span text)
+{
+    run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_NOTE, .value = text}, op);
+}
+
+/* ------------------------------------------------------------------ commands and tests */
+
+static bool
+spend_step(struct sieve_run *r, const struct sieve_op *op)
+{
+    if (r->steps >= r->in.limits->steps_max)
+        return sieve_run_fail(r, op, "the script takes too many steps for one message");
+    r->steps++;
+    return true;
+}
+
+enum sieve_truth
+sieve_run_test(struct sieve_run *r, const struct sieve_op *test)
+{
+    if (!spend_step(r, test))
+        return SIEVE_BROKEN;
+    run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_COMMAND}, test);
+    r->depth++;
+    enum sieve_truth truth = test->definition->test(r, test);
+    r->depth--;
+    if (r->status != SIEVE_OK)
+        truth = SIEVE_BROKEN;
+    if (truth != SIEVE_BROKEN)
+        run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_TEST, .is_true = truth == SIEVE_TRUE},
+                  test);
+    return truth;
+}
+
+static enum sieve_step
+run_op(struct sieve_run *r, const struct sieve_op *op)
+{
+    if (!spend_step(r, op))
+        return SIEVE_BREAKDOWN;
+    run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_COMMAND}, op);
+    enum sieve_step step = op->definition->run(r, op);
+    return r->status == SIEVE_OK ? step : SIEVE_BREAKDOWN;
+}
+
+enum sieve_step
+run_ops(struct sieve_run *r, const struct sieve_op *ops, uint32_t count)
+{
+    bool chain_taken = r->chain_taken;
+    enum sieve_step step = SIEVE_GO;
+
+    r->depth++;
+    for (uint32_t i = 0; i < count && step == SIEVE_GO; i++)
+        step = run_op(r, &ops[i]);
+    r->depth--;
+    r->chain_taken = chain_taken;
+    return step;
+}
+
+enum sieve_step
+sieve_run_block(struct sieve_run *r, const struct sieve_op *op)
+{
+    return run_ops(r, op->block, op->block_count);
+}
+
+/* ------------------------------------------------------------------ scripts */
+
+enum sieve_step
+run_unit(struct sieve_run *r, const struct unit *unit)
+{
+    struct frame frame = {.caller = r->frame, .unit = unit};
+
+    frame.values = sieve_run_alloc(r, unit->variables.own * sizeof(struct span));
+    if (frame.values == NULL)
+        return SIEVE_BREAKDOWN;
+    r->frame = &frame;
+    enum sieve_step step = run_ops(r, unit->ops, unit->op_count);
+    r->frame = frame.caller;
+    return step;
+}
+
+static bool
+begin_program(struct sieve_run *r, const struct sieve_program *p)
+{
+    r->program = p;
+    r->status = SIEVE_OK;
+    r->steps = r->work = 0;
+    r->match_count = 0;
+    r->part = NULL;
+    r->globals = sieve_run_alloc(r, p->globals.own * sizeof(struct span));
+    return r->globals != NULL;
+}
+
+enum sieve_status
+sieve_run_script(struct sieve_run *r, const struct sieve_program *p)
+{
+    struct sieve_run before = *r;
+
+    if (begin_program(r, p))
+        run_unit(r, p->units);
+    r->frame = NULL;
+    r->part = NULL;
+    if (r->status == SIEVE_OK)
+        return SIEVE_OK;
+    r->action_count = before.action_count;
+    r->redirects = before.redirects;
+    r->notifies = before.notifies;
+    r->is_keep_cancelled = before.is_keep_cancelled;
+    r->has_explicit_keep = before.has_explicit_keep;
+    r->edition = before.edition;
+    return r->status;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The state of a run, shared by the files that carry it out.
+ */
+#ifndef SIEVE_RUN_PRIV_H
+#define SIEVE_RUN_PRIV_H
+
+#include "program_priv.h"
+
+struct frame { /* of one script of the program */
+    struct frame *caller;
+    const struct unit *unit;
+    struct span *values; /* of its own variables */
+};
+
+struct sieve_edition {
+    struct sieve_run *run;
+    struct sieve_fields fields;
+    struct span body;
+    struct span whole;        /* what it was made of */
+    bool is_original;         /* still equal to whole */
+    bool is_taken;            /* an action points to it: edits make a new one */
+    struct sieve_part *parts; /* when somebody asked */
+};
+
+struct sieve_run {
+    struct sieve_input in;
+    struct arena arena;
+    struct buf scratch;
+    const struct sieve_program *program;
+    struct frame *frame;
+    struct span *globals;
+    struct span match_values[MATCH_VALUES_MAX];
+    uint32_t match_count;
+    struct sieve_edition *edition;
+    struct sieve_part *part; /* foreverypart's */
+    struct sieve_action *actions;
+    uint32_t action_count, action_size;
+    uint32_t redirects, notifies;
+    bool is_keep_cancelled;
+    bool has_explicit_keep;
+    bool is_finished;
+    bool chain_taken; /* of if, elsif, else */
+    enum sieve_status status;
+    struct sieve_note error;
+    uint64_t steps, work;
+    uint32_t depth;
+    struct {
+        const struct sieve_extension *extension;
+        void *memory;
+    } states[EXTENSIONS_MAX];
+};
+
+/* run.c */
+enum sieve_step run_ops(struct sieve_run *r, const struct sieve_op *ops, uint32_t count);
+
+/* run_unit() - an included script, with variables of its own (RFC 6609). */
+enum sieve_step run_unit(struct sieve_run *r, const struct unit *unit);
+void run_trace(struct sieve_run *r, struct sieve_trace t, const struct sieve_op *op);
+
+/* variables.c */
+struct span *variable_slot(struct sieve_run *r, uint32_t number);
+
+/* edition.c */
+struct sieve_edition *edition_new(struct sieve_run *r, struct span whole);
+
+/* fields_read() - a header block into its fields; *rest is what follows its empty line. */
+bool fields_read(struct sieve_run *r, struct span block, struct sieve_fields *out,
+                 struct span *rest);
+
+#endif
