@@ -121,7 +121,8 @@
     VALUE(METRICS_LIMIT_DISK_FREE, "disk_free")                                                    \
     VALUE(METRICS_LIMIT_TIMEOUT_SESSION, "timeout_session")                                        \
     VALUE(METRICS_LIMIT_TIMEOUT_PROXY, "timeout_proxy")                                            \
-    VALUE(METRICS_LIMIT_SORT_WAIT, "sort_wait")
+    VALUE(METRICS_LIMIT_SORT_WAIT, "sort_wait")                                                    \
+    VALUE(METRICS_LIMIT_HANDSHAKES, "handshakes")
 
 /* How a handshake ended. */
 #define METRICS_TLS(VALUE)                                                                         \

@@ -33,6 +33,10 @@ METRIC(LIMITS_HIT, COUNTER, "limits_hit", "", IN_EDGE | IN_STORE, LIMITS,
 METRIC(TLS_HANDSHAKES, COUNTER, "tls_handshakes", "", IN_EDGE, TLS, "TLS handshakes, by their end")
 METRIC(TLS_RESUMED, COUNTER, "tls_resumed", "", IN_EDGE, NONE,
        "TLS handshakes that a ticket made short")
+METRIC(TLS_HANDSHAKES_OPEN, GAUGE, "tls_handshakes_open", "", IN_EDGE, NONE,
+       "TLS handshakes under way now, of those that the limit counts")
+METRIC(TLS_HANDSHAKES_WAITING, GAUGE, "tls_handshakes_waiting", "", IN_EDGE, NONE,
+       "Connections that wait for others' TLS handshakes to end")
 METRIC(TLS_HANDSHAKE, HISTOGRAM, "tls_handshake_duration", "seconds", IN_EDGE, NONE,
        "What a TLS handshake took, the client's part and the way included")
 

@@ -124,25 +124,27 @@ struct settings_limits {
     uint64_t account_messages; /* an hour for one account; UINT64_MAX: none */
     uint64_t account_octets;   /* likewise */
     uint64_t lookups;          /* recipients that an edge may ask about at a time */
+    uint64_t handshakes;       /* of TLS, at a time */
     uint64_t data_rate;        /* octets a second that a message brings at least */
     uint64_t busy;             /* per cent of connections from which on timeouts.busy holds */
     uint64_t disk_free;        /* octets below which no mail is taken; UINT64_MAX: none */
 };
 
-struct settings_timeouts { /* RFC 5321 4.5.3.2 */
-    uint64_t command;      /* waiting for a command: 5 min */
-    uint64_t data;         /* between two pieces of a message: 3 min */
-    uint64_t handshake;    /* of TLS, from beginning to end: 30 s */
-    uint64_t write;        /* client does not read: 5 min */
-    uint64_t answer;       /* store does not answer RCPT or end of data: 10 min */
-    uint64_t drain;        /* after SIGTERM: 10 s */
-    uint64_t sort;         /* one message in a sorter: 10 s */
-    uint64_t sort_wait;    /* no sorter is there: 1 min */
-    uint64_t session;      /* a session, all in all: 2 h */
-    uint64_t busy;         /* in place of command and data when there are many: 30 s */
-    uint64_t proxy;        /* waiting for a PROXY header: 5 s */
-    uint64_t tarpit;       /* first delay for an unknown recipient, doubled with each: 1 s */
-    uint64_t tarpit_max;   /* longest */
+struct settings_timeouts {   /* RFC 5321 4.5.3.2 */
+    uint64_t command;        /* waiting for a command: 5 min */
+    uint64_t data;           /* between two pieces of a message: 3 min */
+    uint64_t handshake;      /* of TLS, from beginning to end: 30 s */
+    uint64_t handshake_busy; /* the same while others wait for theirs: 3 s */
+    uint64_t write;          /* client does not read: 5 min */
+    uint64_t answer;         /* store does not answer RCPT or end of data: 10 min */
+    uint64_t drain;          /* after SIGTERM: 10 s */
+    uint64_t sort;           /* one message in a sorter: 10 s */
+    uint64_t sort_wait;      /* no sorter is there: 1 min */
+    uint64_t session;        /* a session, all in all: 2 h */
+    uint64_t busy;           /* in place of command and data when there are many: 30 s */
+    uint64_t proxy;          /* waiting for a PROXY header: 5 s */
+    uint64_t tarpit;         /* first delay for an unknown recipient, doubled with each: 1 s */
+    uint64_t tarpit_max;     /* longest */
 };
 
 struct settings_auth {

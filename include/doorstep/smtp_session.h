@@ -39,6 +39,7 @@ struct smtp_session_config {
     uint64_t tarpit_ms;    /* first delay of a tarpit, and the longest */
     uint64_t tarpit_max_ms;
     enum listen_tls tls;
+    const struct tls_facts *proxied_tls; /* borrowed; that a proxy ended in front of us, or NULL */
     bool dsn;
     bool is_unix;                /* a unix socket: nobody on the way can read along */
     bool auth;                   /* AUTH is offered */
@@ -103,8 +104,9 @@ struct smtp_session_calls {
     bool (*auth_begin)(void *arg, enum sasl_mechanism m, bool has_initial, struct span octets);
     bool (*auth_step)(void *arg, struct span octets); /* the answer to a challenge; the same */
     void (*auth_abort)(void *arg);                    /* forget the exchange that began */
-    /* 220 was said to STARTTLS, and is the last in plain: tell smtp_session_tls_started() when the
-     * handshake is done. can_start_tls says before whether that is possible now. */
+    /* STARTTLS: when a handshake may begin, now or later, call smtp_session_tls_begin(), or say
+     * that it may not with smtp_session_tls_refuse(). can_start_tls says before whether the
+     * listener has certificates. */
     bool (*can_start_tls)(void *arg);
     void (*start_tls)(void *arg);
     /* A transaction got its last reply; for the log. */
@@ -124,6 +126,13 @@ void smtp_session_free(struct smtp_session *s);
 
 /* smtp_session_greet() - say 220; once, first. */
 void smtp_session_greet(struct smtp_session *s);
+
+/* smtp_session_tls_begin() - say 220 to STARTTLS, the last in plain: what comes from now on is TLS.
+ */
+void smtp_session_tls_begin(struct smtp_session *s);
+
+/* smtp_session_tls_refuse() - too many handshakes for too long: 421 4.7.0 and close. */
+void smtp_session_tls_refuse(struct smtp_session *s);
 
 /* smtp_session_tls_started() - the handshake is done, after STARTTLS or (implicit TLS) before the
  * greeting: the session is as new, and what the client said in plain is forgotten (RFC 3207 4.2).

@@ -86,7 +86,7 @@ question_describe_tls(const struct smtp_session *s, struct question *q)
     const struct tls_facts *tls = s->tls;
     char bits[16] = "";
 
-    if (tls != NULL)
+    if (tls != NULL && tls->bits != 0)
         snprintf(bits, sizeof(bits), "%u", tls->bits);
     filter_event_macro(&q->event, "{tls_version}", tls != NULL ? tls->version : "");
     filter_event_macro(&q->event, "{cipher}", tls != NULL ? tls->cipher : "");

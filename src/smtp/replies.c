@@ -75,6 +75,7 @@ static const struct span lines[REPLY_COUNT] = {
     [REPLY_TOO_MANY_UNKNOWN] = LINE("421 4.7.0 too many unknown recipients"),
     [REPLY_NO_MEMORY] = LINE("451 4.3.0 out of memory, try again"),
     [REPLY_TLS_AWAY] = LINE("454 4.7.0 TLS is not available, try again"),
+    [REPLY_TLS_BUSY] = LINE("421 4.7.0 too many TLS handshakes, try again"),
     [REPLY_STORE_AWAY] = LINE("451 4.3.0 mail system unavailable, try again"),
 
     [REPLY_TIMEOUT] = LINE("421 4.4.2 you took too long"),

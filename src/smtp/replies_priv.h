@@ -79,6 +79,7 @@ enum smtp_reply {
     REPLY_TOO_MANY_UNKNOWN,
     REPLY_NO_MEMORY,
     REPLY_TLS_AWAY,
+    REPLY_TLS_BUSY,
     REPLY_STORE_AWAY,
     /* the last word */
     REPLY_TIMEOUT,

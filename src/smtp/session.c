@@ -165,6 +165,7 @@ smtp_session_new(const struct smtp_session_config *config, const struct smtp_ses
     s->calls = calls;
     s->arg = arg;
     s->state = SESSION_CONNECTED;
+    s->tls = config->proxied_tls;
     buf_init(&s->pending, SMTP_PENDING_MAX);
     return s;
 }

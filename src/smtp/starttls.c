@@ -46,9 +46,21 @@ cmd_starttls(struct smtp_session *s, struct span args)
         session_refuse(s, why);
         return;
     }
-    session_reply(s, REPLY_START_TLS);
     session_step(s, SESSION_HANDSHAKE);
     s->calls->start_tls(s->arg);
+}
+
+void
+smtp_session_tls_begin(struct smtp_session *s)
+{
+    if (s->state == SESSION_HANDSHAKE)
+        session_reply(s, REPLY_START_TLS);
+}
+
+void
+smtp_session_tls_refuse(struct smtp_session *s)
+{
+    session_end(s, REPLY_TLS_BUSY, "too many handshakes");
 }
 
 /* What a proxy said in plain of its client goes too, and who logged in: anybody on the way could

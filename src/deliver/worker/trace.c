@@ -77,13 +77,16 @@ put_comment_text(struct buf *out, const char *s)
     return true;
 }
 
+/* "(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384)"; a proxy may have told the version alone. */
 static bool
 put_tls(struct buf *out, const struct envelope *e)
 {
-    return *e->tls_version == '\0' ||
-           (buf_append_str(out, "\r\n\t(using ") && put_comment_text(out, e->tls_version) &&
-            buf_append_str(out, " with cipher ") && put_comment_text(out, e->tls_cipher) &&
-            buf_append_str(out, ")"));
+    if (*e->tls_version == '\0')
+        return true;
+    return buf_append_str(out, "\r\n\t(using ") && put_comment_text(out, e->tls_version) &&
+           (*e->tls_cipher == '\0' ||
+            (buf_append_str(out, " with cipher ") && put_comment_text(out, e->tls_cipher))) &&
+           buf_append_str(out, ")");
 }
 
 /* RFC 5322 3.3, always in English. */

@@ -303,6 +303,8 @@ edge_run(int main_door, const struct edge_hooks *hooks)
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     LIST_INIT(&r.edge.conns);
+    TAILQ_INIT(&r.edge.handshakes.running);
+    TAILQ_INIT(&r.edge.handshakes.waiting);
     LIST_INIT(&r.listeners);
     if (role_open(&r, main_door))
         loop_run(r.edge.loop);

@@ -35,9 +35,22 @@ note_begin(struct edge_conn *c)
     pace_init(&c->pace, clock_ms());
 }
 
-/* The client is known: greet it. rest: what came with its PROXY header. */
+void
+edge_accept_rest(struct edge_conn *c)
+{
+    struct buf rest = c->header;
+
+    if (c->handshake.state == HANDSHAKE_WAITS)
+        return;
+    buf_init(&c->header, HEADER_MAX);
+    if (rest.len > 0)
+        conn_take(c->conn, buf_span(&rest));
+    buf_release(&rest);
+}
+
+/* The client is known: greet it. */
 static void
-begin(struct edge_conn *c, struct span rest)
+begin(struct edge_conn *c)
 {
     c->session = edge_session_new(c);
     if (c->session == NULL) {
@@ -51,8 +64,7 @@ begin(struct edge_conn *c, struct span rest)
     else
         smtp_session_greet(c->session);
     edge_conn_update(c);
-    if (rest.n > 0)
-        conn_take(c->conn, rest);
+    edge_accept_rest(c);
 }
 
 bool
@@ -80,12 +92,27 @@ log_proxied(const struct edge_conn *c, const struct proxy_header *h, const char 
 {
     log_event(LOG_LEVEL_INFO, "proxied", "id", c->id, "proxy", proxy, "peer", c->peer, "tls",
               h->tls_version, "cipher", h->tls_cipher, "client_cn", h->client_cn, "verified",
-              h->is_client_verified ? "yes" : "no", "authority", h->authority, "unique_id",
-              h->unique_id, NULL);
+              h->is_client_verified ? "yes" : "no", "alpn", h->alpn, "authority", h->authority,
+              "unique_id", h->unique_id, NULL);
+}
+
+/* The proxy ended TLS: it is the session's as if we had. */
+static bool
+take_tls(struct edge_conn *c, const struct proxy_header *h)
+{
+    if (!h->is_tls)
+        return true;
+    c->proxied = proxied_new(h);
+    if (c->proxied == NULL) {
+        conn_close(c->conn, false, "out of memory");
+        return false;
+    }
+    edge_handshake_note(c, &c->proxied->facts);
+    return true;
 }
 
 static void
-use_header(struct edge_conn *c, const struct proxy_header *h, struct span rest)
+use_header(struct edge_conn *c, const struct proxy_header *h)
 {
     char proxy[PEER_TEXT_SIZE];
 
@@ -96,8 +123,10 @@ use_header(struct edge_conn *c, const struct proxy_header *h, struct span rest)
     }
     peer_print(&c->address, c->peer);
     log_proxied(c, h, proxy);
+    if (!take_tls(c, h))
+        return;
     if (enter_network(c)) {
-        begin(c, rest);
+        begin(c);
         return;
     }
     limit_hit(METRICS_LIMIT_NETWORK_CONNECTIONS, c->id, c->peer);
@@ -122,8 +151,8 @@ edge_accept_header(struct edge_conn *c, struct span bytes)
         conn_close(c->conn, false, "bad PROXY header");
         return;
     }
-    use_header(c, &h, span_skip(buf_span(&c->header), used));
-    buf_release(&c->header);
+    buf_consume(&c->header, used);
+    use_header(c, &h);
 }
 
 /* --- accept --- */
@@ -253,5 +282,5 @@ edge_conn_open(struct edge *e, const struct settings_listen *listen, int fd,
     else if (listen->proxy_protocol)
         wait_for_header(c);
     else
-        begin(c, SPAN_NONE);
+        begin(c);
 }

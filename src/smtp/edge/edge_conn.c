@@ -19,7 +19,8 @@
 void
 edge_conn_update(struct edge_conn *c)
 {
-    bool wants = smtp_session_wants_input(c->session) && !c->is_full && !c->client.is_paused;
+    bool wants = smtp_session_wants_input(c->session) && !c->is_full && !c->client.is_paused &&
+                 c->handshake.state != HANDSHAKE_WAITS;
     const struct pace_state state = {
         .waits = smtp_session_waits_for(c->session),
         .steps = smtp_session_steps(c->session),
@@ -37,7 +38,7 @@ edge_conn_update(struct edge_conn *c)
         conn_close(c->conn, true, "peer closed");
         return;
     }
-    if (!c->is_handshaking)
+    if (c->handshake.state == HANDSHAKE_NONE)
         conn_set_timeout(c->conn, timeout);
     if (wants == c->is_reading)
         return;
@@ -149,12 +150,10 @@ ended_before_session(struct edge_conn *c)
         conn_close(c->conn, false, "no PROXY header in time");
         return true;
     }
-    if (c->is_handshaking) {
-        limit_hit(METRICS_LIMIT_TIMEOUT_HANDSHAKE, c->id, c->peer);
-        conn_close(c->conn, false, "tls: handshake timeout");
-        return true;
-    }
-    return false;
+    if (c->handshake.state == HANDSHAKE_NONE)
+        return false;
+    edge_handshake_timeout(c);
+    return true;
 }
 
 static void
@@ -198,7 +197,7 @@ count_end(const struct edge_conn *c)
     if (c->session != NULL)
         metrics_gauge_add(METRIC_SESSIONS_OPEN, c->protocol, -1);
     metrics_observe(METRIC_SESSION_TIME, c->protocol, clock_us() - c->began_us);
-    if (c->is_handshaking)
+    if (c->handshake.state == HANDSHAKE_RUNS)
         metrics_count(METRIC_TLS_HANDSHAKES, METRICS_TLS_FAILED, 1);
 }
 
@@ -210,6 +209,7 @@ on_closed(void *arg, const char *reason)
 
     count_end(c);
     log_end(c, reason);
+    edge_handshake_leave(c);
     smtp_session_free(c->session);
     door_store_forget(e->store, &c->client);
     if (c->network != NULL)
@@ -218,6 +218,7 @@ on_closed(void *arg, const char *reason)
     filter_client_free(c->filters);
     LIST_REMOVE(c, link);
     free(c->certificate);
+    free(c->proxied);
     free(c);
     e->conn_count--;
     edge_conns_update_busy(e);

@@ -11,6 +11,7 @@
 #include "edge_priv.h"
 #include "pace_priv.h"
 #include "peer_priv.h"
+#include "proxied_priv.h"
 
 struct edge_conn {
     struct edge *edge;                    /* borrowed */
@@ -30,6 +31,7 @@ struct edge_conn {
         char port[PEER_PORT_SIZE];
     } names;
     bool is_unix;            /* and no proxy's */
+    struct proxied *proxied; /* owned; TLS that a proxy ended, or NULL */
     uint32_t uid;            /* of a unix socket's peer */
     char *certificate;       /* owned; the account that a verified one names, or NULL */
     struct network *network; /* that counts it; NULL: none does */
@@ -37,9 +39,13 @@ struct edge_conn {
     bool is_exempt; /* from limits by network, and never in a hurry */
     bool is_full;   /* of output the client does not read */
     bool is_reading;
-    bool has_ended;      /* the client sends no more */
-    bool is_handshaking; /* TLS begins; its timeout runs, and nothing moves it */
-    uint64_t handshake_began_us;
+    bool has_ended; /* the client sends no more */
+    struct {        /* TLS begins: its timeout runs, and nothing else moves that */
+        enum { HANDSHAKE_NONE, HANDSHAKE_WAITS, HANDSHAKE_RUNS } state;
+        bool is_counted; /* it is in one of the edge's queues */
+        TAILQ_ENTRY(edge_conn) link;
+        uint64_t began_us;
+    } handshake;
     unsigned protocol; /* label of its metrics */
     uint64_t began_us;
 };
@@ -62,6 +68,9 @@ void edge_conns_update_busy(struct edge *e);
  * whole. */
 void edge_accept_header(struct edge_conn *c, struct span bytes);
 
+/* edge_accept_rest() - what came behind the header, and waited for a handshake perhaps. */
+void edge_accept_rest(struct edge_conn *c);
+
 /* edge_accept_is_exempt() - from limits by network, as far as its address is known now. */
 bool edge_accept_is_exempt(const struct edge_conn *c);
 
@@ -83,10 +92,20 @@ void edge_answers_filter(void *arg, uint64_t ticket, const struct outcome *o);
 
 bool edge_handshake_is_possible(const struct edge_conn *c);
 
-/* edge_handshake_begin() - the next octets are TLS. */
+/* edge_handshake_begin() - the next octets are TLS; past limits.handshakes they stay unread until
+ * another handshake has ended. */
 void edge_handshake_begin(struct edge_conn *c);
 
 /* edge_handshake_done() - TLS has begun. arg: the connection. */
 void edge_handshake_done(void *arg, const struct tls_facts *facts);
+
+/* edge_handshake_note() - what is known of TLS, ours or a proxy's, for the log and for AUTH. */
+void edge_handshake_note(struct edge_conn *c, const struct tls_facts *facts);
+
+/* edge_handshake_leave() - the connection ends, or has its TLS; others may be next. */
+void edge_handshake_leave(struct edge_conn *c);
+
+/* edge_handshake_timeout() - its time is over; the connection ends. */
+void edge_handshake_timeout(struct edge_conn *c);
 
 #endif

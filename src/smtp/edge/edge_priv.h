@@ -19,6 +19,12 @@ struct edge_conn;
 struct edge_tls;
 
 LIST_HEAD(edge_conn_list, edge_conn);
+TAILQ_HEAD(edge_conn_queue, edge_conn);
+
+struct edge_handshakes { /* of TLS: edge_handshake.c */
+    struct edge_conn_queue running, waiting;
+    uint64_t count; /* running */
+};
 
 struct edge { /* what all connections share */
     struct loop *loop;
@@ -29,6 +35,7 @@ struct edge { /* what all connections share */
     struct networks *networks; /* from MAIN_GO on */
     struct edge_conn_list conns;
     size_t conn_count;
+    struct edge_handshakes handshakes;
     bool is_busy; /* so many that timeouts are short */
     bool is_draining;
     void (*on_empty)(struct edge *e); /* the last connection is gone */

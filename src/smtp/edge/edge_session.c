@@ -64,6 +64,7 @@ on_session_close(void *arg, const char *reason)
 {
     struct edge_conn *c = arg;
 
+    edge_handshake_leave(c);
     conn_close(c->conn, true, reason);
 }
 
@@ -259,6 +260,7 @@ edge_session_new(struct edge_conn *c)
         .tarpit_ms = s->timeouts.tarpit,
         .tarpit_max_ms = s->timeouts.tarpit_max,
         .tls = c->listen->tls,
+        .proxied_tls = c->proxied != NULL ? &c->proxied->facts : NULL,
         .require = c->listen->require,
         .dsn = s->dsn,
         .bare_newline = s->bare_newline,

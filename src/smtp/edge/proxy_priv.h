@@ -35,6 +35,7 @@ struct proxy_header {
     char tls_version[32];            /* "TLSv1.3", or "" */
     char tls_cipher[64];             /* or "" */
     char client_cn[PROXY_TEXT_SIZE]; /* of the client's certificate, or "" */
+    char alpn[PROXY_TEXT_SIZE];      /* the protocol that TLS agreed on, or "" */
     char authority[PROXY_TEXT_SIZE]; /* the server name that the client asked for, or "" */
     char unique_id[PROXY_ID_SIZE];   /* as it is where that is printable, else in hex; or "" */
 };

@@ -17,6 +17,7 @@
 enum family { UNSPECIFIED = 0x00, TCP4 = 0x11, TCP6 = 0x21, UNIX_STREAM = 0x31 };
 
 enum tlv_type {
+    TLV_ALPN = 0x01,
     TLV_AUTHORITY = 0x02,
     TLV_CRC32C = 0x03,
     TLV_UNIQUE_ID = 0x05,
@@ -192,6 +193,8 @@ read_tlv(struct reader *r, const struct tlv *t)
     struct proxy_header *h = r->h;
 
     switch (t->type) {
+    case TLV_ALPN:
+        return is_first(r, t->type) && read_text(t->value, h->alpn, sizeof(h->alpn));
     case TLV_AUTHORITY:
         return is_first(r, t->type) && read_text(t->value, h->authority, sizeof(h->authority));
     case TLV_UNIQUE_ID:

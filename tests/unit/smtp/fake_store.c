@@ -173,7 +173,11 @@ on_can_start_tls(void *arg)
 static void
 on_start_tls(void *arg)
 {
-    ((struct fake *)arg)->tls_begun++;
+    struct fake *f = arg;
+
+    f->tls_begun++;
+    if (!f->tls_waits)
+        smtp_session_tls_begin(f->session);
 }
 
 static const struct smtp_session_calls calls = {

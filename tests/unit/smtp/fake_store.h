@@ -32,9 +32,10 @@ struct fake {
     struct settings_limits limits;
     struct smtp_session_config config;
     enum fake_answers answers;
-    bool is_away;        /* data_begin is refused */
-    bool has_tls;        /* can_start_tls says so */
+    bool is_away; /* data_begin is refused */
+    bool has_tls; /* can_start_tls says so */
     unsigned tls_begun;
+    bool tls_waits;      /* smtp_session_tls_begin() is not called */
     struct buf output;   /* what the client sees */
     struct buf messages; /* one line a message that ended or was aborted */
     struct buf content;  /* of the message under way */

@@ -162,6 +162,53 @@ START_TEST(implicit)
 }
 END_TEST
 
+/* Too many handshakes: the 220 waits, and what comes meanwhile is nothing that was said. */
+START_TEST(a_handshake_that_has_to_wait)
+{
+    struct fake f;
+
+    fake_open(&f, LISTEN_SMTP);
+    f.config.tls = LISTEN_TLS_OFFERED;
+    f.has_tls = f.tls_waits = true;
+    fake_start(&f);
+    buf_reset(&f.output);
+    fake_feed(&f, SPAN(START "HELO c\r\n"), 0);
+    ck_assert_uint_eq(f.output.len, 0);
+    ck_assert_int_eq(smtp_session_waits_for(f.session), SMTP_WAIT_HANDSHAKE);
+    if (_i == 0) {
+        smtp_session_tls_begin(f.session);
+        expect(&f, "begin", "220 2.0.0 ready for TLS\r\n");
+    } else {
+        smtp_session_tls_refuse(f.session);
+        expect(&f, "refuse", "421 4.7.0 too many TLS handshakes, try again\r\n");
+    }
+    ck_assert_uint_eq(f.closed, (unsigned)_i);
+    smtp_session_tls_started(f.session, &facts);
+    smtp_session_tls_begin(f.session); /* too late */
+    ck_assert_uint_eq(f.output.len, 0);
+    fake_release(&f);
+}
+END_TEST
+
+/* A proxy ended TLS: there is none to begin, and its facts are the session's. */
+START_TEST(tls_of_a_proxy)
+{
+    struct fake f;
+
+    fake_open(&f, LISTEN_SMTP);
+    f.config.tls = LISTEN_TLS_REQUIRED;
+    f.config.proxied_tls = &facts;
+    f.has_tls = true;
+    fake_start(&f);
+    ck_assert(!announces(&f, "STARTTLS"));
+    ck_assert(announces(&f, "250-REQUIRETLS\r\n"));
+    buf_reset(&f.output);
+    fake_feed(&f, SPAN(START "MAIL FROM:<a@x.test> REQUIRETLS\r\n"), 0);
+    expect(&f, "proxied", "503 5.5.1 TLS is active already\r\n250 2.1.0 sender ok\r\n");
+    fake_release(&f);
+}
+END_TEST
+
 /* An end that comes while the handshake runs. */
 START_TEST(ends_in_the_handshake)
 {
@@ -193,6 +240,8 @@ main(void)
     tcase_add_test(t, what_is_announced_when);
     tcase_add_test(t, implicit);
     tcase_add_test(t, ends_in_the_handshake);
+    tcase_add_loop_test(t, a_handshake_that_has_to_wait, 0, 2);
+    tcase_add_test(t, tls_of_a_proxy);
     suite_add_tcase(suite, t);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
