@@ -207,11 +207,12 @@ struct sieve_redirect {
     bool by_trace;
 };
 
-struct sieve_reply {  /* a message that the engine made: vacation, notify by mail, report */
-    const char *from; /* reverse-path and From, or NULL: the host's choice */
-    const char *to;
-    const char *subject; /* UTF-8, unencoded */
-    const char *text;    /* UTF-8 body, or a MIME entity when is_mime */
+struct sieve_reply {      /* a message that the engine made: vacation, notify by mail, report */
+    const char *from;     /* the From field, or NULL: the account's address */
+    const char *to;       /* address without brackets */
+    const char *to_field; /* the same as the sender writes himself, or NULL */
+    const char *subject;  /* UTF-8, unencoded */
+    const char *text;     /* UTF-8 body, or a MIME entity when is_mime */
     bool is_mime;
     const struct sieve_storage *fcc; /* RFC 8580, or NULL */
 };
@@ -222,6 +223,7 @@ struct sieve_vacation {
     uint32_t seconds;        /* no second reply within these; 0: each time (RFC 6131) */
     const char *in_reply_to; /* Message-ID, or "" */
     const char *references;
+    const char *withheld; /* why no reply is sent (RFC 5230 4.5, 4.6), or NULL */
 };
 
 struct sieve_notify {
@@ -231,6 +233,7 @@ struct sieve_notify {
     struct sieve_strings options;
     struct sieve_strings recipients, carbon; /* of mailto */
     struct sieve_strings headers;            /* "Name: value" fields of the URI */
+    const char *withheld;                    /* why nothing is sent (RFC 5436 2.7), or NULL */
 };
 
 struct sieve_pipe {
@@ -253,7 +256,8 @@ struct sieve_action {
         struct sieve_redirect redirect;
         struct {
             const char *text;
-        } reject; /* REJECT, EREJECT */
+            bool is_mime; /* the text is a MIME entity */
+        } reject;         /* REJECT, EREJECT */
         struct sieve_vacation vacation;
         struct sieve_notify notify;
         struct {

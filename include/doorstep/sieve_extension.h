@@ -251,6 +251,39 @@ bool sieve_run_storage(struct sieve_run *r, const struct sieve_op *op, struct sp
 bool sieve_variable_set(struct sieve_run *r, const struct sieve_op *op, uint32_t number,
                         struct span value);
 
+/* Settings by the names that docs/sieve.md gives them; `otherwise` when there is none or it makes
+ * no sense. Durations: "90", "90s", "5m", "2h", "7d", "1w" and long forms, in seconds. Sizes: K, M.
+ */
+const char *sieve_setting(struct sieve_run *r, const char *name, const char *otherwise);
+bool sieve_setting_bool(struct sieve_run *r, const char *name, bool otherwise);
+uint64_t sieve_setting_seconds(struct sieve_run *r, const char *name, uint64_t otherwise);
+uint64_t sieve_setting_size(struct sieve_run *r, const char *name, uint64_t otherwise);
+
+/* Modifiers of set (RFC 5229 4.1): tags of the class SIEVE_ON_SET, whose slot says the precedence
+ * (the lowest slot is applied first) and whose id is one of these. */
+enum sieve_modifier {
+    SIEVE_MODIFY_UPPER,
+    SIEVE_MODIFY_LOWER,
+    SIEVE_MODIFY_UPPER_FIRST,
+    SIEVE_MODIFY_LOWER_FIRST,
+    SIEVE_MODIFY_QUOTE_WILDCARD,
+    SIEVE_MODIFY_QUOTE_REGEX,
+    SIEVE_MODIFY_ENCODE_URL,
+    SIEVE_MODIFY_LENGTH
+};
+enum {
+    SIEVE_SLOT_MODIFY_CASE = SIEVE_SLOT_OWN, /* precedence 40 */
+    SIEVE_SLOT_MODIFY_FIRST,                 /* 30 */
+    SIEVE_SLOT_MODIFY_QUOTE,                 /* 20 */
+    SIEVE_SLOT_MODIFY_ENCODE,                /* 15 */
+    SIEVE_SLOT_MODIFY_LENGTH,                /* 10 */
+    SIEVE_SLOT_MODIFY_END
+};
+
+/* sieve_modify() - value as the modifiers of op make it (also of other commands that set
+ * variables, which take the class). False: the run has failed. */
+bool sieve_modify(struct sieve_run *r, const struct sieve_op *op, struct span *value);
+
 /* ------------------------------------------------------------------ comparing */
 
 enum sieve_match_type {

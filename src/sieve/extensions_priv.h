@@ -7,19 +7,22 @@
 
 #include "doorstep/sieve_extension.h"
 
-extern const struct sieve_extension sieve_base;              /* RFC 5228 */
-extern const struct sieve_extension sieve_fileinto;          /* RFC 5228 4.1 */
-extern const struct sieve_extension sieve_envelope;          /* RFC 5228 5.4 */
-extern const struct sieve_extension sieve_encoded_character; /* RFC 5228 2.4.2.4 */
-extern const struct sieve_extension sieve_comparator_octet, sieve_comparator_casemap,
-    sieve_comparator_numeric;                         /* RFC 4790 */
-extern const struct sieve_extension sieve_copy;       /* RFC 3894 */
-extern const struct sieve_extension sieve_variables;  /* RFC 5229 */
-extern const struct sieve_extension sieve_relational; /* RFC 5231 */
-extern const struct sieve_extension sieve_subaddress; /* RFC 5233 */
-
-/* The rows of the base language, in three files. */
-extern const struct sieve_definition base_definitions[];
-enum sieve_step base_run_require(struct sieve_run *r, const struct sieve_op *op);
+extern const struct sieve_extension sieve_base;               /* RFC 5228 */
+extern const struct sieve_extension sieve_fileinto;           /* RFC 5228 4.1 */
+extern const struct sieve_extension sieve_envelope;           /* RFC 5228 5.4 */
+extern const struct sieve_extension sieve_encoded_character;  /* RFC 5228 2.4.2.4 */
+extern const struct sieve_extension sieve_comparator_octet;   /* RFC 4790 */
+extern const struct sieve_extension sieve_comparator_casemap; /* RFC 4790 */
+extern const struct sieve_extension sieve_comparator_numeric; /* RFC 4790 */
+extern const struct sieve_extension sieve_copy;               /* RFC 3894 */
+extern const struct sieve_extension sieve_variables;          /* RFC 5229 */
+extern const struct sieve_extension sieve_relational;         /* RFC 5231 */
+extern const struct sieve_extension sieve_subaddress;         /* RFC 5233 */
+extern const struct sieve_extension sieve_vacation;           /* RFC 5230 */
+extern const struct sieve_extension sieve_vacation_seconds;   /* RFC 6131 */
+extern const struct sieve_extension sieve_reject;             /* RFC 5429 */
+extern const struct sieve_extension sieve_ereject;            /* RFC 5429 */
+extern const struct sieve_extension sieve_enotify;            /* RFC 5435, RFC 5436 */
+extern const struct sieve_extension sieve_fcc;                /* RFC 8580 */
 
 #endif

@@ -18,6 +18,12 @@ const struct sieve_extension *const registry[] = {
     &sieve_variables,
     &sieve_relational,
     &sieve_subaddress,
+    &sieve_vacation,
+    &sieve_vacation_seconds,
+    &sieve_reject,
+    &sieve_ereject,
+    &sieve_enotify,
+    &sieve_fcc,
     NULL,
 };
 

@@ -7,23 +7,17 @@
 
 #include "doorstep/charset.h"
 
-enum { UPPER, LOWER, UPPER_FIRST, LOWER_FIRST, QUOTE_WILDCARD, LENGTH };
-
-/* The slots stand in the order of precedence, highest first (4.1). */
-enum {
-    SLOT_CASE = SIEVE_SLOT_OWN, /* precedence 40 */
-    SLOT_FIRST,                 /* 30 */
-    SLOT_QUOTE,                 /* 20 */
-    SLOT_LENGTH,                /* 10 */
-};
-
-static const struct sieve_tag set_tags[] = {
-    {"upper", SIEVE_TAKES_NOTHING, SLOT_CASE, 0, UPPER, NULL},
-    {"lower", SIEVE_TAKES_NOTHING, SLOT_CASE, 0, LOWER, NULL},
-    {"upperfirst", SIEVE_TAKES_NOTHING, SLOT_FIRST, 0, UPPER_FIRST, NULL},
-    {"lowerfirst", SIEVE_TAKES_NOTHING, SLOT_FIRST, 0, LOWER_FIRST, NULL},
-    {"quotewildcard", SIEVE_TAKES_NOTHING, SLOT_QUOTE, 0, QUOTE_WILDCARD, NULL},
-    {"length", SIEVE_TAKES_NOTHING, SLOT_LENGTH, 0, LENGTH, NULL},
+static const struct sieve_tag variables_tags[] = {
+    {"upper", SIEVE_TAKES_NOTHING, SIEVE_SLOT_MODIFY_CASE, SIEVE_ON_SET, SIEVE_MODIFY_UPPER, NULL},
+    {"lower", SIEVE_TAKES_NOTHING, SIEVE_SLOT_MODIFY_CASE, SIEVE_ON_SET, SIEVE_MODIFY_LOWER, NULL},
+    {"upperfirst", SIEVE_TAKES_NOTHING, SIEVE_SLOT_MODIFY_FIRST, SIEVE_ON_SET,
+     SIEVE_MODIFY_UPPER_FIRST, NULL},
+    {"lowerfirst", SIEVE_TAKES_NOTHING, SIEVE_SLOT_MODIFY_FIRST, SIEVE_ON_SET,
+     SIEVE_MODIFY_LOWER_FIRST, NULL},
+    {"quotewildcard", SIEVE_TAKES_NOTHING, SIEVE_SLOT_MODIFY_QUOTE, SIEVE_ON_SET,
+     SIEVE_MODIFY_QUOTE_WILDCARD, NULL},
+    {"length", SIEVE_TAKES_NOTHING, SIEVE_SLOT_MODIFY_LENGTH, SIEVE_ON_SET, SIEVE_MODIFY_LENGTH,
+     NULL},
     {0},
 };
 
@@ -37,14 +31,31 @@ change_case(struct buf *b, size_t n, bool is_upper)
     }
 }
 
+/* A backslash in front of each of `special`. */
 static bool
-quote_wildcards(struct span s, struct buf *out)
+quote(struct span s, const char *special, struct buf *out)
 {
     bool ok = true;
 
     for (size_t i = 0; ok && i < s.n; i++)
-        ok = (strchr("*?\\", s.p[i]) == NULL || buf_append_char(out, '\\')) &&
+        ok = (s.p[i] == '\0' || strchr(special, s.p[i]) == NULL || buf_append_char(out, '\\')) &&
              buf_append_char(out, s.p[i]);
+    return ok;
+}
+
+/* All but the unreserved characters of RFC 3986 2.3 (RFC 5435 6). */
+static bool
+encode_url(struct span s, struct buf *out)
+{
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < s.n; i++) {
+        char c = (char)(s.p[i] | 0x20);
+        bool is_plain = (c >= 'a' && c <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') ||
+                        (s.p[i] != '\0' && strchr("-._~", s.p[i]) != NULL);
+        ok = is_plain ? buf_append_char(out, s.p[i])
+                      : buf_printf(out, "%%%02X", (unsigned char)s.p[i]);
+    }
     return ok;
 }
 
@@ -60,28 +71,43 @@ count_characters(struct span s, struct buf *out)
 }
 
 static bool
-modify(const struct sieve_tag *tag, struct span value, struct buf *out)
+modify(enum sieve_modifier modifier, struct span value, struct buf *out)
 {
-    if (tag->id == QUOTE_WILDCARD)
-        return quote_wildcards(value, out);
-    if (tag->id == LENGTH)
+    switch (modifier) {
+    case SIEVE_MODIFY_QUOTE_WILDCARD:
+        return quote(value, "*?\\", out);
+    case SIEVE_MODIFY_QUOTE_REGEX:
+        return quote(value, "^.[]$()|*+?{}\\", out);
+    case SIEVE_MODIFY_ENCODE_URL:
+        return encode_url(value, out);
+    case SIEVE_MODIFY_LENGTH:
         return count_characters(value, out);
+    case SIEVE_MODIFY_UPPER:
+    case SIEVE_MODIFY_LOWER:
+    case SIEVE_MODIFY_UPPER_FIRST:
+    case SIEVE_MODIFY_LOWER_FIRST:
+        break;
+    }
+    bool is_first = modifier == SIEVE_MODIFY_UPPER_FIRST || modifier == SIEVE_MODIFY_LOWER_FIRST;
+    bool is_upper = modifier == SIEVE_MODIFY_UPPER || modifier == SIEVE_MODIFY_UPPER_FIRST;
+    size_t from = out->len;
     if (!buf_append_span(out, value))
         return false;
-    bool is_first = tag->id == UPPER_FIRST || tag->id == LOWER_FIRST;
-    change_case(out, is_first ? 1 : out->len, tag->id == UPPER || tag->id == UPPER_FIRST);
+    change_case(out, is_first ? from + 1 : out->len, is_upper);
     return true;
 }
 
-static bool
-modify_all(struct sieve_run *r, const struct sieve_op *op, struct span *value)
+bool
+sieve_modify(struct sieve_run *r, const struct sieve_op *op, struct span *value)
 {
-    for (unsigned slot = SLOT_CASE; slot < SIEVE_SLOT_OWN + 32; slot++) {
+    for (unsigned slot = SIEVE_SLOT_MODIFY_CASE; slot < SIEVE_SLOT_MODIFY_END; slot++) {
         const struct sieve_tagged *t = sieve_op_tag(op, slot);
         if (t == NULL)
             continue;
         struct buf *out = sieve_run_buf(r);
-        if (!modify(t->tag, *value, out))
+        if (!sieve_run_work(r, value->n))
+            return false;
+        if (!modify((enum sieve_modifier)t->tag->id, *value, out))
             return sieve_run_fail(r, op, "the value is too long");
         struct span changed = buf_span(out);
         *value = (struct span){sieve_run_copy(r, changed), changed.n};
@@ -111,7 +137,7 @@ run_set(struct sieve_run *r, const struct sieve_op *op)
     const uint32_t *number = op->data;
     struct span value;
 
-    if (!sieve_value_string(r, &op->arguments[1], &value) || !modify_all(r, op, &value) ||
+    if (!sieve_value_string(r, &op->arguments[1], &value) || !sieve_modify(r, op, &value) ||
         !sieve_variable_set(r, op, *number, value))
         return SIEVE_BREAKDOWN;
     return SIEVE_GO;
@@ -139,12 +165,7 @@ test_string(struct sieve_run *r, const struct sieve_op *op)
 }
 
 static const struct sieve_definition definitions[] = {
-    {.name = "set",
-     .arguments = "ss",
-     .tags = set_tags,
-     .classes = SIEVE_ON_SET,
-     .check = check_set,
-     .run = run_set},
+    {.name = "set", .arguments = "ss", .classes = SIEVE_ON_SET, .check = check_set, .run = run_set},
     {.name = "string",
      .is_test = true,
      .arguments = "ll",
@@ -153,6 +174,7 @@ static const struct sieve_definition definitions[] = {
     {0},
 };
 
-const struct sieve_extension sieve_variables = {.name = "variables", .definitions = definitions};
+const struct sieve_extension sieve_variables = {
+    .name = "variables", .definitions = definitions, .tags = variables_tags};
 
 const struct sieve_extension sieve_encoded_character = {.name = "encoded-character"};
