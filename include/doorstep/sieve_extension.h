@@ -82,8 +82,7 @@ enum sieve_class {
     SIEVE_ON_COPY = 256, /* fileinto, redirect, pipe */
     SIEVE_ON_FCC = 512,  /* vacation, notify; with it :flags, :create, ... of the fcc */
     SIEVE_ON_SET = 1024, /* modifiers of RFC 5229 */
-    SIEVE_ON_VACATION = 2048,
-    SIEVE_ON_DATE = 4096
+    SIEVE_ON_VACATION = 2048
 };
 
 struct sieve_tag {

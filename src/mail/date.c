@@ -72,7 +72,7 @@ parse_year(struct span s, int *out)
 
 /* "hour:minute[:second]", white space and comments around the colons (obsolete). */
 static bool
-parse_time(struct span *s, int64_t *seconds)
+parse_time(struct span *s, int64_t *seconds, bool *is_leap)
 {
     int hour, minute, second = 0;
 
@@ -87,6 +87,7 @@ parse_time(struct span *s, int64_t *seconds)
     if (token_take_char(s, '.')) /* a fraction: not in the grammar, but seen */
         token_take_until(s, "(");
     *seconds = (hour * 60 + minute) * 60 + second;
+    *is_leap = second == 60;
     return hour < 24 && minute < 60 && second <= 60;
 }
 
@@ -159,6 +160,7 @@ date_parse(struct span in, struct date *out)
 {
     int day, month, year;
     int64_t time;
+    bool is_leap;
 
     if (!parse_number(take_day(&in), 2, &day))
         return false;
@@ -166,11 +168,11 @@ date_parse(struct span in, struct date *out)
     if (!parse_month(take_token(&in, "-("), &month))
         return false;
     token_take_char(&in, '-');
-    if (!parse_year(take_token(&in, "("), &year) || !parse_time(&in, &time))
+    if (!parse_year(take_token(&in, "("), &year) || !parse_time(&in, &time, &is_leap))
         return false;
     if (day < 1 || day > days_in_month(year, month))
         return false;
-    struct date d = {.zone_minutes = parse_zone(take_token(&in, "("))};
+    struct date d = {.zone_minutes = parse_zone(take_token(&in, "(")), .is_leap = is_leap};
     d.seconds = days_to_date(year, month, day) * SECONDS_A_DAY + time - d.zone_minutes * 60;
     if (d.seconds + d.zone_minutes * 60 >= days_to_year(10000) * SECONDS_A_DAY)
         return false; /* the leap second at the end of 9999 */
@@ -186,34 +188,64 @@ print_two(char *out, int64_t n)
     out[1] = (char)('0' + n % 10);
 }
 
-void
-date_print_rfc3339(const struct date *d, char out[DATE_RFC3339_SIZE])
+/* Whole days, and the second of the day, of a local time. */
+static int64_t
+split_days(int64_t local, int *second)
 {
-    int64_t local = d->seconds + d->zone_minutes * 60;
-    int64_t days = local / SECONDS_A_DAY, second = local % SECONDS_A_DAY;
-    int zone = d->zone_minutes < 0 ? -d->zone_minutes : d->zone_minutes;
-    int month = 1;
+    int64_t days = local / SECONDS_A_DAY;
 
-    if (second < 0) {
-        second += SECONDS_A_DAY;
+    if (local % SECONDS_A_DAY < 0)
         days--;
-    }
+    *second = (int)(local - days * SECONDS_A_DAY);
+    return days;
+}
+
+static void
+split_calendar(int64_t days, struct date_parts *out)
+{
     int year = 1970 + (int)(days / 366); /* some years short, never too far */
+
     if (days < 0)
         year = 1970 + (int)(days / 365) - 1;
     while (days >= days_to_year(year + 1))
         year++;
     days -= days_to_year(year);
-    for (; days >= days_in_month(year, month); month++)
-        days -= days_in_month(year, month);
+    out->year = year;
+    for (out->month = 1; days >= days_in_month(year, out->month); out->month++)
+        days -= days_in_month(year, out->month);
+    out->day = (int)days + 1;
+}
+
+void
+date_split(const struct date *d, struct date_parts *out)
+{
+    int second;
+    int64_t days = split_days(d->seconds + d->zone_minutes * 60 - d->is_leap, &second);
+
+    split_calendar(days, out);
+    out->hour = second / 3600;
+    out->minute = second / 60 % 60;
+    out->second = second % 60 + d->is_leap;
+    out->weekday = (int)(((days + 4) % 7 + 7) % 7); /* 1970-01-01 was a Thursday */
+    out->julian = days + 40587;
+}
+
+void
+date_print_rfc3339(const struct date *d, char out[DATE_RFC3339_SIZE])
+{
+    struct date posix = {.seconds = d->seconds, .zone_minutes = d->zone_minutes};
+    int zone = d->zone_minutes < 0 ? -d->zone_minutes : d->zone_minutes;
+    struct date_parts parts;
+
+    date_split(&posix, &parts);
     memcpy(out, "0000-00-00T00:00:00+00:00", DATE_RFC3339_SIZE);
-    print_two(out, year / 100);
-    print_two(out + 2, year);
-    print_two(out + 5, month);
-    print_two(out + 8, days + 1);
-    print_two(out + 11, second / 3600);
-    print_two(out + 14, second / 60 % 60);
-    print_two(out + 17, second % 60);
+    print_two(out, parts.year / 100);
+    print_two(out + 2, parts.year);
+    print_two(out + 5, parts.month);
+    print_two(out + 8, parts.day);
+    print_two(out + 11, parts.hour);
+    print_two(out + 14, parts.minute);
+    print_two(out + 17, parts.second);
     out[19] = d->zone_minutes < 0 ? '-' : '+';
     print_two(out + 20, zone / 60);
     print_two(out + 23, zone % 60);

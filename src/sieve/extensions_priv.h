@@ -25,4 +25,7 @@ extern const struct sieve_extension sieve_ereject;            /* RFC 5429 */
 extern const struct sieve_extension sieve_enotify;            /* RFC 5435, RFC 5436 */
 extern const struct sieve_extension sieve_fcc;                /* RFC 8580 */
 
+extern const struct sieve_extension sieve_date;  /* RFC 5260 */
+extern const struct sieve_extension sieve_index; /* RFC 5260 6 */
+
 #endif

@@ -46,58 +46,59 @@ field_names(struct sieve_run *r, const struct sieve_value *names)
     return out;
 }
 
+struct walk {
+    sieve_field_fn fn;
+    void *arg;
+    uint64_t index, seen; /* index 0: every field */
+    bool is_last;
+};
+
 static bool
 has_name(const struct sieve_field *f, struct span name)
 {
     return !f->is_broken && strlen(f->name) == name.n && strncasecmp(f->name, name.p, name.n) == 0;
 }
 
-/* Only the one that :index counts, when there is one. */
+/* RFC 5260 6: all fields named are counted in the order of the names, and in the message's for one
+ * name; :last counts from the end of that. */
 static enum sieve_truth
-walk_index(const struct sieve_fields *fields, struct span name, uint64_t index, bool is_last,
-           sieve_field_fn fn, void *arg)
-{
-    uint64_t seen = 0;
-
-    for (uint32_t n = 0; n < fields->count; n++) {
-        const struct sieve_field *f = &fields->items[is_last ? fields->count - 1 - n : n];
-        if (has_name(f, name) && ++seen == index)
-            return fn(arg, f);
-    }
-    return SIEVE_FALSE;
-}
-
-static enum sieve_truth
-walk_name(const struct sieve_fields *fields, struct span name, sieve_field_fn fn, void *arg)
+walk_name(struct walk *w, const struct sieve_fields *fields, struct span name)
 {
     enum sieve_truth truth = SIEVE_FALSE;
 
-    for (uint32_t i = 0; i < fields->count && truth == SIEVE_FALSE; i++)
-        if (has_name(&fields->items[i], name))
-            truth = fn(arg, &fields->items[i]);
+    for (uint32_t n = 0; n < fields->count && truth == SIEVE_FALSE; n++) {
+        const struct sieve_field *f = &fields->items[w->is_last ? fields->count - 1 - n : n];
+        if (has_name(f, name) && (w->index == 0 || ++w->seen == w->index))
+            truth = w->fn(w->arg, f);
+    }
     return truth;
 }
 
 static enum sieve_truth
-walk_fields(const struct sieve_op *op, const struct sieve_fields *fields, struct span name,
-            sieve_field_fn fn, void *arg)
+walk_names(struct walk *w, const struct sieve_fields *fields, const struct span *names,
+           uint32_t count)
 {
-    const struct sieve_tagged *index = sieve_op_tag(op, SIEVE_SLOT_INDEX);
+    enum sieve_truth truth = SIEVE_FALSE;
 
-    if (index == NULL)
-        return walk_name(fields, name, fn, arg);
-    return walk_index(fields, name, index->value.number, sieve_op_tag(op, SIEVE_SLOT_LAST) != NULL,
-                      fn, arg);
+    for (uint32_t i = 0; i < count && truth == SIEVE_FALSE; i++)
+        truth = walk_name(w, fields, names[w->is_last ? count - 1 - i : i]);
+    return truth;
 }
 
 enum sieve_truth
 sieve_fields_walk(struct sieve_run *r, const struct sieve_op *op, const struct sieve_value *names,
                   sieve_field_fn fn, void *arg)
 {
+    const struct sieve_tagged *index = sieve_op_tag(op, SIEVE_SLOT_INDEX);
+    struct walk w = {
+        .fn = fn,
+        .arg = arg,
+        .index = index == NULL ? 0 : index->value.number,
+        .is_last = sieve_op_tag(op, SIEVE_SLOT_LAST) != NULL,
+    };
     struct span *list = field_names(r, names);
-    enum sieve_truth truth = list == NULL ? SIEVE_BROKEN : SIEVE_FALSE;
 
-    for (uint32_t i = 0; i < names->count && truth == SIEVE_FALSE; i++)
-        truth = walk_fields(op, sieve_message_fields(r), list[i], fn, arg);
-    return truth;
+    if (list == NULL)
+        return SIEVE_BROKEN;
+    return walk_names(&w, sieve_message_fields(r), list, names->count);
 }

@@ -24,6 +24,8 @@ const struct sieve_extension *const registry[] = {
     &sieve_ereject,
     &sieve_enotify,
     &sieve_fcc,
+    &sieve_date,
+    &sieve_index,
     NULL,
 };
 

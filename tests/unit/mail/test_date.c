@@ -48,6 +48,35 @@ static const struct {
     {"a fraction", "22 Nov 2026 03:36:25.123 +0100", "2026-11-22T03:36:25+01:00"},
 };
 
+static const struct {
+    const char *name;
+    const char *in;
+    int second, weekday;
+    int64_t julian;
+} split[] = {
+    {"the first day of the Modified Julian count that has a year", "1 Jan 1900 00:00:00 +0000", 0,
+     1, 15020},
+    {"the day of the epoch", "1 Jan 1970 00:00:01 +0000", 1, 4, 40587},
+    {"a day before it", "31 Dec 1969 23:59:59 +0000", 59, 3, 40586},
+    {"local time counts", "1 Jan 1970 23:30:00 -0100", 0, 4, 40587},
+    {"a leap second stays in its minute", "31 Dec 2016 23:59:60 +0000", 60, 6, 57753},
+    {"the last day", "31 Dec 9999 23:59:59 +0000", 59, 5, 2973483},
+};
+
+START_TEST(splits)
+{
+    struct date_parts t;
+    struct date d;
+
+    ck_assert_msg(date_parse(span_of(split[_i].in), &d), "%s", split[_i].name);
+    date_split(&d, &t);
+    ck_assert_msg(t.second == split[_i].second, "%s: second %d", split[_i].name, t.second);
+    ck_assert_msg(t.weekday == split[_i].weekday, "%s: weekday %d", split[_i].name, t.weekday);
+    ck_assert_msg(t.julian == split[_i].julian, "%s: julian %lld", split[_i].name,
+                  (long long)t.julian);
+}
+END_TEST
+
 START_TEST(means)
 {
     char text[DATE_RFC3339_SIZE];
@@ -121,6 +150,7 @@ main(void)
 
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, means, 0, COUNT(good));
+    tcase_add_loop_test(cases, splits, 0, COUNT(split));
     tcase_add_loop_test(cases, is_no_date, 0, COUNT(bad));
     tcase_add_test(cases, agrees_with_the_calendar_of_the_c_library);
     suite_add_tcase(suite, cases);
