@@ -21,6 +21,9 @@ PARSERS = {
     "addresslist": ["src/mail/addresslist.c"],
     "config": ["src/config/scan.c", "src/config/reader.c", "src/config/numbers.c", "src/config/words.c",
                "src/config/names.c", "src/config/addresses.c"],
+    "chain": ["src/filter/chain/chain.c", "src/filter/chain/members.c", "src/filter/chain/message.c",
+              "src/filter/chain/requests.c", "src/filter/draft/draft.c", "src/filter/draft/fields.c",
+              "src/filter/draft/results.c"],
     "control": ["src/control/protocol.c: control_call_parse control_reply_parse copy_string parse_bytes "
                 "parse_error parse_number parse_progress"],
     "date": ["src/mail/date.c"],
@@ -29,6 +32,8 @@ PARSERS = {
              "door_holds door_collect_fds door_frame_size"],
     "envelope": ["src/mail/envelope.c"],
     "facts": ["src/mail/facts.c"],
+    "filter_frames": ["src/mail/filter.c: filter_event_unpack filter_event_pack filter_result_unpack filter_result_pack "
+                      "unpack_count unpack_bool pack_addresses unpack_addresses"],
     "journal": ["src/journal/scan.c", "src/journal/format.c"],
     "maildir_name": ["src/store/maildir/name.c: maildir_name_parse maildir_flags_print name_flag name_number "
                      "name_time"],
@@ -37,7 +42,7 @@ PARSERS = {
              "src/mail/field.c", "src/sort/imap_structure.c", "src/sort/imap_envelope.c",
              "src/sort/header_facts.c", "src/sort/html.c", "src/sort/subject.c"],
     "milter": ["src/filter/milter/protocol.c", "src/filter/milter/milter.c", "src/filter/milter/message.c",
-               "src/filter/milter/answers.c", "src/filter/draft/draft.c", "src/filter/draft/fields.c"],
+               "src/filter/milter/answers.c"],
     "params": ["src/mail/params.c"],
     "proxy": ["src/smtp/edge/proxy.c", "src/smtp/edge/proxy_v2.c"],
     "record": ["src/deliver/worker/record.c: record_account_unpack record_cancel_unpack record_ledger_unpack "

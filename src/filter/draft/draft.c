@@ -12,7 +12,6 @@
 
 #include "fields_priv.h"
 
-#define FIELDS_MAX 10000         /* of a message that filters look at */
 #define BODY_MEMORY (256 * 1024) /* of a new body, before a memfd has it */
 
 /* --- opening: the header block becomes fields --- */
@@ -61,8 +60,9 @@ read_header(struct draft *d)
         return DRAFT_HEADER_TOO_LARGE;
     if (!fields_split(d, header, &d->body_offset))
         return DRAFT_NO_MEMORY;
-    return d->count <= FIELDS_MAX && d->header_octets <= FILTER_HEADER_MAX ? DRAFT_OK
-                                                                           : DRAFT_HEADER_TOO_LARGE;
+    return d->count <= DRAFT_FIELDS_MAX && d->header_octets <= FILTER_HEADER_MAX
+               ? DRAFT_OK
+               : DRAFT_HEADER_TOO_LARGE;
 }
 
 enum draft_result

@@ -65,7 +65,7 @@ fields_split(struct draft *d, struct span block, uint64_t *end)
 {
     struct span rest = block;
 
-    while (rest.n > 0 && fields_empty_line(rest) == 0) {
+    while (rest.n > 0 && fields_empty_line(rest) == 0 && d->count <= DRAFT_FIELDS_MAX) {
         const char *begin = rest.p;
         struct field f;
         enum field_result result = field_next(&rest, &f);
