@@ -105,7 +105,8 @@ struct sieve_definition {
     const char *name;
     bool is_test;
     /* Positional arguments, one letter each: n number, s string, l string or list; letters in
-     * front of a '?' may be missing, from the left: "l?l" is [list] list. NULL: none. */
+     * front of a '?' may be missing, from the left: "l?l" is [list] list; an L at the end is a list
+     * that may be missing. NULL: none. */
     const char *arguments;
     const struct sieve_tag *tags; /* own ones; name NULL at the end; or NULL */
     unsigned classes;             /* SIEVE_ON_*: whose tags it takes besides */
@@ -384,6 +385,9 @@ struct sieve_part {
     bool is_multipart, is_message;
     struct span boundary_prologue, boundary_epilogue; /* of a multipart */
 };
+
+/* sieve_run_edition() - the message as it is now, for sieve_edition_print(). */
+const struct sieve_edition *sieve_run_edition(const struct sieve_run *r);
 
 /* The header fields of the message as it is now (edits included). */
 const struct sieve_fields *sieve_message_fields(struct sieve_run *r);

@@ -83,6 +83,9 @@ is_same(const struct sieve_action *a, const struct sieve_action *b)
                same_address(a->details.redirect.address, b->details.redirect.address);
     case SIEVE_DISCARD:
         return true;
+    case SIEVE_REPORT:
+        return strcasecmp(a->details.report.feedback, b->details.report.feedback) == 0 &&
+               same_address(a->details.report.address, b->details.report.address);
     case SIEVE_MARK:
         return strcmp(a->details.mark.key, b->details.mark.key) == 0;
     case SIEVE_KEEP:
@@ -91,7 +94,6 @@ is_same(const struct sieve_action *a, const struct sieve_action *b)
     case SIEVE_EREJECT:
     case SIEVE_VACATION:
     case SIEVE_NOTIFY:
-    case SIEVE_REPORT:
     case SIEVE_PIPE:
     case SIEVE_ACTION_KINDS:
         return false;
@@ -123,9 +125,12 @@ conflict(const struct sieve_action *a, const struct sieve_action *b)
         return "the message is refused twice";
     if (a->kind == SIEVE_VACATION && b->kind == SIEVE_VACATION)
         return "vacation is executed twice";
+    if (a->kind == SIEVE_PIPE && b->kind == SIEVE_PIPE &&
+        strcmp(a->details.pipe.program, b->details.pipe.program) == 0)
+        return "the message goes to the same program twice";
     if (!is_refusal(b->kind))
         return is_refusal(a->kind) ? conflict(b, a) : NULL;
-    if (is_storage(a->kind) || a->kind == SIEVE_REDIRECT)
+    if (is_storage(a->kind) || a->kind == SIEVE_REDIRECT || a->kind == SIEVE_PIPE)
         return "a message cannot be refused and delivered";
     return a->kind == SIEVE_VACATION ? "a message cannot be refused and answered" : NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "base_priv.h"
 #include "extensions_priv.h"
+#include "extensions/redirect_priv.h"
 
 /* ------------------------------------------------------------------ control (3) */
 
@@ -113,28 +114,41 @@ bare_address(struct sieve_run *r, struct span s)
     return sieve_run_copy(r, s);
 }
 
+/* An address, or with RFC 6134 a list whose members the host knows. */
+static bool
+take_target(struct sieve_run *r, const struct sieve_op *op, struct sieve_redirect *out)
+{
+    struct span s;
+
+    out->address = "";
+    if (!sieve_value_string(r, &op->arguments[0], &s))
+        return false;
+    if (sieve_op_tag(op, SIEVE_SLOT_LIST) != NULL) {
+        out->list = sieve_run_copy(r, s);
+        return out->list != NULL;
+    }
+    if (!sieve_address_is_valid(s))
+        return sieve_run_fail(r, op, "'%.*s' is no mail address to redirect to",
+                              s.n < 80 ? (int)s.n : 80, s.p);
+    out->address = bare_address(r, s);
+    return out->address != NULL;
+}
+
 static enum sieve_step
 run_redirect(struct sieve_run *r, const struct sieve_op *op)
 {
     struct sieve_action a = {.kind = SIEVE_REDIRECT,
                              .copy = sieve_op_tag(op, SIEVE_SLOT_COPY) != NULL};
-    struct span s;
 
-    if (!sieve_value_string(r, &op->arguments[0], &s))
+    if (!take_target(r, op, &a.details.redirect) || !redirect_dsn(r, op, &a.details.redirect))
         return SIEVE_BREAKDOWN;
-    if (!sieve_address_is_valid(s)) {
-        sieve_run_fail(r, op, "'%.*s' is no mail address to redirect to", s.n < 80 ? (int)s.n : 80,
-                       s.p);
-        return SIEVE_BREAKDOWN;
-    }
-    a.details.redirect.address = bare_address(r, s);
-    return a.details.redirect.address == NULL ? SIEVE_BREAKDOWN : act(r, op, a);
+    return act(r, op, a);
 }
 
 static bool
 check_redirect(struct sieve_check *c, struct sieve_op *op)
 {
-    return sieve_check_address(c, &op->arguments[0]);
+    return sieve_op_tag(op, SIEVE_SLOT_LIST) != NULL || sieve_check_address(c, &op->arguments[0]);
 }
 
 static bool

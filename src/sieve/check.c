@@ -333,6 +333,8 @@ check_arguments(struct sieve_check *c, struct sieve_op *op, const struct argumen
         return false;
     for (uint32_t i = absent; ok && i < total; i++) {
         char letter = letters[i + (mark != NULL && i >= optional)];
+        if (letter == 'L' && a == NULL)
+            break;
         ok = check_positional(c, op, a, letter, &op->arguments[i]);
         a = a == NULL ? NULL : a->next;
     }

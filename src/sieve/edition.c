@@ -81,6 +81,12 @@ edition_new(struct sieve_run *r, struct span whole)
     return fields_read(r, whole, &e->fields, &e->body) ? e : NULL;
 }
 
+const struct sieve_edition *
+sieve_run_edition(const struct sieve_run *r)
+{
+    return r->edition;
+}
+
 const struct sieve_fields *
 sieve_message_fields(struct sieve_run *r)
 {

@@ -24,6 +24,15 @@ extern const struct sieve_extension sieve_reject;             /* RFC 5429 */
 extern const struct sieve_extension sieve_ereject;            /* RFC 5429 */
 extern const struct sieve_extension sieve_enotify;            /* RFC 5435, RFC 5436 */
 extern const struct sieve_extension sieve_fcc;                /* RFC 8580 */
+extern const struct sieve_extension sieve_extlists;           /* RFC 6134 */
+extern const struct sieve_extension sieve_redirect_dsn;       /* RFC 6009 */
+extern const struct sieve_extension sieve_redirect_deliverby; /* RFC 6009 */
+extern const struct sieve_extension sieve_envelope_dsn;       /* RFC 6009 */
+extern const struct sieve_extension sieve_envelope_deliverby; /* RFC 6009 */
+extern const struct sieve_extension sieve_vnd_pipe;           /* vnd.dovecot.* */
+extern const struct sieve_extension sieve_vnd_filter;
+extern const struct sieve_extension sieve_vnd_execute;
+extern const struct sieve_extension sieve_vnd_report;
 
 extern const struct sieve_extension sieve_date;  /* RFC 5260 */
 extern const struct sieve_extension sieve_index; /* RFC 5260 6 */

@@ -161,6 +161,7 @@ static const match_fn functions[] = {
     [SIEVE_MATCH_MATCHES] = match_wildcards,
     [SIEVE_MATCH_COUNT] = match_none,
     [SIEVE_MATCH_VALUE] = match_value,
+    [SIEVE_MATCH_LIST] = match_list,
 };
 
 static void

@@ -25,6 +25,9 @@ typedef enum sieve_truth (*match_fn)(struct sieve_match *m, uint32_t i, struct s
 
 enum sieve_truth match_wildcards(struct sieve_match *m, uint32_t i, struct span value);
 
+/* extensions/extlists.c: is the value on the list that the key names? */
+enum sieve_truth match_list(struct sieve_match *m, uint32_t i, struct span value);
+
 /* match_fold() - value in the comparator's form, in the run's memory. */
 bool match_fold(struct sieve_match *m, struct span value, struct span *out, uint32_t **offsets);
 

@@ -26,6 +26,15 @@ const struct sieve_extension *const registry[] = {
     &sieve_fcc,
     &sieve_date,
     &sieve_index,
+    &sieve_extlists,
+    &sieve_redirect_dsn,
+    &sieve_redirect_deliverby,
+    &sieve_envelope_dsn,
+    &sieve_envelope_deliverby,
+    &sieve_vnd_pipe,
+    &sieve_vnd_filter,
+    &sieve_vnd_execute,
+    &sieve_vnd_report,
     NULL,
 };
 

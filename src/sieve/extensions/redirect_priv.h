@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What tags of other extensions say about a redirect.
+ */
+#ifndef SIEVE_REDIRECT_PRIV_H
+#define SIEVE_REDIRECT_PRIV_H
+
+#include "doorstep/sieve_extension.h"
+
+/* redirect_dsn() - the tags of RFC 6009, when there are any. False: the run has failed. */
+bool redirect_dsn(struct sieve_run *r, const struct sieve_op *op, struct sieve_redirect *out);
+
+#endif
