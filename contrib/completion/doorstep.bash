@@ -7,7 +7,7 @@ _doorstep() {
         -*) ;;
         *) case $count in
             0) verb=${COMP_WORDS[i]} ;;
-            1) case $verb in config|account|alias|ban|mailbox|message|journal) verb="$verb "${COMP_WORDS[i]} ;; esac ;;
+            1) case $verb in config|account|alias|ban|mailbox|message|sieve|journal) verb="$verb "${COMP_WORDS[i]} ;; esac ;;
             esac
             ((count++)) ;;
         esac
@@ -17,13 +17,14 @@ _doorstep() {
         return
     fi
     case $verb in
-    '') choices='ping config account alias ban mailbox message deliver fsck journal stats metrics top trace completion help version' ;;
+    '') choices='ping config account alias ban mailbox message deliver sieve fsck journal stats metrics top trace completion help version' ;;
     config) choices='show check' ;;
     account) choices='add list show set delete import passwd' ;;
     alias) choices='add list delete' ;;
     ban) choices='list remove add' ;;
     mailbox) choices='list create rename delete' ;;
     message) choices='list show cat flag move delete' ;;
+    sieve) choices='suite' ;;
     journal) choices='show verify replay' ;;
     'ping') choices=' --wait' ;;
     'account add') choices=' --quota --quota-messages --disabled' ;;

@@ -48,6 +48,8 @@ complete -c doorstep -n '__fish_seen_subcommand_from message; and not __fish_see
 complete -c doorstep -n __fish_use_subcommand -x -a deliver -d 'deliver the message on standard input'
 complete -c doorstep -n '__fish_seen_subcommand_from deliver' -s f -l from -x -d 'envelope sender; "" is the null sender'
 complete -c doorstep -n '__fish_seen_subcommand_from deliver' -s r -l recipient -x -d 'one more recipient; may be given again'
+complete -c doorstep -n __fish_use_subcommand -x -a sieve
+complete -c doorstep -n '__fish_seen_subcommand_from sieve; and not __fish_seen_subcommand_from suite ' -x -a suite -d 'run tests of Sieve (.svtest files)'
 complete -c doorstep -n __fish_use_subcommand -x -a fsck -d 'compare mail and index'
 complete -c doorstep -n '__fish_seen_subcommand_from fsck' -l repair -d 'mend what is found'
 complete -c doorstep -n '__fish_seen_subcommand_from fsck' -l content -d 'read every message: are its bytes still those that were delivered?'

@@ -330,6 +330,9 @@ bool sieve_run_goes_on(const struct sieve_run *r);
  * actions in the order in which they were taken; owned by r. */
 const struct sieve_action *sieve_run_finish(struct sieve_run *r, uint32_t *count);
 
+/* sieve_run_resume() - after sieve_run_finish(): take the implicit keep back, more scripts come. */
+void sieve_run_resume(struct sieve_run *r);
+
 /* sieve_run_actions() - what was taken so far, without the implicit keep. */
 const struct sieve_action *sieve_run_actions(const struct sieve_run *r, uint32_t *count);
 

@@ -112,8 +112,9 @@ struct sieve_definition {
     unsigned classes;             /* SIEVE_ON_*: whose tags it takes besides */
     enum sieve_shape tests;
     bool has_block;
-    bool must_come_first; /* require: before every other command */
-    bool is_obsolete;     /* a warning says so */
+    bool must_come_first;   /* require: before every other command */
+    bool is_obsolete;       /* a warning says so */
+    const char *comparator; /* when a test names none; NULL: i;ascii-casemap */
     /* After the arguments, before the tests and the block were checked; op->data may be set. */
     bool (*check)(struct sieve_check *c, struct sieve_op *op);
     /* After the tests and the block. */
@@ -239,6 +240,15 @@ enum sieve_truth sieve_run_test(struct sieve_run *r, const struct sieve_op *test
  * has `copy` or is none that does. False: the run has failed. */
 bool sieve_run_act(struct sieve_run *r, const struct sieve_op *op, struct sieve_action action);
 void sieve_run_cancel_keep(struct sieve_run *r);
+
+/* sieve_run_inner() - run p inside the program that is running: with variables and match values of
+ * its own, on the same message and into the same actions. States of extensions begin anew, and stay
+ * as p leaves them. Its error is sieve_run_error(); the outer program goes on in any case. */
+enum sieve_status sieve_run_inner(struct sieve_run *r, const struct sieve_program *p);
+
+/* sieve_run_set_message() - from here on it is another message; both borrowed as in the input.
+ * Actions that were taken keep theirs. */
+bool sieve_run_set_message(struct sieve_run *r, struct span message, struct sieve_strings flags);
 
 /* sieve_run_trace_note() - a remark for `explain` and debug_log. */
 void sieve_run_trace_note(struct sieve_run *r, const struct sieve_op *op, struct span text);

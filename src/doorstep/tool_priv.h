@@ -191,6 +191,7 @@ int cmd_top(struct tool *t);
 int cmd_journal_show(struct tool *t);
 int cmd_journal_verify(struct tool *t);
 int cmd_journal_replay(struct tool *t);
+int cmd_sieve_suite(struct tool *t);
 int cmd_trace(struct tool *t);
 int cmd_completion(struct tool *t);
 int cmd_help(struct tool *t);

@@ -146,6 +146,11 @@ const struct verb verbs[] = {
      "Exits as sysexits(3) says: 0 delivered to all, 75 try again, 67 no such user, 69 refused,\n"
      "73 mailbox full for good, 77 not allowed, 65 bad message, 64 usage, 78 configuration.",
      deliver_options, cmd_deliver},
+    {"sieve suite", "PATH...", 1, TOOL_ARGS_ANY, "run tests of Sieve (.svtest files)",
+     "PATH is a file, or a folder that is searched for *.svtest. The language is that of\n"
+     "vnd.dovecot.testsuite: mailboxes, settings and mail that is sent are in memory, nothing\n"
+     "outside is touched. One line a test; exits 1 when one failed.",
+     no_options, cmd_sieve_suite},
     {"fsck", "[ACCOUNT]", 0, 1, "compare mail and index", "Exits 1 while problems are left.",
      fsck_options, cmd_fsck},
     {"journal show", "[ACCOUNT]", 0, 1, "what the journals hold",

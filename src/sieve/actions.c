@@ -111,6 +111,8 @@ merge(struct sieve_action *old, const struct sieve_action *new)
         old->storage.has_flags = true;
         old->storage.flags = new->storage.flags;
     }
+    if (new->kind == SIEVE_KEEP)
+        old->kind = SIEVE_KEEP;
     old->storage.create = old->storage.create || new->storage.create;
     old->copy = old->copy && new->copy;
 }
@@ -271,4 +273,12 @@ sieve_run_finish(struct sieve_run *r, uint32_t *count)
     }
     r->is_finished = true;
     return sieve_run_actions(r, count);
+}
+
+void
+sieve_run_resume(struct sieve_run *r)
+{
+    if (r->is_finished && r->action_count > 0 && !r->actions[r->action_count - 1].is_explicit)
+        r->action_count--;
+    r->is_finished = false;
 }

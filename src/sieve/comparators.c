@@ -118,6 +118,8 @@ sieve_op_comparator(const struct sieve_op *op)
     const struct sieve_tagged *t = sieve_op_tag(op, SIEVE_SLOT_COMPARATOR);
     struct span name;
 
+    if (t == NULL && op->definition->comparator != NULL)
+        return sieve_comparator_find(span_of(op->definition->comparator));
     if (t == NULL || !sieve_text_constant(t->value.strings, &name))
         return &comparators[0];
     return sieve_comparator_find(name);

@@ -21,7 +21,7 @@ sieve_run_new(const struct sieve_input *in)
     r->in = *in;
     arena_init(&r->arena, in->limits->memory_max);
     buf_init(&r->scratch, SCRATCH_MAX);
-    r->edition = edition_new(r, in->message);
+    r->first = r->edition = edition_new(r, in->message);
     if (r->edition != NULL)
         return r;
     sieve_run_free(r);
@@ -47,6 +47,7 @@ sieve_run_reset(struct sieve_run *r)
     r->is_keep_cancelled = r->has_explicit_keep = r->is_finished = false;
     r->status = SIEVE_OK;
     r->steps = r->work = 0;
+    r->edition = r->first;
 }
 
 /* ------------------------------------------------------------------ for extensions */
@@ -290,4 +291,42 @@ sieve_run_script(struct sieve_run *r, const struct sieve_program *p)
     r->has_explicit_keep = before.has_explicit_keep;
     r->edition = before.edition;
     return r->status;
+}
+
+enum sieve_status
+sieve_run_inner(struct sieve_run *r, const struct sieve_program *p)
+{
+    struct sieve_run outer = *r;
+
+    r->frame = NULL;
+    r->depth = 0;
+    r->chain_taken = false;
+    memset(r->states, 0, sizeof(r->states));
+    enum sieve_status status = sieve_run_script(r, p);
+    r->program = outer.program;
+    r->frame = outer.frame;
+    r->globals = outer.globals;
+    memcpy(r->match_values, outer.match_values, sizeof(outer.match_values));
+    r->match_count = outer.match_count;
+    r->part = outer.part;
+    r->chain_taken = outer.chain_taken;
+    r->steps = outer.steps;
+    r->work = outer.work;
+    r->depth = outer.depth;
+    r->status = outer.status;
+    return status;
+}
+
+bool
+sieve_run_set_message(struct sieve_run *r, struct span message, struct sieve_strings flags)
+{
+    struct sieve_edition *e = edition_new(r, message);
+
+    if (e == NULL)
+        return sieve_run_fail(r, NULL, "the message is too large");
+    r->in.message = message;
+    r->in.flags = flags;
+    r->first = r->edition = e;
+    r->part = NULL;
+    return true;
 }

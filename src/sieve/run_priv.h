@@ -32,6 +32,7 @@ struct sieve_run {
     struct span *globals;
     struct span match_values[MATCH_VALUES_MAX];
     uint32_t match_count;
+    struct sieve_edition *first; /* the message as it came in */
     struct sieve_edition *edition;
     struct sieve_part *part; /* foreverypart's */
     struct sieve_action *actions;

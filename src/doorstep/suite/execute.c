@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Actions carried out in memory: copies go to mailboxes, mail that leaves is captured, one entry
+ * for each recipient.
+ */
+#include "suite_priv.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "doorstep/field.h"
+
+#define MESSAGE_MAX ((size_t)64 << 20)
+
+static bool
+no_mailbox(struct suite *s, const char *name)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text), "failed to store into mailbox '%s': there is no such mailbox",
+             name);
+    suite_note(s, text);
+    return false;
+}
+
+/* ------------------------------------------------------------------ mail that stays */
+
+static bool
+store(struct suite *s, const struct sieve_storage *to, struct span text)
+{
+    struct suite_mailbox *m = suite_mailbox_find(s, span_of(to->mailbox));
+
+    if (m == NULL && to->create)
+        m = suite_mailbox_create(s, span_of(to->mailbox));
+    if (m == NULL)
+        return no_mailbox(s, to->mailbox);
+    return suite_mailbox_add(s, m, (struct suite_message){text, to->flags});
+}
+
+static bool
+store_action(struct suite *s, const struct sieve_action *a)
+{
+    struct buf text;
+
+    buf_init(&text, MESSAGE_MAX);
+    bool ok = sieve_edition_print(a->edition, &text) && store(s, &a->storage, buf_span(&text));
+    buf_release(&text);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ mail that leaves */
+
+static bool
+send_letter(struct suite *s, const char *from, const char *to, struct span text)
+{
+    if (s->letter_count == s->letter_size) {
+        uint32_t size = s->letter_size == 0 ? 8 : s->letter_size * 2;
+        struct suite_letter *more = realloc(s->letters, size * sizeof(*more));
+        if (more == NULL)
+            return false;
+        s->letters = more;
+        s->letter_size = size;
+    }
+    s->letters[s->letter_count++] = (struct suite_letter){
+        suite_keep(s, span_of(from)), suite_keep(s, span_of(to)), {suite_keep(s, text), text.n}};
+    return true;
+}
+
+/* sieve_redirect_envelope_from; the null reverse-path stays what it is. */
+static const char *
+redirect_sender(struct suite *s)
+{
+    const char *from = suite_setting(s, "sieve_redirect_envelope_from");
+
+    if (from == NULL || s->envelope.sender[0] == '\0' || strcasecmp(from, "sender") == 0)
+        return s->envelope.sender;
+    if (strcasecmp(from, "recipient") == 0)
+        return s->envelope.recipient;
+    if (strcasecmp(from, "orig_recipient") == 0)
+        return s->envelope.original_recipient;
+    if (strcasecmp(from, "user_email") == 0)
+        return s->user.address;
+    if (strcasecmp(from, "postmaster") == 0)
+        return s->user.postmaster;
+    struct span inside = span_trim(span_of(from));
+    if (inside.n > 1 && inside.p[0] == '<' && inside.p[inside.n - 1] == '>')
+        inside = (struct span){inside.p + 1, inside.n - 2};
+    return suite_keep(s, inside);
+}
+
+static bool
+redirect(struct suite *s, const struct sieve_action *a)
+{
+    struct buf text;
+
+    buf_init(&text, MESSAGE_MAX);
+    bool ok = buf_printf(&text, "X-Sieve-Redirected-From: %s\n", s->user.address) &&
+              sieve_edition_print(a->edition, &text) &&
+              send_letter(s, redirect_sender(s), a->details.redirect.address, buf_span(&text));
+    buf_release(&text);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ all of them */
+
+static bool
+carry_out(struct suite *s, const struct sieve_action *a)
+{
+    switch (a->kind) {
+    case SIEVE_KEEP:
+    case SIEVE_FILEINTO:
+        return store_action(s, a);
+    case SIEVE_REDIRECT:
+        return redirect(s, a);
+    case SIEVE_DISCARD:
+    case SIEVE_REJECT:
+    case SIEVE_EREJECT:
+    case SIEVE_VACATION:
+    case SIEVE_NOTIFY:
+    case SIEVE_REPORT:
+    case SIEVE_PIPE:
+    case SIEVE_MARK:
+    case SIEVE_ACTION_KINDS:
+        return true;
+    }
+    return true;
+}
+
+/* Copies before letters, as a delivery does. */
+static bool
+is_copy(const struct sieve_action *a)
+{
+    return a->kind == SIEVE_KEEP || a->kind == SIEVE_FILEINTO;
+}
+
+static bool
+carry_out_all(struct suite *s, const struct sieve_action *actions, uint32_t from, uint32_t count)
+{
+    bool ok = true, was_kept = s->is_kept;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = from; i < count; i++) {
+            if (is_copy(&actions[i]) != (pass == 0) || (!actions[i].is_explicit && was_kept))
+                continue;
+            ok = carry_out(s, &actions[i]) && ok;
+            s->is_kept = s->is_kept || !actions[i].is_explicit;
+        }
+    }
+    return ok;
+}
+
+/* What could not be stored lands in INBOX: mail is never lost. */
+static bool
+keep_after_failure(struct suite *s, const struct sieve_action *last)
+{
+    struct sieve_action keep = *last;
+
+    keep.kind = SIEVE_KEEP;
+    keep.storage = (struct sieve_storage){.mailbox = "INBOX"};
+    return store_action(s, &keep);
+}
+
+bool
+suite_execute(struct suite *s)
+{
+    uint32_t count;
+    const struct sieve_action *actions = sieve_run_finish(s->run, &count);
+    bool ok = carry_out_all(s, actions, s->executed, count);
+
+    if (!ok && !s->is_kept && count > 0)
+        s->is_kept = keep_after_failure(s, &actions[count - 1]);
+    sieve_run_resume(s->run);
+    sieve_run_actions(s->run, &s->executed);
+    return ok;
+}
