@@ -7,6 +7,7 @@
 #include "program_priv.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 
 #include "extensions_priv.h"
 #include "report_priv.h"
@@ -245,12 +246,25 @@ check_tag(struct sieve_check *c, struct sieve_op *op, const struct sieve_tag *ta
     return ok;
 }
 
+/* Once for each command that has it. */
+static bool
+tag_was_reported(struct sieve_check *c, const struct sieve_op *op, const struct argument *a)
+{
+    char name[256];
+    int n =
+        snprintf(name, sizeof(name), "%s:%.*s", op->definition->name, (int)a->text.n, a->text.p);
+
+    return was_reported(c, (struct span){name, (size_t)n < sizeof(name) ? (size_t)n : 255});
+}
+
 static bool
 unknown_tag(struct sieve_check *c, const struct sieve_op *op, const struct argument *a,
             const char *missing)
 {
     int len = a->text.n < 80 ? (int)a->text.n : 80;
 
+    if (c->is_pardoned || tag_was_reported(c, op, a))
+        return false;
     if (missing != NULL)
         return sieve_check_error(c, a->at, "tag ':%.*s' needs: require \"%s\"", len, a->text.p,
                                  missing);

@@ -9,7 +9,7 @@
 #include "doorstep/sieve_extension.h"
 #include "parse_priv.h"
 
-#define EXTENSIONS_MAX 64
+#define EXTENSIONS_MAX 96
 #define NESTING_MAX 64
 #define MATCH_VALUES_MAX 33 /* ${0} to ${32} */
 #define VARIABLE_NAME_MAX 64
