@@ -118,7 +118,7 @@ sieve_check_require(struct sieve_check *c, struct sieve_place at, struct span ex
 {
     int i = registry_number(c->compiler, extension);
 
-    if (i < 0)
+    if (i < 0 || extension.n == 0)
         return sieve_check_error(c, at, "extension '%.*s' is not supported",
                                  extension.n < 80 ? (int)extension.n : 80, extension.p);
     const struct sieve_extension *e = registry_at(c->compiler, i);

@@ -154,7 +154,7 @@ is_path(enum envelope_part part)
            part == ENVELOPE_AUTH || part == ENVELOPE_ORCPT;
 }
 
-/* The null reverse-path is "" in every part (5.4). */
+/* The null reverse-path is "" in every part (5.4), and counts nothing (RFC 5231 4.2). */
 static enum sieve_truth
 compare_path(struct sieve_run *r, const struct sieve_op *op, struct sieve_match *m,
              const char *path)
@@ -164,7 +164,7 @@ compare_path(struct sieve_run *r, const struct sieve_op *op, struct sieve_match 
     struct sieve_address a = {.all = span_of(path), .local = span_of(path), .is_valid = true};
 
     if (path[0] == '\0')
-        return sieve_match_value(m, SPAN(""));
+        return sieve_match_counts(m) ? SIEVE_FALSE : sieve_match_value(m, SPAN(""));
     if (at != NULL) {
         a.local.n = (size_t)(at - path);
         a.domain = span_of(at + 1);

@@ -63,6 +63,15 @@ wrong(struct lexer *lx, struct sieve_place at, const char *text)
 
 /* ------------------------------------------------------------------ white space (8.1) */
 
+/* One octet of a comment; NUL is never permitted (2.1). */
+static void
+step_comment(struct lexer *lx)
+{
+    if (peek(lx, 0) == '\0')
+        wrong(lx, here(lx, 1), "comment has a NUL octet");
+    step(lx);
+}
+
 /* Between the slash and the asterisk and the same backwards. */
 static void
 skip_bracket_comment(struct lexer *lx)
@@ -77,7 +86,7 @@ skip_bracket_comment(struct lexer *lx)
             step(lx);
             return;
         }
-        step(lx);
+        step_comment(lx);
     }
     wrong(lx, at, "comment has no end");
 }
@@ -86,7 +95,7 @@ static void
 skip_line(struct lexer *lx)
 {
     while (peek(lx, 0) >= 0 && peek(lx, 0) != '\n')
-        step(lx);
+        step_comment(lx);
 }
 
 static bool
@@ -213,8 +222,8 @@ end_string(struct lexer *lx, struct sieve_place at, struct token *out)
         wrong(lx, at, "script needs too much memory");
     else if (memchr(s.n > 0 ? s.p : "x", '\0', s.n > 0 ? s.n : 1) != NULL)
         wrong(lx, at, "string has a NUL octet");
-    else if (!utf8_is_valid(s))
-        wrong(lx, at, "string is no valid UTF-8");
+    else if (!utf8_is_valid(s)) /* 2.4.2: the grammar takes any octets */
+        report_add(lx->report, SIEVE_WARNING, lx->script, at, lx->text, "string is no valid UTF-8");
     else
         return;
     out->kind = TOKEN_WRONG;

@@ -59,6 +59,18 @@ take_hex(struct span *s, unsigned digits_max, uint32_t *out, unsigned *digits)
     return *digits > 0 && *digits <= digits_max;
 }
 
+/* A character that does not exist becomes *is_wrong: an error where the whole is well-formed. */
+static bool
+append_number(struct buf *out, uint32_t n, bool is_hex, bool *is_wrong)
+{
+    if (is_hex)
+        return buf_append_char(out, (char)n);
+    if (n <= 0x10ffff && (n < 0xd800 || n >= 0xe000))
+        return utf8_append(out, n);
+    *is_wrong = true;
+    return true;
+}
+
 /* The inside of ${hex:...} or ${unicode:...} up to its '}'; false: it is no such thing. A code
  * point that does not exist is an error (5228 2.4.2.4). */
 static bool
@@ -68,21 +80,16 @@ decode_numbers(struct sieve_check *c, struct sieve_place at, struct span *s, boo
     size_t len = out->len;
     uint32_t n;
     unsigned digits, count = 0;
-    bool ok = true;
+    bool ok = true, is_wrong = false;
 
     for (skip_blanks(s); ok && take_hex(s, is_hex ? 2 : 40, &n, &digits); skip_blanks(s), count++) {
-        if (is_hex)
-            ok = buf_append_char(out, (char)n);
-        else if (n > 0x10ffff || (n >= 0xd800 && n < 0xe000))
-            ok = sieve_check_error(c, at, "no such Unicode character in ${unicode:...}");
-        else
-            ok = utf8_append(out, n);
+        ok = append_number(out, n, is_hex, &is_wrong);
         if (s->n > 0 && s->p[0] != '}' && memchr(" \t\r\n", s->p[0], 4) == NULL)
             break;
     }
     if (ok && count > 0 && s->n > 0 && s->p[0] == '}') {
         *s = span_skip(*s, 1);
-        return true;
+        return !is_wrong || sieve_check_error(c, at, "no such Unicode character in ${unicode:...}");
     }
     out->len = len;
     return false;

@@ -108,13 +108,16 @@ check_set(struct sieve_check *c, struct sieve_op *op)
     return true;
 }
 
-/* Brackets are optional; "" and "<>" are the null path. */
+/* Brackets are optional; "" and "<>" are the null path. Source routes are not for us (RFC 5321
+ * 3.6.1). */
 static const char *
 path_of(struct suite *s, struct span value)
 {
     value = span_trim(value);
     if (value.n > 1 && value.p[0] == '<' && value.p[value.n - 1] == '>')
         value = (struct span){value.p + 1, value.n - 2};
+    if (value.n > 0 && value.p[0] == '@' && span_find(value, ':') < value.n)
+        value = span_skip(value, span_find(value, ':') + 1);
     return suite_keep(s, value);
 }
 
