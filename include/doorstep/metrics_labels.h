@@ -130,6 +130,33 @@
     VALUE(METRICS_TLS_1_3, "v1_3")                                                                 \
     VALUE(METRICS_TLS_FAILED, "failed")
 
+/* Content filters by the place of their section in the configuration: names would be series that a
+ * table does not know. Those behind the eighth share one. */
+#define METRICS_MILTERS(VALUE)                                                                     \
+    VALUE(METRICS_MILTER_FIRST, "1")                                                               \
+    VALUE(METRICS_MILTER_2, "2")                                                                   \
+    VALUE(METRICS_MILTER_3, "3")                                                                   \
+    VALUE(METRICS_MILTER_4, "4")                                                                   \
+    VALUE(METRICS_MILTER_5, "5")                                                                   \
+    VALUE(METRICS_MILTER_6, "6")                                                                   \
+    VALUE(METRICS_MILTER_7, "7")                                                                   \
+    VALUE(METRICS_MILTER_8, "8")                                                                   \
+    VALUE(METRICS_MILTER_REST, "rest")
+
+/* What on_failure of a content filter says. */
+#define METRICS_POLICIES(VALUE)                                                                    \
+    VALUE(METRICS_POLICY_ACCEPT, "accept")                                                         \
+    VALUE(METRICS_POLICY_TEMPFAIL, "tempfail")
+
+/* What content filters made of a message: quarantined ones may be changed, too. */
+#define METRICS_FILTERED(VALUE)                                                                    \
+    VALUE(METRICS_FILTERED_SAME, "same")                                                           \
+    VALUE(METRICS_FILTERED_CHANGED, "changed")                                                     \
+    VALUE(METRICS_FILTERED_QUARANTINED, "quarantined")                                             \
+    VALUE(METRICS_FILTERED_REFUSED, "refused")                                                     \
+    VALUE(METRICS_FILTERED_DISCARDED, "discarded")                                                 \
+    VALUE(METRICS_FILTERED_LOST, "lost")
+
 /* LABEL(list, name as printed). NONE is for metrics without a label of their own. */
 #define METRICS_NONE(VALUE) VALUE(METRICS_NO_LABEL, "")
 #define METRICS_LABELS(LABEL)                                                                      \
@@ -144,7 +171,10 @@
     LABEL(QUEUES, "queue")                                                                         \
     LABEL(REPLAYS, "what")                                                                         \
     LABEL(TLS, "tls")                                                                              \
-    LABEL(LIMITS, "limit")
+    LABEL(LIMITS, "limit")                                                                         \
+    LABEL(MILTERS, "milter")                                                                       \
+    LABEL(POLICIES, "on_failure")                                                                  \
+    LABEL(FILTERED, "result")
 
 #define METRICS_VALUE_ENUM(id, text) id,
 #define METRICS_LABEL_ENUM(list, name)                                                             \

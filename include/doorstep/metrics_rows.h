@@ -97,6 +97,22 @@ METRIC(REPLAYED, COUNTER, "replayed", "", IN_STORE, REPLAYS,
 METRIC(REPLAY_TIME, GAUGE, "replay_duration", "seconds", IN_STORE, NONE,
        "How long the replay of the last start took")
 
+/* --- content filters: the outbound role --- */
+METRIC(FILTERED, COUNTER, "filtered", "", IN_OUTBOUND, FILTERED,
+       "Messages that content filters saw, by what they made of them")
+METRIC(MILTER_REFUSED, COUNTER, "milter_refused", "", IN_OUTBOUND, MILTERS,
+       "Stages and messages that a content filter refused for good")
+METRIC(MILTER_DEFERRED, COUNTER, "milter_deferred", "", IN_OUTBOUND, MILTERS,
+       "Stages and messages that a content filter refused for now")
+METRIC(MILTER_DISCARDED, COUNTER, "milter_discarded", "", IN_OUTBOUND, MILTERS,
+       "Messages that a content filter threw away")
+METRIC(MILTER_LOST, COUNTER, "milter_lost", "", IN_OUTBOUND, MILTERS,
+       "Sessions in which a content filter was away, went away, was too slow or broke the protocol")
+METRIC(MILTER_FAILURES, COUNTER, "milter_failures", "", IN_OUTBOUND, POLICIES,
+       "Stages and messages that a lost content filter could not look at, by what became of them")
+METRIC(MILTER_TIME, HISTOGRAM, "milter_duration", "seconds", IN_OUTBOUND, MILTERS,
+       "From a question to a content filter, a stage or a message, to its answer")
+
 /* --- the metrics role --- */
 METRIC(SCRAPES, COUNTER, "scrapes", "", IN_METRICS, NONE, "How often these numbers were asked for")
 

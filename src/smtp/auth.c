@@ -199,6 +199,7 @@ tell_owner(struct smtp_session *s, const struct step *step, struct span octets)
     if (!step->is_begin)
         return s->calls->auth_step(s->arg, octets);
     session_step(s, SESSION_AUTH);
+    s->mechanism = sasl_mechanism_name(step->mechanism);
     return s->calls->auth_begin(s->arg, step->mechanism, step->has_initial, octets);
 }
 

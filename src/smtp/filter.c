@@ -109,6 +109,7 @@ filter_asks_mail(struct smtp_session *s)
     e = &q.event;
     question_describe_path(&q, &t->envelope.reverse_path, t->parameters);
     filter_event_macro(e, "i", question_message_id(s, &q));
+    filter_event_macro(e, "{auth_type}", s->login != NULL ? s->mechanism : "");
     filter_event_macro(e, "{auth_authen}",
                        s->login != NULL ? s->login : session_fact(s, FACT_LOGIN));
     filter_event_macro(e, "{auth_author}", t->envelope.auth_sender);

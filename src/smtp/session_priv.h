@@ -93,6 +93,7 @@ struct smtp_session {
     enum smtp_reply skip_reply; /* said at its end */
     bool auth_waits;            /* SESSION_AUTH: the owner owes the next step */
     char *login;                /* owned; NULL: nobody has logged in */
+    const char *mechanism;      /* of the exchange that was begun last; counts with a login */
     uint64_t auth_failures;
     uint64_t next_rcpt_id; /* of questions to the store and to the filters */
     uint64_t filter_id;    /* the stage that waits for the filters, 0: none does */

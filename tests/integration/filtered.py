@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A daemon whose listeners ask filters, and what is found in its mailboxes afterwards."""
 
+import re
 import smtplib
 
 from harness import Daemon, expect, message, without_trace
@@ -11,14 +12,15 @@ USERS = ("ann", "bob", "cid", "dan", "eve", "archive")
 class Asked:
     """A daemon whose LMTP and SMTP listeners ask these filters."""
 
-    def __init__(self, *milters, **settings):
+    def __init__(self, *milters, in_smtp="", **settings):
         self.milters = milters
         lines = "".join(
             f"milter m{i} {{ address = \"{m.address}\" {self.options(settings, i)} }}\n"
             for i, m in enumerate(milters)
         )
         names = ", ".join(f'"m{i}"' for i in range(len(milters)))
-        self.daemon = Daemon(in_lmtp=f"milters = {{{names}}}", in_smtp=f"milters = {{{names}}}", more=lines)
+        self.daemon = Daemon(in_lmtp=f"milters = {{{names}}}", in_smtp=f"milters = {{{names}}} {in_smtp}",
+                             more=lines)
         self.daemon.start()
         for user in USERS:
             self.daemon.tool("account", "add", f"{user}@example.org")
@@ -40,6 +42,14 @@ class Asked:
                 print(f.read()[-3000:])
             self.daemon.kill()
         self.daemon.remove()
+
+    def counted(self, name, **labels):
+        """What the daemon's metrics say of one series."""
+        text = self.daemon.tool("metrics").decode()
+        wanted = "".join(f',{k}="{v}"' for k, v in labels.items())
+        found = re.findall(rf'(?m)^doorstep_{name}{{role="outbound"{wanted}}} (\S+)$', text)
+        expect(len(found) == 1, f"{name}{wanted}: {found}")
+        return float(found[0])
 
     def client(self, protocol="lmtp"):
         kind = smtplib.LMTP if protocol == "lmtp" else smtplib.SMTP

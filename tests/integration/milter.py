@@ -4,9 +4,11 @@
 lies. The last line is "N passed, N failed". Real ones are in milter_real.py."""
 
 import concurrent.futures
+import contextlib
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -332,6 +334,63 @@ def slow():
                 expect(len(a.stored()) == (code == 250), "stored")
 
 
+def drips():
+    """An octet now and then is no answer; progress is one."""
+    m = Milter()
+    with Asked(m, command_timeout="400ms", content_timeout="400ms") as a:
+        m.drip = 0.15  # five octets of an answer
+        got = a.send()
+        expect(got[0] == 451, f"by the octet: {got}")
+        m.drip, m.answers = 0, {"E": [packet(PROGRESS) * 3 + GO]}
+        expect(a.send()[0] == 250, "progress")
+
+
+def counted():
+    first, second = Milter({"E": add_header("X-A", "1") + GO}), Milter()
+    with Asked(first, second, on_failure=["tempfail", "accept"]) as a:
+        a.send()
+        expect(a.counted("filtered_total", result="changed") == 1, "changed")
+        for answer, series in ((REJECT, "refused"), (TEMPFAIL, "deferred"), (DISCARD, "discarded")):
+            second.answers = {"E": [packet(answer)]}
+            a.send()
+            expect(a.counted(f"milter_{series}_total", milter="2") == 1, series)
+            expect(a.counted(f"milter_{series}_total", milter="1") == 0, series)
+        expect(a.counted("filtered_total", result="refused") == 2, "refused, for now or for good")
+        expect(a.counted("filtered_total", result="discarded") == 1, "discarded")
+        second.answers, first.answers = {"E": [quarantine("x") + GO]}, {}
+        a.send()
+        expect(a.counted("filtered_total", result="quarantined") == 1, "quarantined")
+        second.answers = {"E": [packet(b"Z")]}
+        expect(a.send()[0] == 250, "accept")
+        expect(a.counted("milter_failures_total", on_failure="accept") == 1, "accept")
+        expect(a.counted("filtered_total", result="same") == 1, "as if the second had agreed")
+        first.answers = {"R": [packet(b"Z")]}
+        expect(a.send()[0] == 451, "tempfail")
+        expect(a.counted("milter_failures_total", on_failure="tempfail") == 1, "tempfail")
+        expect([a.counted("milter_lost_total", milter=n) for n in (1, 2, 3, "rest")] == [1, 1, 0, 0], "lost")
+        expect(a.counted("milter_duration_seconds_count", milter="1") >= 30, "questions")
+        expect(0 < a.counted("milter_duration_seconds_sum", milter="1") < 30, "time")
+
+
+def logged_in():
+    """{auth_type}, {auth_authen} and {auth_author} as Postfix tells them, in front of MAIL."""
+    m = Milter()
+    with Asked(m, in_smtp="auth = yes auth_plain_without_tls = yes") as a:
+        a.daemon.tool("account", "passwd", "bob@example.org", data=b"correct horse\n")
+        with a.client("smtp") as client:
+            client.ehlo()
+            client.login("bob@example.org", "correct horse")
+            client.sendmail("bob@example.com", ["ann@example.org"], message("x"),
+                            mail_options=["AUTH=eve@example.com"])
+        macros = m.macros("M")
+        expect(macros["{auth_authen}"] == "bob@example.org", macros)
+        expect(macros["{auth_type}"] in ("PLAIN", "LOGIN"), macros)
+        expect(macros["{auth_author}"] == "eve@example.com", macros)
+        a.send(to=("cid@example.org",))
+        told = [d for s in m.sessions for k, d in s if k == "D" and d[:1] == b"M"]
+        expect(len(told) == 2 and b"{auth_" not in told[1], told)
+
+
 def away():
     m = Milter()
     m.close()
@@ -372,18 +431,37 @@ def role_killed():
         a.daemon.kill()  # its log has a role that was killed, which a good end would call an alarm
 
 
+def rewrite(a, old, new):
+    """The configuration changes while the daemon runs."""
+    reloaded = a.daemon.log_text().count(" reloaded ")
+    with open(a.daemon.configuration) as f:
+        text = f.read()
+    expect(old in text, f"no {old}")
+    with open(a.daemon.configuration, "w") as f:
+        f.write(text.replace(old, new))
+    os.kill(a.daemon.process.pid, signal.SIGHUP)
+    until(lambda: a.daemon.log_text().count(" reloaded ") > reloaded, "reloaded")
+
+
 def reloads():
-    m = Milter({"E": add_header("X-A", "1") + GO})
-    with Asked(m) as a:
+    """Each setting of a milter section counts for the sessions that begin behind SIGHUP; an older session keeps
+    the filter that it has, also while the store is another one."""
+    m, other = (Milter({"E": add_header("X-By", name) + GO}) for name in ("first", "second"))
+    with Asked(m) as a, contextlib.closing(other):
         with a.client() as client:
             client.sendmail("bob@example.com", ["ann@example.org"], message("before"))
-            with open(a.daemon.configuration) as f:
-                text = f.read()
-            with open(a.daemon.configuration, "w") as f:
-                f.write(text + "max_received = 50\n")
-            os.kill(a.daemon.process.pid, 1)
-            until(lambda: " reloaded " in a.daemon.log_text(), "reloaded")
-            expect(a.send(to=("bob@example.org",))[0] == 250 and b"X-A" in a.one("bob"), "a new session")
+            rewrite(a, f'"{m.address}"', f'"{other.address}"')
+            client.sendmail("bob@example.com", ["ann@example.org"], message("old session"))
+            expect([b"X-By: first" in x for x in a.stored()] == [True, True], a.stored())
+            expect(a.send(to=("bob@example.org",))[0] == 250 and b"X-By: second" in a.one("bob"), "a new session")
+        rewrite(a, f'"{other.address}"', f'"{other.address}" quarantine = "Odd"')
+        other.answers = {"E": [quarantine("x") + GO]}
+        expect(a.send(to=("cid@example.org",))[0] == 250 and a.one("cid", ".Odd/new"), "quarantine")
+        other.answers, other.stalls = {}, "E"
+        rewrite(a, 'quarantine = "Odd"', 'content_timeout = "300ms"')
+        expect(a.send()[0] == 451, "content_timeout")
+        rewrite(a, 'content_timeout = "300ms"', 'content_timeout = "300ms" on_failure = accept')
+        expect(a.send(to=("dan@example.org",))[0] == 250 and a.one("dan"), "on_failure")
 
 
 def checks(tests):
@@ -406,6 +484,9 @@ def checks(tests):
         ("it lies", lies),
         ("it does what it did not agree to", only_what_was_agreed),
         ("it is slow", slow),
+        ("it drips", drips),
+        ("what it does is counted", counted),
+        ("who has logged in", logged_in),
         ("it is away", away),
         ("the outbound role is killed", role_killed),
         ("a reload", reloads),

@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import threading
+import time
 
 CONTINUE, ACCEPT, REJECT, TEMPFAIL, DISCARD = b"c", b"a", b"r", b"t", b"d"
 PROGRESS, SKIP, FAIL, SHUTDOWN = b"p", b"s", b"f", b"4"
@@ -60,14 +61,16 @@ def quarantine(reason):
 class Milter:
     """`answers`: command letter -> octets to send (a list: one after the other, the last one again). Commands
     that are not in it get `continue`. `cut`: the connection dies behind so many octets of ours. `stalls`: at
-    this command it says nothing more. `silent`: commands without an answer, as agreed by `steps`."""
+    this command it says nothing more. `silent`: commands without an answer, as agreed by `steps`. `drip`: seconds
+    between one octet of an answer and the next."""
 
     def __init__(self, answers=None, actions=ALL_ACTIONS, steps=0, version=6, cut=None, stalls="", silent="",
-                 negotiation=None, macros=None, path=None):
+                 negotiation=None, macros=None, path=None, drip=0):
         self.answers = {k: v if isinstance(v, list) else [v] for k, v in (answers or {}).items()}
         self.actions, self.steps, self.version, self.cut = actions, steps, version, cut
         self.stalls, self.silent, self.negotiation = stalls, silent, negotiation
         self.macros_wanted = macros or {}
+        self.drip = drip
         self.sessions = []
         self.sent = 0
         self.is_open = True
@@ -124,7 +127,9 @@ class Milter:
             connection.sendall(part)
             return False
         self.sent += len(data)
-        connection.sendall(data)
+        for i in range(0, len(data), 1 if self.drip else len(data)):
+            connection.sendall(data[i:i + 1] if self.drip else data)
+            time.sleep(self.drip)
         return True
 
     def negotiate(self):

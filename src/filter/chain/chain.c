@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "doorstep/metrics.h"
+
 /* --- stages --- */
 
 static bool
@@ -63,6 +65,8 @@ lose_member(struct chain *c, const struct outcome *why)
     message_drop_copy(c);
     member_note_lost(m, why->cause);
     c->member++;
+    metrics_count(METRIC_MILTER_FAILURES,
+                  member_must_be_asked(m) ? METRICS_POLICY_TEMPFAIL : METRICS_POLICY_ACCEPT, 1);
     if (!member_must_be_asked(m))
         return;
     outcome_set(&deferred, OUTCOME_FILTER_DEFERRED, "%s", why->cause);
@@ -75,6 +79,10 @@ lose_member(struct chain *c, const struct outcome *why)
 static void
 take_refusal(struct chain *c, const struct outcome *why)
 {
+    bool is_for_good = outcome_code(why) >= 500;
+
+    metrics_count(is_for_good ? METRIC_MILTER_REFUSED : METRIC_MILTER_DEFERRED,
+                  member_label(&c->members[c->member]), 1);
     if (STAILQ_FIRST(&c->requests)->kind == REQUEST_HANDED)
         message_end(c, FILTER_REFUSE, why);
     else
@@ -84,6 +92,7 @@ take_refusal(struct chain *c, const struct outcome *why)
 static void
 take_discard(struct chain *c, const struct outcome *why)
 {
+    metrics_count(METRIC_MILTER_DISCARDED, member_label(&c->members[c->member]), 1);
     c->is_discarded = true;
     if (STAILQ_FIRST(&c->requests)->kind == REQUEST_HANDED)
         message_end(c, FILTER_DISCARD, why);

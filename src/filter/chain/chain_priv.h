@@ -48,10 +48,12 @@ bool chain_message(struct chain *c, const char *name, struct message *msg);
 
 /* About filter i. */
 const struct settings_milter *chain_settings(const struct chain *c, unsigned i);
+unsigned chain_label(const struct chain *c, unsigned i); /* of metrics */
 void chain_opened(struct chain *c, unsigned i);
 void chain_lost(struct chain *c, unsigned i, const char *cause);
 void chain_feed(struct chain *c, unsigned i, struct span octets);
 void chain_resume(struct chain *c, unsigned i);
 enum milter_wait chain_waits_for(const struct chain *c, unsigned i);
+uint64_t chain_turn(const struct chain *c, unsigned i); /* milter_turn() */
 
 #endif

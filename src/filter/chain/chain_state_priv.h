@@ -76,6 +76,8 @@ void request_pop(struct chain *c);
 
 /* member_begin() - it is connected to: its agreement is the first answer. */
 void member_begin(struct member *m);
+/* member_label() - of metrics: the place of its section in the configuration. */
+unsigned member_label(const struct member *m);
 /* member_note_lost() - it is asked no more; told once. cause: for the log. */
 void member_note_lost(struct member *m, const char *cause);
 bool member_must_be_asked(const struct member *m);

@@ -5,7 +5,11 @@
  */
 #include "chain_state_priv.h"
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 /* --- what a conversation says --- */
 
@@ -34,12 +38,21 @@ static const struct milter_calls milter_calls = {.send = on_send, .answered = on
 
 /* --- for the chain --- */
 
+unsigned
+member_label(const struct member *m)
+{
+    ptrdiff_t place = m->settings != NULL ? m->settings - m->chain->settings->milters : PTRDIFF_MAX;
+
+    return place < METRICS_MILTER_REST ? (unsigned)place : METRICS_MILTER_REST;
+}
+
 void
 member_note_lost(struct member *m, const char *cause)
 {
     if (m->is_lost)
         return;
     m->is_lost = m->chain->has_lost = true;
+    metrics_count(METRIC_MILTER_LOST, member_label(m), 1);
     log_event(LOG_LEVEL_WARNING, "milter_lost", "milter",
               m->settings != NULL ? m->settings->name : "-", "cause", cause, NULL);
 }
@@ -90,6 +103,12 @@ chain_settings(const struct chain *c, unsigned i)
     return c->members[i].settings;
 }
 
+unsigned
+chain_label(const struct chain *c, unsigned i)
+{
+    return member_label(&c->members[i]);
+}
+
 void
 chain_opened(struct chain *c, unsigned i)
 {
@@ -132,4 +151,10 @@ enum milter_wait
 chain_waits_for(const struct chain *c, unsigned i)
 {
     return milter_waits_for(c->members[i].milter);
+}
+
+uint64_t
+chain_turn(const struct chain *c, unsigned i)
+{
+    return milter_turn(c->members[i].milter);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 /* --- whose it is --- */
 
@@ -22,6 +23,24 @@ chain_message(struct chain *c, const char *name, struct message *msg)
     return true;
 }
 
+static void
+count_result(const struct filter_result *r)
+{
+    static const enum metrics_FILTERED labels[] = {
+        [FILTER_PASS] = METRICS_FILTERED_SAME,
+        [FILTER_REFUSE] = METRICS_FILTERED_REFUSED,
+        [FILTER_DISCARD] = METRICS_FILTERED_DISCARDED,
+        [FILTER_LOST] = METRICS_FILTERED_LOST,
+    };
+    unsigned label = labels[r->verdict];
+
+    if (r->quarantine[0] != '\0')
+        label = METRICS_FILTERED_QUARANTINED;
+    else if (r->is_changed)
+        label = METRICS_FILTERED_CHANGED;
+    metrics_count(METRIC_FILTERED, label, 1);
+}
+
 void
 message_lose(struct chain *c, const char *cause)
 {
@@ -32,6 +51,7 @@ message_lose(struct chain *c, const char *cause)
         return;
     c->msg = NULL;
     outcome_set(&r.why, OUTCOME_FILTER_DEFERRED, "%s", cause);
+    count_result(&r);
     c->calls->result(c->arg, &r, NULL);
     message_unref(msg);
 }
@@ -96,8 +116,10 @@ tell_result(struct chain *c, const struct filter_result *result, struct message 
     c->msg = NULL;
     members_abort(c);
     request_pop(c);
-    if (msg != NULL)
+    if (msg != NULL) {
+        count_result(result);
         c->calls->result(c->arg, result, body);
+    }
     message_drop_drafts(c);
     message_unref(msg);
 }

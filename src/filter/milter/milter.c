@@ -57,6 +57,7 @@ send_out(struct milter *m)
     if (!m->calls->send(m->arg, buf_span(&m->out)))
         m->is_full = true;
     buf_reset(&m->out);
+    m->turn++;
 }
 
 bool
@@ -270,6 +271,7 @@ take_packets(struct milter *m)
         if (result != MILTER_PARSE_OK)
             break;
         done += used;
+        m->turn++;
         take_reply(m, &r);
     }
     buf_consume(&m->in, done);
@@ -330,6 +332,12 @@ milter_waits_for(const struct milter *m)
         break;
     }
     return MILTER_WAITS_FOR_NOTHING;
+}
+
+uint64_t
+milter_turn(const struct milter *m)
+{
+    return m->turn;
 }
 
 bool

@@ -66,6 +66,9 @@ void milter_feed(struct milter *m, struct span octets);
 void milter_resume(struct milter *m);
 
 enum milter_wait milter_waits_for(const struct milter *m);
+/* milter_turn() - grows with each packet that was said or taken whole: an octet now and then is no
+ * answer. */
+uint64_t milter_turn(const struct milter *m);
 bool milter_is_idle(const struct milter *m);
 bool milter_is_lost(const struct milter *m);
 

@@ -41,6 +41,7 @@ struct milter {
     bool has_end_of_header;      /* said */
     uint64_t body_said;
     bool is_full; /* send() said enough */
+    uint64_t turn;
 };
 
 /* --- milter.c --- */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "doorstep/clock.h"
+#include "doorstep/metrics.h"
 
 #define OUTPUT_HIGH 131072
 #define OUTPUT_MAX (1024 * 1024) /* a filter that answers without reading */
@@ -29,7 +30,10 @@ struct link {
     struct loop_timer *timer;
     struct conn *conn;
     uint64_t deadline_ms; /* of the connecting and the agreement */
+    unsigned label;       /* of metrics */
     enum milter_wait waits;
+    uint64_t turn;     /* of the conversation, as the timeout was set */
+    uint64_t asked_us; /* since when it waits */
 };
 
 static void try_connect(struct link *l);
@@ -201,18 +205,20 @@ on_timer(void *arg)
 /* --- for sessions --- */
 
 struct link *
-link_open(struct loop *loop, const struct settings_milter *m, struct session *s, unsigned number)
+link_open(struct session *s, struct loop *loop, unsigned number)
 {
+    const struct chain *chain = session_chain(s);
     struct link *l = calloc(1, sizeof(*l));
 
     if (l == NULL)
         return NULL;
     l->loop = loop;
-    l->settings = m;
+    l->settings = chain_settings(chain, number);
+    l->label = chain_label(chain, number);
     l->session = s;
     l->number = number;
     l->fd = -1;
-    l->deadline_ms = clock_ms() + m->connect_timeout;
+    l->deadline_ms = clock_ms() + l->settings->connect_timeout;
     l->timer = loop_timer_new(loop, on_timer, l);
     if (l->timer == NULL) {
         free(l);
@@ -244,9 +250,23 @@ timeout_of(const struct settings_milter *m, enum milter_wait waits)
     return 0;
 }
 
-void
-link_wait(struct link *l, enum milter_wait waits)
+static void
+measure(struct link *l, enum milter_wait waits)
 {
+    if (l->waits == MILTER_WAITS_FOR_NOTHING)
+        l->asked_us = clock_us();
+    else if (waits == MILTER_WAITS_FOR_NOTHING)
+        metrics_observe(METRIC_MILTER_TIME, l->label, clock_us() - l->asked_us);
+}
+
+void
+link_wait(struct link *l, enum milter_wait waits, uint64_t turn)
+{
+    if (l->waits == waits && l->turn == turn)
+        return; /* what has arrived is no answer: the timeout runs on */
+    measure(l, waits);
+    l->waits = waits;
+    l->turn = turn;
     if (l->conn != NULL)
         conn_set_timeout(l->conn, timeout_of(l->settings, waits));
 }

@@ -90,10 +90,11 @@ void sessions_free(struct edge_door *e); /* the edge is gone */
 
 /* --- link.c --- */
 
-struct link *link_open(struct loop *loop, const struct settings_milter *m, struct session *s,
-                       unsigned number);
+/* link_open() - to filter `number` of the session's chain. NULL without memory. */
+struct link *link_open(struct session *s, struct loop *loop, unsigned number);
 bool link_send(struct link *l, struct span octets);
-void link_wait(struct link *l, enum milter_wait waits);
+/* link_wait() - what it is waited for; the timeout begins anew when `turn` is another one. */
+void link_wait(struct link *l, enum milter_wait waits, uint64_t turn);
 void link_close(struct link *l); /* what is queued is still sent; the session is not called again */
 
 /* What a link tells its session. */

@@ -50,7 +50,7 @@ on_connect(void *arg, unsigned i)
 {
     struct session *s = arg;
 
-    s->links[i] = link_open(s->outbound->loop, chain_settings(s->chain, i), s, i);
+    s->links[i] = link_open(s, s->outbound->loop, i);
     if (s->links[i] == NULL)
         loop_timer_start(s->end, 0); /* without memory the session ends, and its filters are lost */
 }
@@ -69,7 +69,7 @@ on_waits(void *arg, unsigned i)
     struct session *s = arg;
 
     if (s->links[i] != NULL)
-        link_wait(s->links[i], chain_waits_for(s->chain, i));
+        link_wait(s->links[i], chain_waits_for(s->chain, i), chain_turn(s->chain, i));
 }
 
 static void
