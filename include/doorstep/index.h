@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "doorstep/buf.h"
 #include "doorstep/clock.h"
 #include "doorstep/facts.h"
 #include "doorstep/outcome.h"
@@ -200,6 +201,46 @@ bool index_ledger_find(struct index *ix, const char *key, time_t since, char del
 bool index_ledger_add(struct index *ix, const char *key, const char *delivery_id, time_t when,
                       struct outcome *why);
 bool index_ledger_prune(struct index *ix, time_t before, struct outcome *why);
+
+/* Sieve scripts of the account. Each change inside a transaction. */
+#define INDEX_SCRIPT_NAME_SIZE 513 /* RFC 5804 1.6: 512 octets */
+#define INDEX_SCRIPT_HASH_SIZE 65  /* BLAKE2b-256 of the text, in hex */
+
+struct index_script {
+    char name[INDEX_SCRIPT_NAME_SIZE];
+    char hash[INDEX_SCRIPT_HASH_SIZE];
+    uint64_t octets;
+    time_t changed;
+    bool is_active; /* one of them at most */
+};
+
+typedef bool (*index_script_fn)(void *arg, const struct index_script *s);
+
+/* index_script_name_check() - RFC 5804 1.6: UTF-8, no control characters, no line or paragraph
+ * separators, 1 to 512 octets. */
+bool index_script_name_check(const char *name);
+
+/* index_script_list() - by name; s is borrowed for the call. */
+bool index_script_list(struct index *ix, index_script_fn fn, void *arg, struct outcome *why);
+
+/* index_script_find() - name NULL: the active one. Its text is appended to `text`, which may be
+ * NULL. NOT_FOUND when there is none. */
+bool index_script_find(struct index *ix, const char *name, struct index_script *out,
+                       struct buf *text, struct outcome *why);
+
+/* index_script_put() - name, hash and changed of s with this text, in place of one of that name,
+ * which stays active when it was. */
+bool index_script_put(struct index *ix, const struct index_script *s, struct span text,
+                      struct outcome *why);
+
+/* index_script_delete() - NOT_FOUND; BUSY for the active one, which stays (RFC 5804 2.10). */
+bool index_script_delete(struct index *ix, const char *name, struct outcome *why);
+
+/* index_script_rename() - NOT_FOUND; EXISTS. An active one stays active. */
+bool index_script_rename(struct index *ix, const char *from, const char *to, struct outcome *why);
+
+/* index_script_activate() - this one and no other; NULL: none. NOT_FOUND changes nothing. */
+bool index_script_activate(struct index *ix, const char *name, struct outcome *why);
 
 /* index_reconcile() - one mailbox compared with what the store lists (store_scan() entries); rows
  * are added (without facts), reflagged, expunged, in one transaction of the caller's. 100,000
