@@ -8,6 +8,9 @@
 
 #define DOOR_VERSION 1
 
+#define SORT_NAME_SIZE 513           /* of a script, with its NUL */
+#define SORT_REPORT_MAX (256 * 1024) /* octets of what is wrong with it; longer ones are cut */
+
 enum door_frame_type {
     /* main -> any role. The first frames a role reads, on descriptor 3. */
     MAIN_SETTINGS = 1, /* fd: sealed memfd with the checked configuration's text */
@@ -51,9 +54,11 @@ enum door_frame_type {
     SORT_MESSAGE = 128, /* id; u8 kind (0 inline, 1 by fd), u64 octets, octets or fd. More inline
                          * octets follow in SORT_MORE */
     SORT_MORE,          /* id; octets */
+    SORT_CHECK,         /* id; str name, u64 octets, octets of a Sieve script; SORT_MORE as above */
 
-    /* sorter -> store */
-    SORT_FACTS = 160, /* id; u8 1 when more frames follow, then a piece of the packed facts */
+    /* sorter -> store; id; u8 1 when more frames follow, then a piece of the packed */
+    SORT_FACTS = 160, /* facts */
+    SORT_REPORT,      /* u32 errors, u32 warnings, str what is wrong with the script, UTF-8 */
 
     /* edge -> outbound; include/doorstep/filter.h has the bodies */
     FILTER_OPEN = 256, /* id: the session's; str key, u32 count and names of milters, u64 ticket,

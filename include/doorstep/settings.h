@@ -167,6 +167,12 @@ struct settings_metrics {
     bool allow_remote; /* addresses other than loopback and unix sockets */
 };
 
+struct settings_sieve {
+    uint64_t scripts;     /* of one account */
+    uint64_t script_size; /* octets of one script */
+    uint64_t storage;     /* octets of all scripts of an account */
+};
+
 enum sandbox_mode { SANDBOX_REQUIRED, SANDBOX_BEST_EFFORT };
 
 enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
@@ -204,6 +210,7 @@ struct settings {
     struct settings_timeouts timeouts;
     struct settings_auth auth;
     struct settings_metrics metrics;
+    struct settings_sieve sieve;
 };
 
 /* settings_listen_name() - what a listener is known by, whatever its place in the file: protocol

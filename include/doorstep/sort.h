@@ -9,6 +9,7 @@
 #include "doorstep/arena.h"
 #include "doorstep/charset.h"
 #include "doorstep/facts.h"
+#include "doorstep/sieve.h"
 
 struct sort_scan;
 
@@ -37,9 +38,14 @@ bool sort_scan_finish(struct sort_scan *s, struct arena *arena, struct facts *ou
  * who hands it to sort_run(); NULL without memory. */
 struct charsets *sort_prepare(void);
 
-/* sort_run() - the role: serve SORT_MESSAGE on the door (taken) until it closes or messages_max
- * were served (0: no end); charsets is borrowed. The exit status: 0, or 1 when the other side sent
- * what no frame is or memory ran out. One thread, straight lines. */
-int sort_run(struct charsets *charsets, int door_fd, unsigned messages_max);
+struct sort_options {
+    unsigned messages_max; /* to be served, then the role ends; 0: no end */
+    struct sieve_limits sieve;
+};
+
+/* sort_run() - the role: serve SORT_MESSAGE and SORT_CHECK on the door (taken) until it closes or
+ * enough were served; charsets and options are borrowed. The exit status: 0, or 1 when the other
+ * side sent what no frame is or memory ran out. One thread, straight lines. */
+int sort_run(struct charsets *charsets, int door_fd, const struct sort_options *options);
 
 #endif

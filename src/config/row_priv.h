@@ -66,6 +66,7 @@ enum config_section_id {
     SECTION_TIMEOUTS,
     SECTION_AUTH,
     SECTION_METRICS,
+    SECTION_SIEVE,
     SECTION_COUNT
 };
 

@@ -285,6 +285,15 @@ static const struct config_row metrics_rows[] = {
      .doc = "let address be other than loopback and unix sockets"},
 };
 
+static const struct config_row sieve_rows[] = {
+    {"scripts", KIND_COUNT, 0, "30", 1, 10000, AT(settings_sieve, scripts),
+     .doc = "scripts that one account may store"},
+    {"script_size", KIND_SIZE, 0, "128K", KIB, 512 * KIB, AT(settings_sieve, script_size),
+     .doc = "size of one script"},
+    {"storage", KIND_SIZE, 0, "2M", KIB, GIB, AT(settings_sieve, storage),
+     .doc = "size of all scripts of one account together"},
+};
+
 static const struct config_row listen_title = {
     "protocol",       KIND_ENUM, 0, NULL, 0, 0, protocol_words, AT(settings_listen, protocol),
     .doc = "protocol"};
@@ -345,4 +354,8 @@ const struct config_section config_sections[SECTION_COUNT] = {
                          .doc = "numbers for a monitoring system",
                          ROWS(metrics_rows),
                          AT(settings, metrics)},
+    [SECTION_SIEVE] = {.name = "sieve",
+                       .doc = "filter scripts of accounts (RFC 5228)",
+                       ROWS(sieve_rows),
+                       AT(settings, sieve)},
 };

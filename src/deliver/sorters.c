@@ -9,10 +9,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <utlist.h>
 
+#include "doorstep/charset.h"
 #include "doorstep/clock.h"
 #include "doorstep/door.h"
 #include "doorstep/door_frames.h"
@@ -35,7 +37,8 @@ struct request {
     struct message *msg; /* owned reference */
     uint64_t asked_ms;
     unsigned deaths;
-    struct arena *arena; /* the asker's, for its facts */
+    struct arena *arena; /* the asker's, for its facts; NULL: msg is a script to be checked */
+    char *name;          /* owned: of the script, else NULL */
     sorters_fn fn;
     void *arg;
 };
@@ -69,6 +72,7 @@ request_end(struct request *r, enum sorters_answer answer, const struct facts *f
     metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_SORT, -1);
     r->fn(r->arg, answer, facts, packed);
     message_unref(r->msg);
+    free(r->name);
     free(r);
 }
 
@@ -131,31 +135,55 @@ lose_sorter(struct sorter *so, const char *reason)
     take_back(so);
     if (r == NULL || ++r->deaths < DEATHS_MAX)
         return;
-    metrics_count(METRIC_UNSORTED, METRICS_NO_LABEL, 1);
-    log_event(LOG_LEVEL_ERROR, "message_unsorted", "digest", message_digest(r->msg), NULL);
+    metrics_count(METRIC_UNSORTED, METRICS_NO_LABEL, r->name == NULL);
+    log_event(LOG_LEVEL_ERROR, r->name == NULL ? "message_unsorted" : "script_unchecked", "digest",
+              message_digest(r->msg), NULL);
     DL_DELETE(so->pool->waiting, r);
     request_end(r, SORTERS_UNKNOWN, NULL, SPAN_NONE);
+}
+
+/* The first of the given is answered. */
+static void
+end_first(struct sorter *so, enum sorters_answer answer, const struct facts *facts)
+{
+    struct request *r = so->given;
+
+    DL_DELETE(so->given, r);
+    if (so->given == NULL)
+        loop_timer_stop(so->deadline);
+    else
+        loop_timer_start(so->deadline, so->pool->timeouts->sort);
+    request_end(r, answer, facts, buf_span(&so->facts));
+    buf_reset(&so->facts);
 }
 
 /* The whole answer to the first of the given. False: these are no facts. */
 static bool
 take_facts(struct sorter *so)
 {
-    struct request *r = so->given;
-    struct span packed = buf_span(&so->facts);
     struct facts facts;
     struct unpack u;
 
-    unpack_init(&u, packed);
-    if (!facts_unpack(&facts, r->arena, &u) || !unpack_done(&u))
+    unpack_init(&u, buf_span(&so->facts));
+    if (!facts_unpack(&facts, so->given->arena, &u) || !unpack_done(&u))
         return false;
-    DL_DELETE(so->given, r);
-    if (so->given == NULL)
-        loop_timer_stop(so->deadline);
-    else
-        loop_timer_start(so->deadline, so->pool->timeouts->sort);
-    request_end(r, SORTERS_FACTS, &facts, packed);
-    buf_reset(&so->facts);
+    end_first(so, SORTERS_FACTS, &facts);
+    return true;
+}
+
+/* The same for a script. */
+static bool
+take_report(struct sorter *so)
+{
+    struct unpack u;
+
+    unpack_init(&u, buf_span(&so->facts));
+    unpack_u32(&u);
+    unpack_u32(&u);
+    struct span text = unpack_span(&u, SORT_REPORT_MAX);
+    if (!unpack_done(&u) || !utf8_is_valid(text))
+        return false;
+    end_first(so, SORTERS_REPORT, NULL);
     return true;
 }
 
@@ -163,15 +191,19 @@ take_facts(struct sorter *so)
 static bool
 take_piece(struct sorter *so, const struct door_frame *f)
 {
+    struct request *r = so->given;
     struct unpack u;
 
-    if (f->type != SORT_FACTS || f->fd != -1 || so->given == NULL || f->id != so->given->id)
+    if (r == NULL || f->fd != -1 || f->id != r->id ||
+        f->type != (r->name == NULL ? SORT_FACTS : SORT_REPORT))
         return false;
     unpack_init(&u, f->body);
     bool more = unpack_u8(&u) != 0;
     if (u.broken || !buf_append_span(&so->facts, u.rest))
         return false;
-    return more || take_facts(so);
+    if (more)
+        return true;
+    return r->name == NULL ? take_facts(so) : take_report(so);
 }
 
 static void
@@ -255,7 +287,7 @@ send_by_descriptor(struct sorter *so, const struct request *r, struct span head)
 static bool
 send_inline(struct sorter *so, const struct request *r, struct span head, struct span bytes)
 {
-    bool ok = door_put(so->door, SORT_MESSAGE, r->id, head);
+    bool ok = door_put(so->door, r->name == NULL ? SORT_MESSAGE : SORT_CHECK, r->id, head);
 
     while (ok && bytes.n > 0) {
         struct span piece = {bytes.p, bytes.n < DOOR_BODY_MAX ? bytes.n : DOOR_BODY_MAX};
@@ -274,9 +306,12 @@ send_message(struct sorter *so, const struct request *r)
     struct buf head;
     struct pack p;
 
-    buf_init(&head, 16);
+    buf_init(&head, SORT_NAME_SIZE + 16);
     pack_init(&p, &head);
-    pack_u8(&p, spilled ? 1 : 0);
+    if (r->name == NULL)
+        pack_u8(&p, spilled ? 1 : 0);
+    else
+        pack_str(&p, r->name);
     pack_u64(&p, message_traits(r->msg)->octets);
     bool ok = !p.full && (spilled ? send_by_descriptor(so, r, buf_span(&head))
                                   : send_inline(so, r, buf_span(&head), bytes));
@@ -320,6 +355,18 @@ feed(void *arg)
     }
 }
 
+static void
+queue(struct sorters *s, struct request *r)
+{
+    r->id = ++s->next_id;
+    r->asked_ms = clock_ms();
+    DL_APPEND(s->waiting, r);
+    metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_SORT, 1);
+    if (s->waiting == r)
+        watch_oldest(s);
+    feed_soon(s);
+}
+
 void
 sorters_ask(struct sorters *s, struct message *msg, struct arena *arena, sorters_fn fn, void *arg)
 {
@@ -329,17 +376,24 @@ sorters_ask(struct sorters *s, struct message *msg, struct arena *arena, sorters
         fn(arg, SORTERS_UNKNOWN, NULL, SPAN_NONE);
         return;
     }
-    *r = (struct request){.id = ++s->next_id,
-                          .msg = message_ref(msg),
-                          .asked_ms = clock_ms(),
-                          .arena = arena,
-                          .fn = fn,
-                          .arg = arg};
-    DL_APPEND(s->waiting, r);
-    metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_SORT, 1);
-    if (s->waiting == r)
-        watch_oldest(s);
-    feed_soon(s);
+    *r = (struct request){.msg = message_ref(msg), .arena = arena, .fn = fn, .arg = arg};
+    queue(s, r);
+}
+
+void
+sorters_check(struct sorters *s, struct message *text, const char *name, sorters_fn fn, void *arg)
+{
+    struct request *r = malloc(sizeof *r);
+    char *copy = strdup(name);
+
+    if (r == NULL || copy == NULL) {
+        free(r);
+        free(copy);
+        fn(arg, SORTERS_UNKNOWN, NULL, SPAN_NONE);
+        return;
+    }
+    *r = (struct request){.msg = message_ref(text), .name = copy, .fn = fn, .arg = arg};
+    queue(s, r);
 }
 
 void

@@ -29,6 +29,7 @@ void sorters_add(struct sorters *s, uint32_t slot, int door_fd);
 
 enum sorters_answer {
     SORTERS_FACTS,
+    SORTERS_REPORT,  /* sorters_check(): packed is what SORT_REPORT says, checked */
     SORTERS_UNKNOWN, /* nobody can tell: deliver it without */
     SORTERS_LATE     /* no sorter took it in time (timeouts.sort_wait): another time */
 };
@@ -44,8 +45,13 @@ typedef void (*sorters_fn)(void *arg, enum sorters_answer answer, const struct f
 void sorters_ask(struct sorters *s, struct message *msg, struct arena *arena, sorters_fn fn,
                  void *arg);
 
-/* sorters_wait() - the same for a thread that has nothing else to do: blocks until the facts are
- * there. Never on the loop's thread. Facts' memory is arena's; false: unknown. */
+/* sorters_check() - loop's thread. Is this a good script? text: sealed, in memory; a reference is
+ * kept. name: copied, for the report. fn: without facts. */
+void sorters_check(struct sorters *s, struct message *text, const char *name, sorters_fn fn,
+                   void *arg);
+
+/* sorters_wait() - sorters_ask() for a thread that has nothing else to do: blocks until the facts
+ * are there. Never on the loop's thread. Facts' memory is arena's; false: unknown. */
 bool sorters_wait(struct sorters *s, struct message *msg, struct arena *arena, struct facts *facts);
 
 /* sorters_count() - sorters that are there now. */

@@ -68,6 +68,12 @@ static const struct verb_option trace_options[] = {
     {0},
 };
 
+static const struct verb_option sieve_install_options[] = {
+    {"name", 0, "NAME", "of the script; else what the file is called, without .sieve"},
+    {"activate", 0, NULL, "it is the active one from now on"},
+    {0},
+};
+
 static const struct verb_option top_options[] = {
     {"once", 0, NULL, "one screen, after a second"},
     {0},
@@ -168,6 +174,23 @@ const struct verb verbs[] = {
      "is\n"
      "still kept.",
      no_options, cmd_journal_replay},
+    {"sieve install", "ACCOUNT FILE", 2, 2, "store a Sieve script of an account",
+     "FILE - is standard input, and the script's name then main. The script is checked first: what "
+     "is\n"
+     "wrong is printed, and exits 65 when it was not stored.",
+     sieve_install_options, cmd_sieve_install},
+    {"sieve list", "ACCOUNT", 1, 1, "list the scripts of an account", "", no_options,
+     cmd_sieve_list},
+    {"sieve get", "ACCOUNT NAME", 2, 2, "print a script as it was stored",
+     "Not made safe for a terminal.", no_options, cmd_sieve_get},
+    {"sieve delete", "ACCOUNT NAME", 2, 2, "delete a script",
+     "Not the active one: deactivate it first.", no_options, cmd_sieve_delete},
+    {"sieve rename", "ACCOUNT NAME TO", 3, 3, "give a script another name", "", no_options,
+     cmd_sieve_rename},
+    {"sieve activate", "ACCOUNT NAME", 2, 2, "let this script sort the mail, and no other", "",
+     no_options, cmd_sieve_activate},
+    {"sieve deactivate", "ACCOUNT", 1, 1, "let no script sort the mail", "", no_options,
+     cmd_sieve_deactivate},
     {"stats", "", 0, 0, "counters of the daemon", "", no_options, cmd_stats},
     {"metrics", "", 0, 0, "all that the daemon counts, as OpenMetrics text", "", no_options,
      cmd_metrics},

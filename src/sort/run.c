@@ -10,29 +10,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "doorstep/door.h"
 #include "doorstep/clock.h"
 #include "doorstep/door_frames.h"
-#include "doorstep/metrics.h"
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
+
+#include "sorter_priv.h"
 
 #define WINDOW 65536                   /* octets read from a descriptor at once */
 #define QUEUE_MAX (4 * DOOR_BODY_MAX)  /* of frames that wait for the store */
 #define ARENA_MAX (4 * SORT_FACTS_MAX) /* facts with their padding */
-
-struct sorter {
-    struct door *door;
-    struct sort_scan *scan;
-    struct buf window;  /* of a descriptor */
-    struct arena arena; /* of a message's facts */
-    struct buf packed;  /* the same */
-};
-
-enum sorter_result {
-    SORTER_GOES_ON,
-    SORTER_IS_DONE,  /* the door closed */
-    SORTER_IS_BROKEN /* a frame that is none, or no memory */
-};
 
 struct charsets *
 sort_prepare(void)
@@ -88,38 +75,42 @@ receive(struct sorter *so, struct door_frame *out)
     return result;
 }
 
-/* One piece of the facts. */
 static enum sorter_result
-send_piece(struct sorter *so, uint64_t id, struct span piece)
+send_piece(struct sorter *so, uint16_t type, uint64_t id, struct span piece)
 {
-    if (!door_put(so->door, SORT_FACTS, id, piece))
+    if (!door_put(so->door, type, id, piece))
         return SORTER_IS_DONE;
     return door_queued(so->door) > DOOR_BODY_MAX ? flush(so) : SORTER_GOES_ON;
 }
 
-static enum sorter_result
-send_facts(struct sorter *so, uint64_t id, const struct facts *facts)
+enum sorter_result
+sorter_send(struct sorter *so, uint16_t type, uint64_t id)
 {
-    struct pack p;
-    struct buf frame;
-    enum sorter_result result = SORTER_GOES_ON;
-
-    buf_reset(&so->packed);
-    pack_init(&p, &so->packed);
-    facts_pack(facts, &p);
-    if (p.full)
-        return SORTER_IS_BROKEN;
     struct span rest = buf_span(&so->packed);
+    enum sorter_result result = SORTER_GOES_ON;
+    struct buf frame;
+
     buf_init(&frame, DOOR_BODY_MAX);
     do {
         size_t n = rest.n < DOOR_BODY_MAX - 1 ? rest.n : DOOR_BODY_MAX - 1;
         buf_reset(&frame);
         bool ok = buf_append_char(&frame, n < rest.n) && buf_append(&frame, rest.p, n);
         rest = span_skip(rest, n);
-        result = ok ? send_piece(so, id, buf_span(&frame)) : SORTER_IS_BROKEN;
+        result = ok ? send_piece(so, type, id, buf_span(&frame)) : SORTER_IS_BROKEN;
     } while (rest.n > 0 && result == SORTER_GOES_ON);
     buf_release(&frame);
     return result;
+}
+
+static enum sorter_result
+send_facts(struct sorter *so, uint64_t id, const struct facts *facts)
+{
+    struct pack p;
+
+    buf_reset(&so->packed);
+    pack_init(&p, &so->packed);
+    facts_pack(facts, &p);
+    return p.full ? SORTER_IS_BROKEN : sorter_send(so, SORT_FACTS, id);
 }
 
 static enum sorter_result
@@ -134,19 +125,33 @@ answer(struct sorter *so, uint64_t id, bool is_readable)
     return result;
 }
 
+typedef bool (*take_fn)(struct sorter *so, struct span piece);
+
+static bool
+take_message(struct sorter *so, struct span piece)
+{
+    sort_scan_feed(so->scan, piece.p, piece.n);
+    return true;
+}
+
+static bool
+take_script(struct sorter *so, struct span piece)
+{
+    return buf_append_span(&so->script, piece);
+}
+
 /* Octets that came with the request, and what SORT_MORE brings. */
 static enum sorter_result
-serve_inline(struct sorter *so, uint64_t id, uint64_t octets, struct span first)
+read_inline(struct sorter *so, uint64_t id, uint64_t octets, struct span first, take_fn take)
 {
     struct span piece = first;
 
     for (;;) {
-        if (piece.n > octets)
+        if (piece.n > octets || !take(so, piece))
             return SORTER_IS_BROKEN;
-        sort_scan_feed(so->scan, piece.p, piece.n);
         octets -= piece.n;
         if (octets == 0)
-            return answer(so, id, true);
+            return SORTER_GOES_ON;
         struct door_frame frame;
         enum sorter_result result = receive(so, &frame);
         if (result != SORTER_GOES_ON)
@@ -184,20 +189,51 @@ feed_descriptor(struct sorter *so, int fd, uint64_t octets)
 }
 
 static enum sorter_result
-serve_frame(struct sorter *so, const struct door_frame *frame)
+serve_message(struct sorter *so, const struct door_frame *frame)
 {
     struct unpack u;
 
     unpack_init(&u, frame->body);
     unsigned by_fd = unpack_u8(&u);
     uint64_t octets = unpack_u64(&u);
-    bool is_request = frame->type == SORT_MESSAGE && !u.broken && by_fd <= 1 &&
-                      (by_fd == 1) == (frame->fd >= 0) && octets <= INT64_MAX;
+    bool is_request =
+        !u.broken && by_fd <= 1 && (by_fd == 1) == (frame->fd >= 0) && octets <= INT64_MAX;
     if (!is_request || (by_fd == 1 && u.rest.n > 0))
         return SORTER_IS_BROKEN;
-    if (by_fd == 0)
-        return serve_inline(so, frame->id, octets, u.rest);
-    return answer(so, frame->id, feed_descriptor(so, frame->fd, octets));
+    if (by_fd == 1)
+        return answer(so, frame->id, feed_descriptor(so, frame->fd, octets));
+    enum sorter_result result = read_inline(so, frame->id, octets, u.rest, take_message);
+    return result == SORTER_GOES_ON ? answer(so, frame->id, true) : result;
+}
+
+static enum sorter_result
+serve_check(struct sorter *so, const struct door_frame *frame)
+{
+    uint64_t id = frame->id;
+    char name[SORT_NAME_SIZE];
+    struct unpack u;
+
+    unpack_init(&u, frame->body);
+    unpack_str(&u, name, sizeof name);
+    uint64_t octets = unpack_u64(&u);
+    if (u.broken || frame->fd >= 0)
+        return SORTER_IS_BROKEN;
+    buf_reset(&so->script);
+    enum sorter_result result = read_inline(so, id, octets, u.rest, take_script);
+    return result == SORTER_GOES_ON ? sorter_check(so, id, name) : result;
+}
+
+static enum sorter_result
+serve_frame(struct sorter *so, const struct door_frame *frame)
+{
+    switch (frame->type) {
+    case SORT_MESSAGE:
+        return serve_message(so, frame);
+    case SORT_CHECK:
+        return serve_check(so, frame);
+    default:
+        return SORTER_IS_BROKEN;
+    }
 }
 
 static enum sorter_result
@@ -218,12 +254,15 @@ serve_one(struct sorter *so)
 }
 
 int
-sort_run(struct charsets *charsets, int door_fd, unsigned messages_max)
+sort_run(struct charsets *charsets, int door_fd, const struct sort_options *options)
 {
-    struct sorter so = {.door = door_new(door_fd, QUEUE_MAX), .scan = sort_scan_new()};
+    struct sorter so = {
+        .options = options, .door = door_new(door_fd, QUEUE_MAX), .scan = sort_scan_new()};
     enum sorter_result result = SORTER_GOES_ON;
+    unsigned messages_max = options->messages_max;
 
     buf_init(&so.window, WINDOW);
+    buf_init(&so.script, options->sieve.script_max);
     buf_init(&so.packed, SORT_FACTS_MAX);
     arena_init(&so.arena, ARENA_MAX);
     if (so.door == NULL || so.scan == NULL)
@@ -238,6 +277,7 @@ sort_run(struct charsets *charsets, int door_fd, unsigned messages_max)
     if (result == SORTER_GOES_ON)
         result = flush(&so);
     buf_release(&so.packed);
+    buf_release(&so.script);
     arena_release(&so.arena);
     buf_release(&so.window);
     sort_scan_free(so.scan);

@@ -22,6 +22,8 @@ enum operation_place {
     ON_LOOP, /* what lives there and takes no time */
     ON_CLERK,
     ON_ACCOUNT, /* on its worker, after the account of args.account or args.name was found */
+    ON_SCRIPTS, /* on the loop, after args.account was found: what becomes a script_request there;
+                 * it ends with operation_slice_done() */
     ON_EACH,    /* on each account's worker in turn: of args.account, args.domain, or all */
     ON_WORKERS  /* on each worker in turn, then on the clerk */
 };
@@ -74,6 +76,10 @@ const char *operation_text(struct operation *op, const char *name);
 /* operation_row() - a result (stolen). */
 void operation_row(struct operation *op, json_t *row);
 
+/* operation_slice_done() - loop's thread: of a slice that ends later than its run. op may be gone
+ * afterwards. */
+void operation_slice_done(struct operation *op);
+
 /* operation_account() - the current account opened on its worker; NULL: failed, or op->more (its
  * hand is not there yet). With `quiet` an account that has no mail yet is no failure. */
 struct open_account *operation_account(struct operation *op, struct worker *w, bool quiet);
@@ -108,6 +114,12 @@ void operation_message_delete(struct operation *op, struct worker *w);
 void operation_journal_show(struct operation *op, struct worker *w);
 void operation_journal_verify(struct operation *op, struct worker *w);
 void operation_journal_replay(struct operation *op, struct worker *w);
+void operation_sieve_put(struct operation *op, struct worker *w);
+void operation_sieve_list(struct operation *op, struct worker *w);
+void operation_sieve_get(struct operation *op, struct worker *w);
+void operation_sieve_delete(struct operation *op, struct worker *w);
+void operation_sieve_rename(struct operation *op, struct worker *w);
+void operation_sieve_activate(struct operation *op, struct worker *w);
 void operation_fsck(struct operation *op, struct worker *w);
 void operation_trace(struct operation *op, struct worker *w);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * How the tool's operations run: see operation_priv.h. The operations themselves are in
- * operations_accounts.c, operations_mailboxes.c, operations_messages.c and fsck.c.
+ * operations_accounts.c, operations_mailboxes.c, operations_messages.c, operations_sieve.c and
+ * fsck.c.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,6 +42,12 @@ static const struct operation_row table[] = {
     {"journal.show", ON_WORKERS, operation_journal_show, false},
     {"journal.verify", ON_CLERK, operation_journal_verify, false},
     {"journal.replay", ON_WORKERS, operation_journal_replay, false},
+    {"sieve.put", ON_SCRIPTS, operation_sieve_put, false},
+    {"sieve.list", ON_SCRIPTS, operation_sieve_list, false},
+    {"sieve.get", ON_SCRIPTS, operation_sieve_get, false},
+    {"sieve.delete", ON_SCRIPTS, operation_sieve_delete, false},
+    {"sieve.rename", ON_SCRIPTS, operation_sieve_rename, false},
+    {"sieve.activate", ON_SCRIPTS, operation_sieve_activate, false},
     {"fsck", ON_EACH, operation_fsck, false},
     {"trace", ON_CLERK, operation_trace, false},
 };
@@ -226,6 +233,13 @@ next_slice(struct operation *op)
         run_slice(&op->job, NULL);
         return true;
     }
+    if (op->row->place == ON_SCRIPTS) {
+        if (op->current > 0)
+            return false;
+        op->began = true;
+        op->row->run(op, NULL);
+        return true;
+    }
     if (op->row->place == ON_CLERK && !op->more)
         return false;
     if (is_clerks(op)) {
@@ -301,6 +315,12 @@ on_slice(void *arg)
         control_when_writable(op->request, on_writable, op);
 }
 
+void
+operation_slice_done(struct operation *op)
+{
+    on_slice(op);
+}
+
 /* Whose turns there will be. */
 static bool
 on_account(void *arg, const struct account *account)
@@ -343,11 +363,11 @@ find_accounts(struct operation *op)
     const char *name = json_string_value(json_object_get(op->args, "account"));
     const char *domain = json_string_value(json_object_get(op->args, "domain"));
 
-    if (name == NULL)
+    if (name == NULL && op->row->place != ON_SCRIPTS)
         name = json_string_value(json_object_get(op->args, "name"));
     if (name != NULL)
         find_one(op, accounts, name);
-    else if (op->row->place == ON_ACCOUNT)
+    else if (op->row->place == ON_ACCOUNT || op->row->place == ON_SCRIPTS)
         operation_fail(op, OUTCOME_BAD_REQUEST, "argument \"account\" is missing");
     else if (!accounts_list(accounts, domain, on_account, op, &op->why))
         op->failed = true;

@@ -20,5 +20,9 @@ role_run_sorter(int main_fd, const struct settings *(*parse)(int fd), struct cha
         return EX_PROTOCOL;
     if (!role_confine_sorter(start.settings) || !role_say_ready(&start))
         return EX_OSERR;
-    return sort_run(charsets, start.store_door, MESSAGES_MAX);
+
+    struct sort_options options = {.messages_max = MESSAGES_MAX};
+    sieve_limits_default(&options.sieve);
+    options.sieve.script_max = (uint32_t)start.settings->sieve.script_size;
+    return sort_run(charsets, start.store_door, &options);
 }

@@ -48,7 +48,8 @@ static const char all_changed[] =
     "auth { hash_memory = 1M hash_operations = 3 threads = 4 queue = 5 session_failures = 6\n"
     "    delay = 2s delay_max = 3s address_failures = 7 account_failures = 8 ban = 1h\n"
     "    decay = 2h }\n"
-    "metrics { address = {\"192.0.2.1:9090\"} allow_remote = yes }\n";
+    "metrics { address = {\"192.0.2.1:9090\"} allow_remote = yes }\n"
+    "sieve { scripts = 5 script_size = 64K storage = 1M }\n";
 
 static const struct {
     const char *name;

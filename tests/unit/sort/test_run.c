@@ -34,7 +34,10 @@ run_role(void *arg)
     struct role *role = arg;
     struct charsets *charsets = sort_prepare();
 
-    role->status = sort_run(charsets, role->fd, role->messages_max);
+    struct sort_options options = {.messages_max = role->messages_max};
+
+    sieve_limits_default(&options.sieve);
+    role->status = sort_run(charsets, role->fd, &options);
     charsets_free(charsets);
     return NULL;
 }

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Scripts of an account: see script_store_priv.h.
+ */
+#include "script_store_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "doorstep/clock.h"
+
+static bool
+fail(struct script_request *r, enum script_result result)
+{
+    r->result = result;
+    return false;
+}
+
+/* What the index said, as RFC 5804 puts it. */
+static bool
+fail_why(struct script_request *r)
+{
+    switch (r->why.kind) {
+    case OUTCOME_NOT_FOUND:
+        return fail(r, SCRIPT_MISSING);
+    case OUTCOME_EXISTS:
+        return fail(r, SCRIPT_EXISTS);
+    case OUTCOME_BUSY:
+        return fail(r, SCRIPT_IS_ACTIVE);
+    default:
+        return fail(r, SCRIPT_FAILED);
+    }
+}
+
+/* ---- quotas ---- */
+
+struct stock { /* scripts that there are, but for the one of that name */
+    const char *name;
+    uint64_t count, octets;
+};
+
+static bool
+count_one(void *arg, const struct index_script *s)
+{
+    struct stock *stock = arg;
+
+    if (strcmp(s->name, stock->name) != 0) {
+        stock->count++;
+        stock->octets += s->octets;
+    }
+    return true;
+}
+
+static bool
+has_space(struct worker *w, struct open_account *oa, struct script_request *r, uint64_t octets)
+{
+    const struct settings_sieve *s = &w->with.settings->sieve;
+    struct stock stock = {.name = r->name};
+
+    if (octets > s->script_size)
+        return fail(r, SCRIPT_TOO_LONG);
+    if (!index_script_list(oa->index, count_one, &stock, &r->why))
+        return fail(r, SCRIPT_FAILED);
+    if (stock.count >= s->scripts)
+        return fail(r, SCRIPT_TOO_MANY);
+    if (octets > s->storage || stock.octets > s->storage - octets)
+        return fail(r, SCRIPT_OVER_STORAGE);
+    return true;
+}
+
+/* ---- looking ---- */
+
+static bool
+keep_one(void *arg, const struct index_script *s)
+{
+    struct script_request *r = arg;
+    struct index_script *more = reallocarray(r->list, r->list_count + 1, sizeof *more);
+
+    if (more == NULL)
+        return fail(r, SCRIPT_FAILED);
+    r->list = more;
+    r->list[r->list_count++] = *s;
+    return true;
+}
+
+static bool
+list(struct open_account *oa, struct script_request *r)
+{
+    outcome_set(&r->why, OUTCOME_SYSTEM, "no memory for a list of scripts");
+    return (index_script_list(oa->index, keep_one, r, &r->why) || fail(r, SCRIPT_FAILED)) &&
+           r->result == SCRIPT_DONE;
+}
+
+static bool
+get(struct open_account *oa, struct script_request *r)
+{
+    struct index_script s;
+
+    return index_script_find(oa->index, r->name, &s, &r->found, &r->why) || fail_why(r);
+}
+
+/* ---- changing ---- */
+
+static bool
+put(struct open_account *oa, struct script_request *r)
+{
+    struct index_script s = {.changed = clock_wall().tv_sec};
+    bool spilled;
+
+    memcpy(s.name, r->name, sizeof s.name);
+    memcpy(s.hash, message_digest(r->text), sizeof s.hash);
+    return index_script_put(oa->index, &s, message_inline(r->text, &spilled), &r->why) &&
+           (!r->activate || index_script_activate(oa->index, r->name, &r->why));
+}
+
+static bool
+change(struct open_account *oa, struct script_request *r)
+{
+    switch (r->verb) {
+    case SCRIPT_PUT:
+        return put(oa, r);
+    case SCRIPT_DELETE:
+        return index_script_delete(oa->index, r->name, &r->why);
+    case SCRIPT_RENAME:
+        return index_script_rename(oa->index, r->name, r->to, &r->why);
+    case SCRIPT_ACTIVATE:
+        return index_script_activate(oa->index, r->name[0] == '\0' ? NULL : r->name, &r->why);
+    case SCRIPT_CHECK:
+    case SCRIPT_HAVE_SPACE:
+    case SCRIPT_LIST:
+    case SCRIPT_GET:
+        break;
+    }
+    return true;
+}
+
+static bool
+change_durably(struct open_account *oa, struct script_request *r)
+{
+    if (!index_begin(oa->index, &r->why))
+        return fail(r, SCRIPT_FAILED);
+    if (!change(oa, r)) {
+        index_rollback(oa->index);
+        return fail_why(r);
+    }
+    if (index_commit(oa->index, &r->why))
+        return true;
+    index_rollback(oa->index);
+    return fail(r, SCRIPT_FAILED);
+}
+
+static bool
+run(struct worker *w, struct open_account *oa, struct script_request *r)
+{
+    switch (r->verb) {
+    case SCRIPT_HAVE_SPACE:
+        return has_space(w, oa, r, r->octets);
+    case SCRIPT_LIST:
+        return list(oa, r);
+    case SCRIPT_GET:
+        return get(oa, r);
+    case SCRIPT_PUT:
+        return has_space(w, oa, r, message_traits(r->text)->octets) && change_durably(oa, r);
+    case SCRIPT_DELETE:
+    case SCRIPT_RENAME:
+    case SCRIPT_ACTIVATE:
+        return change_durably(oa, r);
+    case SCRIPT_CHECK:
+        break;
+    }
+    return true;
+}
+
+/* ---- all of it ---- */
+
+static bool
+names_are_good(const struct script_request *r)
+{
+    bool needs_name = r->verb != SCRIPT_CHECK && r->verb != SCRIPT_LIST &&
+                      (r->verb != SCRIPT_ACTIVATE || r->name[0] != '\0');
+
+    return (!needs_name || index_script_name_check(r->name)) &&
+           (r->verb != SCRIPT_RENAME || index_script_name_check(r->to));
+}
+
+/* An account that has had no mail yet has no scripts either. */
+static void
+note_absence(struct script_request *r)
+{
+    if (r->why.kind != OUTCOME_NOT_FOUND)
+        r->result = SCRIPT_FAILED;
+    else if (r->verb != SCRIPT_LIST && !(r->verb == SCRIPT_ACTIVATE && r->name[0] == '\0'))
+        r->result = SCRIPT_MISSING;
+}
+
+bool
+scripts_carry_out(struct worker *w, struct script_request *r)
+{
+    bool create = r->verb == SCRIPT_PUT || r->verb == SCRIPT_HAVE_SPACE;
+    struct open_account *oa;
+    struct store_wait wait;
+
+    r->result = SCRIPT_DONE;
+    if (!names_are_good(r)) {
+        r->result = SCRIPT_BAD_NAME;
+        return true;
+    }
+    switch (account_open(w, &r->account, create, &oa, &wait, &r->why)) {
+    case ACCOUNT_FAILED:
+        note_absence(r);
+        return true;
+    case ACCOUNT_LATER: /* the index alone is needed: its hand may be away */
+        if (oa->loan.is_lent || oa->index == NULL)
+            return false;
+        break;
+    case ACCOUNT_OPEN:
+        break;
+    }
+    if (!run(w, oa, r) && r->result == SCRIPT_FAILED && r->why.kind == OUTCOME_CORRUPT)
+        account_renew_index(w, oa, &r->why); /* the person tries again */
+    return true;
+}
