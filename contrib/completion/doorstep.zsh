@@ -7,7 +7,7 @@ _doorstep() {
     local choices=''
     for ((i = 2; i < CURRENT; i++)); do
         case ${given[i]} in
-        -c|--config|--wait|--quota|--quota-messages|--domain|--for|-f|--from|-r|--recipient|--since) ((i++)) ;;
+        -c|--config|--wait|--quota|--quota-messages|--domain|--for|-f|--from|-r|--recipient|--name|--since) ((i++)) ;;
         -*) ;;
         *) case $count in
             0) verb=${given[i]} ;;
@@ -28,7 +28,7 @@ _doorstep() {
     ban) choices='list remove add' ;;
     mailbox) choices='list create rename delete' ;;
     message) choices='list show cat flag move delete' ;;
-    sieve) choices='suite' ;;
+    sieve) choices='suite install list get delete rename activate deactivate' ;;
     journal) choices='show verify replay' ;;
     'ping') choices=' --wait' ;;
     'account add') choices=' --quota --quota-messages --disabled' ;;
@@ -38,6 +38,7 @@ _doorstep() {
     'ban add') choices=' --for' ;;
     'deliver') choices=' -f --from -r --recipient' ;;
     'fsck') choices=' --repair --content' ;;
+    'sieve install') choices=' --name --activate' ;;
     'top') choices=' --once' ;;
     'trace') choices=' --since' ;;
     'completion') choices='bash zsh fish' ;;
