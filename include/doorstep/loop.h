@@ -96,6 +96,10 @@ struct conn *conn_new(struct loop *l, int fd, const struct conn_limits *limits,
 void conn_read_pause(struct conn *c);
 void conn_read_resume(struct conn *c);
 
+/* conn_read_at_most() - octets of one turn from now on; as many as the loop reads is the default.
+ */
+void conn_read_at_most(struct conn *c, size_t n);
+
 /* conn_forget_input() - wipe what was read last: it may hold a password. */
 void conn_forget_input(struct conn *c);
 

@@ -76,8 +76,9 @@ enum smtp_wait {
 };
 
 struct smtp_session_calls {
-    /* Octets for the client. */
-    void (*reply)(void *arg, struct span octets);
+    /* Octets for the client. false: they are taken, and it is not reading what was said before: no
+     * command runs until smtp_session_writable(). */
+    bool (*reply)(void *arg, struct span octets);
     /* MAIL comes from this address (as in struct envelope): may it? false: `why` is the answer. */
     bool (*mail_begin)(void *arg, const char *client_ip, struct outcome *why);
     /* XCLIENT told another address: is that one exempt from limits on unknown recipients? */
@@ -172,6 +173,9 @@ const char *smtp_session_client_ip(const struct smtp_session *s);
 /* smtp_session_fail() - every answer that the store owes gets this outcome, and a message under way
  * fails with it at its end. The session goes on. */
 void smtp_session_fail(struct smtp_session *s, const struct outcome *outcome);
+
+/* smtp_session_writable() - the client has read replies again: go on with what waited. */
+void smtp_session_writable(struct smtp_session *s);
 
 /* smtp_session_drain() - no new mail: 421 at once, or behind the message that is under way. */
 void smtp_session_drain(struct smtp_session *s);

@@ -217,7 +217,7 @@ conn_take(struct conn *c, struct span bytes)
 static void
 conn_read(struct conn *c)
 {
-    ssize_t n = recv(c->fd, c->loop->read_buffer, sizeof(c->loop->read_buffer), 0);
+    ssize_t n = recv(c->fd, c->loop->read_buffer, c->read_max, 0);
     c->loop->read_length = n > 0 ? (size_t)n : 0;
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -246,6 +246,12 @@ on_poll(uv_poll_t *poll, int status, int events)
         return;
     if (c->tls == NULL || !conn_tls_must_wait(c))
         conn_read(c);
+}
+
+void
+conn_read_at_most(struct conn *c, size_t n)
+{
+    c->read_max = n < sizeof(c->loop->read_buffer) ? n : sizeof(c->loop->read_buffer);
 }
 
 void
@@ -324,6 +330,7 @@ conn_new(struct loop *l, int fd, const struct conn_limits *limits,
     c->loop = l;
     c->fd = fd;
     c->limits = *limits;
+    c->read_max = sizeof(l->read_buffer);
     c->handlers = handlers;
     c->arg = arg;
     loop_chore_init(&c->flush, conn_flush, c);

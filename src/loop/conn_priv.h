@@ -23,6 +23,7 @@ struct conn {
     struct buf output;       /* unsent, as it goes over the wire */
     struct conn_tls *tls;    /* owned; NULL: in plain */
     struct conn_limits limits;
+    size_t read_max;                      /* octets of a turn */
     const struct conn_handlers *handlers; /* borrowed */
     void *arg;
     const char *reason;

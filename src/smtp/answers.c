@@ -39,11 +39,6 @@ answers_say(struct smtp_session *s, const struct outcome *o)
 
 /* --- the end of data --- */
 
-struct kept_answer {
-    struct outcome outcome;
-    char delivery_id[2 * ID_SIZE];
-};
-
 /* smtp_session_answer() to every recipient that has none. Input that waits must not run behind the
  * last of them: it might bring the next message here, which is none of this failure's. */
 static void
@@ -66,7 +61,7 @@ answers_await(struct smtp_session *s)
 
     session_complete_envelope(s);
     s->messages++;
-    t->answers = arena_alloc(&t->arena, t->envelope.recipient_count * sizeof(*t->answers));
+    t->answers = calloc(t->envelope.recipient_count, sizeof(*t->answers));
     if (t->answers == NULL) { /* not one answer could be told apart from another */
         session_end(s, REPLY_SHUTDOWN, "no memory");
         return;
@@ -123,34 +118,39 @@ say_folded(struct smtp_session *s)
                 t->fold.delivery_id);
 }
 
+/* It came before its turn. Without memory silence is true, any answer might not be; the ledger
+ * knows. */
+static void
+keep_answer(struct smtp_session *s, uint32_t index, const struct outcome *o,
+            const char *delivery_id)
+{
+    struct transaction *t = s->transaction;
+    const struct address *recipient = &t->envelope.recipients[index].address;
+    struct buf line;
+
+    if (answers_print_line(&line, recipient, outcome_code(o), o, delivery_id))
+        t->answers[index].line = strndup(line.data, line.len);
+    buf_release(&line);
+    if (t->answers[index].line == NULL)
+        session_end(s, REPLY_SHUTDOWN, "no memory");
+}
+
 /* LMTP: one recipient's answer, and those behind it that came before it. */
 static void
 say_in_order(struct smtp_session *s, uint32_t index, const struct outcome *o,
              const char *delivery_id)
 {
     struct transaction *t = s->transaction;
-    const struct envelope_recipient *recipients = t->envelope.recipients;
 
     if (index > t->answers_out) {
-        struct kept_answer *kept = malloc(sizeof(*kept));
-
-        if (kept == NULL) { /* silence is true, any answer might not be; the ledger knows */
-            session_end(s, REPLY_SHUTDOWN, "no memory");
-            return;
-        }
-        kept->outcome = *o;
-        snprintf(kept->delivery_id, sizeof(kept->delivery_id), "%s", delivery_id);
-        t->answers[index].kept = kept;
+        keep_answer(s, index, o, delivery_id);
         return;
     }
-    say_outcome(s, &recipients[index].address, outcome_code(o), o, delivery_id);
+    say_outcome(s, &t->envelope.recipients[index].address, outcome_code(o), o, delivery_id);
     t->answers_out++;
     while (s->state == SESSION_ANSWER && t->answers_out < t->envelope.recipient_count &&
            t->answers[t->answers_out].is_known) {
-        const struct kept_answer *kept = t->answers[t->answers_out].kept;
-
-        say_outcome(s, &recipients[t->answers_out].address, outcome_code(&kept->outcome),
-                    &kept->outcome, kept->delivery_id);
+        session_reply_octets(s, span_of(t->answers[t->answers_out].line));
         t->answers_out++;
     }
 }

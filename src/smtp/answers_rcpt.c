@@ -104,11 +104,13 @@ know_rcpt(struct transaction *t, struct rcpt_slot *slot, const struct outcome *o
     slot->is_known = true;
     slot->is_unknown = names_nobody(o);
     if (answers_print_line(&line, &slot->recipient.address, outcome_code(o), o, ""))
-        slot->line = arena_copy(&t->arena, buf_span(&line));
+        slot->line = arena_copy(&t->asked, buf_span(&line));
     buf_release(&line);
     if (slot->line == NULL)
         slot->refusal = REPLY_NO_MEMORY;
-    slot->is_accepted = slot->line != NULL && outcome_is_success(o);
+    else if (outcome_is_success(o) && !rcpt_keep(t, &slot->recipient))
+        slot->refusal = REPLY_TOO_MANY_RECIPIENTS;
+    slot->is_accepted = slot->refusal == REPLY_NONE && outcome_is_success(o);
 }
 
 static struct rcpt_slot *

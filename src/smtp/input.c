@@ -148,7 +148,7 @@ session_consume(struct smtp_session *s, struct span in)
     size_t used = 0;
 
     s->is_running = true;
-    while (used < in.n) {
+    while (used < in.n && !s->is_full) {
         size_t n = session_take(s, span_skip(in, used));
 
         if (n == 0)

@@ -73,7 +73,8 @@ session_is_lmtp(const struct smtp_session *s)
 void
 session_reply_octets(struct smtp_session *s, struct span octets)
 {
-    s->calls->reply(s->arg, octets);
+    if (!s->calls->reply(s->arg, octets))
+        s->is_full = true;
 }
 
 void
@@ -112,8 +113,11 @@ static void
 free_transaction(struct transaction *t)
 {
     for (uint32_t i = 0; t->answers != NULL && i < t->envelope.recipient_count; i++)
-        free(t->answers[i].kept);
+        free(t->answers[i].line);
+    free(t->answers);
     free(t->envelope.recipients);
+    arena_release(&t->asked);
+    arena_release(&t->recipients);
     arena_release(&t->arena);
     free(t);
 }
@@ -238,10 +242,18 @@ smtp_session_stop(struct smtp_session *s)
     session_end(s, REPLY_SHUTDOWN, "stopped");
 }
 
+void
+smtp_session_writable(struct smtp_session *s)
+{
+    s->is_full = false;
+    session_resume(s);
+}
+
 bool
 smtp_session_wants_input(const struct smtp_session *s)
 {
-    return s->state != SESSION_CLOSED && (!session_waits(s) || s->pending.len <= SMTP_PENDING_HIGH);
+    return s->state != SESSION_CLOSED && !s->is_full &&
+           (!session_waits(s) || s->pending.len <= SMTP_PENDING_HIGH);
 }
 
 enum smtp_wait

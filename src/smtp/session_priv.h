@@ -50,11 +50,13 @@ struct rcpt_slot { /* one RCPT whose reply is not out yet */
 
 struct answer { /* at the end of data */
     bool is_known;
-    struct kept_answer *kept; /* owned; LMTP: came out of turn */
+    char *line; /* owned; LMTP: came out of turn */
 };
 
 struct transaction {
-    struct arena arena;
+    struct arena arena;       /* of MAIL and what only the end of data adds */
+    struct arena recipients;  /* texts of the accepted ones */
+    struct arena asked;       /* of RCPTs whose replies are not out; forgotten when none is */
     struct envelope envelope; /* recipients: owned array, the accepted ones in order */
     uint32_t recipients_size;
     struct rcpt_slot slots[RCPT_WINDOW]; /* a ring: first_slot is the oldest */
@@ -66,7 +68,7 @@ struct transaction {
     bool is_open;           /* the owner was told data_begin and neither data_end nor data_abort */
     bool has_failed;        /* the message is lost, for everybody, with failure */
     struct outcome failure; /* valid when has_failed */
-    struct answer *answers; /* from the arena, one a recipient; SESSION_ANSWER */
+    struct answer *answers; /* owned, one a recipient; SESSION_ANSWER */
     uint32_t answers_out;   /* LMTP: replies said */
     uint32_t answers_known;
     struct fold fold; /* SMTP's answer; LMTP's counts for the log */
@@ -86,6 +88,7 @@ struct smtp_session {
     bool is_extended;                /* EHLO or LHLO */
     const struct tls_facts *tls;     /* borrowed; NULL: in plain */
     bool is_running;                 /* inside session_consume(): do not enter it again */
+    bool is_full; /* of replies that the client does not read: its commands wait */
     bool is_draining;
     bool is_skipping;           /* an over-long line, up to its end */
     bool skipped_cr;            /* its last octet so far was CR */
@@ -150,8 +153,13 @@ size_t session_skip_line(struct smtp_session *s, struct span in, enum smtp_reply
 
 /* --- transaction.c: MAIL, RCPT, DATA, BDAT --- */
 
+/* rcpt_keep() - the texts of a recipient that is accepted move to where they last. false: that many
+ * and so long ones are too many. */
+bool rcpt_keep(struct transaction *t, struct envelope_recipient *r);
+
 /* rcpt_may_overtake() - may a RCPT run while others wait for the store? Not when the window is
- * full, and not when it depends on their answers whether it is one too many. */
+ * full, by number or by memory, and not when it depends on their answers whether it is one too
+ * many. */
 bool rcpt_may_overtake(const struct smtp_session *s);
 
 void cmd_mail(struct smtp_session *s, struct span args);

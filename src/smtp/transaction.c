@@ -10,9 +10,15 @@
 
 #include "parameters_priv.h"
 
-/* Parsed addresses and parameters of one transaction, refused recipients too. */
-#define ARENA_BASE 65536
-#define ARENA_PER_RECIPIENT 1024
+/* Octets of memory. One MAIL line may be parsed and kept four times over; recipients have this many
+ * on average, their parameters included, and ten long ones have room in any case; RCPTs on their
+ * way are parsed while less than ASKED_HIGH is in use, and each gets an answer. */
+#define MAIL_BASE 4096
+#define MAIL_LINES 4
+#define RECIPIENTS_BASE 8192
+#define RECIPIENT_AVERAGE 176
+#define ASKED_HIGH 8192
+#define ASKED_MAX(line) (ASKED_HIGH + MAIL_LINES * (line) + RCPT_WINDOW * REPLY_OUTCOME_MAX)
 
 /* "FROM:" or "TO:", then the path; spaces in front of it are common and harmless. */
 static bool
@@ -36,7 +42,9 @@ transaction_new(const struct smtp_session *s)
 
     if (t == NULL)
         return NULL;
-    arena_init(&t->arena, ARENA_BASE + s->config.limits->recipients * ARENA_PER_RECIPIENT);
+    arena_init(&t->arena, MAIL_BASE + MAIL_LINES * s->config.limits->command_line);
+    arena_init(&t->recipients, RECIPIENTS_BASE + s->config.limits->recipients * RECIPIENT_AVERAGE);
+    arena_init(&t->asked, ASKED_MAX(s->config.limits->command_line));
     t->envelope.envid = "";
     t->envelope.auth_sender = "";
     fold_init(&t->fold);
@@ -51,9 +59,9 @@ extensions_of(const struct smtp_session *s)
 
 /* As they were said, for the filters; "" where there are none. NULL without memory. */
 static const char *
-keep_parameters(struct smtp_session *s, struct span rest)
+keep_parameters(const struct smtp_session *s, struct arena *arena, struct span rest)
 {
-    return s->config.filter_key == NULL ? "" : arena_copy(&s->transaction->arena, rest);
+    return s->config.filter_key == NULL ? "" : arena_copy(arena, rest);
 }
 
 static enum smtp_reply
@@ -88,7 +96,7 @@ parse_mail(struct smtp_session *s, struct transaction *t, struct span args)
         return REPLY_REQUIRETLS_IN_PLAIN;
     if (e->size > s->config.limits->message_size)
         return REPLY_TOO_BIG;
-    t->parameters = keep_parameters(s, rest);
+    t->parameters = keep_parameters(s, &t->arena, rest);
     return t->parameters == NULL ? REPLY_NO_MEMORY : REPLY_NONE;
 }
 
@@ -164,7 +172,24 @@ is_at_limit(const struct smtp_session *s)
 bool
 rcpt_may_overtake(const struct smtp_session *s)
 {
-    return s->transaction->slot_count < RCPT_WINDOW && !is_at_limit(s);
+    const struct transaction *t = s->transaction;
+
+    return t->slot_count < RCPT_WINDOW && t->asked.used < ASKED_HIGH && !is_at_limit(s);
+}
+
+static const char *
+keep_text(struct arena *arena, const char *text)
+{
+    return *text == '\0' ? "" : arena_copy(arena, span_of(text));
+}
+
+bool
+rcpt_keep(struct transaction *t, struct envelope_recipient *r)
+{
+    r->address.local = keep_text(&t->recipients, r->address.local);
+    r->address.domain = keep_text(&t->recipients, r->address.domain);
+    r->orcpt = keep_text(&t->recipients, r->orcpt);
+    return r->address.local != NULL && r->address.domain != NULL && r->orcpt != NULL;
 }
 
 static enum smtp_reply
@@ -178,7 +203,7 @@ parse_rcpt(struct smtp_session *s, struct span args, struct envelope_recipient *
     r->orcpt = "";
     if (!split_path(args, SPAN("TO:"), &path))
         return REPLY_SYNTAX_RCPT;
-    switch (address_parse_path(path, ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_UTF8, &t->arena,
+    switch (address_parse_path(path, ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_UTF8, &t->asked,
                                &r->address, &rest)) {
     case ADDRESS_OK:
         break;
@@ -190,10 +215,10 @@ parse_rcpt(struct smtp_session *s, struct span args, struct envelope_recipient *
     }
     if (!s->is_extended && rest.n > 0)
         return REPLY_UNKNOWN_PARAMETER;
-    refusal = parameters_parse_rcpt(rest, extensions_of(s), t->envelope.smtputf8, &t->arena, r);
+    refusal = parameters_parse_rcpt(rest, extensions_of(s), t->envelope.smtputf8, &t->asked, r);
     if (refusal == REPLY_NONE && r->address.is_utf8 && !t->envelope.smtputf8)
         refusal = REPLY_NEED_SMTPUTF8;
-    *parameters = keep_parameters(s, rest);
+    *parameters = keep_parameters(s, &t->asked, rest);
     return refusal == REPLY_NONE && *parameters == NULL ? REPLY_NO_MEMORY : refusal;
 }
 
@@ -203,9 +228,12 @@ cmd_rcpt(struct smtp_session *s, struct span args)
     struct transaction *t = s->transaction;
     struct envelope_recipient r = {0};
     const char *parameters = "";
-    enum smtp_reply refusal = parse_rcpt(s, args, &r, &parameters);
+    enum smtp_reply refusal;
     struct rcpt_slot *slot;
 
+    if (t->slot_count == 0)
+        arena_reset(&t->asked);
+    refusal = parse_rcpt(s, args, &r, &parameters);
     if (refusal == REPLY_NONE && is_at_limit(s))
         refusal = REPLY_TOO_MANY_RECIPIENTS;
     if (refusal == REPLY_NONE && !reserve_recipient(t))

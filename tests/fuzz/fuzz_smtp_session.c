@@ -34,7 +34,7 @@ require(bool holds)
 }
 
 /* Reply lines: three digits, space or '-', CRLF, no other control octets, not too long. */
-static void
+static bool
 on_reply(void *arg, struct span octets)
 {
     struct run *r = arg;
@@ -53,6 +53,7 @@ on_reply(void *arg, struct span octets)
         start = i + 1;
     }
     require(buf_append_span(&r->output, octets));
+    return true;
 }
 
 static void

@@ -17,9 +17,9 @@
 #include "doorstep/metrics.h"
 #include "proxy_priv.h"
 
-#define OUTPUT_HIGH 16384 /* unsent octets of replies: stop reading commands */
-#define OUTPUT_MAX                                                                                 \
-    4194304 /* the answers of ENVELOPE_RECIPIENTS_MAX recipients fit; more is no client */
+#define OUTPUT_HIGH 16384 /* unsent octets of replies: no more commands run */
+#define OUTPUT_BASE 65536 /* and those that may follow, with the answers of all recipients: */
+#define OUTPUT_PER_RECIPIENT 1024
 #define HEADER_MAX (PROXY_HEADER_MAX + 65536) /* and what one read may bring behind it */
 
 /* --- the session begins --- */
@@ -197,8 +197,11 @@ open_filters(struct edge_conn *c, int fd)
 static bool
 attach(struct edge_conn *c, int fd)
 {
-    static const struct conn_limits limits = {.output_max = OUTPUT_MAX, .output_high = OUTPUT_HIGH};
     struct edge *e = c->edge;
+    const struct conn_limits limits = {
+        .output_max = OUTPUT_BASE + e->settings->limits.recipients * OUTPUT_PER_RECIPIENT,
+        .output_high = OUTPUT_HIGH,
+    };
 
     c->is_unix = c->address.ss_family == AF_UNIX && peer_uid(fd, &c->uid);
     if (open_filters(c, fd))

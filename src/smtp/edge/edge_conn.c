@@ -14,6 +14,8 @@
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 
+#define COMMANDS_READ 16384 /* octets of a turn outside of a message: they may have to be kept */
+
 /* --- pace and time --- */
 
 void
@@ -38,6 +40,7 @@ edge_conn_update(struct edge_conn *c)
         conn_close(c->conn, true, "peer closed");
         return;
     }
+    conn_read_at_most(c->conn, smtp_session_in_message(c->session) ? SIZE_MAX : COMMANDS_READ);
     if (c->handshake.state == HANDSHAKE_NONE)
         conn_set_timeout(c->conn, timeout);
     if (wants == c->is_reading)
@@ -100,7 +103,11 @@ on_writable(void *arg)
     struct edge_conn *c = arg;
 
     c->is_full = false;
-    edge_conn_update(c);
+    if (c->session != NULL) {
+        smtp_session_writable(c->session);
+        door_store_push(c->edge->store);
+        edge_conn_update(c);
+    }
 }
 
 /* Some clients end their side behind the last line, and wait for the answers all the same. */

@@ -15,7 +15,7 @@
 
 /* --- its client --- */
 
-static void
+static bool
 on_reply(void *arg, struct span octets)
 {
     struct edge_conn *c = arg;
@@ -23,6 +23,7 @@ on_reply(void *arg, struct span octets)
     metrics_count(METRIC_NETWORK_OUT, c->protocol, octets.n);
     if (!conn_write(c->conn, octets))
         c->is_full = true;
+    return !c->is_full;
 }
 
 /* May a message come from there now? */

@@ -35,6 +35,7 @@ struct fake {
     bool is_away; /* data_begin is refused */
     bool has_tls; /* can_start_tls says so */
     unsigned tls_begun;
+    bool is_slow;        /* the client takes one reply at a time */
     bool tls_waits;      /* smtp_session_tls_begin() is not called */
     struct buf output;   /* what the client sees */
     struct buf messages; /* one line a message that ended or was aborted */

@@ -75,13 +75,14 @@ on_abort(void *arg)
     o->aborted++;
 }
 
-static void
+static bool
 on_reply(void *arg, struct span octets)
 {
     struct owner *o = arg;
 
     ck_assert(o->closed == 0);
     ck_assert(buf_append_span(&o->output, octets));
+    return true;
 }
 
 static void

@@ -3,8 +3,11 @@
  * What a session may do before it is slowed down or ended.
  */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <malloc.h>
 
 #include "fake_store.h"
 
@@ -232,6 +235,126 @@ START_TEST(an_endless_line_ends_the_session)
 }
 END_TEST
 
+/* --- memory: what a session may grow by, whatever it is told --- */
+
+#define GROWTH_MAX ((size_t)256 * 1024)
+#define PIECE ((size_t)16384) /* what an edge reads at a time outside of messages */
+
+size_t __sanitizer_get_current_allocated_bytes(void); /* its header is not installed everywhere */
+
+static size_t
+heap_in_use(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return __sanitizer_get_current_allocated_bytes();
+#else
+    return mallinfo2().uordblks;
+#endif
+}
+
+static const struct flood {
+    const char *name;
+    const char *local;     /* known to the store, or not */
+    unsigned local_length; /* padded to this */
+    unsigned domain_length;
+    unsigned orcpt_length;
+    enum fake_answers answers;
+    const char *codes; /* replies may begin with these */
+} floods[] = {
+    {"nobody", "nobody", 6, 6, 0, FAKE_IN_ORDER, "550"},
+    {"long names of nobody", "nobody", 64, 190, 480, FAKE_IN_ORDER, "550"},
+    {"long names of nobody, answered the other way", "n", 64, 190, 480, FAKE_REVERSED, "550"},
+    {"somebody", "ann", 3, 6, 0, FAKE_IN_ORDER, "250 452"},
+    {"somebody, as long as it may be said", "ann", 3, 190, 480, FAKE_IN_ORDER, "250 452"},
+    {"bad syntax", "a@b", 64, 190, 480, FAKE_IN_ORDER, "501 553"},
+};
+
+static void
+print_flood(const struct flood *x, struct buf *out)
+{
+    ck_assert(buf_printf(out, "RCPT TO:<%s", x->local));
+    for (size_t i = strlen(x->local); i < x->local_length; i++)
+        ck_assert(buf_append_char(out, 'x'));
+    ck_assert(buf_append_char(out, '@'));
+    for (unsigned i = 0; i < x->domain_length; i++)
+        ck_assert(buf_append_char(out, i % 50 == 49 ? '.' : 'd'));
+    ck_assert(buf_append_str(out, ">"));
+    for (unsigned i = 0; i < x->orcpt_length; i++)
+        ck_assert(i > 0 ? buf_append_char(out, 'o') : buf_append_str(out, " ORCPT=rfc822;"));
+    ck_assert(buf_append_str(out, "\r\n"));
+}
+
+static void
+check_codes(const struct flood *x, struct fake *f)
+{
+    for (const char *line = buf_str(&f->output); *line != '\0'; line = strchr(line, '\n') + 1) {
+        char code[4] = "";
+
+        memcpy(code, line, 3);
+        ck_assert_msg(strstr(x->codes, code) != NULL, "%s: %.60s", x->name, line);
+    }
+    buf_reset(&f->output);
+}
+
+START_TEST(recipients_without_end_cost_little_memory)
+{
+    const struct flood *x = &floods[_i];
+    struct buf block;
+    struct fake f;
+    size_t before, peak = 0;
+
+    buf_init(&block, 2 * PIECE);
+    while (block.len < PIECE)
+        print_flood(x, &block);
+    fake_open(&f, LISTEN_LMTP);
+    f.limits.command_line = 2048;
+    f.limits.recipients = 1000;
+    f.limits.errors = UINT64_MAX;
+    f.config.dsn = true;
+    f.answers = x->answers;
+    fake_start(&f);
+    fake_feed(&f, SPAN(OPEN), 0);
+    ck_assert(buf_append(&f.output, block.data, block.len)); /* room for what is said */
+    buf_reset(&f.output);
+    before = heap_in_use();
+    for (int i = 0; i < 60; i++) {
+        smtp_session_feed(f.session, buf_span(&block));
+        peak = heap_in_use() > peak ? heap_in_use() : peak;
+        fake_answer(&f);
+        check_codes(x, &f);
+    }
+    ck_assert_msg(peak <= before + GROWTH_MAX, "%s: %zu octets", x->name, peak - before);
+    ck_assert_uint_eq(f.closed, 0);
+    buf_release(&block);
+    fake_release(&f);
+}
+END_TEST
+
+/* A client that says commands and reads nothing: none runs behind the first replies. */
+START_TEST(replies_that_nobody_reads_cost_little_memory)
+{
+    struct buf block;
+    struct fake f;
+    size_t before;
+
+    buf_init(&block, 2 * PIECE);
+    while (block.len < PIECE)
+        ck_assert(buf_append_str(&block, "LHLO c\r\n"));
+    fake_open(&f, LISTEN_LMTP);
+    f.is_slow = true;
+    fake_start(&f);
+    fake_answer(&f);
+    buf_reset(&f.output);
+    before = heap_in_use();
+    smtp_session_feed(f.session, buf_span(&block));
+    ck_assert_ptr_null(strstr(strstr(buf_str(&f.output), "250 HELP"), "PIPELINING"));
+    ck_assert(!smtp_session_wants_input(f.session));
+    ck_assert_uint_le(heap_in_use(), before + 2 * PIECE);
+    buf_release(&block);
+    fake_release(&f);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -253,6 +376,9 @@ main(void)
     tcase_add_test(cases, commands_without_a_message_end_the_session);
     tcase_add_test(cases, a_delivered_message_begins_the_count_anew);
     tcase_add_test(cases, an_endless_line_ends_the_session);
+    tcase_add_loop_test(cases, recipients_without_end_cost_little_memory, 0,
+                        (int)(sizeof(floods) / sizeof(floods[0])));
+    tcase_add_test(cases, replies_that_nobody_reads_cost_little_memory);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

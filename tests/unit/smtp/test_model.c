@@ -426,6 +426,7 @@ run_dialogue(uint64_t *seed, struct buf *input, struct buf *codes, struct model 
     }
     fake_open(&f, m->is_lmtp ? LISTEN_LMTP : LISTEN_SMTP);
     f.answers = (enum fake_answers)random_below(seed, 3);
+    f.is_slow = random_below(seed, 4) == 0;
     fake_start(&f);
     feed(&f, buf_span(input), seed);
     codes_of(buf_str(&f.output), codes);
