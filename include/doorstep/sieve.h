@@ -137,9 +137,9 @@ struct sieve_host { /* each may be NULL: then nothing exists and nothing is know
     /* RFC 5464 annotations; mailbox with n 0 is the server. Appended to out; SIEVE_NO: none. */
     enum sieve_answer (*metadata)(void *arg, struct span mailbox, struct span name,
                                   struct buf *out);
-    /* RFC 7352: was `key` seen in the last `seconds`? It is marked when the actions are carried
-     * out (SIEVE_MARK). With `last`, a hit starts the time anew. */
-    enum sieve_answer (*duplicate)(void *arg, struct span key, uint32_t seconds, bool last);
+    /* RFC 7352: was `key` marked, and is that no older than `seconds`? Asking marks nothing: that
+     * is an action (SIEVE_MARK). */
+    enum sieve_answer (*duplicate)(void *arg, struct span key, uint32_t seconds);
     /* RFC 6134: is value on the list? */
     enum sieve_answer (*list_has)(void *arg, struct span list, struct span value);
     bool (*list_is_known)(void *arg, struct span list);

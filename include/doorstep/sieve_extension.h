@@ -195,6 +195,7 @@ bool sieve_check_mailbox(struct sieve_check *c, const struct sieve_value *v);
 bool sieve_address_is_valid(struct span s); /* also "Name <local@domain>" */
 bool sieve_field_name_is_valid(struct span s);
 bool sieve_mailbox_is_valid(struct span s);
+bool sieve_special_use_is_valid(struct span s); /* its form: "\\Junk" */
 
 /* The command around the one being checked, n levels out (0: the nearest), or NULL. */
 const struct sieve_op *sieve_check_outer(const struct sieve_check *c, uint32_t n);
@@ -220,6 +221,10 @@ bool sieve_run_fail(struct sieve_run *r, const struct sieve_op *op, const char *
     __attribute__((format(printf, 3, 4)));
 bool sieve_run_defer(struct sieve_run *r, const struct sieve_op *op, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* sieve_run_answer() - what the host has answered, as a truth; SIEVE_TEMPFAIL ends the run. */
+enum sieve_truth sieve_run_answer(struct sieve_run *r, const struct sieve_op *op,
+                                  enum sieve_answer answer);
 
 /* sieve_run_work() - spend n of the budget for match work; false: it is used up, noted. */
 bool sieve_run_work(struct sieve_run *r, uint64_t n);
@@ -260,6 +265,7 @@ bool sieve_run_storage(struct sieve_run *r, const struct sieve_op *op, struct sp
 
 bool sieve_variable_set(struct sieve_run *r, const struct sieve_op *op, uint32_t number,
                         struct span value);
+struct span sieve_variable_get(struct sieve_run *r, uint32_t number); /* n 0: never set */
 
 /* Settings by the names that docs/sieve.md gives them; `otherwise` when there is none or it makes
  * no sense. Durations: "90", "90s", "5m", "2h", "7d", "1w" and long forms, in seconds. Sizes: K, M.
@@ -312,6 +318,10 @@ struct sieve_match; /* one evaluation of a test's keys against values */
  * i;ascii-casemap) and the keys of argument `keys`. NULL: the run has failed. */
 struct sieve_match *sieve_match_begin(struct sieve_run *r, const struct sieve_op *op,
                                       const struct sieve_value *keys);
+
+/* sieve_match_words() - a key with blanks in it counts as several keys (RFC 5232 2); call it before
+ * the first value. False: the run has failed. */
+bool sieve_match_words(struct sieve_match *m);
 
 /* sieve_match_value() - TRUE: matched, no more values are needed. */
 enum sieve_truth sieve_match_value(struct sieve_match *m, struct span value);

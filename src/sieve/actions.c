@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "flags_priv.h"
+
 static const char *const names[SIEVE_ACTION_KINDS] = {
     [SIEVE_KEEP] = "keep",         [SIEVE_FILEINTO] = "fileinto", [SIEVE_REDIRECT] = "redirect",
     [SIEVE_DISCARD] = "discard",   [SIEVE_REJECT] = "reject",     [SIEVE_EREJECT] = "ereject",
@@ -74,7 +76,7 @@ static bool
 is_same(const struct sieve_action *a, const struct sieve_action *b)
 {
     if (is_storage(a->kind) && is_storage(b->kind))
-        return same_storage(a, b) && a->edition == b->edition;
+        return same_storage(a, b);
     if (a->kind != b->kind)
         return false;
     switch (a->kind) {
@@ -101,7 +103,8 @@ is_same(const struct sieve_action *a, const struct sieve_action *b)
     return false;
 }
 
-/* One of two equal actions is enough; the later one says the flags when it has any. */
+/* One of two equal actions is enough, also when the header was edited between them (RFC 5293 7);
+ * the later one says the flags when it has any (RFC 5232 3). */
 static void
 merge(struct sieve_action *old, const struct sieve_action *new)
 {
@@ -270,6 +273,7 @@ sieve_run_finish(struct sieve_run *r, uint32_t *count)
             .edition = r->edition,
             .storage = {.mailbox = "INBOX"},
         };
+        flags_storage(r, NULL, &r->actions[r->action_count - 1].storage);
     }
     r->is_finished = true;
     return sieve_run_actions(r, count);

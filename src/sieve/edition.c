@@ -16,7 +16,7 @@ make_room(struct sieve_run *r, struct sieve_fields *f)
 {
     if (f->count < f->size)
         return true;
-    uint32_t size = f->size == 0 ? 32 : f->size * 2;
+    uint32_t size = f->count < 16 ? 32 : f->count * 2;
     struct sieve_field *items =
         size > FIELDS_MAX * 2 ? NULL : arena_alloc(&r->arena, size * sizeof(*items));
     if (items == NULL)

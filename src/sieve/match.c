@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#include "flags_priv.h"
+
 bool
 sieve_relation_holds(const char *relation, int order)
 {
@@ -101,6 +103,43 @@ sieve_match_begin(struct sieve_run *r, const struct sieve_op *op, const struct s
     m->type = sieve_op_match_type(op);
     m->comparator = sieve_op_comparator(op);
     return take_relation(m) && take_keys(m) ? m : NULL;
+}
+
+static uint32_t
+count_words(const struct sieve_match *m)
+{
+    uint32_t count = 0;
+    struct span word;
+
+    for (uint32_t i = 0; i < m->key_count; i++)
+        for (struct span rest = m->keys[i]; flags_next(&rest, &word);)
+            count++;
+    return count;
+}
+
+/* A regular expression may have blanks of its own. */
+bool
+sieve_match_words(struct sieve_match *m)
+{
+    uint32_t count = count_words(m), n = 0;
+    bool is_folded = m->type == SIEVE_MATCH_CONTAINS || m->type == SIEVE_MATCH_MATCHES;
+
+    if (m->type == SIEVE_MATCH_REGEX || m->type == SIEVE_MATCH_LIST)
+        return true;
+    struct span *keys = sieve_run_alloc(m->run, count * sizeof(*keys)), word;
+    struct span *folded = sieve_run_alloc(m->run, count * sizeof(*folded));
+    if (keys == NULL || folded == NULL)
+        return false;
+    for (uint32_t i = 0; i < m->key_count; i++)
+        for (struct span rest = m->keys[i]; flags_next(&rest, &word); n++) {
+            keys[n] = word;
+            if (is_folded && !match_fold(m, word, &folded[n], NULL))
+                return false;
+        }
+    m->keys = keys;
+    m->folded = folded;
+    m->key_count = count;
+    return true;
 }
 
 bool

@@ -35,6 +35,13 @@ const struct sieve_extension *const registry[] = {
     &sieve_vnd_filter,
     &sieve_vnd_execute,
     &sieve_vnd_report,
+    &sieve_imap4flags,
+    &sieve_imapflags,
+    &sieve_mailbox,
+    &sieve_mboxmetadata,
+    &sieve_servermetadata,
+    &sieve_special_use,
+    &sieve_mailboxid,
     NULL,
 };
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "flags_priv.h"
+
 #define SCRATCH_MAX (4 * 1024 * 1024)
 
 struct sieve_run *
@@ -121,6 +123,15 @@ sieve_run_defer(struct sieve_run *r, const struct sieve_op *op, const char *form
     note_error(r, SIEVE_DEFERRED, op, format, arguments);
     va_end(arguments);
     return false;
+}
+
+enum sieve_truth
+sieve_run_answer(struct sieve_run *r, const struct sieve_op *op, enum sieve_answer answer)
+{
+    if (answer != SIEVE_TEMPFAIL)
+        return answer == SIEVE_YES ? SIEVE_TRUE : SIEVE_FALSE;
+    sieve_run_defer(r, op, "'%s' cannot be answered for now", op->definition->name);
+    return SIEVE_BROKEN;
 }
 
 const struct sieve_note *
@@ -277,7 +288,11 @@ enum sieve_status
 sieve_run_script(struct sieve_run *r, const struct sieve_program *p)
 {
     struct sieve_run before = *r;
+    struct flags *flags = flags_internal(r), flags_before = {0};
 
+    if (flags != NULL)
+        flags_before = *flags;
+    r->edition->is_taken = true; /* what fails must leave it as it is (RFC 5293 7) */
     if (begin_program(r, p))
         run_unit(r, p->units);
     r->frame = NULL;
@@ -290,6 +305,8 @@ sieve_run_script(struct sieve_run *r, const struct sieve_program *p)
     r->is_keep_cancelled = before.is_keep_cancelled;
     r->has_explicit_keep = before.has_explicit_keep;
     r->edition = before.edition;
+    if (flags != NULL)
+        *flags = flags_before;
     return r->status;
 }
 

@@ -4,7 +4,39 @@
  */
 #include "run_priv.h"
 
-#include <strings.h>
+#include "flags_priv.h"
+
+/* RFC 6154 6: a backslash and an atom. Which of them exist is the host's to know. */
+bool
+sieve_special_use_is_valid(struct span s)
+{
+    for (size_t i = 1; i < s.n; i++)
+        if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 127 ||
+            strchr("(){%*\"\\]", s.p[i]) != NULL)
+            return false;
+    return s.n > 1 && s.p[0] == '\\';
+}
+
+/* The string of a tag that stands there, else *out stays NULL. */
+static bool
+tag_string(struct sieve_run *r, const struct sieve_op *op, unsigned slot, const char **out)
+{
+    const struct sieve_tagged *t = sieve_op_tag(op, slot);
+
+    return t == NULL || sieve_value_cstr(r, &t->value, out);
+}
+
+/* RFC 8579 5: what is no special use at all names no mailbox, so the one named by the argument is
+ * meant. */
+static bool
+take_use(struct sieve_run *r, const struct sieve_op *op, const char **out)
+{
+    if (!tag_string(r, op, SIEVE_SLOT_SPECIAL_USE, out))
+        return false;
+    if (*out != NULL && !sieve_special_use_is_valid(span_of(*out)))
+        *out = NULL;
+    return true;
+}
 
 bool
 sieve_run_storage(struct sieve_run *r, const struct sieve_op *op, struct span mailbox,
@@ -15,5 +47,7 @@ sieve_run_storage(struct sieve_run *r, const struct sieve_op *op, struct span ma
         return sieve_run_fail(r, op, "'%.*s' is no name of a mailbox",
                               mailbox.n < 80 ? (int)mailbox.n : 80, mailbox.p);
     out->mailbox = span_equal_fold(mailbox, SPAN("INBOX")) ? "INBOX" : sieve_run_copy(r, mailbox);
-    return out->mailbox != NULL;
+    return out->mailbox != NULL && flags_storage(r, op, out) &&
+           take_use(r, op, &out->special_use) &&
+           tag_string(r, op, SIEVE_SLOT_MAILBOX_ID, &out->mailbox_id);
 }

@@ -15,6 +15,12 @@ variable_slot(struct sieve_run *r, uint32_t number)
     return &r->frame->values[number];
 }
 
+struct span
+sieve_variable_get(struct sieve_run *r, uint32_t number)
+{
+    return *variable_slot(r, number);
+}
+
 /* Values that are too long are cut, never inside a character (RFC 5229 3). */
 bool
 sieve_variable_set(struct sieve_run *r, const struct sieve_op *op, uint32_t number,

@@ -224,7 +224,7 @@ was_answered(struct sieve_run *r, const struct sieve_op *op, struct sieve_vacati
 
     if (v->withheld != NULL || v->seconds == 0 || h == NULL || h->duplicate == NULL)
         return true;
-    switch (h->duplicate(h->arg, span_of(v->key), v->seconds, false)) {
+    switch (h->duplicate(h->arg, span_of(v->key), v->seconds)) {
     case SIEVE_NO:
         return true;
     case SIEVE_YES:
