@@ -11,7 +11,7 @@
 struct pattern { /* what is left of it, and what it has caught */
     struct sieve_match *match;
     struct span rest;
-    bool is_utf8; /* '?' is a character, not an octet */
+    bool is_utf8; /* "?" is a character; with octet and casemap it is an octet (RFC 5228 2.7.1) */
     struct span values[MATCH_VALUES_MAX];
     uint32_t count;
 };
@@ -211,7 +211,7 @@ give_variables(struct sieve_match *m, struct pattern *p, struct span value, stru
 enum sieve_truth
 match_wildcards(struct sieve_match *m, uint32_t i, struct span value)
 {
-    struct pattern p = {.match = m, .rest = m->folded[i], .is_utf8 = m->comparator->fold != NULL};
+    struct pattern p = {.match = m, .rest = m->folded[i], .is_utf8 = !m->comparator->is_octetwise};
     uint32_t *offsets;
     struct span folded;
 
