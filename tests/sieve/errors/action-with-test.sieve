@@ -1,0 +1,2 @@
+# RFC 5228 2.9: Action commands do not take tests
+keep true;

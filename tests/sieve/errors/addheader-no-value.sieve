@@ -1,0 +1,3 @@
+# RFC 5293 4: Addheader needs its value
+require "editheader";
+addheader "X-A";

@@ -1,0 +1,3 @@
+# RFC 5293 4: An invalid field name must be flagged as an error: space
+require "editheader";
+addheader "X A" "b";

@@ -1,0 +1,3 @@
+# RFC 5228 2.3: Two slashes are no comment
+// no comment
+keep;

@@ -1,0 +1,3 @@
+# RFC 3894 3: Fileinto knows :copy only where copy is required
+require "fileinto";
+fileinto :copy "A";

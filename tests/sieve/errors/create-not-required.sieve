@@ -1,0 +1,3 @@
+# RFC 5490 3.2: The tag :create needs mailbox
+require "fileinto";
+fileinto :create "A";

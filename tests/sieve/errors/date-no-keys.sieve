@@ -1,0 +1,3 @@
+# RFC 5260 4: The date test needs its keys
+require "date";
+if date "date" "hour" { keep; }

@@ -1,0 +1,3 @@
+# RFC 5463 5: The error control needs its message
+require "ihave";
+error;

@@ -1,0 +1,3 @@
+# RFC 5703 7: The argument of :first is a number
+require ["extracttext", "foreverypart", "variables"];
+foreverypart { extracttext :first "10" "a"; }

@@ -1,0 +1,2 @@
+# RFC 5232 1: Flag actions need their require
+setflag "\\Seen";

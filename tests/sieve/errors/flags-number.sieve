@@ -1,0 +1,3 @@
+# RFC 5232 3.1: Flags are strings
+require "imap4flags";
+addflag 1;

@@ -1,0 +1,3 @@
+# RFC 5232 5: The tag :flags needs imap4flags
+require "fileinto";
+fileinto :flags "\\Seen" "A";

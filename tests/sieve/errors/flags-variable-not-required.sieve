@@ -1,0 +1,3 @@
+# RFC 5232 1: A variable name needs the variables extension: setflag
+require "imap4flags";
+setflag "a" "\\Seen";

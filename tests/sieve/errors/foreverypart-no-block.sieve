@@ -1,0 +1,3 @@
+# RFC 5703 3.1: The loop needs its block
+require "foreverypart";
+foreverypart;

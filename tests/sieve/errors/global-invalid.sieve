@@ -1,0 +1,3 @@
+# RFC 6609 3.4.1: An invalid name is a syntax error
+require ["include", "variables"];
+global "a-b";

@@ -1,0 +1,3 @@
+# RFC 6609 3.2: Script names are restricted: not empty
+require "include";
+include "";

@@ -1,0 +1,3 @@
+# RFC 6609 3.2: The name of a script is one string
+require "include";
+include ["plain", "other"];

@@ -1,0 +1,2 @@
+# RFC 6609 3.1: Include needs its require
+include "plain";

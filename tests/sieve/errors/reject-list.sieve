@@ -1,0 +1,3 @@
+# RFC 5429 2.2: The reason of reject is one string
+require "reject";
+reject ["no", "never"];

@@ -1,0 +1,3 @@
+# RFC 5429 2.2: Reject needs its reason
+require "reject";
+reject;

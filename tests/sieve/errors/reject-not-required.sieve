@@ -1,0 +1,2 @@
+# RFC 5429 2.2: Reject needs its require
+reject "no";

@@ -1,0 +1,3 @@
+# RFC 5228 6: Capability strings are case-sensitive
+require "FileInto";
+keep;

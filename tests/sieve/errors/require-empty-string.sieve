@@ -1,0 +1,3 @@
+# RFC 5228 6.1: The empty string is no capability
+require "";
+keep;

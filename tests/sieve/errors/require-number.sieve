@@ -1,0 +1,3 @@
+# RFC 5228 3.2: Require takes strings
+require 1;
+keep;

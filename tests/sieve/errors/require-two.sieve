@@ -1,0 +1,3 @@
+# RFC 5228 3.2: Require takes one argument
+require "fileinto" "copy";
+keep;

@@ -1,0 +1,2 @@
+# RFC 6609 3.1: Return needs its require
+return;

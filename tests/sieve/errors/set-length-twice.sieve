@@ -1,0 +1,3 @@
+# RFC 5229 4.1: The same modifier twice is an error
+require "variables";
+set :length :length "a" "x";

@@ -1,0 +1,3 @@
+# RFC 5229 4: The name is one string
+require "variables";
+set ["a", "b"] "x";

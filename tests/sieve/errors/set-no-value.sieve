@@ -1,0 +1,3 @@
+# RFC 5229 4: Set needs its value
+require "variables";
+set "a";

@@ -1,0 +1,5 @@
+# RFC 5228 8.1: The period stands alone on its line
+require "reject";
+reject text:
+no
+. ;

@@ -1,0 +1,3 @@
+# RFC 5228 8.2: A block needs its closing brace
+if true {
+    keep;

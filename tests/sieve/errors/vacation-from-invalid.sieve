@@ -1,0 +1,3 @@
+# RFC 5230 4.3: A syntactically invalid :from is an error
+require "vacation";
+vacation :from "not an address" "gone";

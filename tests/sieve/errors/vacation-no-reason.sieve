@@ -1,0 +1,3 @@
+# RFC 5230 4: Vacation needs its reason
+require "vacation";
+vacation;

@@ -1,0 +1,2 @@
+# RFC 5230 3: Vacation needs its require
+vacation "gone";

@@ -1,0 +1,3 @@
+# RFC 5230 4: Vacation knows no other tags
+require "vacation";
+vacation :hours 7 "gone";

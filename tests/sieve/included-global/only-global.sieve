@@ -1,0 +1,2 @@
+# there is no personal script of this name
+keep;

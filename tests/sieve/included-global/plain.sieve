@@ -1,0 +1,3 @@
+# the global script of this name
+require "fileinto";
+fileinto "Global";

@@ -1,0 +1,3 @@
+# RFC 6609 3.1: indirect recursion
+require "include";
+include "circle-a";

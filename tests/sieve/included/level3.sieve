@@ -1,0 +1,2 @@
+# RFC 6609 3.1: three levels: the third
+keep;

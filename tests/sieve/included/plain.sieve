@@ -1,0 +1,3 @@
+# the personal script of this name
+require "fileinto";
+fileinto "Personal";

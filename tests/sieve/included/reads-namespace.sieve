@@ -1,0 +1,3 @@
+# RFC 6609 3.4.2: the namespace global
+require ["include", "variables"];
+set "global.answer" "${global.question}!";

@@ -1,0 +1,3 @@
+# RFC 6609 3.1: direct recursion
+require "include";
+include "self";

@@ -1,0 +1,3 @@
+# RFC 6609 3.2: a require is not passed on
+require ["fileinto", "copy"];
+fileinto :copy "A";

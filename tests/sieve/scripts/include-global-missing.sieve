@@ -1,0 +1,3 @@
+# RFC 6609 3.2: a personal script is no global one
+require "include";
+include :global "level3";

@@ -1,0 +1,3 @@
+# see the test that compiles this script
+require "include";
+include :global "plain";

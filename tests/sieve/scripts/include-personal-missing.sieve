@@ -1,0 +1,3 @@
+# RFC 6609 3.2: a global script is no personal one
+require "include";
+include :personal "only-global";

@@ -1,0 +1,4 @@
+# RFC 6609 3.2: stop in an included script stops all
+require "include";
+include "stops-deeper";
+discard;

@@ -1,0 +1,4 @@
+# see the test that compiles this script
+require "include";
+include "with-require";
+fileinto "B";

@@ -1,0 +1,1 @@
+/* RFC 5228 8.2: a script may hold no command */ # at all

@@ -1,0 +1,260 @@
+# RFC 5229 6: at least 128 distinct variables
+require "variables";
+set "variable_0" "value 0";
+set "variable_1" "value 1";
+set "variable_2" "value 2";
+set "variable_3" "value 3";
+set "variable_4" "value 4";
+set "variable_5" "value 5";
+set "variable_6" "value 6";
+set "variable_7" "value 7";
+set "variable_8" "value 8";
+set "variable_9" "value 9";
+set "variable_10" "value 10";
+set "variable_11" "value 11";
+set "variable_12" "value 12";
+set "variable_13" "value 13";
+set "variable_14" "value 14";
+set "variable_15" "value 15";
+set "variable_16" "value 16";
+set "variable_17" "value 17";
+set "variable_18" "value 18";
+set "variable_19" "value 19";
+set "variable_20" "value 20";
+set "variable_21" "value 21";
+set "variable_22" "value 22";
+set "variable_23" "value 23";
+set "variable_24" "value 24";
+set "variable_25" "value 25";
+set "variable_26" "value 26";
+set "variable_27" "value 27";
+set "variable_28" "value 28";
+set "variable_29" "value 29";
+set "variable_30" "value 30";
+set "variable_31" "value 31";
+set "variable_32" "value 32";
+set "variable_33" "value 33";
+set "variable_34" "value 34";
+set "variable_35" "value 35";
+set "variable_36" "value 36";
+set "variable_37" "value 37";
+set "variable_38" "value 38";
+set "variable_39" "value 39";
+set "variable_40" "value 40";
+set "variable_41" "value 41";
+set "variable_42" "value 42";
+set "variable_43" "value 43";
+set "variable_44" "value 44";
+set "variable_45" "value 45";
+set "variable_46" "value 46";
+set "variable_47" "value 47";
+set "variable_48" "value 48";
+set "variable_49" "value 49";
+set "variable_50" "value 50";
+set "variable_51" "value 51";
+set "variable_52" "value 52";
+set "variable_53" "value 53";
+set "variable_54" "value 54";
+set "variable_55" "value 55";
+set "variable_56" "value 56";
+set "variable_57" "value 57";
+set "variable_58" "value 58";
+set "variable_59" "value 59";
+set "variable_60" "value 60";
+set "variable_61" "value 61";
+set "variable_62" "value 62";
+set "variable_63" "value 63";
+set "variable_64" "value 64";
+set "variable_65" "value 65";
+set "variable_66" "value 66";
+set "variable_67" "value 67";
+set "variable_68" "value 68";
+set "variable_69" "value 69";
+set "variable_70" "value 70";
+set "variable_71" "value 71";
+set "variable_72" "value 72";
+set "variable_73" "value 73";
+set "variable_74" "value 74";
+set "variable_75" "value 75";
+set "variable_76" "value 76";
+set "variable_77" "value 77";
+set "variable_78" "value 78";
+set "variable_79" "value 79";
+set "variable_80" "value 80";
+set "variable_81" "value 81";
+set "variable_82" "value 82";
+set "variable_83" "value 83";
+set "variable_84" "value 84";
+set "variable_85" "value 85";
+set "variable_86" "value 86";
+set "variable_87" "value 87";
+set "variable_88" "value 88";
+set "variable_89" "value 89";
+set "variable_90" "value 90";
+set "variable_91" "value 91";
+set "variable_92" "value 92";
+set "variable_93" "value 93";
+set "variable_94" "value 94";
+set "variable_95" "value 95";
+set "variable_96" "value 96";
+set "variable_97" "value 97";
+set "variable_98" "value 98";
+set "variable_99" "value 99";
+set "variable_100" "value 100";
+set "variable_101" "value 101";
+set "variable_102" "value 102";
+set "variable_103" "value 103";
+set "variable_104" "value 104";
+set "variable_105" "value 105";
+set "variable_106" "value 106";
+set "variable_107" "value 107";
+set "variable_108" "value 108";
+set "variable_109" "value 109";
+set "variable_110" "value 110";
+set "variable_111" "value 111";
+set "variable_112" "value 112";
+set "variable_113" "value 113";
+set "variable_114" "value 114";
+set "variable_115" "value 115";
+set "variable_116" "value 116";
+set "variable_117" "value 117";
+set "variable_118" "value 118";
+set "variable_119" "value 119";
+set "variable_120" "value 120";
+set "variable_121" "value 121";
+set "variable_122" "value 122";
+set "variable_123" "value 123";
+set "variable_124" "value 124";
+set "variable_125" "value 125";
+set "variable_126" "value 126";
+set "variable_127" "value 127";
+if allof (string "${variable_0}" "value 0",
+          string "${variable_1}" "value 1",
+          string "${variable_2}" "value 2",
+          string "${variable_3}" "value 3",
+          string "${variable_4}" "value 4",
+          string "${variable_5}" "value 5",
+          string "${variable_6}" "value 6",
+          string "${variable_7}" "value 7",
+          string "${variable_8}" "value 8",
+          string "${variable_9}" "value 9",
+          string "${variable_10}" "value 10",
+          string "${variable_11}" "value 11",
+          string "${variable_12}" "value 12",
+          string "${variable_13}" "value 13",
+          string "${variable_14}" "value 14",
+          string "${variable_15}" "value 15",
+          string "${variable_16}" "value 16",
+          string "${variable_17}" "value 17",
+          string "${variable_18}" "value 18",
+          string "${variable_19}" "value 19",
+          string "${variable_20}" "value 20",
+          string "${variable_21}" "value 21",
+          string "${variable_22}" "value 22",
+          string "${variable_23}" "value 23",
+          string "${variable_24}" "value 24",
+          string "${variable_25}" "value 25",
+          string "${variable_26}" "value 26",
+          string "${variable_27}" "value 27",
+          string "${variable_28}" "value 28",
+          string "${variable_29}" "value 29",
+          string "${variable_30}" "value 30",
+          string "${variable_31}" "value 31",
+          string "${variable_32}" "value 32",
+          string "${variable_33}" "value 33",
+          string "${variable_34}" "value 34",
+          string "${variable_35}" "value 35",
+          string "${variable_36}" "value 36",
+          string "${variable_37}" "value 37",
+          string "${variable_38}" "value 38",
+          string "${variable_39}" "value 39",
+          string "${variable_40}" "value 40",
+          string "${variable_41}" "value 41",
+          string "${variable_42}" "value 42",
+          string "${variable_43}" "value 43",
+          string "${variable_44}" "value 44",
+          string "${variable_45}" "value 45",
+          string "${variable_46}" "value 46",
+          string "${variable_47}" "value 47",
+          string "${variable_48}" "value 48",
+          string "${variable_49}" "value 49",
+          string "${variable_50}" "value 50",
+          string "${variable_51}" "value 51",
+          string "${variable_52}" "value 52",
+          string "${variable_53}" "value 53",
+          string "${variable_54}" "value 54",
+          string "${variable_55}" "value 55",
+          string "${variable_56}" "value 56",
+          string "${variable_57}" "value 57",
+          string "${variable_58}" "value 58",
+          string "${variable_59}" "value 59",
+          string "${variable_60}" "value 60",
+          string "${variable_61}" "value 61",
+          string "${variable_62}" "value 62",
+          string "${variable_63}" "value 63",
+          string "${variable_64}" "value 64",
+          string "${variable_65}" "value 65",
+          string "${variable_66}" "value 66",
+          string "${variable_67}" "value 67",
+          string "${variable_68}" "value 68",
+          string "${variable_69}" "value 69",
+          string "${variable_70}" "value 70",
+          string "${variable_71}" "value 71",
+          string "${variable_72}" "value 72",
+          string "${variable_73}" "value 73",
+          string "${variable_74}" "value 74",
+          string "${variable_75}" "value 75",
+          string "${variable_76}" "value 76",
+          string "${variable_77}" "value 77",
+          string "${variable_78}" "value 78",
+          string "${variable_79}" "value 79",
+          string "${variable_80}" "value 80",
+          string "${variable_81}" "value 81",
+          string "${variable_82}" "value 82",
+          string "${variable_83}" "value 83",
+          string "${variable_84}" "value 84",
+          string "${variable_85}" "value 85",
+          string "${variable_86}" "value 86",
+          string "${variable_87}" "value 87",
+          string "${variable_88}" "value 88",
+          string "${variable_89}" "value 89",
+          string "${variable_90}" "value 90",
+          string "${variable_91}" "value 91",
+          string "${variable_92}" "value 92",
+          string "${variable_93}" "value 93",
+          string "${variable_94}" "value 94",
+          string "${variable_95}" "value 95",
+          string "${variable_96}" "value 96",
+          string "${variable_97}" "value 97",
+          string "${variable_98}" "value 98",
+          string "${variable_99}" "value 99",
+          string "${variable_100}" "value 100",
+          string "${variable_101}" "value 101",
+          string "${variable_102}" "value 102",
+          string "${variable_103}" "value 103",
+          string "${variable_104}" "value 104",
+          string "${variable_105}" "value 105",
+          string "${variable_106}" "value 106",
+          string "${variable_107}" "value 107",
+          string "${variable_108}" "value 108",
+          string "${variable_109}" "value 109",
+          string "${variable_110}" "value 110",
+          string "${variable_111}" "value 111",
+          string "${variable_112}" "value 112",
+          string "${variable_113}" "value 113",
+          string "${variable_114}" "value 114",
+          string "${variable_115}" "value 115",
+          string "${variable_116}" "value 116",
+          string "${variable_117}" "value 117",
+          string "${variable_118}" "value 118",
+          string "${variable_119}" "value 119",
+          string "${variable_120}" "value 120",
+          string "${variable_121}" "value 121",
+          string "${variable_122}" "value 122",
+          string "${variable_123}" "value 123",
+          string "${variable_124}" "value 124",
+          string "${variable_125}" "value 125",
+          string "${variable_126}" "value 126",
+          string "${variable_127}" "value 127") {
+    keep;
+}
