@@ -1,0 +1,2 @@
+# multiscript: one of a sequence
+discard;

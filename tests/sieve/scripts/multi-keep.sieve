@@ -1,0 +1,2 @@
+# an explicit keep
+keep;

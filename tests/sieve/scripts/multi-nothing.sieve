@@ -1,0 +1,2 @@
+# a script without action
+if false { discard; }

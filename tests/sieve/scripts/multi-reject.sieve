@@ -1,0 +1,3 @@
+# multiscript: one of a sequence
+require "reject";
+reject "no";
