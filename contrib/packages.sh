@@ -6,7 +6,7 @@
 # shellcheck shell=bash disable=SC2034,SC2016
 
 PACKAGES_BUILD="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libsqlite3-dev libsodium-dev
-    libconfuse-dev libidn2-dev libunistring-dev libjansson-dev libseccomp-dev libgsasl-dev
+    libconfuse-dev libidn2-dev libunistring-dev libpcre2-dev libjansson-dev libseccomp-dev libgsasl-dev
     libcrypt-dev libxxhash-dev uthash-dev libssl-dev libmicrohttpd-dev"
 PACKAGES_RUN="python3 curl"
 PACKAGES_TEST="check python3 python3-cryptography openssl swaks gsasl libnet-ssleay-perl curl postfix dovecot-imapd

@@ -323,6 +323,9 @@ struct sieve_match *sieve_match_begin(struct sieve_run *r, const struct sieve_op
  * the first value. False: the run has failed. */
 bool sieve_match_words(struct sieve_match *m);
 
+/* sieve_match_keep_variables() - what matches sets no match variables (RFC 5173 6). */
+void sieve_match_keep_variables(struct sieve_match *m);
+
 /* sieve_match_value() - TRUE: matched, no more values are needed. */
 enum sieve_truth sieve_match_value(struct sieve_match *m, struct span value);
 

@@ -76,7 +76,7 @@ take_keys(struct sieve_match *m)
         return false;
     for (uint32_t i = 0; ok && i < m->key_count; i++)
         ok = take_key(m, i);
-    return ok;
+    return ok && (m->type != SIEVE_MATCH_REGEX || match_regex_begin(m));
 }
 
 static bool
@@ -142,6 +142,18 @@ sieve_match_words(struct sieve_match *m)
     return true;
 }
 
+void
+sieve_match_keep_variables(struct sieve_match *m)
+{
+    m->keeps_variables = true;
+}
+
+bool
+match_variables(struct sieve_match *m, const struct span *values, uint32_t count)
+{
+    return m->keeps_variables || sieve_match_variables_set(m->run, values, count);
+}
+
 bool
 sieve_match_counts(const struct sieve_match *m)
 {
@@ -200,6 +212,7 @@ static const match_fn functions[] = {
     [SIEVE_MATCH_MATCHES] = match_wildcards,
     [SIEVE_MATCH_COUNT] = match_none,
     [SIEVE_MATCH_VALUE] = match_value,
+    [SIEVE_MATCH_REGEX] = match_regex,
     [SIEVE_MATCH_LIST] = match_list,
 };
 

@@ -5,6 +5,7 @@
 #ifndef SIEVE_MATCH_PRIV_H
 #define SIEVE_MATCH_PRIV_H
 
+#include "regex_priv.h"
 #include "run_priv.h"
 
 struct sieve_match {
@@ -18,12 +19,22 @@ struct sieve_match {
     struct span *folded; /* the same in the comparator's form */
     uint32_t key_count;
     uint64_t count; /* values so far */
+    pcre2_code **regexes;
+    bool keeps_variables; /* sieve_match_keep_variables() */
 };
 
 /* One value against key i. */
 typedef enum sieve_truth (*match_fn)(struct sieve_match *m, uint32_t i, struct span value);
 
 enum sieve_truth match_wildcards(struct sieve_match *m, uint32_t i, struct span value);
+
+/* match_regex_begin() - have the keys compiled. False: the run has failed. */
+bool match_regex_begin(struct sieve_match *m);
+enum sieve_truth match_regex(struct sieve_match *m, uint32_t i, struct span value);
+enum regex_flavour regex_flavour_of(const struct sieve_comparator *comparator);
+
+/* match_variables() - what was caught; unless the test is one that sets no match variables. */
+bool match_variables(struct sieve_match *m, const struct span *values, uint32_t count);
 
 /* extensions/extlists.c: is the value on the list that the key names? */
 enum sieve_truth match_list(struct sieve_match *m, uint32_t i, struct span value);

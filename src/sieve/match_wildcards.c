@@ -205,7 +205,7 @@ give_variables(struct sieve_match *m, struct pattern *p, struct span value, stru
         }
         p->values[i] = (struct span){value.p + begin, end - begin};
     }
-    return sieve_match_variables_set(m->run, p->values, p->count);
+    return match_variables(m, p->values, p->count);
 }
 
 enum sieve_truth

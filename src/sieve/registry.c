@@ -26,6 +26,7 @@ const struct sieve_extension *const registry[] = {
     &sieve_fcc,
     &sieve_date,
     &sieve_index,
+    &sieve_regex,
     &sieve_extlists,
     &sieve_redirect_dsn,
     &sieve_redirect_deliverby,
