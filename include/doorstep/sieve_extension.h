@@ -191,6 +191,10 @@ bool sieve_check_address(struct sieve_check *c, const struct sieve_value *v);
 bool sieve_check_field_names(struct sieve_check *c, const struct sieve_value *v);
 bool sieve_check_mailbox(struct sieve_check *c, const struct sieve_value *v);
 
+/* Names of fields that a test looks for: wrong ones match nothing and are no error (RFC 5228
+ * 2.4.2.2), but worth a warning. */
+void sieve_check_tested_fields(struct sieve_check *c, const struct sieve_value *v);
+
 /* The same for values that are known only now. */
 bool sieve_address_is_valid(struct span s); /* also "Name <local@domain>" */
 bool sieve_field_name_is_valid(struct span s);
@@ -250,6 +254,10 @@ void sieve_run_cancel_keep(struct sieve_run *r);
  * its own, on the same message and into the same actions. States of extensions begin anew, and stay
  * as p leaves them. Its error is sieve_run_error(); the outer program goes on in any case. */
 enum sieve_status sieve_run_inner(struct sieve_run *r, const struct sieve_program *p);
+
+/* sieve_run_next() - another script of a sequence comes: a keep of those before meant no more than
+ * that. sieve_run_script() does it by itself. */
+void sieve_run_next(struct sieve_run *r);
 
 /* sieve_run_set_message() - from here on it is another message; both borrowed as in the input.
  * Actions that were taken keep theirs. */

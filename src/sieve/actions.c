@@ -216,7 +216,8 @@ sieve_run_act(struct sieve_run *r, const struct sieve_op *op, struct sieve_actio
     action.is_explicit = true;
     struct sieve_action *same = NULL;
     for (uint32_t i = 0; i < r->action_count && same == NULL; i++) {
-        const char *why = conflict(&r->actions[i], &action);
+        bool is_ours = i >= r->script_begin; /* scripts do not contradict one another */
+        const char *why = is_ours ? conflict(&r->actions[i], &action) : NULL;
         if (is_same(&r->actions[i], &action))
             same = &r->actions[i];
         else if (why != NULL)
@@ -240,6 +241,24 @@ void
 sieve_run_cancel_keep(struct sieve_run *r)
 {
     r->is_keep_cancelled = true;
+}
+
+/* ------------------------------------------------------------------ the next script */
+
+/* "For every script but the last, keep means: process this message with the next script"
+ * (draft-degener-sieve-multiscript 3). */
+void
+sieve_run_next(struct sieve_run *r)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < r->action_count; i++)
+        if (r->actions[i].kind != SIEVE_KEEP)
+            r->actions[kept++] = r->actions[i];
+    if (r->has_explicit_keep)
+        r->is_keep_cancelled = false;
+    r->has_explicit_keep = false;
+    r->action_count = r->script_begin = kept;
 }
 
 /* ------------------------------------------------------------------ the end */

@@ -116,6 +116,18 @@ sieve_check_field_names(struct sieve_check *c, const struct sieve_value *v)
     return true;
 }
 
+void
+sieve_check_tested_fields(struct sieve_check *c, const struct sieve_value *v)
+{
+    struct span s;
+
+    for (uint32_t i = 0; i < v->count; i++)
+        if (sieve_text_constant(&v->strings[i], &s) && !sieve_field_name_is_valid(s))
+            sieve_check_warning(c, sieve_text_place(&v->strings[i]),
+                                "no header field can be named '%.*s'", s.n < 80 ? (int)s.n : 80,
+                                s.p);
+}
+
 bool
 sieve_mailbox_is_valid(struct span s)
 {

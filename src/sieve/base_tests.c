@@ -115,7 +115,8 @@ test_size(struct sieve_run *r, const struct sieve_op *op)
 bool
 check_header(struct sieve_check *c, struct sieve_op *op)
 {
-    return sieve_check_field_names(c, &op->arguments[0]);
+    sieve_check_tested_fields(c, &op->arguments[0]);
+    return true;
 }
 
 struct compare {
@@ -220,8 +221,6 @@ check_address(struct sieve_check *c, struct sieve_op *op)
     const struct sieve_value *v = &op->arguments[0];
     struct span name;
 
-    if (!sieve_check_field_names(c, v))
-        return false;
     for (uint32_t i = 0; i < v->count; i++)
         if (sieve_text_constant(&v->strings[i], &name) && !holds_addresses(name))
             return sieve_check_error(c, sieve_text_place(&v->strings[i]),

@@ -12,6 +12,14 @@
 
 #define VALUE_MAX (256 * 1024)
 
+/* Encoded words, or octets whose charset is to be guessed: the rest keeps its blanks as they are.
+ */
+static bool
+has_words(struct span s)
+{
+    return memmem(s.p, s.n, "=?", 2) != NULL || !utf8_is_valid(s);
+}
+
 bool
 sieve_field_value(struct sieve_run *r, const struct sieve_field *f, bool is_decoded,
                   struct span *out)
@@ -23,7 +31,7 @@ sieve_field_value(struct sieve_run *r, const struct sieve_field *f, bool is_deco
     if (!sieve_run_work(r, trimmed.n))
         return false;
     buf_init(&value, VALUE_MAX);
-    if (is_decoded)
+    if (is_decoded && has_words(trimmed))
         words_decode(r->in.charsets, trimmed, &value); /* a very long one is cut */
     else
         field_unfold(trimmed.n > VALUE_MAX ? (struct span){trimmed.p, VALUE_MAX} : trimmed, &value);

@@ -44,7 +44,7 @@ sieve_run_free(struct sieve_run *r)
 void
 sieve_run_reset(struct sieve_run *r)
 {
-    r->action_count = 0;
+    r->action_count = r->script_begin = 0;
     r->redirects = r->notifies = 0;
     r->is_keep_cancelled = r->has_explicit_keep = r->is_finished = false;
     r->status = SIEVE_OK;
@@ -284,8 +284,8 @@ begin_program(struct sieve_run *r, const struct sieve_program *p)
     return r->globals != NULL;
 }
 
-enum sieve_status
-sieve_run_script(struct sieve_run *r, const struct sieve_program *p)
+static enum sieve_status
+run_program(struct sieve_run *r, const struct sieve_program *p)
 {
     struct sieve_run before = *r;
     struct flags *flags = flags_internal(r), flags_before = {0};
@@ -311,6 +311,13 @@ sieve_run_script(struct sieve_run *r, const struct sieve_program *p)
 }
 
 enum sieve_status
+sieve_run_script(struct sieve_run *r, const struct sieve_program *p)
+{
+    sieve_run_next(r);
+    return run_program(r, p);
+}
+
+enum sieve_status
 sieve_run_inner(struct sieve_run *r, const struct sieve_program *p)
 {
     struct sieve_run outer = *r;
@@ -319,7 +326,7 @@ sieve_run_inner(struct sieve_run *r, const struct sieve_program *p)
     r->depth = 0;
     r->chain_taken = false;
     memset(r->states, 0, sizeof(r->states));
-    enum sieve_status status = sieve_run_script(r, p);
+    enum sieve_status status = run_program(r, p);
     r->program = outer.program;
     r->frame = outer.frame;
     r->globals = outer.globals;

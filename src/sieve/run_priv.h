@@ -37,6 +37,7 @@ struct sieve_run {
     struct sieve_part *part; /* foreverypart's */
     struct sieve_action *actions;
     uint32_t action_count, action_size;
+    uint32_t script_begin; /* the first action of this script */
     uint32_t redirects, notifies;
     bool is_keep_cancelled;
     bool has_explicit_keep;

@@ -47,13 +47,14 @@ skip_blanks(struct span *s)
         *s = span_skip(*s, 1);
 }
 
-/* One number of at most digits_max digits; false: none is there. */
+/* One number of at most digits_max digits, which stays too large when it is; false: none is there.
+ */
 static bool
 take_hex(struct span *s, unsigned digits_max, uint32_t *out, unsigned *digits)
 {
     *out = 0;
     for (*digits = 0; s->n > 0 && hex_digit(s->p[0]) >= 0; ++*digits) {
-        *out = *digits < 8 ? *out << 4 | (uint32_t)hex_digit(s->p[0]) : UINT32_MAX;
+        *out = *out < 1u << 24 ? *out << 4 | (uint32_t)hex_digit(s->p[0]) : *out;
         *s = span_skip(*s, 1);
     }
     return *digits > 0 && *digits <= digits_max;
@@ -82,7 +83,8 @@ decode_numbers(struct sieve_check *c, struct sieve_place at, struct span *s, boo
     unsigned digits, count = 0;
     bool ok = true, is_wrong = false;
 
-    for (skip_blanks(s); ok && take_hex(s, is_hex ? 2 : 40, &n, &digits); skip_blanks(s), count++) {
+    for (skip_blanks(s); ok && take_hex(s, is_hex ? 2 : UINT32_MAX, &n, &digits);
+         skip_blanks(s), count++) {
         ok = append_number(out, n, is_hex, &is_wrong);
         if (s->n > 0 && s->p[0] != '}' && memchr(" \t\r\n", s->p[0], 4) == NULL)
             break;

@@ -173,7 +173,10 @@ run_one_of_many(struct suite *s, struct span path)
 {
     struct sieve_program *p = compile_file(s, path);
 
-    return p != NULL && (!sieve_run_goes_on(s->run) || run_program(s, p));
+    if (p == NULL || !sieve_run_goes_on(s->run))
+        return p != NULL;
+    sieve_run_next(s->run);
+    return run_program(s, p);
 }
 
 /* One after the other while keep is in effect; what they said is then carried out. */
