@@ -5,6 +5,8 @@ lies. The last line is "N passed, N failed". Real ones are in milter_real.py."""
 
 import concurrent.futures
 import contextlib
+import glob
+import json
 import os
 import re
 import shutil
@@ -126,6 +128,45 @@ def quarantined():
         expect(a.stored() == [], a.stored())
         expect(b"X-Q: 1" in a.one(folder=".Junk/new"), "not in Junk")
         expect(a.send()[0] == 250 and len(a.stored(folder=".Junk/new")) == 2, "the second one")
+
+
+def garble_index(a):
+    """The running index is larger than its cache: what it reads next is nonsense."""
+    for n in range(900):
+        with open(a.daemon.mail_path(f"ann/new/{n}.other"), "w") as f:
+            f.write(f"Subject: other {n}\n\n" + "preview " * 50 + "\n")
+    expect(len(rows_of(a, "INBOX")) == 901, "not all is listed")
+
+    def garble():
+        for path in glob.glob(f"{a.daemon.state}/accounts/example.org/ann/index.sqlite*"):
+            if not path.endswith("-shm"):
+                with open(path, "r+b") as f:
+                    f.write(b"\xa5" * os.path.getsize(path))
+    return garble
+
+
+def rows_of(a, mailbox):
+    rows = json.loads(a.daemon.tool("message", "list", "ann@example.org", mailbox, "--json"))
+    return rows if isinstance(rows, list) else rows["messages"]
+
+
+def quarantined_while_the_index_is_renewed():
+    """A row waits, and its mailbox has another number in the index that it comes to."""
+    m = Milter()
+    with Asked(m) as a:
+        for mailbox in ("Alpha", "Beta"):
+            a.daemon.tool("mailbox", "create", "ann@example.org", mailbox)
+        expect(a.send(message("zero"))[0] == 250, "refused")
+        garble = garble_index(a)
+        m.answers = {"E": [quarantine("odd") + GO]}
+        expect(a.send(message("first"))[0] == 250, "refused")
+        garble()
+        expect(a.send(message("second"))[0] == 250, "refused")
+        found = [r["subject"] for r in rows_of(a, "Junk")]
+        expect(sorted(found) == ["first", "second"], found)
+        expect(len(rows_of(a, "INBOX")) == 901, "INBOX")
+        said = a.daemon.log_text()
+        expect("index_damaged" in said and "rows_wait" not in said, said[-2000:])
 
 
 def large():
@@ -473,6 +514,7 @@ def checks(tests):
         ("recipients and sender change", recipients_and_sender),
         ("a recipient that is not ours is none", redirected_to_nobody),
         ("quarantine", quarantined),
+        ("quarantine while the index is renewed", quarantined_while_the_index_is_renewed),
         ("large messages", large),
         ("forged Authentication-Results", forged_results),
         ("every refusal at every stage", refusals),

@@ -189,9 +189,11 @@ add_row(struct worker *w, struct delivery *d, struct row_message *message)
 
     if (r == NULL)
         return false;
+    if (!row_set_mailbox(r, d)) {
+        row_free(r);
+        return false;
+    }
     r->segment = d->segment;
-    r->mailbox = d->mailbox != 0 ? d->mailbox : oa->inbox;
-    r->uid_validity = d->mailbox != 0 ? d->uid_validity : oa->inbox_validity;
     r->uid = d->uid;
     r->ref = d->ref;
     r->lines = message->body_lines + rows_count_lines(buf_span(&d->trace));

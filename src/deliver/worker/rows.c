@@ -111,9 +111,24 @@ row_new(struct row_message *message, uint32_t key_count)
     return r;
 }
 
+bool
+row_set_mailbox(struct row *r, const struct delivery *d)
+{
+    const struct open_account *oa = d->account;
+
+    r->mailbox = oa->inbox;
+    r->inbox_validity = oa->inbox_validity;
+    if (d->mailbox == 0)
+        return true;
+    r->mailbox = d->mailbox;
+    r->mailbox_name = strdup(d->source->mailbox);
+    return r->mailbox_name != NULL;
+}
+
 void
 row_free(struct row *r)
 {
+    free(r->mailbox_name);
     row_message_unref(r->message);
     free(r);
 }
@@ -199,6 +214,31 @@ rows_count_lines(struct span s)
     return lines;
 }
 
+/* The index was renewed since: every number of the old one means nothing now. */
+static bool
+is_renewed(const struct open_account *oa, const struct row *r)
+{
+    return r->message != NULL && r->inbox_validity != oa->inbox_validity;
+}
+
+/* Before the transaction, since a mailbox is added in one of its own. */
+static bool
+find_mailboxes(struct worker *w, struct open_account *oa, struct outcome *why)
+{
+    unsigned count = 0;
+
+    for (struct row *r = oa->rows; r != NULL && count < ROWS_AT_ONCE; r = r->next, count++) {
+        struct index_mailbox box = {.id = oa->inbox};
+
+        if (!is_renewed(oa, r))
+            continue;
+        if (r->mailbox_name != NULL && !account_mailbox(w, oa, r->mailbox_name, true, &box, why))
+            return false;
+        r->mailbox = box.id;
+    }
+    return true;
+}
+
 /* An index that was renewed has taken the published message in already, with a UID of its own and
  * without facts: the delivery's row takes the place of that one, under the new UIDVALIDITY. */
 static bool
@@ -256,8 +296,7 @@ add_row(struct open_account *oa, const struct row *r, struct outcome *why)
 {
     if (r->message != NULL) {
         uint32_t uid = r->uid;
-        bool is_renewed = r->mailbox == oa->inbox && r->uid_validity != oa->inbox_validity;
-        if (is_renewed && !replace_adopted(oa, r, &uid, why))
+        if (is_renewed(oa, r) && !replace_adopted(oa, r, &uid, why))
             return false;
         if (!add_message(oa, r, uid, why))
             return false;
@@ -273,7 +312,7 @@ static bool
 write_some(struct worker *w, struct open_account *oa, struct outcome *why)
 {
     unsigned count = 0;
-    bool ok = index_begin(oa->index, why);
+    bool ok = find_mailboxes(w, oa, why) && index_begin(oa->index, why);
 
     for (const struct row *r = oa->rows; ok && r != NULL && count < ROWS_AT_ONCE; r = r->next) {
         ok = add_row(oa, r, why);

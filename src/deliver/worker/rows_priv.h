@@ -22,8 +22,9 @@ struct row {
     struct row *next;
     struct row_message *message; /* a reference; NULL: only keys for the ledger, `id` and `when` */
     uint64_t segment;            /* of the journal, that holds it */
-    int64_t mailbox;             /* the index's row of INBOX */
-    uint32_t uid_validity;       /* uid belongs to */
+    char *mailbox_name;          /* owned; NULL: INBOX */
+    int64_t mailbox;             /* the index's row of it */
+    uint32_t inbox_validity;     /* INBOX's, of the index that `mailbox` and `uid` belong to */
     uint32_t uid;
     unsigned flags;
     struct store_ref ref;
@@ -41,6 +42,9 @@ void row_message_unref(struct row_message *m); /* NULL is allowed */
 /* row_new() - with room for key_count keys; message: takes a reference. NULL: no memory. */
 struct row *row_new(struct row_message *message, uint32_t key_count);
 void row_free(struct row *r);
+
+/* row_set_mailbox() - where the delivery's message lies, in the index of now. false: no memory. */
+bool row_set_mailbox(struct row *r, const struct delivery *d);
 
 /* rows_add() - the row (taken) waits with the account's others. */
 void rows_add(struct worker *w, struct open_account *oa, struct row *r);
