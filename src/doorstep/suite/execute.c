@@ -6,9 +6,10 @@
 #include "suite_priv.h"
 
 #include <stdlib.h>
-#include <strings.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "doorstep/field.h"
+#include "doorstep/relay.h"
 
 #define MESSAGE_MAX ((size_t)64 << 20)
 
@@ -66,37 +67,53 @@ send_letter(struct suite *s, const char *from, const char *to, struct span text)
     return true;
 }
 
-/* sieve_redirect_envelope_from; the null reverse-path stays what it is. */
-static const char *
-redirect_sender(struct suite *s)
+static bool
+send_to_all(struct suite *s, const struct relay_origin *o, const struct sieve_action *a,
+            struct span text)
 {
-    const char *from = suite_setting(s, "sieve_redirect_envelope_from");
+    const char *to;
+    struct buf from;
+    bool ok = true;
 
-    if (from == NULL || s->envelope.sender[0] == '\0' || strcasecmp(from, "sender") == 0)
-        return s->envelope.sender;
-    if (strcasecmp(from, "recipient") == 0)
-        return s->envelope.recipient;
-    if (strcasecmp(from, "orig_recipient") == 0)
-        return s->envelope.original_recipient;
-    if (strcasecmp(from, "user_email") == 0)
-        return s->user.address;
-    if (strcasecmp(from, "postmaster") == 0)
-        return s->user.postmaster;
-    struct span inside = span_trim(span_of(from));
-    if (inside.n > 1 && inside.p[0] == '<' && inside.p[inside.n - 1] == '>')
-        inside = (struct span){inside.p + 1, inside.n - 2};
-    return suite_keep(s, inside);
+    buf_init(&from, 4096);
+    relay_reverse_path(o, a, &from);
+    for (uint32_t i = 0; ok && (to = relay_recipient(o, a, i)) != NULL; i++)
+        ok = send_letter(s, buf_str(&from), to, text);
+    buf_release(&from);
+    return ok;
+}
+
+/* RFC 8580: a copy of what was sent; only of what was. */
+static bool
+store_copy(struct suite *s, const struct sieve_action *a, struct span text)
+{
+    const struct sieve_storage *fcc = a->kind == SIEVE_VACATION ? a->details.vacation.reply.fcc
+                                      : a->kind == SIEVE_NOTIFY ? a->details.notify.reply.fcc
+                                                                : NULL;
+
+    return fcc == NULL || store(s, fcc, text);
 }
 
 static bool
-redirect(struct suite *s, const struct sieve_action *a)
+send_action(struct suite *s, const struct sieve_action *a)
 {
+    char id[64];
     struct buf text;
+    const struct relay_origin o = {
+        .user = &s->user,
+        .envelope = &s->envelope,
+        .setting = suite_setting,
+        .arg = s,
+        .now = time(NULL),
+        .id = id,
+    };
 
+    if (!relay_sends(&o, a))
+        return true;
+    snprintf(id, sizeof(id), "suite-%d-%u", (int)getpid(), ++s->letter_id);
     buf_init(&text, MESSAGE_MAX);
-    bool ok = buf_printf(&text, "X-Sieve-Redirected-From: %s\n", s->user.address) &&
-              sieve_edition_print(a->edition, &text) &&
-              send_letter(s, redirect_sender(s), a->details.redirect.address, buf_span(&text));
+    bool ok = relay_print(&o, a, &text) && send_to_all(s, &o, a, buf_span(&text)) &&
+              store_copy(s, a, buf_span(&text));
     buf_release(&text);
     return ok;
 }
@@ -111,13 +128,13 @@ carry_out(struct suite *s, const struct sieve_action *a)
     case SIEVE_FILEINTO:
         return store_action(s, a);
     case SIEVE_REDIRECT:
-        return redirect(s, a);
-    case SIEVE_DISCARD:
     case SIEVE_REJECT:
     case SIEVE_EREJECT:
     case SIEVE_VACATION:
     case SIEVE_NOTIFY:
     case SIEVE_REPORT:
+        return send_action(s, a);
+    case SIEVE_DISCARD:
     case SIEVE_PIPE:
     case SIEVE_MARK:
     case SIEVE_ACTION_KINDS:

@@ -88,7 +88,7 @@ struct suite {
     struct suite_mailbox *mailboxes;
     struct suite_annotation *annotations;
     struct suite_letter *letters; /* the heap's */
-    uint32_t letter_count, letter_size;
+    uint32_t letter_count, letter_size, letter_id;
     struct suite_setting *staged, *settings;
 };
 

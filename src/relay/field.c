@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Header fields for mail that is new: encoded (RFC 2047), folded at 76 columns (RFC 5322 2.2.3).
+ * No value can end its field early: line ends and control octets in it become blanks.
+ */
+#include "relay_priv.h"
+
+#include "doorstep/addresslist.h"
+#include "doorstep/charset.h"
+
+#define COLUMNS 76
+#define WORD_OCTETS 42 /* in one encoded word: 56 of base64, and 12 around them */
+
+/* ------------------------------------------------------------------ encoded words */
+
+static bool
+append_base64(struct buf *out, struct span s)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    bool ok = true;
+
+    for (; ok && s.n > 0; s = span_skip(s, 3)) {
+        unsigned char a = (unsigned char)s.p[0], b = s.n > 1 ? (unsigned char)s.p[1] : 0,
+                      c = s.n > 2 ? (unsigned char)s.p[2] : 0;
+        char group[4] = {digits[a >> 2], digits[(a & 3) << 4 | b >> 4],
+                         s.n > 1 ? digits[(b & 15) << 2 | c >> 6] : '=',
+                         s.n > 2 ? digits[c & 63] : '='};
+        ok = buf_append(out, group, 4);
+    }
+    return ok;
+}
+
+/* No character is cut in two (RFC 2047 5). */
+static bool
+append_encoded(struct buf *out, struct span s)
+{
+    bool ok = true, is_first = true;
+
+    while (ok && s.n > 0) {
+        struct span piece = utf8_cut(s, WORD_OCTETS);
+        if (piece.n == 0)
+            piece = (struct span){s.p, s.n < WORD_OCTETS ? s.n : WORD_OCTETS};
+        ok = (is_first || buf_append_str(out, "\r\n ")) && buf_append_str(out, "=?utf-8?B?") &&
+             append_base64(out, piece) && buf_append_str(out, "?=");
+        is_first = false;
+        s = span_skip(s, piece.n);
+    }
+    return ok;
+}
+
+/* ------------------------------------------------------------------ folding */
+
+static bool
+is_control(char c)
+{
+    return ((unsigned char)c < 32 && c != '\t') || c == 127;
+}
+
+/* Words as they are; a line is broken in front of one that would not fit. */
+static bool
+append_folded(struct buf *out, struct span s, size_t column)
+{
+    bool ok = true;
+
+    while (ok && s.n > 0) {
+        size_t n = 0;
+        while (n < s.n && (s.p[n] == ' ' || s.p[n] == '\t'))
+            n++;
+        while (n < s.n && s.p[n] != ' ' && s.p[n] != '\t')
+            n++;
+        bool is_blank_first = s.p[0] == ' ' || s.p[0] == '\t';
+        if (is_blank_first && column + n > COLUMNS) {
+            ok = buf_append_str(out, "\r\n");
+            column = 0;
+        }
+        ok = ok && buf_append(out, s.p, n);
+        column += n;
+        s = span_skip(s, n);
+    }
+    return ok;
+}
+
+/* A copy without what could end the field. */
+static bool
+one_line(struct span value, struct buf *out)
+{
+    bool ok = true;
+
+    value = span_trim(value);
+    for (size_t i = 0; ok && i < value.n; i++)
+        ok = buf_append_char(out, is_control(value.p[i]) ? ' ' : value.p[i]);
+    return ok;
+}
+
+bool
+field_print_raw(struct buf *out, const char *name, struct span value)
+{
+    struct buf line;
+
+    buf_init(&line, value.n + 1);
+    bool ok = one_line(value, &line);
+    if (ok && line.len > 0)
+        ok = buf_printf(out, "%s: ", name) &&
+             append_folded(out, buf_span(&line), strlen(name) + 2) && buf_append_str(out, "\r\n");
+    buf_release(&line);
+    return ok;
+}
+
+bool
+field_print_address(struct buf *out, const char *name, const char *prefix, const char *address)
+{
+    struct buf value;
+
+    buf_init(&value, strlen(prefix) + strlen(address) + 1);
+    bool ok = buf_append_str(&value, prefix) && buf_append_str(&value, address) &&
+              field_print_raw(out, name, buf_span(&value));
+    buf_release(&value);
+    return ok;
+}
+
+bool
+field_print_text(struct buf *out, const char *name, struct span value)
+{
+    struct buf line;
+
+    if (utf8_is_ascii(value))
+        return field_print_raw(out, name, value);
+    buf_init(&line, value.n + 1);
+    bool ok = one_line(value, &line) && buf_printf(out, "%s: ", name) &&
+              append_encoded(out, buf_span(&line)) && buf_append_str(out, "\r\n");
+    buf_release(&line);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ mailboxes */
+
+static bool
+is_atoms(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (strchr("()<>[]:;@\\,.\"", s.p[i]) != NULL)
+            return false;
+    return true;
+}
+
+static bool
+append_quoted(struct buf *out, struct span s)
+{
+    bool ok = buf_append_char(out, '"');
+
+    for (size_t i = 0; ok && i < s.n; i++) {
+        if (s.p[i] == '"' || s.p[i] == '\\')
+            ok = buf_append_char(out, '\\');
+        ok = ok && buf_append_char(out, is_control(s.p[i]) ? ' ' : s.p[i]);
+    }
+    return ok && buf_append_char(out, '"');
+}
+
+static bool
+append_name(struct buf *out, struct span name)
+{
+    if (!utf8_is_ascii(name))
+        return append_encoded(out, name);
+    return is_atoms(name) ? buf_append_span(out, name) : append_quoted(out, name);
+}
+
+static bool
+is_dot_atom(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (is_control(s.p[i]) || strchr(" \t()<>[]:;@\\,\"", s.p[i]) != NULL)
+            return false;
+    return s.n > 0 && s.p[0] != '.' && s.p[s.n - 1] != '.' && memmem(s.p, s.n, "..", 2) == NULL;
+}
+
+static bool
+append_mailbox(struct buf *out, const struct addresslist_item *item)
+{
+    bool is_named = item->has_name && item->name.n > 0;
+    bool ok = !is_named || (append_name(out, item->name) && buf_append_str(out, " <"));
+
+    ok = ok && (is_dot_atom(item->local) ? buf_append_span(out, item->local)
+                                         : append_quoted(out, item->local));
+    if (item->domain.n > 0)
+        ok = ok && buf_append_char(out, '@') && buf_append_span(out, item->domain);
+    return ok && (!is_named || buf_append_char(out, '>'));
+}
+
+bool
+field_print_mailboxes(struct buf *out, const char *name, struct span value)
+{
+    struct addresslist list;
+    struct addresslist_item item;
+    enum addresslist_kind kind;
+    bool ok = true, is_first = true;
+
+    addresslist_init(&list, value);
+    while (ok && (kind = addresslist_next(&list, &item)) != ADDRESSLIST_END) {
+        if (kind != ADDRESSLIST_MAILBOX || item.local.n == 0)
+            continue;
+        ok = (is_first ? buf_printf(out, "%s: ", name) : buf_append_str(out, ",\r\n ")) &&
+             append_mailbox(out, &item);
+        is_first = false;
+    }
+    addresslist_release(&list);
+    return ok && (is_first || buf_append_str(out, "\r\n"));
+}
+
+/* ------------------------------------------------------------------ dates */
+
+bool
+field_print_date(struct buf *out, const char *name, time_t when)
+{
+    static const char days[] = "SunMonTueWedThuFriSat",
+                      months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct tm tm;
+
+    if (gmtime_r(&when, &tm) == NULL)
+        return false;
+    return buf_printf(out, "%s: %.3s, %d %.3s %04d %02d:%02d:%02d +0000\r\n", name,
+                      days + (ptrdiff_t)tm.tm_wday * 3, tm.tm_mday,
+                      months + (ptrdiff_t)tm.tm_mon * 3, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                      tm.tm_sec);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The pieces that messages are printed from.
+ */
+#ifndef RELAY_PRIV_H
+#define RELAY_PRIV_H
+
+#include "doorstep/relay.h"
+
+/* ---- field.c: one header field, with its line end; nothing for an empty value ---- */
+
+/* Free text: encoded words where it is not ASCII, folded. */
+bool field_print_text(struct buf *out, const char *name, struct span value);
+/* A mailbox-list: names are encoded, addresses stay. */
+bool field_print_mailboxes(struct buf *out, const char *name, struct span list);
+/* What must be ASCII already: folded at its blanks. */
+bool field_print_raw(struct buf *out, const char *name, struct span value);
+/* "Name: prefixaddress". */
+bool field_print_address(struct buf *out, const char *name, const char *prefix,
+                         const char *address);
+bool field_print_date(struct buf *out, const char *name, time_t when);
+
+/* ---- body.c ---- */
+
+/* Text as it is, each line end CRLF, one at the end. */
+bool body_print_lines(struct buf *out, struct span text);
+/* Content-Type and its like, an empty line, and the text as UTF-8. */
+bool body_print_text(struct buf *out, struct span text);
+/* An entity that brings its own MIME header, or a text. */
+bool body_print_entity(struct buf *out, const char *text, bool is_mime);
+
+/* ---- report.c: RFC 8098 and RFC 5965 ---- */
+bool report_print_refusal(const struct relay_origin *o, const struct sieve_action *a,
+                          struct buf *out);
+bool report_print_abuse(const struct relay_origin *o, const struct sieve_action *a,
+                        struct buf *out);
+
+/* ---- relay.c ---- */
+
+/* Message-ID and Date, which every new message has. */
+bool relay_print_origin(const struct relay_origin *o, struct buf *out);
+
+/* The first field of that name in a message, or nothing. */
+struct span relay_field(struct span message, const char *name);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * multipart/report (RFC 6522): what a refused sender is told (RFC 5429 2.1 by RFC 8098), and
+ * reports of abuse (RFC 5965).
+ */
+#include "relay_priv.h"
+
+#include <stdio.h>
+
+#include "doorstep/field.h"
+
+#define ORIGINAL_MAX ((size_t)64 << 20)
+
+/* What no line of the message can be: our own id is in it. */
+static bool
+print_boundary(const struct relay_origin *o, struct buf *out, const char *end)
+{
+    return buf_printf(out, "--report-%s%s\r\n", o->id, end);
+}
+
+static bool
+print_header(const struct relay_origin *o, const char *from, const char *to, const char *type,
+             struct buf *out)
+{
+    return field_print_mailboxes(out, "From", span_of(from)) &&
+           field_print_mailboxes(out, "To", span_of(to)) &&
+           buf_printf(out,
+                      "MIME-Version: 1.0\r\n"
+                      "Content-Type: multipart/report; report-type=%s;\r\n"
+                      " boundary=\"report-%s\"\r\n\r\n",
+                      type, o->id);
+}
+
+/* The header block of a message, without the empty line. */
+static struct span
+header_of(struct span message)
+{
+    struct span rest = message;
+    struct field f;
+
+    while (field_next(&rest, &f) != FIELD_END)
+        continue;
+    return (struct span){message.p, message.n - rest.n};
+}
+
+static bool
+print_original(const struct relay_origin *o, struct span message, bool headers_only,
+               struct buf *out)
+{
+    return print_boundary(o, out, "") &&
+           buf_printf(out, "Content-Type: %s\r\n\r\n",
+                      headers_only ? "text/rfc822-headers" : "message/rfc822") &&
+           body_print_lines(out, headers_only ? header_of(message) : message) &&
+           buf_append_str(out, "\r\n") && print_boundary(o, out, "--");
+}
+
+/* ------------------------------------------------------------------ refusals */
+
+static bool
+print_disposition(const struct relay_origin *o, struct span message, struct buf *out)
+{
+    const struct sieve_envelope *e = o->envelope;
+    bool ok = print_boundary(o, out, "") &&
+              buf_append_str(out, "Content-Type: message/disposition-notification\r\n\r\n") &&
+              buf_printf(out, "Reporting-UA: %s; Doorstep\r\n", o->user->hostname) &&
+              field_print_address(out, "Final-Recipient", "rfc822; ", e->recipient);
+
+    if (ok && e->original_recipient[0] != '\0')
+        ok = field_print_address(out, "Original-Recipient", "rfc822; ", e->original_recipient);
+    return ok && field_print_raw(out, "Original-Message-ID", relay_field(message, "Message-ID")) &&
+           buf_append_str(out, "Disposition: automatic-action/MDN-sent-automatically; deleted\r\n"
+                               "\r\n");
+}
+
+static bool
+print_reason(const struct relay_origin *o, const struct sieve_action *a, struct buf *out)
+{
+    return print_boundary(o, out, "") &&
+           body_print_entity(out, a->details.reject.text, a->details.reject.is_mime) &&
+           buf_append_str(out, "\r\n");
+}
+
+static bool
+print_refusal(const struct relay_origin *o, const struct sieve_action *a, struct span message,
+              struct buf *out)
+{
+    char from[512];
+
+    snprintf(from, sizeof(from), "Mail Delivery Subsystem <%s>", o->user->postmaster);
+    return relay_print_origin(o, out) &&
+           field_print_raw(out, "References", relay_field(message, "Message-ID")) &&
+           buf_append_str(out, "Auto-Submitted: auto-replied (rejected)\r\n"
+                               "Subject: Automatically rejected mail\r\n") &&
+           print_header(o, from, o->envelope->sender, "disposition-notification", out) &&
+           print_reason(o, a, out) && print_disposition(o, message, out) &&
+           print_original(o, message, false, out);
+}
+
+bool
+report_print_refusal(const struct relay_origin *o, const struct sieve_action *a, struct buf *out)
+{
+    struct buf message;
+
+    buf_init(&message, ORIGINAL_MAX);
+    bool ok =
+        sieve_edition_print(a->edition, &message) && print_refusal(o, a, buf_span(&message), out);
+    buf_release(&message);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ abuse */
+
+static bool
+print_feedback(const struct relay_origin *o, const struct sieve_action *a, struct buf *out)
+{
+    return print_boundary(o, out, "") &&
+           buf_append_str(out, "Content-Type: message/feedback-report\r\n\r\nVersion: 1\r\n") &&
+           buf_printf(out, "Feedback-Type: %s\r\n", a->details.report.feedback) &&
+           buf_append_str(out, "User-Agent: Doorstep/" DOORSTEP_VERSION "\r\n") &&
+           field_print_address(out, "Original-Mail-From", "", o->envelope->sender) &&
+           field_print_address(out, "Original-Rcpt-To", "", o->envelope->recipient) &&
+           buf_append_str(out, "\r\n");
+}
+
+static bool
+print_abuse(const struct relay_origin *o, const struct sieve_action *a, struct span message,
+            struct buf *out)
+{
+    struct span subject = relay_field(message, "Subject");
+    const char *from = o->setting == NULL ? NULL : o->setting(o->arg, "sieve_report_from");
+    char line[512];
+
+    if (from == NULL || strchr(from, '@') == NULL)
+        from = o->user->postmaster;
+    snprintf(line, sizeof(line), "Report: %.*s", subject.n < 400 ? (int)subject.n : 400,
+             subject.p == NULL ? "" : subject.p);
+    return relay_print_origin(o, out) && field_print_text(out, "Subject", span_of(line)) &&
+           buf_append_str(out, "Auto-Submitted: auto-generated (report)\r\n") &&
+           print_header(o, from, a->details.report.address, "feedback-report", out) &&
+           print_boundary(o, out, "") && body_print_text(out, span_of(a->details.report.text)) &&
+           buf_append_str(out, "\r\n") && print_feedback(o, a, out) &&
+           print_original(o, message, a->details.report.headers_only, out);
+}
+
+bool
+report_print_abuse(const struct relay_origin *o, const struct sieve_action *a, struct buf *out)
+{
+    struct buf message;
+
+    buf_init(&message, ORIGINAL_MAX);
+    bool ok =
+        sieve_edition_print(a->edition, &message) && print_abuse(o, a, buf_span(&message), out);
+    buf_release(&message);
+    return ok;
+}
