@@ -260,8 +260,10 @@ enum sieve_status sieve_run_inner(struct sieve_run *r, const struct sieve_progra
 void sieve_run_next(struct sieve_run *r);
 
 /* sieve_run_set_message() - from here on it is another message; both borrowed as in the input.
- * Actions that were taken keep theirs. */
-bool sieve_run_set_message(struct sieve_run *r, struct span message, struct sieve_strings flags);
+ * Actions that were taken keep theirs. With flags (those of a stored message) the internal variable
+ * of RFC 5232 begins anew; NULL leaves it. */
+bool sieve_run_set_message(struct sieve_run *r, struct span message,
+                           const struct sieve_strings *flags);
 
 /* sieve_run_trace_note() - a remark for `explain` and debug_log. */
 void sieve_run_trace_note(struct sieve_run *r, const struct sieve_op *op, struct span text);

@@ -342,14 +342,18 @@ sieve_run_inner(struct sieve_run *r, const struct sieve_program *p)
 }
 
 bool
-sieve_run_set_message(struct sieve_run *r, struct span message, struct sieve_strings flags)
+sieve_run_set_message(struct sieve_run *r, struct span message, const struct sieve_strings *flags)
 {
     struct sieve_edition *e = edition_new(r, message);
+    struct flags *internal = flags_internal(r);
 
-    if (e == NULL)
+    if (e == NULL || internal == NULL)
         return sieve_run_fail(r, NULL, "the message is too large");
     r->in.message = message;
-    r->in.flags = flags;
+    if (flags != NULL) {
+        r->in.flags = *flags;
+        internal->has_begun = false;
+    }
     r->first = r->edition = e;
     r->part = NULL;
     return true;

@@ -151,7 +151,7 @@ run_set(struct sieve_run *r, const struct sieve_op *op)
         return SIEVE_GO;
     }
     suite_derive_envelope(s, value);
-    return suite_set_message(s, r, value, (struct sieve_strings){0}) ? SIEVE_GO : SIEVE_BREAKDOWN;
+    return suite_set_message(s, r, value, NULL) ? SIEVE_GO : SIEVE_BREAKDOWN;
 }
 
 /* ------------------------------------------------------------------ settings */

@@ -87,7 +87,7 @@ suite_derive_envelope(struct suite *s, struct span message)
 
 bool
 suite_set_message(struct suite *s, struct sieve_run *r, struct span text,
-                  struct sieve_strings flags)
+                  const struct sieve_strings *flags)
 {
     struct span kept = {suite_keep(s, text), text.n};
 
@@ -118,7 +118,7 @@ take_sent(struct suite *s, struct sieve_run *r, uint64_t index)
     if (index >= s->letter_count)
         return SIEVE_FALSE;
     const struct suite_letter *l = &s->letters[index];
-    if (!suite_set_message(s, r, l->text, (struct sieve_strings){0}))
+    if (!suite_set_message(s, r, l->text, NULL))
         return SIEVE_BROKEN;
     s->envelope.sender = l->from;
     s->envelope.recipient = s->envelope.original_recipient = l->to;
@@ -138,7 +138,7 @@ take_stored(struct suite *s, struct sieve_run *r, struct span name, uint64_t ind
         text = m->messages[index].text;
         flags = m->messages[index].flags;
     }
-    if (!suite_set_message(s, r, text, flags))
+    if (!suite_set_message(s, r, text, &flags))
         return SIEVE_BROKEN;
     suite_derive_envelope(s, text);
     return m != NULL ? SIEVE_TRUE : SIEVE_FALSE;

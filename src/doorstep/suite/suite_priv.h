@@ -150,7 +150,7 @@ bool suite_execute(struct suite *s);
 /* ---- messages.c ---- */
 
 bool suite_set_message(struct suite *s, struct sieve_run *r, struct span text,
-                       struct sieve_strings flags);
+                       const struct sieve_strings *flags);
 void suite_derive_envelope(struct suite *s, struct span message);
 enum sieve_truth test_message(struct sieve_run *r, const struct sieve_op *op);
 enum sieve_step find_message(struct sieve_run *r, const struct sieve_op *op);
