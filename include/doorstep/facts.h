@@ -18,6 +18,8 @@ enum facts_flags {
     FACTS_TRUNCATED = 2,     /* a limit was passed: what is here is right, something is missing */
     FACTS_HEADER_BROKEN = 4, /* a line of the header block was no field */
     FACTS_UNKNOWN = 8,       /* no sorter could read the message */
+    FACTS_TLS_OPTIONAL = 16, /* TLS-Required: No (RFC 8689 5): better without TLS than not at all.
+                              * The envelope's REQUIRETLS wins */
 };
 
 struct facts_header {  /* a cached header field, in the order of the message */

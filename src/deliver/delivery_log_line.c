@@ -95,7 +95,8 @@ put_client(struct buf *b, const struct delivery_event *e)
            put_field(b, SPAN("helo"), e->helo) && put_field(b, SPAN("login"), e->login) &&
            put_field(b, SPAN("tls"), e->tls_version) &&
            put_field(b, SPAN("tls_cipher"), e->tls_cipher) &&
-           put_field(b, SPAN("requiretls"), e->require_tls ? "yes" : NULL);
+           put_field(b, SPAN("requiretls"), e->require_tls ? "yes" : NULL) &&
+           put_field(b, SPAN("tls_required"), e->is_tls_optional ? "no" : NULL);
 }
 
 bool

@@ -37,8 +37,9 @@ struct delivery_event { /* all borrowed; NULL strings are left out */
     const char *login;
     const char *tls_version;
     const char *tls_cipher;
-    bool require_tls;
-    uint32_t uid; /* 0: none */
+    bool require_tls;     /* REQUIRETLS was said */
+    bool is_tls_optional; /* TLS-Required: No, and nobody said REQUIRETLS */
+    uint32_t uid;         /* 0: none */
     uint64_t octets;
     uint64_t duration_ms;
     const struct outcome *why;

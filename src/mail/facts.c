@@ -9,7 +9,8 @@
 #include "unpack_string_priv.h"
 
 #define FACTS_FLAGS_ALL                                                                            \
-    (FACTS_HAS_ATTACHMENT | FACTS_TRUNCATED | FACTS_HEADER_BROKEN | FACTS_UNKNOWN)
+    (FACTS_HAS_ATTACHMENT | FACTS_TRUNCATED | FACTS_HEADER_BROKEN | FACTS_UNKNOWN |                \
+     FACTS_TLS_OPTIONAL)
 
 #define FACTS_STRING_MAX (4 * 1024 * 1024) /* a BODYSTRUCTURE of 10,000 parts */
 #define FACTS_HEADER_PACKED_MIN (4 + 4)    /* two lengths */

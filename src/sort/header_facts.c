@@ -29,6 +29,7 @@ enum known_field { /* fields that facts are made of */
                    FIELD_MESSAGE_ID,
                    FIELD_REFERENCES,
                    FIELD_LIST_ID,
+                   FIELD_TLS_REQUIRED,
                    FIELD_RECEIVED,
                    FIELD_KNOWN_COUNT
 };
@@ -77,6 +78,7 @@ static const struct known_row rows[] = {
     ROW("Received-SPF", FIELD_OTHER, true),
     ROW("Authentication-Results", FIELD_OTHER, true),
     ROW("Disposition-Notification-To", FIELD_OTHER, true),
+    ROW("TLS-Required", FIELD_TLS_REQUIRED, false),
     ROW("Received", FIELD_RECEIVED, false),
 };
 
@@ -333,6 +335,13 @@ date(struct header_scan *s)
     return arena_copy(s->arena, span_of(text));
 }
 
+/* RFC 8689 section 5: "No" is the only value there is; anything else is as if nothing was said. */
+static bool
+is_tls_optional(const struct header_scan *s)
+{
+    return span_equal_fold(span_trim(s->first[FIELD_TLS_REQUIRED]), SPAN("No"));
+}
+
 void
 header_facts_take(struct span block, struct charsets *charsets, struct arena *arena,
                   struct facts *out)
@@ -354,4 +363,6 @@ header_facts_take(struct span block, struct charsets *charsets, struct arena *ar
     out->base_subject = base_subject(&s);
     out->from = from(&s);
     out->date = date(&s);
+    if (is_tls_optional(&s))
+        out->flags |= FACTS_TLS_OPTIONAL;
 }

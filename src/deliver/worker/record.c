@@ -15,6 +15,9 @@
 #define PARTS_MAX 1000000u /* of one message; each takes more than a hundred octets */
 #define TEXT_MAX 4096u     /* of a path or name */
 
+/* What the envelope asks for: one octet, of which earlier releases know the first bit. */
+enum { ASKS_KEEP_BYTES = 1, ASKS_REQUIRE_TLS = 2, ASKS_ALL = 3 };
+
 /* ---- pieces ---- */
 
 bool
@@ -133,7 +136,7 @@ pack_head(struct pack *p, const struct record_message *m, uint32_t part_count)
     pack_str(p, m->id);
     pack_time(p, m->received);
     pack_str(p, m->return_path);
-    pack_u8(p, m->keep_bytes);
+    pack_u8(p, (m->keep_bytes ? ASKS_KEEP_BYTES : 0) | (m->require_tls ? ASKS_REQUIRE_TLS : 0));
     pack_u64(p, m->body_lines);
     pack_str(p, m->digest);
     pack_span(p, m->facts);
@@ -186,6 +189,7 @@ record_message_pack(struct buf *out, struct delivery *const *list, size_t count)
     struct record_message m = {
         .received = source->received,
         .keep_bytes = source->envelope->body == BODY_BINARYMIME,
+        .require_tls = source->envelope->require_tls,
         .body_lines = rows_body_lines(source),
         .facts = rows_packed_facts(source),
         .spool = source->spool != NULL ? source->id : "",
@@ -250,7 +254,11 @@ unpack_head(struct unpack *u, struct arena *arena, struct record_message *m)
     unpack_str(u, m->id, sizeof m->id);
     m->received = unpack_time(u);
     m->return_path = unpack_text(u, arena, TEXT_MAX);
-    m->keep_bytes = unpack_u8(u) != 0;
+    unsigned asks = unpack_u8(u);
+    if (asks > ASKS_ALL)
+        u->broken = true;
+    m->keep_bytes = (asks & ASKS_KEEP_BYTES) != 0;
+    m->require_tls = (asks & ASKS_REQUIRE_TLS) != 0;
     m->body_lines = unpack_u64(u);
     unpack_str(u, m->digest, sizeof m->digest);
     m->facts = unpack_span(u, RECORD_FACTS_MAX);

@@ -44,6 +44,7 @@ struct record_message {
     struct timespec received;
     const char *return_path; /* printed, "" for <> */
     bool keep_bytes;
+    bool require_tls;    /* REQUIRETLS: whoever sends it on needs TLS (RFC 8689) */
     uint64_t body_lines; /* of the message as received */
     char digest[MESSAGE_DIGEST_SIZE];
     struct span facts; /* packed; empty: unknown */

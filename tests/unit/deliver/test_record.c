@@ -23,6 +23,7 @@ static const struct facts facts = {.lines = 3};
 static struct envelope envelope = {
     .reverse_path = {"eve", "example.net", false, false},
     .body = BODY_BINARYMIME,
+    .require_tls = true,
     .recipients = recipients,
     .recipient_count = 2,
 };
@@ -123,7 +124,7 @@ START_TEST(a_message_comes_back_as_it_was)
     ck_assert_str_eq(m.id, source.id);
     ck_assert(m.received.tv_sec == 1700000000 && m.received.tv_nsec == 999999999);
     ck_assert_str_eq(m.return_path, "eve@example.net");
-    ck_assert(m.keep_bytes);
+    ck_assert(m.keep_bytes && m.require_tls);
     ck_assert_uint_eq(m.body_lines, 3);
     ck_assert_str_eq(m.digest, message_digest(source.msg));
     ck_assert(span_equal(m.facts, SPAN(FACTS)));

@@ -120,7 +120,7 @@ START_TEST(unknown_flags_are_refused)
 
     arena_init(&arena, 65536);
     buf_init(&out, 65536);
-    f.flags = FACTS_UNKNOWN << 1;
+    f.flags = FACTS_TLS_OPTIONAL << 1;
     packed(&f, &out);
     ck_assert(!unpacked(buf_span(&out), &again, &arena));
     buf_release(&out);

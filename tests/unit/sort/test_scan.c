@@ -290,6 +290,10 @@ static const struct {
      FACTS_HAS_ATTACHMENT},
     {"a delivery report", PARTS "Content-Type: message/delivery-status\n\nA: b\n--x--\n", 0},
     {"nothing but a file", "Content-Type: application/pdf\n\nx\n", FACTS_HAS_ATTACHMENT},
+    {"TLS-Required: No", "tls-required:\t nO \nA: b\n\nhi\n", FACTS_TLS_OPTIONAL},
+    {"TLS-Required: Yes", "TLS-Required: Yes\n\nhi\n", 0},
+    {"TLS-Required: Nothing", "TLS-Required: No way\n\nhi\n", 0},
+    {"TLS-Required: No in the text", "A: b\n\nTLS-Required: No\n", 0},
     {"a line that is no field", "From x\nA: b\n\nhi\n", FACTS_HEADER_BROKEN},
 };
 
