@@ -1,0 +1,2 @@
+# debug 4: Debug_log needs its require
+debug_log "text";

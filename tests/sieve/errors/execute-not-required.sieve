@@ -1,0 +1,2 @@
+# extprograms 7: Execute needs its require
+execute "program";

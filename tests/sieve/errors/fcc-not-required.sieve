@@ -1,0 +1,3 @@
+# RFC 8580 3: The tag :fcc needs its require
+require "vacation";
+vacation :fcc "Sent" "gone";

@@ -1,0 +1,2 @@
+# extprograms 6: Filter needs its require
+filter "program";

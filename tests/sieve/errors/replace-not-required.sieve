@@ -1,0 +1,2 @@
+# RFC 5703 5: Replace needs its require
+replace "text";

@@ -1,0 +1,3 @@
+# RFC 8579 4: The tag :specialuse needs its require
+require "fileinto";
+fileinto :specialuse "\\Junk" "Spam";
