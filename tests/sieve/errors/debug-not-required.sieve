@@ -1,2 +1,2 @@
-# debug 4: Debug_log needs its require
+# spec-bosch-sieve-debug 4: Debug_log needs its require
 debug_log "text";

@@ -1,4 +1,4 @@
-# RFC 6009 3: The part "notify" of the envelope needs its require
+# RFC 6009: The part "notify" of the envelope needs its require
 require "envelope";
 if envelope "notify" "NEVER" { keep; }
 keep;

@@ -1,3 +1,3 @@
-# extprograms 7: Execute takes :input or :pipe
+# spec-bosch-sieve-extprograms 7: Execute takes :input or :pipe
 require "vnd.dovecot.execute";
 execute :input "a" :pipe "program";

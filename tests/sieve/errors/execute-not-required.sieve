@@ -1,2 +1,2 @@
-# extprograms 7: Execute needs its require
+# spec-bosch-sieve-extprograms 7: Execute needs its require
 execute "program";

@@ -1,3 +1,3 @@
-# RFC 8580 3: The tag :fcc needs its require
+# RFC 8580: The tag :fcc needs its require
 require "vacation";
 vacation :fcc "Sent" "gone";

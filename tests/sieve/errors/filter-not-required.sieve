@@ -1,2 +1,2 @@
-# extprograms 6: Filter needs its require
+# spec-bosch-sieve-extprograms 6: Filter needs its require
 filter "program";

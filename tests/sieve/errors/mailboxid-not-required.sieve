@@ -1,3 +1,3 @@
-# RFC 9042 4: The tag :mailboxid needs its require
+# RFC 9042: The tag :mailboxid needs its require
 require "fileinto";
 fileinto :mailboxid "F1" "A";

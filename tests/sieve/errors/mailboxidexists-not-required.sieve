@@ -1,2 +1,2 @@
-# RFC 9042 5: The test mailboxidexists needs its require
+# RFC 9042: The test mailboxidexists needs its require
 if mailboxidexists "F1" { keep; }

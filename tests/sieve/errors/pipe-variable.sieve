@@ -1,4 +1,4 @@
-# extprograms 3: No variables are expanded in program names
+# spec-bosch-sieve-extprograms 3: No variables are expanded in program names
 require ["vnd.dovecot.pipe", "variables"];
 set "a" "x";
 pipe "${a}";

@@ -1,2 +1,2 @@
-# RFC 6009 6: The tag :bytimerelative needs its require
+# RFC 6009: The tag :bytimerelative needs its require
 redirect :bytimerelative 600 "ann@example.com";

@@ -1,2 +1,2 @@
-# RFC 6009 5: The tag :notify of redirect needs its require
+# RFC 6009: The tag :notify of redirect needs its require
 redirect :notify "NEVER" "ann@example.com";

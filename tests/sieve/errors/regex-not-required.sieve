@@ -1,2 +1,2 @@
-# regex 2: The match type :regex needs its require
+# draft-murchison-sieve-regex 2: The match type :regex needs its require
 if header :regex "subject" "x" { keep; }

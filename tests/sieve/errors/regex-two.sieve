@@ -1,3 +1,3 @@
-# regex 3: It is an error to give :regex beside :matches
+# draft-murchison-sieve-regex 3: It is an error to give :regex beside :matches
 require "regex";
 if header :regex :matches "subject" "x" { keep; }

@@ -1,2 +1,2 @@
-# report 4: Report needs its require
+# spec-bosch-sieve-report 4: Report needs its require
 report "abuse" "text" "ann@example.com";

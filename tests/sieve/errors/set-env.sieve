@@ -1,3 +1,3 @@
-# RFC dovecot-environment 4: Variables of the namespace env can never be modified
+# spec-bosch-sieve-dovecot-environment 4: Variables of the namespace env can never be modified
 require ["vnd.dovecot.environment", "variables"];
 set "env.name" "x";

@@ -1,2 +1,2 @@
-# RFC 8579 3: The test specialuse_exists needs its require
+# RFC 8579: The test specialuse_exists needs its require
 if specialuse_exists "\\Junk" { keep; }

@@ -1,3 +1,3 @@
-# RFC 8579 4: The tag :specialuse needs its require
+# RFC 8579: The tag :specialuse needs its require
 require "fileinto";
 fileinto :specialuse "\\Junk" "Spam";
