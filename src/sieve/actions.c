@@ -108,6 +108,8 @@ is_same(const struct sieve_action *a, const struct sieve_action *b)
 static void
 merge(struct sieve_action *old, const struct sieve_action *new)
 {
+    if (old->kind == SIEVE_MARK)
+        old->details.mark = new->details.mark; /* the test that came last (RFC 7352 3.3) */
     if (!is_storage(old->kind))
         return;
     if (new->storage.has_flags) {

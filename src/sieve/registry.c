@@ -43,6 +43,10 @@ const struct sieve_extension *const registry[] = {
     &sieve_servermetadata,
     &sieve_special_use,
     &sieve_mailboxid,
+    &sieve_duplicate,
+    &sieve_environment,
+    &sieve_vnd_environment,
+    &sieve_vnd_debug,
     NULL,
 };
 
