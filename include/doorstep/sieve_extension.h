@@ -137,6 +137,7 @@ struct sieve_extension {
     const struct sieve_namespace *space;
     bool is_hidden;         /* not among those that are announced */
     bool is_administrators; /* only in scripts of administrators */
+    bool changes_strings;   /* what a script's strings mean: not for ihave (RFC 5463 4) */
     size_t state;           /* octets of its own in a run, zeroed: sieve_run_state() */
     bool (*require)(struct sieve_check *c); /* or NULL; false: refused, an error was noted */
 };
@@ -160,7 +161,8 @@ struct sieve_op {
     uint32_t test_count;
     struct sieve_op *block;
     uint32_t block_count;
-    void *data; /* of check(); memory is the program's */
+    void *data;     /* of check(); memory is the program's */
+    uint64_t needs; /* extensions, by number, that an ihave must have found before it runs */
 };
 
 /* The tag in a slot, or NULL. */
@@ -174,7 +176,7 @@ bool sieve_check_error(struct sieve_check *c, struct sieve_place at, const char 
     __attribute__((format(printf, 3, 4)));
 void sieve_check_warning(struct sieve_check *c, struct sieve_place at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-bool sieve_check_has(const struct sieve_check *c, const char *extension); /* is it required? */
+bool sieve_check_has(struct sieve_check *c, const char *extension); /* is it required? */
 const struct sieve_limits *sieve_check_limits(const struct sieve_check *c);
 const struct sieve_compiler *sieve_check_compiler(const struct sieve_check *c);
 
@@ -207,8 +209,9 @@ const struct sieve_op *sieve_check_outer(const struct sieve_check *c, uint32_t n
 /* The command in front of the one being checked, in the same block, or NULL. */
 const struct sieve_op *sieve_check_previous(const struct sieve_check *c);
 
-/* sieve_check_pardon() - from here to the end of this command and the elsif and else behind it,
- * what is unknown is no error but fails when it is run (RFC 5463 4). */
+/* sieve_check_pardon() - something that ihave asks for is missing (RFC 5463 4): from here to the
+ * end of this command and the elsif and else behind it nothing is an error, and to the end of the
+ * script nothing unknown is; what is wrong fails when it is run. */
 void sieve_check_pardon(struct sieve_check *c);
 
 /* sieve_check_extension() - by name among those that this compiler allows, or NULL. */

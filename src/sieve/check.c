@@ -52,12 +52,21 @@ sieve_check_warning(struct sieve_check *c, struct sieve_place at, const char *fo
     va_end(arguments);
 }
 
+void
+check_use(struct sieve_check *c, int number)
+{
+    c->needs |= c->tested & (UINT64_C(1) << number);
+}
+
 bool
-sieve_check_has(const struct sieve_check *c, const char *extension)
+sieve_check_has(struct sieve_check *c, const char *extension)
 {
     int i = registry_number(c->compiler, span_of(extension));
 
-    return i >= 0 && c->required[i];
+    if (i < 0 || !c->required[i])
+        return false;
+    check_use(c, i);
+    return true;
 }
 
 const struct sieve_limits *
@@ -87,7 +96,14 @@ sieve_check_previous(const struct sieve_check *c)
 void
 sieve_check_pardon(struct sieve_check *c)
 {
-    c->is_pardoned = true;
+    c->is_pardoned = c->is_lenient = true;
+}
+
+bool
+check_excuse(struct sieve_check *c)
+{
+    c->is_excused = c->is_excused || c->is_lenient;
+    return c->is_lenient;
 }
 
 const struct sieve_extension *
@@ -146,7 +162,7 @@ unknown(struct sieve_check *c, const struct node *n, bool is_test, const char *m
     const char *kind = is_test ? "test" : "command", *other;
     int len = n->name.n < 80 ? (int)n->name.n : 80;
 
-    if (c->is_pardoned || was_reported(c, n->name))
+    if (check_excuse(c) || was_reported(c, n->name))
         return false;
     if (missing != NULL)
         return sieve_check_error(c, n->at, "%s '%.*s' needs: require \"%s\"", kind, len, n->name.p,
@@ -263,7 +279,7 @@ unknown_tag(struct sieve_check *c, const struct sieve_op *op, const struct argum
 {
     int len = a->text.n < 80 ? (int)a->text.n : 80;
 
-    if (c->is_pardoned || tag_was_reported(c, op, a))
+    if (check_excuse(c) || tag_was_reported(c, op, a))
         return false;
     if (missing != NULL)
         return sieve_check_error(c, a->at, "tag ':%.*s' needs: require \"%s\"", len, a->text.p,
@@ -456,14 +472,14 @@ check_known(struct sieve_check *c, const struct node *n, struct sieve_op *op)
 static enum sieve_step
 run_unavailable(struct sieve_run *r, const struct sieve_op *op)
 {
-    sieve_run_fail(r, op, "this command is not available here");
+    sieve_run_fail(r, op, "command '%s' is not available in this form", (const char *)op->data);
     return SIEVE_BREAKDOWN;
 }
 
 static enum sieve_truth
 test_unavailable(struct sieve_run *r, const struct sieve_op *op)
 {
-    sieve_run_fail(r, op, "this test is not available here");
+    sieve_run_fail(r, op, "test '%s' is not available in this form", (const char *)op->data);
     return SIEVE_BROKEN;
 }
 
@@ -473,19 +489,32 @@ static const struct sieve_definition unavailable_test = {
     .name = "?", .is_test = true, .test = test_unavailable};
 
 static bool
-check_node(struct sieve_check *c, const struct node *n, bool is_test, struct sieve_op *op)
+make_unavailable(struct sieve_check *c, const struct node *n, bool is_test, struct sieve_op *op)
 {
-    const char *missing;
-    const struct sieve_definition *d = find_definition(c, n->name, is_test, &missing);
-
-    *op = (struct sieve_op){.definition = d, .at = n->at, .script = c->unit->name};
-    bool ok = d != NULL ? check_known(c, n, op) : unknown(c, n, is_test, missing);
-    if (ok || !c->is_pardoned)
-        return ok;
     *op = (struct sieve_op){.definition = is_test ? &unavailable_test : &unavailable_command,
                             .at = n->at,
                             .script = c->unit->name};
-    return true;
+    op->data = arena_copy(&c->program->arena, n->name);
+    return op->data != NULL;
+}
+
+static bool
+check_node(struct sieve_check *c, const struct node *n, bool is_test, struct sieve_op *op)
+{
+    const char *missing;
+    uint64_t outer_needs = c->needs;
+    bool outer_is_excused = c->is_excused;
+
+    c->needs = 0;
+    c->is_excused = false;
+    const struct sieve_definition *d = find_definition(c, n->name, is_test, &missing);
+    *op = (struct sieve_op){.definition = d, .at = n->at, .script = c->unit->name};
+    bool ok = d != NULL ? check_known(c, n, op) : unknown(c, n, is_test, missing);
+    bool is_excused = !ok && (c->is_pardoned || c->is_excused);
+    op->needs = c->needs;
+    c->needs = outer_needs;
+    c->is_excused = outer_is_excused;
+    return is_excused ? make_unavailable(c, n, is_test, op) : ok;
 }
 
 static bool

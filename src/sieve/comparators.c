@@ -145,6 +145,8 @@ check_comparator(struct sieve_check *c, struct sieve_op *op, const struct sieve_
     if (!sieve_text_constant(value->strings, &name))
         return sieve_check_error(c, value->at, "the name of a comparator must be constant");
     const struct sieve_comparator *k = sieve_comparator_find(name);
+    if (k == NULL && check_excuse(c))
+        return false;
     if (k == NULL)
         return sieve_check_error(c, value->at, "comparator '%.*s' is not supported",
                                  name.n < 80 ? (int)name.n : 80, name.p);

@@ -57,5 +57,6 @@ extern const struct sieve_extension sieve_duplicate;       /* RFC 7352 */
 extern const struct sieve_extension sieve_environment;     /* RFC 5183 */
 extern const struct sieve_extension sieve_vnd_environment; /* items and the namespace env */
 extern const struct sieve_extension sieve_vnd_debug;       /* debug_log */
+extern const struct sieve_extension sieve_ihave;           /* RFC 5463 */
 
 #endif

@@ -15,15 +15,17 @@ definition_of(const struct sieve_extension *e, struct span name, bool is_test)
 }
 
 const struct sieve_definition *
-find_definition(const struct sieve_check *c, struct span name, bool is_test, const char **missing)
+find_definition(struct sieve_check *c, struct span name, bool is_test, const char **missing)
 {
     const struct sieve_extension *e;
 
     *missing = NULL;
     for (int i = 0; (e = registry_at(c->compiler, i)) != NULL; i++) {
         const struct sieve_definition *d = definition_of(e, name, is_test);
-        if (d != NULL && c->required[i])
+        if (d != NULL && c->required[i]) {
+            check_use(c, i);
             return d;
+        }
         if (d != NULL && *missing == NULL && registry_number(c->compiler, span_of(e->name)) >= 0)
             *missing = e->name;
     }
@@ -40,7 +42,7 @@ tag_of(const struct sieve_tag *tags, unsigned classes, struct span name)
 }
 
 const struct sieve_tag *
-find_tag(const struct sieve_check *c, const struct sieve_definition *d, struct span name,
+find_tag(struct sieve_check *c, const struct sieve_definition *d, struct span name,
          const char **missing)
 {
     const struct sieve_extension *e;
@@ -49,9 +51,10 @@ find_tag(const struct sieve_check *c, const struct sieve_definition *d, struct s
     *missing = NULL;
     for (int i = 0; t == NULL && (e = registry_at(c->compiler, i)) != NULL; i++) {
         const struct sieve_tag *found = tag_of(e->tags, d->classes, name);
-        if (found != NULL && c->required[i])
+        if (found != NULL && c->required[i]) {
+            check_use(c, i);
             t = found;
-        else if (found != NULL && *missing == NULL)
+        } else if (found != NULL && *missing == NULL)
             *missing = e->name;
     }
     return t;

@@ -69,7 +69,11 @@ struct sieve_check {
     uint32_t depth;
     const struct sieve_op *previous;
     bool has_begun;   /* a command that is no require was met */
-    bool is_pardoned; /* sieve_check_pardon() */
+    bool is_pardoned; /* sieve_check_pardon(): no error counts, to the end of this command */
+    bool is_lenient;  /* the same for what is unknown, to the end of the script */
+    bool is_excused;  /* an error of the node being checked was not noted */
+    uint64_t tested;  /* extensions, by number, that only ihave has brought */
+    uint64_t needs;   /* those of them that the node being checked makes use of */
     uint32_t include_depth;
     struct names reported; /* unknown names are noted once */
     struct sieve_check *includer;
@@ -98,10 +102,17 @@ int names_add(struct names *n, struct arena *arena, struct span name);
 bool variable_number(struct sieve_check *c, struct sieve_place at, struct span name, uint32_t *out);
 bool variable_name_is_valid(struct span name);
 
+/* check_excuse() - something is unknown: true behind an ihave that found something missing, to
+ * which it may belong. */
+bool check_excuse(struct sieve_check *c);
+
+/* check_use() - extension `number` is made use of by the node being checked. */
+void check_use(struct sieve_check *c, int number);
+
 /* find.c: rows by name */
-const struct sieve_definition *find_definition(const struct sieve_check *c, struct span name,
+const struct sieve_definition *find_definition(struct sieve_check *c, struct span name,
                                                bool is_test, const char **missing);
-const struct sieve_tag *find_tag(const struct sieve_check *c, const struct sieve_definition *d,
+const struct sieve_tag *find_tag(struct sieve_check *c, const struct sieve_definition *d,
                                  struct span name, const char **missing);
 
 #endif

@@ -200,6 +200,16 @@ sieve_run_trace_note(struct sieve_run *r, const struct sieve_op *op, struct span
 
 /* ------------------------------------------------------------------ commands and tests */
 
+/* RFC 5463 4: what only ihave brings may not be used before that has found it. */
+static bool
+was_found(struct sieve_run *r, const struct sieve_op *op)
+{
+    if ((op->needs & ~r->frame->found) == 0)
+        return true;
+    return sieve_run_fail(r, op, "'%s' is used in a form that no ihave has found",
+                          op->definition->name);
+}
+
 static bool
 spend_step(struct sieve_run *r, const struct sieve_op *op)
 {
@@ -212,7 +222,7 @@ spend_step(struct sieve_run *r, const struct sieve_op *op)
 enum sieve_truth
 sieve_run_test(struct sieve_run *r, const struct sieve_op *test)
 {
-    if (!spend_step(r, test))
+    if (!spend_step(r, test) || !was_found(r, test))
         return SIEVE_BROKEN;
     run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_COMMAND}, test);
     r->depth++;
@@ -229,7 +239,7 @@ sieve_run_test(struct sieve_run *r, const struct sieve_op *test)
 static enum sieve_step
 run_op(struct sieve_run *r, const struct sieve_op *op)
 {
-    if (!spend_step(r, op))
+    if (!spend_step(r, op) || !was_found(r, op))
         return SIEVE_BREAKDOWN;
     run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_COMMAND}, op);
     enum sieve_step step = op->definition->run(r, op);

@@ -11,6 +11,7 @@ struct frame { /* of one script of the program */
     struct frame *caller;
     const struct unit *unit;
     struct span *values; /* of its own variables */
+    uint64_t found;      /* extensions, by number, that its ihave tests have found */
 };
 
 struct sieve_edition {

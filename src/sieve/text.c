@@ -147,13 +147,15 @@ match_reference(struct sieve_check *c, struct sieve_place at, struct span name, 
 }
 
 static const struct sieve_namespace *
-find_space(const struct sieve_check *c, struct span name)
+find_space(struct sieve_check *c, struct span name)
 {
     const struct sieve_extension *e;
 
     for (int i = 0; (e = registry_at(c->compiler, i)) != NULL; i++)
-        if (c->required[i] && e->space != NULL && span_equal_fold(span_of(e->space->name), name))
+        if (c->required[i] && e->space != NULL && span_equal_fold(span_of(e->space->name), name)) {
+            check_use(c, i);
             return e->space;
+        }
     return NULL;
 }
 

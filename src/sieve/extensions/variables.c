@@ -175,6 +175,7 @@ static const struct sieve_definition definitions[] = {
 };
 
 const struct sieve_extension sieve_variables = {
-    .name = "variables", .definitions = definitions, .tags = variables_tags};
+    .name = "variables", .definitions = definitions, .tags = variables_tags, .changes_strings = true};
 
-const struct sieve_extension sieve_encoded_character = {.name = "encoded-character"};
+const struct sieve_extension sieve_encoded_character = {.name = "encoded-character",
+                                                        .changes_strings = true};
