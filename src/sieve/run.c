@@ -366,9 +366,5 @@ sieve_run_set_message(struct sieve_run *r, struct span message, const struct sie
     }
     r->first = r->edition = e;
     r->part = NULL;
-    struct flags *internal = flags_internal(r);
-    if (internal == NULL)
-        return false;
-    internal->has_begun = false; /* the internal variable is that of the message now */
     return true;
 }
