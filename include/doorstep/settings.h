@@ -15,7 +15,12 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-enum listen_protocol { LISTEN_LMTP, LISTEN_SMTP };
+enum listen_protocol {
+    LISTEN_LMTP,
+    LISTEN_SMTP,
+    LISTEN_POLICY,   /* an MTA asks before it accepts: Postfix's policy protocol */
+    LISTEN_SOCKETMAP /* its look-ups: netstrings, as Sendmail and Postfix speak them */
+};
 enum listen_tls { LISTEN_TLS_NONE, LISTEN_TLS_OFFERED, LISTEN_TLS_REQUIRED, LISTEN_TLS_IMPLICIT };
 
 struct settings_address { /* one of `address`: "127.0.0.1:2424", "[::1]:2424",
@@ -43,11 +48,11 @@ struct settings_listen {
     struct settings_address *address;
     size_t address_count;
     struct settings_network *trusted; /* may use XCLIENT and XFORWARD; unix sockets always may */
-    size_t trusted_count;
-    bool auth;                              /* announce AUTH */
-    bool auth_plain_without_tls;            /* PLAIN and LOGIN although anybody may listen in */
-    enum listen_require require;            /* who may send mail at all */
-    bool proxy_protocol;                    /* a PROXY header stands before the session */
+    size_t trusted_count;             /* policy, socketmap: may ask */
+    bool auth;                        /* announce AUTH */
+    bool auth_plain_without_tls;      /* PLAIN and LOGIN although anybody may listen in */
+    enum listen_require require;      /* who may send mail at all */
+    bool proxy_protocol;              /* a PROXY header stands before the session */
     struct settings_network *proxy_trusted; /* whose headers are believed; unix sockets always */
     size_t proxy_trusted_count;
     enum listen_tls tls;
@@ -216,6 +221,9 @@ struct settings {
 /* settings_listen_name() - what a listener is known by, whatever its place in the file: protocol
  * and first address. false: it does not fit. */
 bool settings_listen_name(const struct settings_listen *listen, char *out, size_t size);
+
+/* settings_listen_takes_mail() - LMTP or SMTP; the others only answer an MTA's questions. */
+bool settings_listen_takes_mail(const struct settings_listen *listen);
 
 /* settings_find_domain(), settings_find_store(), settings_find_milter() - by name; NULL when there
  * is none. */

@@ -37,9 +37,18 @@ settings_find_milter(const struct settings *s, const char *name)
 bool
 settings_listen_name(const struct settings_listen *listen, char *out, size_t size)
 {
-    static const char *const protocols[] = {[LISTEN_LMTP] = "lmtp", [LISTEN_SMTP] = "smtp"};
+    static const char *const protocols[] = {[LISTEN_LMTP] = "lmtp",
+                                            [LISTEN_SMTP] = "smtp",
+                                            [LISTEN_POLICY] = "policy",
+                                            [LISTEN_SOCKETMAP] = "socketmap"};
     int n = snprintf(out, size, "%s %s", protocols[listen->protocol],
                      listen->address_count > 0 ? listen->address[0].text : "");
 
     return n > 0 && (size_t)n < size;
+}
+
+bool
+settings_listen_takes_mail(const struct settings_listen *listen)
+{
+    return listen->protocol == LISTEN_LMTP || listen->protocol == LISTEN_SMTP;
 }

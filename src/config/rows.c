@@ -19,7 +19,7 @@
 #define LISTEN_PAIRS_MAX 64
 
 /* Words of an enum stand in the order of the enum. */
-static const char *const protocol_words[] = {"lmtp", "smtp", NULL};
+static const char *const protocol_words[] = {"lmtp", "smtp", "policy", "socketmap", NULL};
 static const char *const tls_words[] = {"none", "offered", "required", "implicit", NULL};
 static const char *const sandbox_words[] = {"required", "best_effort", NULL};
 static const char *const format_words[] = {"text", "json", NULL};
@@ -89,7 +89,8 @@ static const struct config_row listen_rows[] = {
     {"address", KIND_ADDRESS, ROW_LIST, "", 1, 64, AT(settings_listen, address),
      COUNTED(settings_listen, address_count), .doc = "where to listen"},
     {"trusted", KIND_NETWORK, ROW_LIST, "", 0, 256, AT(settings_listen, trusted),
-     COUNTED(settings_listen, trusted_count), .doc = "who may use XCLIENT and XFORWARD"},
+     COUNTED(settings_listen, trusted_count),
+     .doc = "who may use XCLIENT and XFORWARD, or ask at all"},
     {"auth", KIND_BOOLEAN, 0, "no", 0, 0, AT(settings_listen, auth), .doc = "announce AUTH"},
     {"auth_plain_without_tls", KIND_BOOLEAN, 0, "no", 0, 0,
      AT(settings_listen, auth_plain_without_tls),
