@@ -42,9 +42,17 @@ struct account_target {
     char detail[ACCOUNT_DETAIL_SIZE]; /* of user+detail, or "" */
 };
 
-struct account_targets {
-    struct account_target *list; /* owned; free with account_targets_release() */
+struct account_elsewhere { /* an address of another host's, where an alias leads as well */
+    char local[ACCOUNT_USER_SIZE];
+    char domain[ACCOUNT_DOMAIN_SIZE];
+};
+
+struct account_targets { /* owned; free with account_targets_release() */
+    struct account_target *list;
     size_t count;
+    struct account_elsewhere *elsewhere;
+    size_t elsewhere_count;
+    bool is_alias; /* an alias led here, not the account's own name, catch-all or postmaster */
 };
 
 /* accounts_open() - all drivers that the domains name; state_dir/accounts.sqlite is made when
@@ -54,7 +62,9 @@ struct accounts *accounts_open(const struct settings *settings, struct outcome *
 void accounts_close(struct accounts *a);
 
 /* accounts_resolve() - whose is it? OK with at least one target; NO_SUCH_USER, NOT_OURS, DISABLED
- * (all targets are), SYSTEM (look-up broken). Quota is not looked at here. */
+ * (all targets are), SYSTEM (look-up broken). Quota is not looked at here.
+ * An alias that leads elsewhere is SYSTEM too, for we hand nothing on, with `out` filled all the
+ * same: what an MTA gets that expands it for us. */
 bool accounts_resolve(struct accounts *a, const struct address *to, struct account_targets *out,
                       struct outcome *why);
 void account_targets_release(struct account_targets *t);

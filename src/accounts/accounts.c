@@ -108,6 +108,15 @@ accounts_source(struct accounts *a, const char *domain)
     return NULL;
 }
 
+bool
+accounts_are_expanded(const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->listen_count; i++)
+        if (settings->listens[i].protocol == LISTEN_SOCKETMAP)
+            return true;
+    return false;
+}
+
 void
 account_init(struct account *out, const struct settings_domain *domain, const char *user)
 {

@@ -27,6 +27,10 @@ struct accounts {
 /* accounts_source() - of a configured domain; NULL when it is none of ours. */
 struct accounts_source *accounts_source(struct accounts *a, const char *domain);
 
+/* accounts_are_expanded() - does an MTA ask what aliases lead to? Only then may one lead elsewhere.
+ */
+bool accounts_are_expanded(const struct settings *settings);
+
 /* account_init() - what an account of the domain is unless something says otherwise. */
 void account_init(struct account *out, const struct settings_domain *domain, const char *user);
 

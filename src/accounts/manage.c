@@ -193,15 +193,43 @@ accounts_list(struct accounts *a, const char *domain, account_fn fn, void *arg, 
     return true;
 }
 
-/* parse_target() - relay does not exist, so a target is an address of ours. */
+struct target { /* what an alias leads to, in our form */
+    char domain[ACCOUNT_DOMAIN_SIZE];
+    struct name name; /* its source is NULL elsewhere */
+};
+
+/* parse_elsewhere() - an address that only an MTA can reach, when there is one that asks. */
 static bool
-parse_target(struct accounts *a, const char *typed, struct name *out, struct outcome *why)
+parse_elsewhere(struct accounts *a, const char *typed, struct target *out, struct outcome *why)
 {
-    if (parse_name(a, typed, out, why))
+    struct arena arena;
+    struct address address;
+    if (!accounts_are_expanded(a->settings))
+        return refuse(why,
+                      "an alias can lead to addresses of our own domains only, unless an MTA "
+                      "expands aliases (listen socketmap)",
+                      typed);
+    arena_init(&arena, NAME_MEMORY);
+    bool ok =
+        address_parse_mailbox(span_of(typed), ADDRESS_ALLOW_UTF8, &arena, &address) == ADDRESS_OK;
+    if (ok) {
+        snprintf(out->domain, sizeof(out->domain), "%s", address.domain);
+        snprintf(out->name.local, sizeof(out->name.local), "%s", address.local);
+    }
+    arena_release(&arena);
+    return ok;
+}
+
+static bool
+parse_target(struct accounts *a, const char *typed, struct target *out, struct outcome *why)
+{
+    *out = (struct target){0};
+    if (parse_name(a, typed, &out->name, why)) {
+        snprintf(out->domain, sizeof(out->domain), "%s", out->name.source->domain->name);
         return true;
-    if (out->source == NULL && strchr(typed, '@') != NULL)
-        refuse(why, "an alias can lead to addresses of our own domains only", typed);
-    return false;
+    }
+    return out->name.source == NULL && strchr(typed, '@') != NULL &&
+           parse_elsewhere(a, typed, out, why);
 }
 
 static bool
@@ -230,7 +258,7 @@ refuse_unknown(struct accounts *a, const struct name *target, const char *typed,
 {
     struct account_targets targets;
     const struct address address = {.local = target->local, .domain = target->source->domain->name};
-    bool ok = accounts_resolve(a, &address, &targets, why);
+    bool ok = accounts_resolve(a, &address, &targets, why) || targets.elsewhere_count > 0;
     account_targets_release(&targets);
     if (ok || why->kind == OUTCOME_DISABLED)
         return true;
@@ -241,26 +269,30 @@ refuse_unknown(struct accounts *a, const struct name *target, const char *typed,
 bool
 accounts_alias_add(struct accounts *a, const char *alias, const char *target, struct outcome *why)
 {
-    struct name from, to = {0};
-    if (!parse_name(a, alias, &from, why) || !parse_target(a, target, &to, why) ||
-        !refuse_loop(a, &from, &to, target, why) || !refuse_unknown(a, &to, target, why))
+    struct name from;
+    struct target to;
+    if (!parse_name(a, alias, &from, why) || !parse_target(a, target, &to, why))
         return false;
-    return alias_db_add(&a->db, from.source->domain->name, from.local, to.source->domain->name,
-                        to.local, why);
+    if (to.name.source != NULL && (!refuse_loop(a, &from, &to.name, target, why) ||
+                                   !refuse_unknown(a, &to.name, target, why)))
+        return false;
+    return alias_db_add(&a->db, from.source->domain->name, from.local, to.domain, to.name.local,
+                        why);
 }
 
 bool
 accounts_alias_delete(struct accounts *a, const char *alias, const char *target,
                       struct outcome *why)
 {
-    struct name from, to;
+    struct name from;
+    struct target to;
     if (!parse_name(a, alias, &from, why))
         return false;
     if (target == NULL)
         return alias_db_remove(&a->db, from.source->domain->name, from.local, NULL, NULL, why);
-    return parse_name(a, target, &to, why) &&
-           alias_db_remove(&a->db, from.source->domain->name, from.local, to.source->domain->name,
-                           to.local, why);
+    return parse_target(a, target, &to, why) &&
+           alias_db_remove(&a->db, from.source->domain->name, from.local, to.domain, to.name.local,
+                           why);
 }
 
 bool

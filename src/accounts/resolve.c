@@ -9,6 +9,9 @@
  * Aliases lead to addresses, which are looked up the same way (without 6). That is a list of steps
  * that grows at its end, not recursion: a step that stood in it before is not taken again, so loops
  * end, and depth and length are bounded.
+ *
+ * Where an MTA asks for expansions (listen socketmap), an alias may lead to addresses of other
+ * hosts; the MTA takes mail there. Elsewhere such a target is a mistake, and ignored.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +103,29 @@ push_target(struct walk *w, const struct step *from, const char *detail, const c
     return push(w, &next);
 }
 
+/* add_elsewhere() - an address that is none of ours, once. */
+static bool
+add_elsewhere(struct walk *w, const char *domain, const char *local)
+{
+    struct account_targets *t = w->out;
+    for (size_t i = 0; i < t->elsewhere_count; i++)
+        if (strcmp(t->elsewhere[i].local, local) == 0 &&
+            strcmp(t->elsewhere[i].domain, domain) == 0)
+            return true;
+    if (t->elsewhere_count == ACCOUNT_TARGETS_MAX)
+        return fail(w, "alias leads to too many addresses elsewhere");
+    struct account_elsewhere *grown =
+        realloc(t->elsewhere, (t->elsewhere_count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return fail(w, "out of memory: aliases");
+    t->elsewhere = grown;
+    if (!copy(grown[t->elsewhere_count].local, sizeof(grown->local), span_of(local)) ||
+        !copy(grown[t->elsewhere_count].domain, sizeof(grown->domain), span_of(domain)))
+        return fail(w, "alias leads to an address that is too long");
+    t->elsewhere_count++;
+    return true;
+}
+
 struct expansion {
     struct walk *w;
     struct step from; /* its local part is the alias */
@@ -112,6 +138,9 @@ on_target(void *arg, const char *domain, const char *local)
 {
     struct expansion *x = arg;
     x->found = true;
+    x->w->out->is_alias = true;
+    if (accounts_are_expanded(x->w->a->settings) && accounts_source(x->w->a, domain) == NULL)
+        return add_elsewhere(x->w, domain, local);
     return push_target(x->w, &x->from, x->detail, domain, local);
 }
 
@@ -338,11 +367,15 @@ accounts_resolve(struct accounts *a, const struct address *to, struct account_ta
         return false;
     struct walk w = {.a = a, .out = out, .why = why};
     bool ok = push(&w, &first) && walk_all(&w);
-    if (ok && out->count == 0)
-        ok = verdict(&w, to);
-    free(w.steps);
     if (!ok)
         account_targets_release(out);
+    else if (out->elsewhere_count > 0)
+        ok = outcome_set(why, OUTCOME_SYSTEM,
+                         "alias %s@%s leads to %s@%s, and the MTA did not expand it", to->local,
+                         to->domain, out->elsewhere[0].local, out->elsewhere[0].domain);
+    else if (out->count == 0)
+        ok = verdict(&w, to);
+    free(w.steps);
     return ok;
 }
 
@@ -350,6 +383,7 @@ void
 account_targets_release(struct account_targets *t)
 {
     free(t->list);
+    free(t->elsewhere);
     *t = (struct account_targets){0};
 }
 

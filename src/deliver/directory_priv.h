@@ -19,7 +19,7 @@ struct directory *directory_new(const struct settings *settings, struct loop *lo
 void directory_free(struct directory *d);
 
 /* Called once for each directory_resolve(), on the loop's thread, perhaps before that returns.
- * targets: borrowed for the call, empty unless why is a success. */
+ * targets: borrowed for the call, empty unless why is a success or some of them are elsewhere. */
 typedef void (*directory_fn)(void *arg, const struct account_targets *targets,
                              const struct outcome *why);
 

@@ -103,14 +103,17 @@ fixture_resolve(struct fixture *f, const char *text)
     snprintf(local, sizeof(local), "%.*s", at == NULL ? (int)strlen(text) : (int)(at - text), text);
     const struct address to = {.local = local, .domain = at == NULL ? "" : at + 1};
     if (!accounts_resolve(f->a, &to, &targets, &f->why)) {
-        snprintf(result, sizeof(result), "%s", outcome_enhanced(&f->why));
-        return result;
+        used = (size_t)snprintf(result, sizeof(result), "%s", outcome_enhanced(&f->why));
     }
     for (size_t i = 0; i < targets.count; i++) {
         const struct account_target *t = &targets.list[i];
-        used += (size_t)snprintf(result + used, sizeof(result) - used, "%s%s@%s/%s",
-                                 i == 0 ? "" : " ", t->account.user, t->account.domain, t->detail);
+        used +=
+            (size_t)snprintf(result + used, sizeof(result) - used, "%s%s@%s/%s",
+                             used == 0 ? "" : " ", t->account.user, t->account.domain, t->detail);
     }
+    for (size_t i = 0; i < targets.elsewhere_count; i++)
+        used += (size_t)snprintf(result + used, sizeof(result) - used, " ->%s@%s",
+                                 targets.elsewhere[i].local, targets.elsewhere[i].domain);
     account_targets_release(&targets);
     return result;
 }

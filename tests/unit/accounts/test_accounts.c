@@ -389,6 +389,48 @@ START_TEST(loops_made_behind_our_back_end)
 }
 END_TEST
 
+/* An MTA asks us what aliases lead to: mail for addresses elsewhere is its to send. */
+static void
+let_mta_ask(void)
+{
+    static struct settings_listen socketmap = {.protocol = LISTEN_SOCKETMAP};
+    f.settings.listens = &socketmap;
+    f.settings.listen_count = 1;
+}
+
+START_TEST(an_alias_leads_elsewhere_where_an_mta_asks)
+{
+    fixture_account(&f, "ann@sqlite.example");
+    let_mta_ask();
+    fixture_alias(&f, "a@sqlite.example", "Kim+x@EXAMPLE.net");
+    resolves("a@sqlite.example", "4.3.0 ->Kim+x@example.net");
+    fixture_alias(&f, "a@sqlite.example", "ann@sqlite.example");
+    resolves("a+q@sqlite.example", "4.3.0 ann@sqlite.example/q ->Kim+x@example.net");
+    fixture_alias(&f, "b@sqlite.example", "a@sqlite.example");
+    fixture_alias(&f, "b@sqlite.example", "Kim+x@example.net");
+    resolves("b@sqlite.example", "4.3.0 ann@sqlite.example/ ->Kim+x@example.net");
+    FAILS(&f, OUTCOME_BAD_REQUEST,
+          accounts_alias_add(f.a, "a@sqlite.example", "kim@@example.net", &f.why));
+    OK(&f, accounts_alias_delete(f.a, "a@sqlite.example", "Kim+x@example.net", &f.why));
+    OK(&f, accounts_alias_delete(f.a, "b@sqlite.example", "Kim+x@example.net", &f.why));
+    resolves("b@sqlite.example", "ann@sqlite.example/");
+}
+END_TEST
+
+START_TEST(an_alias_leads_to_so_many_addresses_elsewhere_and_no_more)
+{
+    char target[64];
+    let_mta_ask();
+    for (unsigned i = 0; i <= ACCOUNT_TARGETS_MAX; i++) {
+        snprintf(target, sizeof(target), "u%u@example.net", i);
+        fixture_alias(&f, "all@sqlite.example", target);
+    }
+    resolves("all@sqlite.example", "4.3.0");
+    OK(&f, accounts_alias_delete(f.a, "all@sqlite.example", target, &f.why));
+    ck_assert_ptr_nonnull(strstr(fixture_resolve(&f, "all@sqlite.example"), "->u7@example.net"));
+}
+END_TEST
+
 START_TEST(catch_all_gets_what_nobody_has)
 {
     fixture_account(&f, "ann@sqlite.example");
@@ -572,6 +614,8 @@ suite(void)
     tcase_add_test(t, an_alias_that_leads_astray_is_refused);
     tcase_add_test(t, an_account_that_an_alias_leads_to_is_not_deleted);
     tcase_add_test(t, aliases_are_listed_and_deleted);
+    tcase_add_test(t, an_alias_leads_elsewhere_where_an_mta_asks);
+    tcase_add_test(t, an_alias_leads_to_so_many_addresses_elsewhere_and_no_more);
     tcase_add_test(t, too_deep_and_too_many_are_bounded);
     tcase_add_test(t, loops_made_behind_our_back_end);
     tcase_add_test(t, catch_all_gets_what_nobody_has);
