@@ -37,18 +37,20 @@ enum door_frame_type {
     STORE_KILL_OUTBOUND = 40, /* store. u32 slot: it hangs or broke its door */
 
     /* edge -> store */
-    EDGE_RCPT = 64,  /* id; address, reverse-path address, u64 SIZE= or 0 */
+    EDGE_RCPT = 64,  /* id; u8 enum rcpt_asker, address, reverse-path address, u64 SIZE= or 0 */
     EDGE_DATA_BEGIN, /* id: the transaction's from here on; u64 SIZE= or 0 */
     EDGE_DATA,       /* id; octets, as many as fit; decoded, before trace */
     EDGE_ENVELOPE,   /* id; a piece of the packed envelope, which may pass one frame */
     EDGE_DATA_END,   /* id; the envelope, or its last piece */
     EDGE_DATA_ABORT, /* id; the client is gone or broke the rules: forget it */
+    EDGE_ALIAS,      /* id; address: what does it lead to? */
 
     /* store -> edge */
     STORE_RCPT = 96,  /* id; outcome */
     STORE_ANSWER,     /* id; u32 index of recipient, outcome, str delivery id; one a recipient */
     STORE_LOST = 111, /* id of a message that has ended: nobody will get it, all answers are 451 */
     STORE_DISK,       /* u8: 1 a disk is nearly full (limits.disk_free), 0 it is not any more */
+    STORE_ALIAS,      /* id; outcome (NOT_FOUND: no alias), u32 count, addresses */
 
     /* store -> sorter */
     SORT_MESSAGE = 128, /* id; u8 kind (0 inline, 1 by fd), u64 octets, octets or fd. More inline

@@ -118,6 +118,10 @@ void edge_send(struct edge *e, uint16_t type, uint64_t id, struct span body);
  * broken. */
 bool rcpt_ask(struct edge *e, uint64_t id, struct span body);
 
+/* alias_ask() - EDGE_ALIAS: what does it lead to? Answers STORE_ALIAS. false: the frame is broken.
+ */
+bool alias_ask(struct edge *e, uint64_t id, struct span body);
+
 /* Transactions, from EDGE_DATA_BEGIN to the last STORE_ANSWER. false: the frame is broken. */
 bool transaction_begin(struct edge *e, uint64_t id, struct span body);
 bool transaction_data(struct edge *e, uint64_t id, struct span octets);

@@ -103,6 +103,8 @@ take_frame(struct edge *e, const struct door_frame *f)
     switch (f->type) {
     case EDGE_RCPT:
         return rcpt_ask(e, f->id, f->body);
+    case EDGE_ALIAS:
+        return alias_ask(e, f->id, f->body);
     case EDGE_DATA_BEGIN:
         return transaction_begin(e, f->id, f->body);
     case EDGE_DATA:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * RCPT: the edge asks who that is. Unknown, full or disabled is said here, not after DATA. Nothing
- * is created, and only what is in memory is looked at, but for the first time.
+ * is created, and only what is in memory is looked at, but for the first time. An MTA that asks
+ * before it accepts gets the same answers.
  */
 #include <stdlib.h>
 
@@ -9,12 +10,14 @@
 #include "doorstep/limit.h"
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
+#include "doorstep/rcpt.h"
 
 #include "deliver_priv.h"
 
 struct rcpt {
     struct edge *edge; /* a reference */
     uint64_t id;
+    enum rcpt_asker asker;
     struct arena arena; /* the addresses */
     struct address to, from;
     uint64_t size;
@@ -61,19 +64,29 @@ send_answer(struct edge *e, uint64_t id, const struct outcome *why)
     buf_release(&body);
 }
 
+/* An MTA that asks will say RCPT for whom it accepts; whom it refuses is heard of here alone. */
+static void
+note_answer(const struct rcpt *r, const struct outcome *why)
+{
+    struct counters *count = &r->edge->deliver->counters;
+
+    if (r->asker == RCPT_ASKED_BY_MAP)
+        return;
+    if (!outcome_is_success(why))
+        log_refusal(r, why);
+    if (r->asker == RCPT_ASKED_BY_MTA)
+        return;
+    metrics_count(METRIC_RCPT, why->kind, 1);
+    count->rcpt_accepted += outcome_is_success(why);
+    count->rcpt_refused += !outcome_is_success(why);
+}
+
 static void
 rcpt_answer(struct rcpt *r, const struct outcome *why)
 {
     struct deliver *d = r->edge->deliver;
-    struct counters *count = &d->counters;
 
-    metrics_count(METRIC_RCPT, why->kind, 1);
-    if (outcome_is_success(why)) {
-        count->rcpt_accepted++;
-    } else {
-        count->rcpt_refused++;
-        log_refusal(r, why);
-    }
+    note_answer(r, why);
     send_answer(r->edge, r->id, why);
     r->edge->lookups--;
     edge_unref(r->edge);
@@ -138,7 +151,14 @@ static void
 on_resolved(void *arg, const struct account_targets *targets, const struct outcome *why)
 {
     struct rcpt *r = arg;
+    bool is_taken = targets->elsewhere_count > 0 && r->asker != RCPT_ASKED_BY_CLIENT;
+    struct outcome ok;
 
+    if (is_taken || (outcome_is_success(why) && r->asker == RCPT_ASKED_BY_MAP)) {
+        outcome_set(&ok, OUTCOME_RCPT_OK, NULL);
+        rcpt_answer(r, &ok);
+        return;
+    }
     if (!outcome_is_success(why)) {
         rcpt_answer(r, why);
         return;
@@ -155,7 +175,9 @@ read_question(struct rcpt *r, struct span body)
     struct unpack u;
 
     unpack_init(&u, body);
-    bool ok = address_unpack(&r->to, &r->arena, &u) && address_unpack(&r->from, &r->arena, &u);
+    r->asker = unpack_u8(&u);
+    bool ok = r->asker < RCPT_ASKERS && address_unpack(&r->to, &r->arena, &u) &&
+              address_unpack(&r->from, &r->arena, &u);
     r->size = unpack_u64(&u);
     return ok && unpack_done(&u);
 }

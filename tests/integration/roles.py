@@ -229,7 +229,7 @@ def a_store_outlives_an_edge_that_dies_with_questions_on_the_way():
     with lone_store() as (s, ours, edge):
         null = struct.pack("<B", 1) + pack_text(b"") + pack_text(b"")
         to = struct.pack("<B", 0) + pack_text(b"ann") + pack_text(b"elsewhere.example")
-        question = to + null + struct.pack("<Q", 0)
+        question = b"\0" + to + null + struct.pack("<Q", 0)
         edge.send(frame(EDGE_RCPT, question, 1))
         receive(edge, STORE_RCPT)  # the next ones are answered at once
         os.kill(s.process.pid, signal.SIGSTOP)

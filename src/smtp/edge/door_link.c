@@ -76,10 +76,21 @@ door_link_send(struct door_store *d, uint16_t type, uint64_t id, struct span bod
     return true;
 }
 
-bool
-door_link_ask(struct door_store *d, const struct door_request *r)
+static bool
+send_question(struct door_store *d, const struct door_request *r)
 {
-    return door_link_send(d, EDGE_RCPT, r->id, (struct span){r->body, r->body_length});
+    return door_link_send(d, r->type, r->id, (struct span){r->body, r->body_length});
+}
+
+bool
+door_link_ask(struct door_store *d, struct door_request *r, struct buf *body)
+{
+    r->body = body->data;
+    r->body_length = body->len;
+    if (d->door == NULL || send_question(d, r))
+        return true;
+    door_request_free(d, r);
+    return false;
 }
 
 void
@@ -106,7 +117,7 @@ take_rcpt(struct door_store *d, const struct door_frame *f)
         return false;
     if (r == NULL)
         return true;
-    if (r->body == NULL)
+    if (r->body == NULL || r->type != EDGE_RCPT)
         return false;
     c = r->client;
     rcpt_id = r->rcpt_id;
@@ -178,6 +189,8 @@ take_frame(struct door_store *d, const struct door_frame *f)
     switch (f->type) {
     case STORE_RCPT:
         return take_rcpt(d, f);
+    case STORE_ALIAS:
+        return door_alias_take(d, f);
     case STORE_ANSWER:
         return take_answer(d, f);
     case STORE_AUTH_CHALLENGE:
@@ -273,11 +286,15 @@ on_long_away(void *arg)
     {
         struct door_client *c = r->client;
         uint64_t rcpt_id = r->rcpt_id;
+        bool is_alias = r->type == EDGE_ALIAS;
 
         if (r->body == NULL)
             continue;
         door_request_free(d, r);
-        c->calls->rcpt_answer(c->arg, rcpt_id, &o);
+        if (is_alias)
+            c->calls->alias_answer(c->arg, rcpt_id, &o, SPAN_NONE);
+        else
+            c->calls->rcpt_answer(c->arg, rcpt_id, &o);
         next = d->requests;
     }
 }
@@ -306,7 +323,7 @@ door_store_replace(struct door_store *d, int fd)
     HASH_ITER(hh, d->requests, r, next)
     {
         if (r->body != NULL)
-            door_link_ask(d, r);
+            send_question(d, r);
     }
 }
 

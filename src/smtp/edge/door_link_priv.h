@@ -19,6 +19,7 @@ struct door_request {
     uint64_t id;
     struct door_client *client;
     uint64_t rcpt_id; /* of a question */
+    uint16_t type;    /* of a question: EDGE_RCPT or EDGE_ALIAS */
     char *body;       /* owned; of a question; NULL: this is a message or a log-in */
     size_t body_length;
     uint32_t answers_missing; /* of a message that has ended */
@@ -67,6 +68,11 @@ void door_client_stop_sending(struct door_client *c);
 bool door_auth_take_challenge(struct door_store *d, const struct door_frame *f);
 bool door_auth_take_done(struct door_store *d, const struct door_frame *f);
 
+/* --- door_alias.c --- */
+
+/* STORE_ALIAS; false: it is none. */
+bool door_alias_take(struct door_store *d, const struct door_frame *f);
+
 /* --- door_link.c --- */
 
 /* door_link_send() - false: the store is away, or the queue is full. */
@@ -75,7 +81,8 @@ bool door_link_send(struct door_store *d, uint16_t type, uint64_t id, struct spa
 /* door_link_lose() - this message cannot go on; its client hears of it a moment later. */
 void door_link_lose(struct door_store *d, struct door_request *r);
 
-/* door_link_ask() - send a question (again). */
-bool door_link_ask(struct door_store *d, const struct door_request *r);
+/* door_link_ask() - a question that is to be asked now, and again of a new store; takes body.
+ * false: it cannot be, and r is gone. */
+bool door_link_ask(struct door_store *d, struct door_request *r, struct buf *body);
 
 #endif

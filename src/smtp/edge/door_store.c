@@ -2,9 +2,9 @@
  *
  * What connections ask of the store, as frames.
  *
- * A question (EDGE_RCPT) keeps its packed body until it is answered, so that it can be asked again
- * when the store is replaced. A message cannot: its bytes are gone, so it is lost with 451, and the
- * ledger of the store sees to it that the client's retry makes no second copy.
+ * A question (EDGE_RCPT, EDGE_ALIAS) keeps its packed body until it is answered, so that it can be
+ * asked again when the store is replaced. A message cannot: its bytes are gone, so it is lost with
+ * 451, and the ledger of the store sees to it that the client's retry makes no second copy.
  */
 #include "door_link_priv.h"
 
@@ -48,12 +48,13 @@ send_of_message(struct door_store *d, struct door_request *r, uint16_t type, str
 /* --- questions --- */
 
 static bool
-pack_rcpt(struct buf *body, const struct address *recipient, const struct address *reverse_path,
-          uint64_t size)
+pack_rcpt(struct buf *body, enum rcpt_asker asker, const struct address *recipient,
+          const struct address *reverse_path, uint64_t size)
 {
     struct pack p;
 
     pack_init(&p, body);
+    pack_u8(&p, (uint8_t)asker);
     address_pack(recipient, &p);
     address_pack(reverse_path, &p);
     pack_u64(&p, size);
@@ -62,8 +63,8 @@ pack_rcpt(struct buf *body, const struct address *recipient, const struct addres
 
 bool
 door_store_ask_rcpt(struct door_store *d, struct door_client *c, uint64_t rcpt_id,
-                    const struct address *recipient, const struct address *reverse_path,
-                    uint64_t size)
+                    enum rcpt_asker asker, const struct address *recipient,
+                    const struct address *reverse_path, uint64_t size)
 {
     struct door_request *r;
     struct buf body;
@@ -74,19 +75,14 @@ door_store_ask_rcpt(struct door_store *d, struct door_client *c, uint64_t rcpt_i
     if (r == NULL)
         return false;
     r->rcpt_id = rcpt_id;
+    r->type = EDGE_RCPT;
     buf_init(&body, RCPT_BODY_MAX);
-    if (!pack_rcpt(&body, recipient, reverse_path, size)) {
+    if (!pack_rcpt(&body, asker, recipient, reverse_path, size)) {
         buf_release(&body);
         door_request_free(d, r);
         return false;
     }
-    r->body = body.data; /* taken */
-    r->body_length = body.len;
-    if (d->door != NULL && !door_link_ask(d, r)) {
-        door_request_free(d, r);
-        return false;
-    }
-    return true;
+    return door_link_ask(d, r, &body);
 }
 
 /* --- messages --- */

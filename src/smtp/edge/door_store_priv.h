@@ -15,6 +15,7 @@
 #include "doorstep/envelope.h"
 #include "doorstep/loop.h"
 #include "doorstep/outcome.h"
+#include "doorstep/rcpt.h"
 
 struct door_store;
 struct door_request;
@@ -22,6 +23,8 @@ struct door_request;
 struct door_client_calls { /* on the loop's thread, never from inside a door_store_* call but
                               door_store_replace() */
     void (*rcpt_answer)(void *arg, uint64_t rcpt_id, const struct outcome *o);
+    /* With a success: what the alias leads to, "a@b, c@d". */
+    void (*alias_answer)(void *arg, uint64_t id, const struct outcome *o, struct span targets);
     void (*answer)(void *arg, uint32_t index, const struct outcome *o, const char *delivery_id);
     /* The message under way, or its missing answers, will not come: o says why. */
     void (*lost)(void *arg, const struct outcome *o);
@@ -56,8 +59,13 @@ void door_store_replace(struct door_store *d, int fd);
 /* door_store_ask_rcpt() - EDGE_RCPT. false: there is no store, or no room; nothing will be
  * answered. */
 bool door_store_ask_rcpt(struct door_store *d, struct door_client *c, uint64_t rcpt_id,
-                         const struct address *recipient, const struct address *reverse_path,
-                         uint64_t size);
+                         enum rcpt_asker asker, const struct address *recipient,
+                         const struct address *reverse_path, uint64_t size);
+
+/* door_store_ask_alias() - EDGE_ALIAS. false: as above. A client that never asks needs no
+ * alias_answer. */
+bool door_store_ask_alias(struct door_store *d, struct door_client *c, uint64_t id,
+                          const struct address *alias);
 
 /* A message: begin, data, then end or abort. begin may refuse; what goes wrong afterwards is told
  * by lost(), a moment later. */

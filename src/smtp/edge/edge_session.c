@@ -78,7 +78,8 @@ on_ask_rcpt(void *arg, uint64_t id, const struct address *recipient,
     struct edge_conn *c = arg;
     struct outcome o;
 
-    if (door_store_ask_rcpt(c->edge->store, &c->client, id, recipient, reverse_path, size))
+    if (door_store_ask_rcpt(c->edge->store, &c->client, id, RCPT_ASKED_BY_CLIENT, recipient,
+                            reverse_path, size))
         return;
     outcome_set(&o, OUTCOME_SYSTEM, "the store is away");
     smtp_session_rcpt_answer(c->session, id, &o);
