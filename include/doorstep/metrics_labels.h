@@ -157,6 +157,22 @@
     VALUE(METRICS_FILTERED_DISCARDED, "discarded")                                                 \
     VALUE(METRICS_FILTERED_LOST, "lost")
 
+/* What an MTA that asks was told (docs/policy.md): by action, by status. */
+#define METRICS_POLICY_ACTIONS(VALUE)                                                              \
+    VALUE(METRICS_POLICY_DUNNO, "dunno")                                                           \
+    VALUE(METRICS_POLICY_REFUSED, "refused")                                                       \
+    VALUE(METRICS_POLICY_DEFERRED, "deferred")                                                     \
+    VALUE(METRICS_POLICY_UNAVAILABLE, "unavailable")                                               \
+    VALUE(METRICS_POLICY_BROKEN, "broken")
+
+#define METRICS_SOCKETMAP_STATUSES(VALUE)                                                          \
+    VALUE(METRICS_SOCKETMAP_OK, "ok")                                                              \
+    VALUE(METRICS_SOCKETMAP_NOTFOUND, "notfound")                                                  \
+    VALUE(METRICS_SOCKETMAP_TEMP, "temp")                                                          \
+    VALUE(METRICS_SOCKETMAP_TIMEOUT, "timeout")                                                    \
+    VALUE(METRICS_SOCKETMAP_PERM, "perm")                                                          \
+    VALUE(METRICS_SOCKETMAP_BROKEN, "broken")
+
 /* LABEL(list, name as printed). NONE is for metrics without a label of their own. */
 #define METRICS_NONE(VALUE) VALUE(METRICS_NO_LABEL, "")
 #define METRICS_LABELS(LABEL)                                                                      \
@@ -170,6 +186,8 @@
     LABEL(LOOKUPS, "answer")                                                                       \
     LABEL(QUEUES, "queue")                                                                         \
     LABEL(REPLAYS, "what")                                                                         \
+    LABEL(POLICY_ACTIONS, "action")                                                                \
+    LABEL(SOCKETMAP_STATUSES, "status")                                                            \
     LABEL(TLS, "tls")                                                                              \
     LABEL(LIMITS, "limit")                                                                         \
     LABEL(MILTERS, "milter")                                                                       \

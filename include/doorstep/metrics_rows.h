@@ -26,6 +26,10 @@ METRIC(MESSAGES, COUNTER, "messages", "", IN_EDGE, PROTOCOLS,
        "Messages that were answered, whatever the answer")
 METRIC(ANSWERS_LOST, COUNTER, "answers_lost", "", IN_EDGE, NONE,
        "Messages answered 451 because the store went away or said nothing")
+METRIC(POLICY_REQUESTS, COUNTER, "policy_requests", "", IN_EDGE, POLICY_ACTIONS,
+       "What MTAs asked by the policy protocol, by the answer")
+METRIC(SOCKETMAP_REQUESTS, COUNTER, "socketmap_requests", "", IN_EDGE, SOCKETMAP_STATUSES,
+       "What MTAs looked up by socketmap, by the answer")
 METRIC(LIMITS_HIT, COUNTER, "limits_hit", "", IN_EDGE | IN_STORE, LIMITS,
        "How often something went as far as a limit of the configuration")
 

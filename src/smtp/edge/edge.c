@@ -15,6 +15,7 @@
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
 #include "edge_priv.h"
+#include "lookup_conn_priv.h"
 
 #define MAIN_QUEUE_MAX 65536
 #define ADDRESS_TEXT_MAX 512
@@ -62,7 +63,10 @@ on_accept(void *arg, int fd, const struct sockaddr_storage *peer)
 {
     struct edge_listener *l = arg;
 
-    edge_conn_open(&l->role->edge, l->listen, fd, peer);
+    if (settings_listen_takes_mail(l->listen))
+        edge_conn_open(&l->role->edge, l->listen, fd, peer);
+    else
+        lookup_conn_open(&l->role->edge, l->listen, fd, peer);
 }
 
 static void
@@ -186,6 +190,7 @@ on_deadline(void *arg)
     r->is_stopped = true;
     loop_timer_start(r->deadline, FAREWELL_MS);
     edge_conns_stop(&r->edge);
+    lookup_conns_stop(&r->edge);
 }
 
 static bool
@@ -200,6 +205,7 @@ drain(struct edge_role *r, struct span body)
         return false;
     loop_timer_start(r->deadline, ms);
     edge_conns_drain(&r->edge);
+    lookup_conns_drain(&r->edge);
     return retire(r);
 }
 
@@ -303,6 +309,7 @@ edge_run(int main_door, const struct edge_hooks *hooks)
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     LIST_INIT(&r.edge.conns);
+    LIST_INIT(&r.edge.lookups);
     TAILQ_INIT(&r.edge.handshakes.running);
     TAILQ_INIT(&r.edge.handshakes.waiting);
     LIST_INIT(&r.listeners);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Inside the edge role: the role itself (edge.c), its connections (edge_accept.c, edge_conn.c) and
- * its side of the door to the store (door_store.c).
+ * Inside the edge role: the role itself (edge.c), its connections (edge_accept.c, edge_conn.c; where
+ * an MTA only asks, lookup_conn.c) and its side of the door to the store (door_store.c).
  */
 #ifndef DOORSTEP_SMTP_EDGE_PRIV_H
 #define DOORSTEP_SMTP_EDGE_PRIV_H
@@ -34,6 +34,7 @@ struct edge { /* what all connections share */
     struct edge_tls *tls;      /* owned; NULL: no listener has a certificate */
     struct networks *networks; /* from MAIN_GO on */
     struct edge_conn_list conns;
+    LIST_HEAD(, lookup_conn) lookups;
     size_t conn_count;
     struct edge_handshakes handshakes;
     bool is_busy; /* so many that timeouts are short */
