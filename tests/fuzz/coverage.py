@@ -44,6 +44,9 @@ PARSERS = {
     "milter": ["src/filter/milter/protocol.c", "src/filter/milter/milter.c", "src/filter/milter/message.c",
                "src/filter/milter/answers.c"],
     "params": ["src/mail/params.c"],
+    "netstring": ["src/smtp/policy/netstring.c"],
+    "policy": ["src/smtp/policy/policy.c", "src/smtp/policy/socketmap.c", "src/smtp/policy/lookup.c"],
+    "policy_parse": ["src/smtp/policy/policy_parse.c"],
     "proxy": ["src/smtp/edge/proxy.c", "src/smtp/edge/proxy_v2.c"],
     "record": ["src/deliver/worker/record.c: record_account_unpack record_cancel_unpack record_ledger_unpack "
                "record_message_unpack unpack_head unpack_keys unpack_part unpack_ref unpack_text unpack_time",

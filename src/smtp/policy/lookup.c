@@ -12,7 +12,7 @@
 
 #include "protocol_priv.h"
 
-#define REQUEST_MEMORY (8 * ADDRESS_PATH_MAX)
+#define REQUEST_MEMORY (16 * ADDRESS_PATH_MAX)
 
 struct slot { /* a request that was taken, in its place */
     uint64_t id;
@@ -305,8 +305,33 @@ lookup_requests(const struct lookup *l)
 
 /* --- addresses --- */
 
-bool
-lookup_read_address(struct lookup_request *r, struct span text)
+/* Postfix's internal form: what a quoted local part means, without its quotes. */
+static bool
+quote(struct span text, struct arena *arena, struct buf *out)
 {
-    return address_parse_mailbox(text, ADDRESS_ALLOW_UTF8, &r->arena, &r->recipient) == ADDRESS_OK;
+    struct address raw = {.domain = ""};
+    size_t at = text.n;
+
+    while (at > 0 && text.p[at - 1] != '@')
+        at--;
+    if (at <= 1 || span_find(text, '\0') < text.n) /* "@domain" is a table's catch-all */
+        return false;
+    raw.local = arena_copy(arena, (struct span){text.p, at - 1});
+    raw.domain = arena_copy(arena, span_skip(text, at));
+    return raw.local != NULL && raw.domain != NULL && address_print(&raw, out);
+}
+
+bool
+lookup_read_address(struct span text, struct arena *arena, struct address *out)
+{
+    struct buf quoted;
+    bool done;
+
+    if (address_parse_mailbox(text, ADDRESS_ALLOW_UTF8, arena, out) == ADDRESS_OK)
+        return true;
+    buf_init(&quoted, 2 * ADDRESS_PATH_MAX);
+    done = quote(text, arena, &quoted) &&
+           address_parse_mailbox(buf_span(&quoted), ADDRESS_ALLOW_UTF8, arena, out) == ADDRESS_OK;
+    buf_release(&quoted);
+    return done;
 }

@@ -124,8 +124,7 @@ is_ours(const struct settings *settings, const char *recipient)
 static void
 read_sender(struct lookup_request *r, const char *text)
 {
-    if (address_parse_mailbox(span_of(text), ADDRESS_ALLOW_NULL | ADDRESS_ALLOW_UTF8, &r->arena,
-                              &r->sender) != ADDRESS_OK)
+    if (!lookup_read_address(span_of(text), &r->arena, &r->sender))
         r->sender = (struct address){.local = "", .domain = "", .is_null = true};
 }
 
@@ -141,7 +140,7 @@ read_request(const union lookup_parser *p, const struct settings *settings,
         return false;
     if (!is_about_recipient(q) || !is_ours(settings, q->recipient))
         return act_dunno(reply);
-    if (!lookup_read_address(r, span_of(q->recipient)))
+    if (!lookup_read_address(span_of(q->recipient), &r->arena, &r->recipient))
         return act_refuse(reply, reply_line(REPLY_BAD_RECIPIENT));
     if (size > settings->limits.message_size)
         return act_refuse(reply, reply_line(REPLY_TOO_BIG));

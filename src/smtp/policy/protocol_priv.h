@@ -41,8 +41,9 @@ struct lookup_protocol {
                   struct buf *reply);
 };
 
-/* lookup_read_address() - r->recipient; false: it is no address. */
-bool lookup_read_address(struct lookup_request *r, struct span text);
+/* lookup_read_address() - as in a message's envelope, or as Postfix keeps it: without the quotes of
+ * a quoted local part. false: it is no address. */
+bool lookup_read_address(struct span text, struct arena *arena, struct address *out);
 
 extern const struct lookup_protocol lookup_policy;
 extern const struct lookup_protocol lookup_socketmap;

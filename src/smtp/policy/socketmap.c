@@ -107,7 +107,8 @@ static bool
 read_key(const struct settings *settings, struct span key, struct lookup_request *r,
          struct buf *reply, int question)
 {
-    if (!lookup_read_address(r, key) || settings_find_domain(settings, r->recipient.domain) == NULL)
+    if (!lookup_read_address(key, &r->arena, &r->recipient) ||
+        settings_find_domain(settings, r->recipient.domain) == NULL)
         return say_not_found(reply);
     r->sender = (struct address){.local = "", .domain = "", .is_null = true};
     r->question = question;
