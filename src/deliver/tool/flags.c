@@ -136,7 +136,7 @@ change_all(const json_t *list, bool add, unsigned *flags, struct buf *keywords)
 }
 
 const char *
-flags_change(const json_t *add, const json_t *remove, unsigned *flags, struct buf *keywords)
+flags_edit(const json_t *add, const json_t *remove, unsigned *flags, struct buf *keywords)
 {
     const char *bad = change_all(add, true, flags, keywords);
 

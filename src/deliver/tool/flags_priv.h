@@ -13,11 +13,11 @@
 json_t *flags_json(unsigned flags);
 json_t *keywords_json(const char *keywords);
 
-/* flags_change() - adds the flags of the array `add` and takes those of `remove` away (either may
+/* flags_edit() - adds the flags of the array `add` and takes those of `remove` away (either may
  * be NULL): system flags in *flags, all others in keywords (one space between). NULL when all was
  * well, else the first text that is no flag, borrowed from its array, or "" for what is no text.
  * Case matters to neither. */
-const char *flags_change(const json_t *add, const json_t *remove, unsigned *flags,
-                         struct buf *keywords);
+const char *flags_edit(const json_t *add, const json_t *remove, unsigned *flags,
+                       struct buf *keywords);
 
 #endif

@@ -113,7 +113,7 @@ read_flags(struct making *m, unsigned *flags, struct buf *keywords)
                        "no flags: \"add\" or \"remove\" must name some");
         return false;
     }
-    const char *bad = flags_change(add, remove, flags, keywords);
+    const char *bad = flags_edit(add, remove, flags, keywords);
     if (bad != NULL)
         operation_fail(m->op, OUTCOME_BAD_REQUEST, "\"%s\" is no flag and no keyword", bad);
     return bad == NULL;
