@@ -1,0 +1,3 @@
+# RFC 5183 4: The environment test needs its keys
+require "environment";
+if environment "name" { keep; }

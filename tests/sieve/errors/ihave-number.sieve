@@ -1,0 +1,3 @@
+# RFC 5463 4: The capabilities of ihave are strings
+require "ihave";
+if ihave 1 { keep; }

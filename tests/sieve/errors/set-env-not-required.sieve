@@ -1,0 +1,3 @@
+# RFC 5229 4: The namespace env needs vnd.dovecot.environment
+require "variables";
+set "env.name" "x";
