@@ -23,7 +23,7 @@ REGISTERS = (
 LAYOUT = struct.Struct(f"{len(REGISTERS)}Q")
 
 CALLS = {
-    "sendto": 44, "recvfrom": 45, "socket": 41, "connect": 42, "bind": 49, "listen": 50,
+    "sendto": 44, "recvfrom": 45, "socket": 41, "connect": 42, "bind": 49, "listen": 50, "socketpair": 53,
     "clone": 56, "fork": 57, "vfork": 58, "execve": 59, "kill": 62, "getpid": 39,
     "ptrace": 101, "setuid": 105, "capset": 126, "prctl": 157, "chroot": 161, "mount": 165,
     "tkill": 200, "keyctl": 250, "openat": 257, "mknodat": 259, "symlinkat": 266, "linkat": 265,

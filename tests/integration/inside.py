@@ -44,6 +44,10 @@ store system {{
 listen smtp {{
     address = {{"unix:{path}/smtp.sock"}}
     auth = yes
+    milters = {{"absent"}}
+}}
+milter absent {{
+    address = "unix:{path}/absent.sock"
 }}
 metrics {{
     address = "unix:{path}/metrics.sock"
@@ -90,9 +94,13 @@ ATTEMPTS = {
     ),
     "makes a process its own way": ("clone3", (b"\0" * 88, 88), but(store=ENOSYS, auth=ENOSYS)),
     "makes a socket of TCP": ("socket", (2, 1, 0), but(store=EACCES)),
+    "makes a socket of UDP": ("socket", (2, 0o2004002, 0), but(store=EACCES)),
+    "makes a raw socket": ("socket", (2, 0o2004003, 1), but(store=EACCES)),
+    "makes a pair of sockets": ("socketpair", (1, 1, 0, b"\0" * 8), but()),
     "makes a socket of netlink": ("socket", (16, 3, 0), but(store=EACCES)),
-    "connects": ("connect", (0, b"\2\0\0\x19\x7f\0\0\1" + b"\0" * 8, 16), but(store=-88)),
+    "connects": ("connect", (0, b"\2\0\0\x19\x7f\0\0\1" + b"\0" * 8, 16), but(store=-88, outbnd=-88)),
     "binds": ("bind", (0, b"\2\0\0\0\x7f\0\0\1" + b"\0" * 8, 16), but()),
+    "listens": ("listen", (0, 1), but()),
     "executes": ("execve", (b"/bin/true", 0, 0), but()),
     "executes by descriptor": ("execveat", (HERE, b"/bin/true", 0, 0, 0), but()),
     "forks": ("fork", (), but()),
@@ -201,7 +209,7 @@ def every_thread_of_every_role_is_confined():
         wait_hand(s)
         users = {"store": USER, "hand": "news"}
         found = roles_of(s)
-        check({"edge", "sorter", "store", "hand", "auth", "metric"} <= set(found), f"roles are {set(found)}")
+        check({"edge", "sorter", "store", "hand", "auth", "metric", "outbnd"} <= set(found), f"roles are {set(found)}")
         for role, pid in found.items():
             threads = os.listdir(f"/proc/{pid}/task")
             for thread in threads:
