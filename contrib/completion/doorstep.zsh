@@ -7,7 +7,7 @@ _doorstep() {
     local choices=''
     for ((i = 2; i < CURRENT; i++)); do
         case ${given[i]} in
-        -c|--config|--wait|--quota|--quota-messages|--domain|--for|-f|--from|-r|--recipient|--name|--since) ((i++)) ;;
+        -c|--config|--wait|--quota|--quota-messages|--domain|--for|-f|--from|-r|--recipient|--to|--name|--since) ((i++)) ;;
         -*) ;;
         *) case $count in
             0) verb=${given[i]} ;;
@@ -28,7 +28,7 @@ _doorstep() {
     ban) choices='list remove add' ;;
     mailbox) choices='list create rename delete' ;;
     message) choices='list show cat flag move delete' ;;
-    sieve) choices='suite install list get delete rename activate deactivate' ;;
+    sieve) choices='check run explain suite install list get delete rename activate deactivate' ;;
     journal) choices='show verify replay' ;;
     'ping') choices=' --wait' ;;
     'account add') choices=' --quota --quota-messages --disabled' ;;
@@ -37,6 +37,9 @@ _doorstep() {
     'account import') choices=' --domain' ;;
     'ban add') choices=' --for' ;;
     'deliver') choices=' -f --from -r --recipient' ;;
+    'sieve check') choices=' --administrator' ;;
+    'sieve run') choices=' --from --to --administrator' ;;
+    'sieve explain') choices=' --from --to --administrator' ;;
     'fsck') choices=' --repair --content' ;;
     'sieve install') choices=' --name --activate' ;;
     'top') choices=' --once' ;;

@@ -294,6 +294,7 @@ struct sieve_trace {
     const char *script;
     struct sieve_place at;
     const char *name; /* of the command or test */
+    bool is_test;
     struct span value, key;
     bool is_true;
     uint32_t depth; /* of tests and blocks, for indenting */

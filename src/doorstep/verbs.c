@@ -57,6 +57,18 @@ static const struct verb_option deliver_options[] = {
     {0},
 };
 
+static const struct verb_option sieve_check_options[] = {
+    {"administrator", 0, NULL, "as a script of the administrator's: programs are allowed"},
+    {0},
+};
+
+static const struct verb_option sieve_run_options[] = {
+    {"from", 0, "ADDR", "envelope sender; \"\" is the null sender; else as the header says"},
+    {"to", 0, "ADDR", "envelope recipient, who is the user too; else as the header says"},
+    {"administrator", 0, NULL, "as a script of the administrator's: programs are allowed"},
+    {0},
+};
+
 static const struct verb_option fsck_options[] = {
     {"repair", 0, NULL, "mend what is found"},
     {"content", 0, NULL, "read every message: are its bytes still those that were delivered?"},
@@ -152,6 +164,17 @@ const struct verb verbs[] = {
      "Exits as sysexits(3) says: 0 delivered to all, 75 try again, 67 no such user, 69 refused,\n"
      "73 mailbox full for good, 77 not allowed, 65 bad message, 64 usage, 78 configuration.",
      deliver_options, cmd_deliver},
+    {"sieve check", "FILE", 1, 1, "is this Sieve script right?",
+     "Prints errors and warnings, each with its line and column. Exits 65 when the script would "
+     "be\n"
+     "refused. Scripts that it includes are looked for beside it.",
+     sieve_check_options, cmd_sieve_check},
+    {"sieve run", "SCRIPT", 1, 1, "what would a script do with the message on standard input?",
+     "Nothing is done. Exits 65 when the script is refused, 1 when it fails with this message.",
+     sieve_run_options, cmd_sieve_run},
+    {"sieve explain", "SCRIPT", 1, 1, "and why would it?",
+     "As 'sieve run', with each test, the values that it compared, and what led to each action.",
+     sieve_run_options, cmd_sieve_explain},
     {"sieve suite", "PATH...", 1, TOOL_ARGS_ANY, "run tests of Sieve (.svtest files)",
      "PATH is a file, or a folder that is searched for *.svtest. The language is that of\n"
      "vnd.dovecot.testsuite: mailboxes, settings and mail that is sent are in memory, nothing\n"

@@ -218,12 +218,12 @@ end_string(struct lexer *lx, struct sieve_place at, struct token *out)
     out->kind = TOKEN_STRING;
     out->text = (struct span){kept, s.n};
     at.length = lx->offset - at.offset;
+    if (!utf8_is_valid(s)) /* 2.4.2: the grammar takes any octets */
+        report_add(lx->report, SIEVE_WARNING, lx->script, at, lx->text, "string is no valid UTF-8");
     if (kept == NULL)
         wrong(lx, at, "script needs too much memory");
     else if (memchr(s.n > 0 ? s.p : "x", '\0', s.n > 0 ? s.n : 1) != NULL)
         wrong(lx, at, "string has a NUL octet");
-    else if (!utf8_is_valid(s)) /* 2.4.2: the grammar takes any octets */
-        report_add(lx->report, SIEVE_WARNING, lx->script, at, lx->text, "string is no valid UTF-8");
     else
         return;
     out->kind = TOKEN_WRONG;

@@ -188,6 +188,7 @@ run_trace(struct sieve_run *r, struct sieve_trace t, const struct sieve_op *op)
         t.script = op->script;
         t.at = op->at;
         t.name = op->definition->name;
+        t.is_test = op->definition->is_test;
     }
     r->in.on_trace(r->in.trace_arg, &t);
 }

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * doorstep sieve check, run and explain: a script out of a file, without daemon and configuration.
+ */
+#include "tool_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "doorstep/charset.h"
+#include "sieve/script_priv.h"
+
+static bool
+compile(const struct tool *t, struct script *s)
+{
+    return script_compile(s, tool_option(t, "administrator") != NULL);
+}
+
+/* ------------------------------------------------------------------ check */
+
+int
+cmd_sieve_check(struct tool *t)
+{
+    struct script s;
+    int code = script_read(&s, tool_arg(t, 0));
+
+    if (code == EX_OK) {
+        code = compile(t, &s) ? EX_OK : EX_DATAERR;
+        json_t *notes = t->json ? script_notes(s.report, false) : NULL;
+        if (notes != NULL)
+            tool_print_json(t, notes);
+        else
+            script_print_report(&s, stdout);
+        json_decref(notes);
+    }
+    script_release(&s);
+    return code;
+}
+
+/* ------------------------------------------------------------------ run, explain */
+
+/* A script that is refused would do nothing: its errors stand where the actions would. */
+static int
+refuse(const struct tool *t, const struct script *s)
+{
+    if (!t->json) {
+        script_print_report(s, stderr);
+        return EX_DATAERR;
+    }
+    json_t *o = json_pack("{s:[], s:b, s:o}", "actions", "implicit_keep", 1, "errors",
+                          script_notes(s->report, true));
+    tool_print_json(t, o);
+    json_decref(o);
+    return EX_DATAERR;
+}
+
+static void
+say(const struct tool *t, struct sieve_run *r, enum sieve_status status, struct explain *why)
+{
+    if (!t->json) {
+        if (why != NULL)
+            puts("");
+        outcome_print(r, status);
+        return;
+    }
+    json_t *o = outcome_json(r, status);
+    if (why != NULL)
+        json_object_set_new(o, "steps", why->json);
+    tool_print_json(t, o);
+    json_decref(o);
+}
+
+static int
+run_on(struct tool *t, const struct script *s, const struct message_input *m, struct explain *why)
+{
+    const struct sieve_host nothing = {0};
+    struct charsets *charsets = charsets_new();
+    const struct sieve_input input = {
+        .message = buf_span(&m->text),
+        .envelope = &m->envelope,
+        .user = &m->user,
+        .host = &nothing,
+        .limits = &s->limits,
+        .charsets = charsets,
+        .now = time(NULL),
+        .on_trace = why == NULL ? NULL : explain_trace,
+        .trace_arg = why,
+    };
+    struct sieve_run *r = sieve_run_new(&input);
+    int code = EX_OSERR;
+
+    if (r != NULL) {
+        enum sieve_status status = sieve_run_script(r, s->program);
+        say(t, r, status, why);
+        code = status == SIEVE_OK ? EX_OK : TOOL_FAILED;
+    } else {
+        tool_error(code, "the message cannot be read: too many header fields");
+    }
+    sieve_run_free(r);
+    charsets_free(charsets);
+    return code;
+}
+
+static int
+try_script(struct tool *t, struct explain *why)
+{
+    struct script s;
+    struct message_input m = {0};
+    int code = script_read(&s, tool_arg(t, 0));
+
+    if (code == EX_OK && !compile(t, &s))
+        code = refuse(t, &s);
+    if (code == EX_OK && (code = message_read(&m, t)) == EX_OK) {
+        if (why != NULL)
+            *why = (struct explain){
+                .script = &s, .out = stdout, .json = t->json ? json_array() : NULL};
+        code = run_on(t, &s, &m, why);
+    }
+    message_release(&m);
+    script_release(&s);
+    return code;
+}
+
+int
+cmd_sieve_run(struct tool *t)
+{
+    return try_script(t, NULL);
+}
+
+int
+cmd_sieve_explain(struct tool *t)
+{
+    struct explain *why = malloc(sizeof(*why));
+
+    if (why == NULL)
+        return tool_error(EX_OSERR, "no memory");
+    int code = try_script(t, why);
+    free(why);
+    return code;
+}

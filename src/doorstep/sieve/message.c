@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The message that a script is tried on: from standard input, with its envelope.
+ */
+#include "script_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doorstep/addresslist.h"
+#include "doorstep/field.h"
+
+#define MESSAGE_MAX ((size_t)256 << 20)
+
+/* ------------------------------------------------------------------ the envelope of a header */
+
+static const char *
+first_address(struct arena *arena, struct span value)
+{
+    struct addresslist list;
+    struct addresslist_item item;
+    enum addresslist_kind kind;
+    const char *found = NULL;
+    struct buf text;
+
+    buf_init(&text, 8192);
+    addresslist_init(&list, value);
+    while (found == NULL && (kind = addresslist_next(&list, &item)) != ADDRESSLIST_END) {
+        if (kind != ADDRESSLIST_MAILBOX || item.local.n == 0)
+            continue;
+        buf_append_span(&text, item.local);
+        if (item.domain.n > 0)
+            buf_printf(&text, "@%.*s", (int)item.domain.n, item.domain.p);
+        found = arena_copy(arena, buf_span(&text));
+    }
+    addresslist_release(&list);
+    buf_release(&text);
+    return found;
+}
+
+/* The first address in the first of the fields that has one; "" when none has. */
+static const char *
+address_of(struct message_input *m, const char *const *names)
+{
+    struct field f;
+    const char *found = NULL;
+
+    for (; found == NULL && *names != NULL; names++) {
+        struct span rest = buf_span(&m->text);
+        enum field_result result;
+        while (found == NULL && (result = field_next(&rest, &f)) != FIELD_END)
+            if (result == FIELD_OK && field_is(&f, *names))
+                found = first_address(&m->arena, f.value);
+    }
+    return found == NULL ? "" : found;
+}
+
+/* Brackets are optional. */
+static const char *
+bare(struct arena *arena, const char *path)
+{
+    struct span s = span_trim(span_of(path));
+
+    if (s.n > 1 && s.p[0] == '<' && s.p[s.n - 1] == '>')
+        s = (struct span){s.p + 1, s.n - 2};
+    const char *kept = arena_copy(arena, s);
+    return kept == NULL ? "" : kept;
+}
+
+static void
+make_envelope(struct message_input *m, const struct tool *t)
+{
+    static const char *const senders[] = {"Return-Path", "Sender", "From", NULL};
+    static const char *const recipients[] = {"Delivered-To", "X-Original-To", "Envelope-To", "To",
+                                             NULL};
+    const char *from = tool_option(t, "from"), *to = tool_option(t, "to");
+
+    m->envelope = (struct sieve_envelope){
+        .sender = from != NULL ? bare(&m->arena, from) : address_of(m, senders),
+        .recipient = to != NULL ? bare(&m->arena, to) : address_of(m, recipients),
+        .original_recipient = "",
+        .login = "",
+        .notify = "",
+        .ret = "",
+        .envid = "",
+        .deliverby = "",
+    };
+    m->user = (struct sieve_user){
+        .address = m->envelope.recipient,
+        .name = m->envelope.recipient,
+        .delimiters = "+",
+        .postmaster = "postmaster",
+        .hostname = "localhost",
+    };
+}
+
+/* ------------------------------------------------------------------ standard input */
+
+static bool
+read_input(struct buf *out)
+{
+    char piece[65536];
+
+    for (;;) {
+        ssize_t n = read(STDIN_FILENO, piece, sizeof(piece));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n == 0;
+        if (!buf_append(out, piece, (size_t)n)) {
+            errno = EFBIG;
+            return false;
+        }
+    }
+}
+
+/* mbox's separator, which some programs put in front. */
+static void
+drop_from_line(struct buf *text)
+{
+    if (strncmp(buf_str(text), "From ", 5) == 0 && span_find(buf_span(text), '\n') < text->len)
+        buf_consume(text, span_find(buf_span(text), '\n') + 1);
+}
+
+int
+message_read(struct message_input *m, const struct tool *t)
+{
+    buf_init(&m->text, MESSAGE_MAX);
+    arena_init(&m->arena, 1 << 20);
+    if (!read_input(&m->text))
+        return tool_error(EX_NOINPUT, "standard input: %s", strerror(errno));
+    drop_from_line(&m->text);
+    make_envelope(m, t);
+    return EX_OK;
+}
+
+void
+message_release(struct message_input *m)
+{
+    buf_release(&m->text);
+    arena_release(&m->arena);
+}

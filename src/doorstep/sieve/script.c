@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A script out of a file: read, compiled, its report shown.
+ */
+#include "script_priv.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../text_priv.h"
+
+#define REPORT_MAX ((size_t)4 << 20)
+
+static bool
+read_file(const char *path, struct buf *out)
+{
+    FILE *f = fopen(path, "re");
+    char piece[8192];
+    size_t n;
+
+    if (f == NULL)
+        return false;
+    errno = EFBIG;
+    bool ok = true;
+    while (ok && (n = fread(piece, 1, sizeof(piece), f)) > 0)
+        ok = buf_append(out, piece, n);
+    if (ok && ferror(f) != 0) {
+        errno = EIO;
+        ok = false;
+    }
+    int error = errno;
+    fclose(f);
+    errno = error;
+    return ok;
+}
+
+int
+script_read(struct script *s, const char *path)
+{
+    *s = (struct script){.path = path, .report = malloc(sizeof(*s->report))};
+    sieve_limits_default(&s->limits);
+    buf_init(&s->text, s->limits.script_max);
+    if (s->report == NULL)
+        return tool_error(EX_OSERR, "no memory");
+    sieve_report_init(s->report);
+    if (!read_file(path, &s->text))
+        return tool_error(EX_NOINPUT, "%s: %s", path,
+                          errno == EFBIG ? "longer than a script may be" : strerror(errno));
+    return EX_OK;
+}
+
+void
+script_release(struct script *s)
+{
+    sieve_program_free(s->program);
+    if (s->report != NULL)
+        sieve_report_release(s->report);
+    free(s->report);
+    buf_release(&s->text);
+}
+
+/* ------------------------------------------------------------------ includes */
+
+static bool
+read_beside(const struct script *s, struct span name, const char *suffix, struct buf *out)
+{
+    char path[PATH_MAX];
+    const char *slash = strrchr(s->path, '/');
+    int folder = slash == NULL ? 0 : (int)(slash - s->path) + 1;
+    int n =
+        snprintf(path, sizeof(path), "%.*s%.*s%s", folder, s->path, (int)name.n, name.p, suffix);
+
+    return n < (int)sizeof(path) && read_file(path, out);
+}
+
+/* Both kinds lie beside the script here: NAME.sieve, else NAME. */
+static enum sieve_found
+load(void *arg, enum sieve_location location, struct span name, struct buf *out)
+{
+    (void)location;
+    if (name.n == 0 || name.n >= PATH_MAX || memchr(name.p, '\0', name.n) != NULL ||
+        memchr(name.p, '/', name.n) != NULL)
+        return SIEVE_MISSING;
+    return read_beside(arg, name, ".sieve", out) || read_beside(arg, name, "", out) ? SIEVE_FOUND
+                                                                                    : SIEVE_MISSING;
+}
+
+bool
+script_compile(struct script *s, bool is_administrators)
+{
+    const struct sieve_compiler compiler = {
+        .limits = &s->limits,
+        .is_administrators = is_administrators,
+        .load = load,
+        .arg = s,
+    };
+
+    s->program = sieve_compile(&compiler, s->path, buf_span(&s->text), s->report);
+    return s->program != NULL;
+}
+
+/* ------------------------------------------------------------------ the report */
+
+void
+script_print_report(const struct script *s, FILE *out)
+{
+    struct buf text, safe;
+
+    buf_init(&text, REPORT_MAX);
+    buf_init(&safe, REPORT_MAX);
+    sieve_report_print(s->report, &text);
+    for (struct span rest = buf_span(&text); rest.n > 0;) {
+        struct span line = {rest.p, span_find(rest, '\n')};
+        buf_reset(&safe);
+        for (struct span piece = line; piece.n > 0;) { /* tabs stay: the caret counts on them */
+            size_t n = span_find(piece, '\t');
+            text_escape(&safe, (struct span){piece.p, n});
+            if (n < piece.n)
+                buf_append_char(&safe, '\t');
+            piece = span_skip(piece, n + 1);
+        }
+        fprintf(out, "%s\n", buf_str(&safe));
+        rest = span_skip(rest, line.n + 1);
+    }
+    buf_release(&safe);
+    buf_release(&text);
+}
+
+/* What is no UTF-8 has no place in JSON: it is escaped. */
+static json_t *
+json_text(const char *s)
+{
+    json_t *value = json_string(s);
+    struct buf safe;
+
+    if (value != NULL)
+        return value;
+    buf_init(&safe, REPORT_MAX);
+    text_escape(&safe, span_of(s));
+    value = json_string(buf_str(&safe));
+    buf_release(&safe);
+    return value;
+}
+
+json_t *
+script_note(const struct sieve_note *n)
+{
+    return json_pack("{s:s, s:o, s:i, s:i, s:o}", "severity",
+                     n->severity == SIEVE_ERROR ? "error" : "warning", "script",
+                     json_text(n->script), "line", (int)n->at.line, "column", (int)n->at.column,
+                     "text", json_text(n->text));
+}
+
+json_t *
+script_notes(const struct sieve_report *r, bool errors_only)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < r->count; i++)
+        if (!errors_only || r->notes[i].severity == SIEVE_ERROR)
+            json_array_append_new(list, script_note(&r->notes[i]));
+    return list;
+}

@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""doorstep sieve check, run, explain and suite: the tool alone, without daemon and configuration. The last line is
+"N passed, N failed"."""
+
+import json
+import os
+import subprocess
+import tempfile
+
+from harness import Tests, expect
+from private_daemon import DOORSTEP
+
+MESSAGE = b"""From: Bob <bob@example.com>
+To: ann@example.org
+Subject: Hello world
+Message-ID: <1@example.com>
+
+A line.
+"""
+
+FOLDER = tempfile.TemporaryDirectory(prefix="doorstep-sieve-tool-")
+
+
+def write(name, text):
+    path = os.path.join(FOLDER.name, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def tool(*arguments, given=b""):
+    return subprocess.run(
+        [DOORSTEP, "-c", "/nonexistent", "sieve", *arguments], input=given, capture_output=True, timeout=120
+    )
+
+
+def text_of(result, status):
+    said = result.stdout.decode() + result.stderr.decode()
+    expect(result.returncode == status, f"ended with {result.returncode}, not {status}: {said}")
+    return said
+
+
+def run_json(script, *options, status=0, given=MESSAGE):
+    return json.loads(text_of(tool("run", "--json", *options, write("s.sieve", script), given=given), status))
+
+
+def names(outcome):
+    return [a["action"] for a in outcome["actions"]]
+
+
+def has(text, *parts):
+    for part in parts:
+        expect(part in text, f"no {part!r} in: {text}")
+
+
+# ---- check
+
+
+def a_right_script_says_nothing():
+    expect(text_of(tool("check", write("a.sieve", 'require "fileinto";\nfileinto "X";\n')), 0) == "", "it says something")
+
+
+def each_mistake_has_its_place():
+    path = write("b.sieve", 'keep;\nfilinto "x";\nif header :foo "a" "b" {}\n')
+    has(
+        text_of(tool("check", path), 65),
+        f"{path}:2:1: error: unknown command 'filinto'",
+        f"{path}:3:11: error: unknown tag ':foo'",
+        "          ^",
+    )
+
+
+def a_warning_is_no_refusal():
+    has(text_of(tool("check", write("w.sieve", "stop;\nkeep;\n")), 0), "warning: this is never reached")
+
+
+def check_prints_json():
+    notes = json.loads(text_of(tool("check", "--json", write("b.sieve", "filinto;")), 65))
+    expect(notes[0]["line"] == 1 and notes[0]["severity"] == "error", notes)
+
+
+def what_moves_terminals_is_escaped():
+    said = text_of(tool("check", write("e.sieve", '"\x1b[2J"; foo "\x1b[1m";')), 65)
+    expect("\x1b" not in said, "an escape came through")
+
+
+def a_missing_file_is_no_script():
+    has(text_of(tool("check", os.path.join(FOLDER.name, "none")), 66), "No such file")
+
+
+def octets_that_are_no_text_do_no_harm():
+    text_of(tool("check", write("x.sieve", bytes(range(256)) * 40)), 65)
+    text_of(tool("check", write("y.sieve", b"")), 0)
+    text_of(tool("check", write("z.sieve", b"(" * 100000)), 65)
+
+
+def programs_are_the_administrators():
+    path = write("p.sieve", 'require "vnd.dovecot.pipe"; pipe "x";')
+    text_of(tool("check", path), 65)
+    text_of(tool("check", "--administrator", path), 0)
+
+
+# ---- run
+
+
+def nothing_said_is_kept():
+    outcome = run_json("")
+    expect(outcome == {"actions": [], "implicit_keep": True, "errors": []}, outcome)
+
+
+def actions_have_names_and_details():
+    outcome = run_json(
+        'require ["fileinto", "copy", "imap4flags"]; fileinto :copy :flags "\\\\Seen" "Junk"; redirect "x@example.net";'
+    )
+    expect(names(outcome) == ["fileinto", "redirect"], outcome)
+    first, second = outcome["actions"]
+    expect(first["mailbox"] == "Junk" and first["flags"] == ["\\Seen"] and first["copy"] is True, first)
+    expect(second["address"] == "x@example.net" and second["copy"] is False, second)
+    expect(outcome["implicit_keep"] is False, outcome)
+
+
+def a_discard_is_an_action():
+    outcome = run_json("discard;")
+    expect(names(outcome) == ["discard"] and outcome["implicit_keep"] is False, outcome)
+
+
+def the_envelope_is_as_given():
+    script = 'require "envelope"; if envelope "from" "" { discard; } if envelope "to" "c@d" { keep; }'
+    expect(names(run_json(script, "--from", "", "--to", "c@d")) == ["discard", "keep"], "null sender")
+    expect(names(run_json(script, "--from", "<>", "--to", "<c@d>")) == ["discard", "keep"], "brackets")
+    expect(names(run_json(script)) == [], "of the header")
+    expect(names(run_json('require "envelope"; if envelope "from" "bob@example.com" { discard; }')) == ["discard"], "From")
+
+
+def a_refused_script_is_65():
+    outcome = run_json("filinto;", status=65)
+    expect(outcome["actions"] == [] and outcome["errors"][0]["line"] == 1, outcome)
+    has(text_of(tool("run", write("r.sieve", "filinto;"), given=MESSAGE), 65), "r.sieve:1:1: error:")
+
+
+def a_script_that_fails_keeps():
+    outcome = run_json(
+        'require ["variables"]; set "a" "no address"; discard; redirect "${a}";', status=1
+    )
+    expect(outcome["actions"] == [] and outcome["implicit_keep"] is True and len(outcome["errors"]) == 1, outcome)
+
+
+def people_read_lines():
+    said = text_of(tool("run", write("r.sieve", 'redirect "x@example.net";'), given=MESSAGE), 0)
+    expect(said == 'redirect to "x@example.net" (line 1)\n', said)
+    expect(text_of(tool("run", write("k.sieve", ""), given=MESSAGE), 0) == 'keep "INBOX" (implicit)\n', "implicit keep")
+
+
+def a_vacation_says_what_it_would_send():
+    vacation = run_json('require "vacation"; vacation :days 3 "Away";', "--to", "ann@example.org")["actions"][0]
+    expect(vacation["action"] == "vacation" and vacation["to"] == "bob@example.com", vacation)
+    expect(vacation["text"] == "Away" and vacation["seconds"] == 3 * 86400, vacation)
+
+
+def messages_may_be_anything():
+    for given in (b"", b"\n", b"no header at all", bytes(range(256)) * 100, b"From x\nSubject: s\n\n", b"a" * 100000):
+        expect(run_json('if header :contains "subject" "zz" { discard; }', given=given)["implicit_keep"] is True, given)
+
+
+# ---- explain
+
+
+def each_test_shows_its_values_and_each_action_its_reason():
+    path = write("why.sieve", 'if header :contains "subject" "world" {\n    discard;\n} else {\n    keep;\n}\n')
+    has(
+        text_of(tool("explain", path, given=MESSAGE), 0),
+        '1 if header :contains "subject" "world" {',
+        'header: "Hello world" matches "world"',
+        "header is true",
+        "=> discard, because header in line 1 is true",
+    )
+
+
+def an_else_says_that_nothing_was_true():
+    path = write("else.sieve", 'if header "subject" "x" {\n    discard;\n} else {\n    keep;\n}\n')
+    said = text_of(tool("explain", path, given=MESSAGE), 0)
+    has(said, '"Hello world" does not match "x"', "=> keep, because nothing before the else in line 3 was true")
+
+
+def explain_prints_json():
+    path = write("why.sieve", 'if header :contains "subject" "world" { discard; }')
+    steps = json.loads(text_of(tool("explain", "--json", path, given=MESSAGE), 0))["steps"]
+    values = [s for s in steps if s["kind"] == "value"]
+    expect(values[0]["value"] == "Hello world" and values[0]["key"] == "world" and values[0]["is_true"], steps)
+
+
+# ---- suite
+
+SUITE = """require ["vnd.dovecot.testsuite", "variables", "fileinto"];
+test "it passes" { if not true { test_fail "never"; } }
+test "it fails" { test_fail "because"; }
+test "the next one runs all the same" { set "x" "y"; }
+"""
+
+
+def each_test_is_a_line():
+    path = write("suite/one.svtest", SUITE)
+    said = text_of(tool("suite", path), 1)
+    has(said, f"ok {path}: it passes\n", f"not ok {path}: it fails: because\n", f"ok {path}: the next one", "\n2 passed, 1 failed\n")
+
+
+def folders_are_searched_and_broken_files_cost_themselves_alone():
+    write("many/a.svtest", 'require "vnd.dovecot.testsuite"; test "one" { }')
+    write("many/deep/b.svtest", 'require ["vnd.dovecot.testsuite", "no.such.extension"]; test "two" { }')
+    write("many/c.svtest", "this is no script")
+    write("many/d.svtest", 'require "vnd.dovecot.testsuite"; test "three" { } test_fail "outside"; test "four" { }')
+    write("many/not-a-test.sieve", "nonsense")
+    said = text_of(tool("suite", os.path.join(FOLDER.name, "many")), 1)
+    has(said, "no.such.extension", "outside of a test: outside", "\n2 passed, 3 failed\n")
+
+
+def nothing_to_run_is_said():
+    os.makedirs(os.path.join(FOLDER.name, "empty"), exist_ok=True)
+    text_of(tool("suite", os.path.join(FOLDER.name, "empty")), 66)
+    has(text_of(tool("suite", os.path.join(FOLDER.name, "missing")), 1), "0 passed, 1 failed")
+
+
+def relative_paths_work():
+    write("rel/x.svtest", 'require ["vnd.dovecot.testsuite"]; test "s" { if not test_script_compile "s.sieve" { test_fail "no"; } }')
+    write("rel/s.sieve", "keep;")
+    result = subprocess.run([DOORSTEP, "sieve", "suite", "x.svtest"], cwd=os.path.join(FOLDER.name, "rel"), capture_output=True)
+    has(result.stdout.decode(), "ok x.svtest: s\n1 passed, 0 failed\n")
+
+
+def main():
+    tests = Tests("sieve tool")
+    for check in (
+        a_right_script_says_nothing,
+        each_mistake_has_its_place,
+        a_warning_is_no_refusal,
+        check_prints_json,
+        what_moves_terminals_is_escaped,
+        a_missing_file_is_no_script,
+        octets_that_are_no_text_do_no_harm,
+        programs_are_the_administrators,
+        nothing_said_is_kept,
+        actions_have_names_and_details,
+        a_discard_is_an_action,
+        the_envelope_is_as_given,
+        a_refused_script_is_65,
+        a_script_that_fails_keeps,
+        people_read_lines,
+        a_vacation_says_what_it_would_send,
+        messages_may_be_anything,
+        each_test_shows_its_values_and_each_action_its_reason,
+        an_else_says_that_nothing_was_true,
+        explain_prints_json,
+        each_test_is_a_line,
+        folders_are_searched_and_broken_files_cost_themselves_alone,
+        nothing_to_run_is_said,
+        relative_paths_work,
+    ):
+        tests.run(check.__name__.replace("_", " "), check)
+    FOLDER.cleanup()
+    tests.end()
+
+
+if __name__ == "__main__":
+    main()
