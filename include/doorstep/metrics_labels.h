@@ -173,6 +173,19 @@
     VALUE(METRICS_SOCKETMAP_PERM, "perm")                                                          \
     VALUE(METRICS_SOCKETMAP_BROKEN, "broken")
 
+/* In the order of enum sasl_verdict (sasl.h). */
+#define METRICS_LOGINS(VALUE)                                                                      \
+    VALUE(METRICS_LOGIN_ACCEPTED, "accepted")                                                      \
+    VALUE(METRICS_LOGIN_REFUSED, "refused")                                                        \
+    VALUE(METRICS_LOGIN_MALFORMED, "malformed")                                                    \
+    VALUE(METRICS_LOGIN_BANNED, "banned")                                                          \
+    VALUE(METRICS_LOGIN_UNAVAILABLE, "unavailable")
+
+/* Who was banned for failed log-ins. */
+#define METRICS_BANNED(VALUE)                                                                      \
+    VALUE(METRICS_BANNED_ADDRESS, "address")                                                       \
+    VALUE(METRICS_BANNED_ACCOUNT, "account")
+
 /* LABEL(list, name as printed). NONE is for metrics without a label of their own. */
 #define METRICS_NONE(VALUE) VALUE(METRICS_NO_LABEL, "")
 #define METRICS_LABELS(LABEL)                                                                      \
@@ -189,6 +202,8 @@
     LABEL(POLICY_ACTIONS, "action")                                                                \
     LABEL(SOCKETMAP_STATUSES, "status")                                                            \
     LABEL(TLS, "tls")                                                                              \
+    LABEL(LOGINS, "login")                                                                         \
+    LABEL(BANNED, "banned")                                                                        \
     LABEL(LIMITS, "limit")                                                                         \
     LABEL(MILTERS, "milter")                                                                       \
     LABEL(POLICIES, "on_failure")                                                                  \

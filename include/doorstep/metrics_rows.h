@@ -44,6 +44,11 @@ METRIC(TLS_HANDSHAKES_WAITING, GAUGE, "tls_handshakes_waiting", "", IN_EDGE, NON
 METRIC(TLS_HANDSHAKE, HISTOGRAM, "tls_handshake_duration", "seconds", IN_EDGE, NONE,
        "What a TLS handshake took, the client's part and the way included")
 
+/* --- log-ins: the store --- */
+METRIC(LOGINS, COUNTER, "logins", "", IN_STORE, LOGINS, "Attempts to log in, by their end")
+METRIC(LOGIN_BANS, COUNTER, "login_bans", "", IN_STORE, BANNED,
+       "Bans for failed log-ins, by whom they are against")
+
 /* --- answers: the store --- */
 METRIC(RCPT, COUNTER, "rcpt", "", IN_STORE, OUTCOMES, "Recipients asked for at RCPT, by the answer")
 METRIC(ANSWERS, COUNTER, "answers", "", IN_STORE, OUTCOMES,

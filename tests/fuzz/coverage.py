@@ -54,6 +54,8 @@ PARSERS = {
     "smtp_decode": ["src/smtp/decode.c"],
     "sasl": ["src/auth/exchange.c", "src/mail/sasl.c"],
     "auth_frames": ["src/auth/frames.c"],
+    "penalty_file": ["src/deliver/login/penalty_file.c: pack_one penalty_file_pack unpack_one unpack_head is_whole "
+                     "penalty_file_unpack"],
     "smtp_parameters": ["src/smtp/parameters.c", "src/smtp/xtext.c"],
     "smtp_session": ["src/smtp/session.c", "src/smtp/input.c", "src/smtp/command.c", "src/smtp/transaction.c",
                      "src/smtp/hello.c", "src/smtp/content.c", "src/smtp/answers.c", "src/smtp/answers_rcpt.c",

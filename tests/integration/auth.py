@@ -5,6 +5,7 @@ is killed, bans. The last line is "N passed, N failed"."""
 
 import base64
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -432,6 +433,115 @@ def delays_and_bans(d):
     as_client("IPV6:2001:db8::99").want("235", f"AUTH PLAIN {plain('bob@example.org', PASSWORD)}")
 
 
+def bans_outlive_the_store(d):
+    """A reload, a store that is killed, and a restart forgive nobody; nor do they forget who is known."""
+
+    def guess(address, name):
+        line = Line(d, transport="unix")
+        line.want("220", f"XCLIENT ADDR={address}")
+        line.want("250", "EHLO c.example")
+        code = line.say(f"AUTH PLAIN {plain(name, 'guess')}")[:3]
+        line.close()
+        return code
+
+    def still_banned():
+        expect(guess("192.0.2.77", ANN) == "454", "the address is forgiven")
+        expect("192.0.2.77" in d.tool("ban", "list").decode(), "the ban is not listed")
+
+    for i in range(5):
+        expect(guess("192.0.2.77", f"nobody{i}@example.org") == "535", "no failure")
+    still_banned()
+    saved = f"{d.state}/penalties"
+    until(lambda: os.path.exists(saved) and b"192.0.2.77" in open(saved, "rb").read(), "the file")
+    d.process.send_signal(signal.SIGHUP)
+    until(lambda: " reload" in d.log_text(), "the reload")
+    still_banned()
+    d.kill()  # nobody says goodbye
+    d.start()
+    still_banned()
+    d.end()
+    with open(saved, "r+b") as f:  # a file that cannot be read is one that is not there
+        f.truncate(20)
+    d.start()
+    expect("not to be read" in d.log_text(), "nobody noticed the broken file")
+    expect(guess("192.0.2.77", ANN) == "535", "a ban without a file")
+    d.tool("ban", "add", "--for", "1h", "192.0.2.78")
+    d.end()
+    d.start()
+    expect(guess("192.0.2.78", ANN) == "454", "a ban by hand was lost")
+    d.tool("ban", "remove", "192.0.2.78")
+
+
+def as_user(uid, check):
+    """In a process of its own, which has that uid; what it raises is a failure."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setgroups([])
+            os.setresuid(uid, uid, uid)
+            check()
+            status = 0
+        except BaseException as failure:  # of any kind: this process must not go on
+            print(f"as uid {uid}: {failure!r}", flush=True)
+        finally:
+            os._exit(status)
+    expect(os.waitpid(child, 0)[1] == 0, f"uid {uid}: see above")
+
+
+def by_uid():
+    """EXTERNAL on a unix socket: the peer is who its uid says, and nobody else."""
+    user = pwd.getpwnam("daemon")
+    d = Daemon(
+        in_smtp="auth = yes require = auth trusted = {}",
+        more=CHEAP % MANY + 'uid_min = 1\ndomain "users.example" { accounts = "passwd" }',
+    )
+
+    def himself():
+        c = Line(d, transport="unix")
+        expect("EXTERNAL" in c.extensions, c.extensions)
+        c.want("530", "MAIL FROM:<daemon@users.example>")
+        c.want("235", "AUTH EXTERNAL =")
+        c.want("250", "MAIL FROM:<daemon@users.example>")
+        c.want("250", "RCPT TO:<ann@example.org>")
+        c.want("354", "DATA")
+        c.send(b"Subject: x\r\n\r\nhi\r\n.\r\n")
+        c.want("250")
+        c.close()
+        c = Line(d, transport="unix")
+        c.want("235", "AUTH EXTERNAL " + b64("daemon@users.example"))
+        c.close()
+
+    def somebody_else():
+        for name in ("ann@example.org", "root@users.example"):
+            c = Line(d, transport="unix")
+            c.want("535", "AUTH EXTERNAL " + b64(name))
+            c.close()
+
+    def unknown():
+        c = Line(d, transport="unix")
+        c.want("535", "AUTH EXTERNAL =")
+        c.close()
+
+    try:
+        d.start()
+        set_password(d)
+        os.chmod(d.folder, 0o711)
+        os.chmod(f"{d.folder}/smtp.sock", 0o666)
+        as_user(user.pw_uid, himself)
+        as_user(user.pw_uid, somebody_else)
+        as_user(54321, unknown)
+        expect("EXTERNAL" not in Line(d).extensions, "EXTERNAL over TCP")
+        (stored,) = d.messages("ann/new")
+        expect(b"with ESMTPA id" in stored, stored[:400])
+        expect("account=daemon@users.example" in " ".join(login_events(d)), login_events(d))
+        d.end()
+    finally:
+        if d.process is not None:
+            d.kill()
+        d.remove()
+
+
 def address_of_a_socket(d):
     """Without XCLIENT it is the peer's that pays, and a unix socket has none."""
     for i in range(5):
@@ -506,6 +616,11 @@ def main():
         set_password(strict)
         set_password(strict, "bob@example.org")
         t.run("delays and bans", delays_and_bans, strict)
+        t.run("bans outlive the store", bans_outlive_the_store, strict)
+        if os.geteuid() == 0:
+            t.run("by uid", by_uid)
+        else:
+            t.skip("by uid", "needs root")
         t.run("address of a socket", address_of_a_socket, strict)
         t.run("too many in a session", too_many_in_a_session, strict)
         t.run("a good end", strict.end)

@@ -19,7 +19,9 @@ struct logins {
     logins_replace_fn replace;
     void *arg;
     struct penalties *penalties; /* owned */
-    struct door *door;           /* to the auth role; NULL: it is away */
+    struct loop_timer *save;     /* owned; runs while penalties are newer than their file */
+    bool is_saving;
+    struct door *door; /* to the auth role; NULL: it is away */
     struct loop_watch *watch;
     struct attempt *attempts; /* table, by the edge and its id */
     struct attempt *by_serial;

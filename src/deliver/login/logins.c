@@ -13,11 +13,14 @@
 #include "doorstep/clock.h"
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 #include "deliver_priv.h"
+#include "penalty_file_priv.h"
 
 #define QUEUE_MAX (4u << 20)  /* unsent octets to the role */
 #define ROLE_TIMEOUT_MS 60000 /* for one step, and all that wait in its queue */
+#define SAVE_MS 2000          /* penalties are written this long after the first that is new */
 
 static void on_timer(void *arg);
 
@@ -106,6 +109,7 @@ attempt_end(struct attempt *a, enum sasl_verdict verdict)
     struct attempt_key key = a->key;
     char login[PENALTY_KEY_SIZE] = "";
 
+    metrics_count(METRIC_LOGINS, (unsigned)verdict, 1);
     if (verdict == SASL_ACCEPTED)
         memcpy(login, a->keys.account, sizeof(login));
     if (verdict != SASL_ACCEPTED && a->turn != TURN_DELAY && a->logins->door != NULL)
@@ -384,6 +388,48 @@ on_door(void *arg, unsigned events)
         read_frames(l);
 }
 
+/* --- penalties outlive the process --- */
+
+static void
+on_changed(void *arg)
+{
+    struct logins *l = arg;
+
+    if (!l->is_saving)
+        loop_timer_start(l->save, SAVE_MS);
+    l->is_saving = true;
+}
+
+static void
+on_save(void *arg)
+{
+    struct logins *l = arg;
+
+    l->is_saving = false;
+    penalty_file_write(l->penalties, l->settings->state_dir);
+}
+
+static bool
+open_penalties(struct logins *l)
+{
+    l->penalties = penalties_new(&l->settings->auth, PENALTIES_MAX);
+    l->save = loop_timer_new(l->loop, on_save, l);
+    if (l->penalties == NULL || l->save == NULL)
+        return false;
+    penalty_file_read(l->penalties, l->settings->state_dir);
+    penalties_watch(l->penalties, on_changed, l);
+    return true;
+}
+
+static void
+close_penalties(struct logins *l)
+{
+    if (l->is_saving)
+        on_save(l);
+    loop_timer_free(l->save);
+    penalties_free(l->penalties);
+}
+
 /* --- begin and end --- */
 
 void
@@ -417,9 +463,9 @@ logins_new(const struct settings *settings, struct loop *loop, struct directory 
         return NULL;
     *l = (struct logins){
         .settings = settings, .loop = loop, .directory = directory, .replace = replace, .arg = arg};
-    l->penalties = penalties_new(&settings->auth, PENALTIES_MAX);
-    if (l->penalties != NULL)
+    if (open_penalties(l))
         return l;
+    close_penalties(l);
     free(l);
     return NULL;
 }
@@ -436,6 +482,6 @@ logins_free(struct logins *l)
         attempt_free(a);
     }
     close_door(l);
-    penalties_free(l->penalties);
+    close_penalties(l);
     free(l);
 }

@@ -12,9 +12,9 @@
 
 #include <utlist.h>
 
+#include "doorstep/metrics.h"
 #include "doorstep/table.h"
 
-#define KNOWN_MAX 4       /* addresses that are remembered of an account */
 #define SCORE_NOTHING 0.1 /* below this nothing is left of a failure */
 #define CANDIDATES_MAX 16 /* entries looked at to find the least */
 #define RESERVED_SHARE 8  /* one address has no more than this part of the queue */
@@ -26,7 +26,7 @@ struct entry {
     uint64_t at_ms;
     uint64_t banned_until_ms;
     unsigned reserved; /* passwords of the address that are being checked */
-    char known[KNOWN_MAX][INET6_ADDRSTRLEN + 8]; /* account: whence it logged in, latest first */
+    char known[PENALTY_KNOWN_MAX][PENALTY_KNOWN_SIZE]; /* account: as in struct penalty */
     char key[];
 };
 
@@ -37,6 +37,8 @@ struct penalties {
         struct entry *table;
         struct entry *order;
     } of[PENALTY_KIND_COUNT];
+    void (*changed)(void *arg); /* or NULL */
+    void *arg;
 };
 
 bool
@@ -62,10 +64,16 @@ penalty_key_address(const char *address, char out[PENALTY_KEY_SIZE])
 
 /* --- entries --- */
 
+double
+penalties_decayed(const struct penalties *p, double score, uint64_t ms)
+{
+    return score * exp2(-(double)ms / (double)p->settings->decay);
+}
+
 static double
 score_now(const struct penalties *p, const struct entry *e, uint64_t now_ms)
 {
-    return e->score * exp2(-(double)(now_ms - e->at_ms) / (double)p->settings->decay);
+    return penalties_decayed(p, e->score, now_ms - e->at_ms);
 }
 
 static bool
@@ -143,6 +151,13 @@ touch(struct penalties *p, enum penalty_kind kind, const char *key, uint64_t now
     return e;
 }
 
+static void
+note(const struct penalties *p)
+{
+    if (p->changed != NULL)
+        p->changed(p->arg);
+}
+
 /* --- the rules --- */
 
 /* Where somebody logs in from, also without an address of his own. */
@@ -155,7 +170,7 @@ origin(const struct penalty_keys *k)
 static bool
 is_known(const struct entry *account, const char *address)
 {
-    for (unsigned i = 0; i < KNOWN_MAX; i++) {
+    for (unsigned i = 0; i < PENALTY_KNOWN_MAX; i++) {
         if (account->known[i][0] != '\0' && strcmp(account->known[i], address) == 0)
             return true;
     }
@@ -191,8 +206,10 @@ fail_one(struct penalties *p, enum penalty_kind kind, const char *key, uint64_t 
     if (e == NULL)
         return p->settings->delay;
     e->score += 1;
-    if (floor(e->score + SCORE_NOTHING) >= (double)limit && !is_banned(e, now_ms))
+    if (floor(e->score + SCORE_NOTHING) >= (double)limit && !is_banned(e, now_ms)) {
         e->banned_until_ms = now_ms + p->settings->ban;
+        metrics_count(METRIC_LOGIN_BANS, (unsigned)kind, 1);
+    }
     return delay_of(p, e->score + SCORE_NOTHING);
 }
 
@@ -206,6 +223,7 @@ penalties_fail(struct penalties *p, const struct penalty_keys *k, uint64_t now_m
 
     if (known == NULL || !is_known(known, origin(k)))
         other = fail_one(p, PENALTY_ACCOUNT, k->account, s->account_failures, now_ms);
+    note(p);
     return other > delay ? other : delay;
 }
 
@@ -214,11 +232,12 @@ penalties_succeed(struct penalties *p, const struct penalty_keys *k, uint64_t no
 {
     struct entry *account = touch(p, PENALTY_ACCOUNT, k->account, now_ms);
     struct entry *address = find(p, PENALTY_ADDRESS, k->address);
-    unsigned last = KNOWN_MAX - 1;
+    unsigned last = PENALTY_KNOWN_MAX - 1;
 
     /* One right password does not forgive the guesses at others' accounts. */
     if (address != NULL)
         address->score = fmax(0, address->score - 1);
+    note(p);
     if (account == NULL || is_known(account, origin(k)))
         return;
     memmove(account->known[1], account->known[0], last * sizeof(account->known[0]));
@@ -259,6 +278,7 @@ penalties_ban(struct penalties *p, enum penalty_kind kind, const char *key, uint
 
     if (e != NULL)
         e->banned_until_ms = now_ms + ms;
+    note(p);
     return e != NULL;
 }
 
@@ -271,7 +291,20 @@ penalties_remove(struct penalties *p, enum penalty_kind kind, const char *key)
         return false;
     e->score = 0;
     e->banned_until_ms = 0;
+    note(p);
     return true;
+}
+
+static struct penalty
+look_at(const struct penalties *p, enum penalty_kind kind, const struct entry *e, uint64_t now_ms)
+{
+    struct penalty one = {.kind = kind, .key = e->key};
+
+    one.score = score_now(p, e, now_ms);
+    one.banned_ms = is_banned(e, now_ms) ? e->banned_until_ms - now_ms : 0;
+    for (unsigned i = 0; i < PENALTY_KNOWN_MAX; i++)
+        one.known[i] = e->known[i];
+    return one;
 }
 
 void
@@ -279,15 +312,54 @@ penalties_list(struct penalties *p, uint64_t now_ms, penalty_fn fn, void *arg)
 {
     for (unsigned kind = 0; kind < PENALTY_KIND_COUNT; kind++) {
         for (const struct entry *e = p->of[kind].order; e != NULL; e = e->next) {
-            struct penalty one = {.kind = (enum penalty_kind)kind, .key = e->key};
+            struct penalty one = look_at(p, (enum penalty_kind)kind, e, now_ms);
 
-            one.score = score_now(p, e, now_ms);
-            one.banned_ms = is_banned(e, now_ms) ? e->banned_until_ms - now_ms : 0;
             if ((one.banned_ms > 0 || one.score >= SCORE_NOTHING) && !fn(arg, &one))
                 return;
         }
     }
 }
+
+/* --- the file's --- */
+
+void
+penalties_each(const struct penalties *p, uint64_t now_ms, penalty_fn fn, void *arg)
+{
+    for (unsigned kind = 0; kind < PENALTY_KIND_COUNT; kind++) {
+        const struct entry *first = p->of[kind].order;
+        const struct entry *e = first != NULL ? first->prev : NULL; /* the last */
+
+        for (; e != NULL; e = e == first ? NULL : e->prev) {
+            struct penalty one = look_at(p, (enum penalty_kind)kind, e, now_ms);
+
+            if (!fn(arg, &one))
+                return;
+        }
+    }
+}
+
+bool
+penalties_restore(struct penalties *p, const struct penalty *one, uint64_t now_ms)
+{
+    struct entry *e = touch(p, one->kind, one->key, now_ms);
+
+    if (e == NULL)
+        return false;
+    e->score = one->score;
+    e->banned_until_ms = one->banned_ms > 0 ? now_ms + one->banned_ms : 0;
+    for (unsigned i = 0; i < PENALTY_KNOWN_MAX; i++)
+        snprintf(e->known[i], sizeof(e->known[i]), "%s", one->known[i]);
+    return true;
+}
+
+void
+penalties_watch(struct penalties *p, void (*fn)(void *arg), void *arg)
+{
+    p->changed = fn;
+    p->arg = arg;
+}
+
+/* --- begin and end --- */
 
 struct penalties *
 penalties_new(const struct settings_auth *settings, unsigned max)

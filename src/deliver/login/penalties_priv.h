@@ -59,15 +59,31 @@ bool penalties_ban(struct penalties *p, enum penalty_kind kind, const char *key,
 /* penalties_remove() - score and ban; false: there was nothing. */
 bool penalties_remove(struct penalties *p, enum penalty_kind kind, const char *key);
 
-struct penalty { /* for those who look */
+#define PENALTY_KNOWN_MAX 4 /* addresses that are remembered of an account */
+#define PENALTY_KNOWN_SIZE 54
+
+struct penalty { /* for those who look, and for the file */
     enum penalty_kind kind;
     const char *key;
     double score;
-    uint64_t banned_ms; /* left of the ban, 0: none */
+    uint64_t banned_ms;                   /* left of the ban, 0: none */
+    const char *known[PENALTY_KNOWN_MAX]; /* account: whence it logged in, latest first; or "" */
 };
 
 /* penalties_list() - all that count for something now; fn returns false to stop. */
 typedef bool (*penalty_fn)(void *arg, const struct penalty *penalty);
 void penalties_list(struct penalties *p, uint64_t now_ms, penalty_fn fn, void *arg);
+
+/* penalties_each() - all that there are, of each kind those touched last first. */
+void penalties_each(const struct penalties *p, uint64_t now_ms, penalty_fn fn, void *arg);
+
+/* penalties_decayed() - what is left of a score after this time. */
+double penalties_decayed(const struct penalties *p, double score, uint64_t ms);
+
+/* penalties_restore() - one as it was; false: no memory. */
+bool penalties_restore(struct penalties *p, const struct penalty *one, uint64_t now_ms);
+
+/* penalties_watch() - fn is called after each change that a file should know of. */
+void penalties_watch(struct penalties *p, void (*fn)(void *arg), void *arg);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "suites.h"
 
-#include "../../../src/deliver/login/penalties_priv.h"
+#include "../../../src/deliver/login/penalty_file_priv.h"
 
 #define MINUTE 60000u
 
@@ -239,6 +239,89 @@ START_TEST(one_address_does_not_fill_the_pool)
 }
 END_TEST
 
+/* --- the file --- */
+
+static void
+write_file(struct buf *out, uint64_t wall_ms)
+{
+    buf_init(out, PENALTY_FILE_MAX);
+    penalty_file_pack(p, now, wall_ms, out);
+    penalties_free(p);
+    p = penalties_new(&settings, 100);
+    now = 5; /* the machine was started anew */
+}
+
+START_TEST(a_file_brings_bans_and_scores_back)
+{
+    struct penalty_keys home = keys("198.51.100.7", "ann@d.test");
+    struct buf file;
+
+    penalties_succeed(p, &home, now);
+    for (int i = 0; i < 5; i++)
+        fail_once("192.0.2.1", "ann@d.test");
+    fail_once("192.0.2.2", "bob@d.test");
+    fail_once("192.0.2.2", "cid@d.test");
+    write_file(&file, 1000 * MINUTE);
+    ck_assert(penalty_file_unpack(p, buf_span(&file), now, 1001 * MINUTE));
+    ck_assert(is_banned("192.0.2.1", ""));
+    ck_assert(is_banned("192.0.2.9", "ann@d.test"));
+    ck_assert(!is_banned("198.51.100.7", "ann@d.test")); /* its owner's address */
+    ck_assert_uint_eq(fail_once("192.0.2.2", ""), 2000); /* the third, and a little has decayed */
+    now += 9 * MINUTE;
+    ck_assert(!is_banned("192.0.2.1", "")); /* ten minutes in all */
+    buf_release(&file);
+}
+END_TEST
+
+START_TEST(time_goes_on_while_nobody_runs)
+{
+    struct buf file;
+
+    for (int i = 0; i < 5; i++)
+        fail_once("192.0.2.1", "");
+    write_file(&file, 1000 * MINUTE);
+    ck_assert(penalty_file_unpack(p, buf_span(&file), now, (1000 + 24 * 60) * MINUTE));
+    ck_assert(!is_banned("192.0.2.1", ""));
+    ck_assert_uint_eq(fail_once("192.0.2.1", ""), settings.delay);
+    buf_release(&file);
+}
+END_TEST
+
+START_TEST(a_clock_that_was_set_back_ends_no_ban)
+{
+    struct buf file;
+
+    for (int i = 0; i < 5; i++)
+        fail_once("192.0.2.1", "");
+    write_file(&file, 1000 * MINUTE);
+    ck_assert(penalty_file_unpack(p, buf_span(&file), now, 1 * MINUTE));
+    ck_assert(is_banned("192.0.2.1", ""));
+    buf_release(&file);
+}
+END_TEST
+
+/* Cut anywhere, or with something behind: nothing of it is taken. */
+START_TEST(a_broken_file_is_none)
+{
+    struct buf file;
+    int count = 0;
+
+    for (int i = 0; i < 5; i++)
+        fail_once("192.0.2.1", "ann@d.test");
+    write_file(&file, 1000 * MINUTE);
+    for (size_t n = 0; n < file.len; n++)
+        ck_assert(!penalty_file_unpack(p, (struct span){file.data, n}, now, 1000 * MINUTE));
+    penalties_each(p, now, count_one, &count);
+    ck_assert_int_eq(count, 0);
+    ck_assert(penalty_file_unpack(p, buf_span(&file), now, 1000 * MINUTE));
+    ck_assert(buf_append_char(&file, 1));
+    ck_assert(!penalty_file_unpack(p, buf_span(&file), now, 1000 * MINUTE));
+    file.data[0] = 9;
+    ck_assert(!penalty_file_unpack(p, buf_span(&file), now, 1000 * MINUTE));
+    buf_release(&file);
+}
+END_TEST
+
 TCase *
 penalties_tests(void)
 {
@@ -255,5 +338,9 @@ penalties_tests(void)
     tcase_add_test(t, tables_are_bounded_and_keep_the_worst);
     tcase_add_test(t, the_operator_has_the_last_word);
     tcase_add_test(t, one_address_does_not_fill_the_pool);
+    tcase_add_test(t, a_file_brings_bans_and_scores_back);
+    tcase_add_test(t, time_goes_on_while_nobody_runs);
+    tcase_add_test(t, a_clock_that_was_set_back_ends_no_ban);
+    tcase_add_test(t, a_broken_file_is_none);
     return t;
 }
