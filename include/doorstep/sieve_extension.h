@@ -454,9 +454,11 @@ enum sieve_truth sieve_fields_walk(struct sieve_run *r, const struct sieve_op *o
                                    const struct sieve_value *names, sieve_field_fn fn, void *arg);
 
 /* Edits (RFC 5293, RFC 5703): the message from here on; actions that were taken keep what they
- * saw. `at` counts fields from 0. */
-bool sieve_message_add(struct sieve_run *r, uint32_t at, struct span name, struct span value);
-bool sieve_message_delete(struct sieve_run *r, uint32_t at);
+ * saw. sieve_message_add() - in front of all other fields, or behind them; the value, UTF-8, is
+ * folded and encoded. sieve_message_delete() - every field i of those that there are now whose
+ * is_gone[i] is true. False: the run has failed. */
+bool sieve_message_add(struct sieve_run *r, bool is_last, struct span name, struct span value);
+bool sieve_message_delete(struct sieve_run *r, const bool *is_gone);
 bool sieve_message_replace(struct sieve_run *r, struct span whole); /* a new message */
 
 #endif

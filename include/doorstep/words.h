@@ -18,4 +18,10 @@
  * 8-bit octets are guessed. False when out was too small: it then holds a right beginning. */
 bool words_decode(struct charsets *set, struct span value, struct buf *out);
 
+/* words_print() - append `text`, UTF-8, as the value of an unstructured field whose line is at
+ * `column` already: folded with line_end, encoded where it is not ASCII. Line ends and other
+ * controls in it become blanks, so that no value ends its field. False when out is full: it is as
+ * it was. */
+bool words_print(struct span text, size_t column, const char *line_end, struct buf *out);
+
 #endif

@@ -6,8 +6,10 @@
 #include "run_priv.h"
 
 #include "doorstep/field.h"
+#include "doorstep/words.h"
 
-#define FIELDS_MAX 10000
+#define FIELDS_MAX 16384  /* of a message, those that were added among them */
+#define FIELDS_READ 12288 /* what stands behind them is one field without a name */
 
 /* ------------------------------------------------------------------ fields */
 
@@ -16,9 +18,9 @@ make_room(struct sieve_run *r, struct sieve_fields *f)
 {
     if (f->count < f->size)
         return true;
-    uint32_t size = f->count < 16 ? 32 : f->count * 2;
+    uint32_t size = f->count < 16 ? 32 : f->count < FIELDS_MAX / 2 ? f->count * 2 : FIELDS_MAX;
     struct sieve_field *items =
-        size > FIELDS_MAX * 2 ? NULL : arena_alloc(&r->arena, size * sizeof(*items));
+        f->count >= FIELDS_MAX ? NULL : arena_alloc(&r->arena, size * sizeof(*items));
     if (items == NULL)
         return false;
     if (f->count > 0)
@@ -46,6 +48,16 @@ add_field(struct sieve_run *r, struct sieve_fields *out, const struct field *f, 
     return true;
 }
 
+/* More fields than anybody has: they are kept, but not found. */
+static void
+add_to_last(struct sieve_fields *out, struct span raw)
+{
+    struct sieve_field *last = &out->items[out->count - 1];
+
+    *last = (struct sieve_field){
+        .name = "", .raw = {last->raw.p, last->raw.n + raw.n}, .is_broken = true};
+}
+
 /* A header block into its fields; *rest is what follows its empty line. */
 bool
 fields_read(struct sieve_run *r, struct span block, struct sieve_fields *out, struct span *rest)
@@ -57,7 +69,9 @@ fields_read(struct sieve_run *r, struct span block, struct sieve_fields *out, st
         struct span before = block;
         result = field_next(&block, &f);
         struct span raw = {before.p, before.n - block.n};
-        if (result != FIELD_END && !add_field(r, out, &f, raw, result == FIELD_BROKEN))
+        if (result != FIELD_END && out->count == FIELDS_READ)
+            add_to_last(out, raw);
+        else if (result != FIELD_END && !add_field(r, out, &f, raw, result == FIELD_BROKEN))
             return sieve_run_fail(r, NULL, "the message has too many header fields");
     } while (result != FIELD_END);
     if (block.n > 0 && block.p[0] == '\r')
@@ -68,6 +82,14 @@ fields_read(struct sieve_run *r, struct span block, struct sieve_fields *out, st
     return true;
 }
 
+static const char *
+line_end_of(struct span whole)
+{
+    size_t n = span_find(whole, '\n');
+
+    return n < whole.n && (n == 0 || whole.p[n - 1] != '\r') ? "\n" : "\r\n";
+}
+
 struct sieve_edition *
 edition_new(struct sieve_run *r, struct span whole)
 {
@@ -75,8 +97,8 @@ edition_new(struct sieve_run *r, struct span whole)
 
     if (e == NULL)
         return NULL;
-    e->run = r;
     e->whole = whole;
+    e->line_end = line_end_of(whole);
     e->is_original = true;
     return fields_read(r, whole, &e->fields, &e->body) ? e : NULL;
 }
@@ -117,14 +139,6 @@ sieve_message_size(struct sieve_run *r)
 
 /* ------------------------------------------------------------------ edits */
 
-static const char *
-line_end(const struct sieve_run *r)
-{
-    size_t n = span_find(r->in.message, '\n');
-
-    return n < r->in.message.n && (n == 0 || r->in.message.p[n - 1] != '\r') ? "\n" : "\r\n";
-}
-
 /* An edition that may be changed: the present one, or a copy when an action keeps that. */
 static struct sieve_edition *
 editable(struct sieve_run *r)
@@ -149,24 +163,50 @@ editable(struct sieve_run *r)
     return e;
 }
 
+/* Name, colon and value with its folds, in the run's memory. */
+static bool
+make_field(struct sieve_run *r, const char *line_end, struct span name, struct span value,
+           struct sieve_field *out)
+{
+    struct buf *line = sieve_run_buf(r);
+    bool ok = buf_append_span(line, name) && buf_append_str(line, ": ") &&
+              words_print(value, name.n + 2, line_end, line) && buf_append_str(line, line_end);
+
+    if (!ok)
+        return sieve_run_fail(r, NULL, "a header field is too long to be added");
+    struct span raw = {sieve_run_copy(r, buf_span(line)), line->len};
+    *out = (struct sieve_field){.name = sieve_run_copy(r, name), .raw = raw};
+    if (out->raw.p == NULL || out->name == NULL)
+        return false;
+    out->value = span_trim(span_skip(raw, name.n + 1));
+    return true;
+}
+
+/* In front of all: but not of lines that are no fields, which would become a part of it. */
+static uint32_t
+first_place(const struct sieve_fields *f)
+{
+    uint32_t at = 0;
+
+    while (at < f->count && f->items[at].is_broken)
+        at++;
+    return at;
+}
+
 bool
-sieve_message_add(struct sieve_run *r, uint32_t at, struct span name, struct span value)
+sieve_message_add(struct sieve_run *r, bool is_last, struct span name, struct span value)
 {
     struct sieve_edition *e = editable(r);
+    struct sieve_field f;
 
-    if (e == NULL)
+    if (e == NULL || !make_field(r, e->line_end, name, value, &f))
         return false;
     if (!make_room(r, &e->fields))
         return sieve_run_fail(r, NULL, "the message has too many header fields");
-    struct buf *line = sieve_run_buf(r);
-    buf_printf(line, "%.*s: %.*s%s", (int)name.n, name.p, (int)value.n, value.p, line_end(r));
-    struct sieve_field f = {.raw.n = line->len, .value.n = value.n};
-    f.raw.p = sieve_run_copy(r, buf_span(line));
-    f.name = sieve_run_copy(r, name);
-    if (f.raw.p == NULL || f.name == NULL)
-        return false;
-    f.value.p = f.raw.p + name.n + 2;
+    uint32_t at = is_last ? e->fields.count : first_place(&e->fields);
     struct sieve_field *rows = e->fields.items;
+    if (!sieve_run_work(r, value.n + (e->fields.count - at) * sizeof(*rows) / 8))
+        return false;
     memmove(&rows[at + 1], &rows[at], (e->fields.count - at) * sizeof(*rows));
     rows[at] = f;
     e->fields.count++;
@@ -174,15 +214,17 @@ sieve_message_add(struct sieve_run *r, uint32_t at, struct span name, struct spa
 }
 
 bool
-sieve_message_delete(struct sieve_run *r, uint32_t at)
+sieve_message_delete(struct sieve_run *r, const bool *is_gone)
 {
     struct sieve_edition *e = editable(r);
+    uint32_t kept = 0;
 
     if (e == NULL)
         return false;
-    struct sieve_field *rows = e->fields.items;
-    memmove(&rows[at], &rows[at + 1], (e->fields.count - at - 1) * sizeof(*rows));
-    e->fields.count--;
+    for (uint32_t i = 0; i < e->fields.count; i++)
+        if (!is_gone[i])
+            e->fields.items[kept++] = e->fields.items[i];
+    e->fields.count = kept;
     return true;
 }
 
@@ -208,6 +250,14 @@ sieve_edition_is_original(const struct sieve_edition *e)
     return e->is_original;
 }
 
+/* The last line of a message that has no body may have no end. */
+static bool
+print_field(const struct sieve_edition *e, struct span raw, struct buf *out)
+{
+    return buf_append_span(out, raw) &&
+           (raw.p[raw.n - 1] == '\n' || buf_append_str(out, e->line_end));
+}
+
 bool
 sieve_edition_print(const struct sieve_edition *e, struct buf *out)
 {
@@ -216,6 +266,6 @@ sieve_edition_print(const struct sieve_edition *e, struct buf *out)
     if (e->is_original)
         return buf_append_span(out, e->whole);
     for (uint32_t i = 0; ok && i < e->fields.count; i++)
-        ok = buf_append_span(out, e->fields.items[i].raw);
-    return ok && buf_append_str(out, line_end(e->run)) && buf_append_span(out, e->body);
+        ok = print_field(e, e->fields.items[i].raw, out);
+    return ok && buf_append_str(out, e->line_end) && buf_append_span(out, e->body);
 }

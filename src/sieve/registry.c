@@ -44,6 +44,7 @@ const struct sieve_extension *const registry[] = {
     &sieve_special_use,
     &sieve_mailboxid,
     &sieve_duplicate,
+    &sieve_editheader,
     &sieve_ihave,
     &sieve_environment,
     &sieve_vnd_environment,

@@ -15,10 +15,10 @@ struct frame { /* of one script of the program */
 };
 
 struct sieve_edition {
-    struct sieve_run *run;
     struct sieve_fields fields;
     struct span body;
     struct span whole;        /* what it was made of */
+    const char *line_end;     /* as its first line has it */
     bool is_original;         /* still equal to whole */
     bool is_taken;            /* an action points to it: edits make a new one */
     struct sieve_part *parts; /* when somebody asked */
