@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "doorstep/field.h"
-
-#include "html_priv.h"
+#include "doorstep/html.h"
 
 #define TEXT_MAX 4096               /* octets of text out of HTML */
 #define SHOWN_MAX (2 * PREVIEW_MAX) /* octets of plain text after which more is not looked for */

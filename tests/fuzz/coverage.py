@@ -40,7 +40,7 @@ PARSERS = {
     "mbox_scan": ["src/store/mbox/scanner.c"],
     "mime": ["src/mail/mime.c", "src/mail/mime_boundary.c", "src/mail/mime_header.c", "src/mail/mime_part.c",
              "src/mail/field.c", "src/sort/imap_structure.c", "src/sort/imap_envelope.c",
-             "src/sort/header_facts.c", "src/sort/html.c", "src/sort/subject.c"],
+             "src/sort/header_facts.c", "src/mail/html.c", "src/sort/subject.c"],
     "milter": ["src/filter/milter/protocol.c", "src/filter/milter/milter.c", "src/filter/milter/message.c",
                "src/filter/milter/answers.c"],
     "params": ["src/mail/params.c"],

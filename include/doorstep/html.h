@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The text of an HTML body, good enough to be a preview: no layout, no scripts, entities decoded.
+ * The text of an HTML body, good enough for a preview and for filters: no layout, no scripts, entities decoded.
  */
-#ifndef DOORSTEP_SORT_HTML_PRIV_H
-#define DOORSTEP_SORT_HTML_PRIV_H
+#ifndef DOORSTEP_HTML_H
+#define DOORSTEP_HTML_H
 
 #include <stdbool.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * HTML to text for previews: see html_priv.h. Every construct that has no end goes up to the end of
+ * HTML to text: see html.h. Every construct that has no end goes up to the end of
  * the input, so nothing is looked for twice.
  */
-#include "html_priv.h"
+#include "doorstep/html.h"
 
 #include "doorstep/charset.h"
 
