@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The text of an HTML body, good enough for a preview and for filters: no layout, no scripts, entities decoded.
+ * The text of an HTML body, good enough for a preview and for filters: no layout, no scripts,
+ * entities decoded.
  */
 #ifndef DOORSTEP_HTML_H
 #define DOORSTEP_HTML_H

@@ -357,13 +357,12 @@ struct sieve_comparator {
     const char *name;
     const char *extension; /* to be required, or NULL */
     bool has_substring;    /* else :contains, :matches and regex are refused */
-    bool is_octetwise;     /* fold() keeps every octet in its place, and needs no offsets */
+    bool is_octetwise;     /* fold() keeps every octet in its place */
     /* Order of a and b, -1, 0, 1. */
     int (*order)(struct span a, struct span b);
-    /* The canonical form of s for equality and substring search, appended to out. With offsets:
-     * for each octet appended, the offset in s of the character it came from, in offsets[i];
-     * offsets has out->max + 1 rows, and the last gets s.n. NULL: octets as they are. */
-    bool (*fold)(struct span s, struct buf *out, uint32_t *offsets);
+    /* The canonical form of s for equality and substring search, appended to out: character by
+     * character, whatever stands before or behind. NULL: octets as they are. */
+    bool (*fold)(struct span s, struct buf *out);
 };
 const struct sieve_comparator *sieve_comparator_find(struct span name);
 const struct sieve_comparator *sieve_op_comparator(const struct sieve_op *op);

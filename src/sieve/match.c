@@ -28,27 +28,40 @@ sieve_relation_holds(const char *relation, int order)
     }
 }
 
-bool
-match_fold(struct sieve_match *m, struct span value, struct span *out, uint32_t **offsets)
+/* A key, kept for all values. */
+static bool
+fold_key(struct sieve_match *m, struct span key, struct span *out)
 {
     struct buf *scratch = sieve_run_buf(m->run);
 
-    if (offsets != NULL)
-        *offsets = NULL;
-    *out = value;
+    *out = key;
     if (m->comparator->fold == NULL)
         return true;
-    if (offsets != NULL && !m->comparator->is_octetwise && value.n < UINT32_MAX / 16) {
-        *offsets = sieve_run_alloc(m->run, (value.n * 12 + 1) * sizeof(**offsets));
-        if (*offsets == NULL)
-            return false;
+    if (!m->comparator->fold(key, scratch))
+        return sieve_run_fail(m->run, m->op, "a key is too long to be compared");
+    out->n = scratch->len;
+    out->p = sieve_run_copy(m->run, buf_span(scratch));
+    return out->p != NULL;
+}
+
+bool
+match_fold(struct sieve_match *m, struct span value, struct span *out)
+{
+    struct buf *folded = &m->run->folded;
+
+    if (m->comparator->fold == NULL)
+        m->folded_value = value;
+    else if (!m->is_folded) {
+        buf_reset(folded);
+        if (!m->comparator->fold(value, folded))
+            return sieve_run_fail(m->run, m->op, "a value is too long to be compared");
+        m->folded_value = buf_span(folded);
     }
-    if (!m->comparator->fold(value, scratch, offsets == NULL ? NULL : *offsets))
-        return sieve_run_fail(m->run, m->op, "a value is too long to be compared");
-    struct span folded = buf_span(scratch);
-    const char *kept = sieve_run_copy(m->run, folded);
-    *out = (struct span){kept, folded.n};
-    return kept != NULL;
+    m->is_folded = true;
+    *out = m->folded_value;
+    if (out->p == NULL)
+        out->p = "";
+    return true;
 }
 
 /* ------------------------------------------------------------------ beginning */
@@ -61,7 +74,7 @@ take_key(struct sieve_match *m, uint32_t i)
         return false;
     if (m->type != SIEVE_MATCH_CONTAINS && m->type != SIEVE_MATCH_MATCHES)
         return true;
-    return match_fold(m, m->keys[i], &m->folded[i], NULL);
+    return fold_key(m, m->keys[i], &m->folded[i]);
 }
 
 static bool
@@ -133,7 +146,7 @@ sieve_match_words(struct sieve_match *m)
     for (uint32_t i = 0; i < m->key_count; i++)
         for (struct span rest = m->keys[i]; flags_next(&rest, &word); n++) {
             keys[n] = word;
-            if (is_folded && !match_fold(m, word, &folded[n], NULL))
+            if (is_folded && !fold_key(m, word, &folded[n]))
                 return false;
         }
     m->keys = keys;
@@ -194,7 +207,7 @@ match_contains(struct sieve_match *m, uint32_t i, struct span value)
 
     if (key.n == 0)
         return SIEVE_TRUE;
-    if (!match_fold(m, value, &folded, NULL))
+    if (!match_fold(m, value, &folded))
         return SIEVE_BROKEN;
     return truth(folded.n >= key.n && memmem(folded.p, folded.n, key.p, key.n) != NULL);
 }
@@ -231,6 +244,7 @@ sieve_match_value(struct sieve_match *m, struct span value)
     enum sieve_truth result = SIEVE_FALSE;
 
     m->count++;
+    m->is_folded = false;
     if (sieve_match_counts(m))
         return SIEVE_FALSE;
     for (uint32_t i = 0; i < m->key_count && result == SIEVE_FALSE; i++) {

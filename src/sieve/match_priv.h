@@ -19,6 +19,8 @@ struct sieve_match {
     struct span *folded; /* the same in the comparator's form */
     uint32_t key_count;
     uint64_t count; /* values so far */
+    struct span folded_value;
+    bool is_folded; /* the value that is being matched */
     pcre2_code **regexes;
     bool keeps_variables; /* sieve_match_keep_variables() */
 };
@@ -39,7 +41,8 @@ bool match_variables(struct sieve_match *m, const struct span *values, uint32_t 
 /* extensions/extlists.c: is the value on the list that the key names? */
 enum sieve_truth match_list(struct sieve_match *m, uint32_t i, struct span value);
 
-/* match_fold() - value in the comparator's form, in the run's memory. */
-bool match_fold(struct sieve_match *m, struct span value, struct span *out, uint32_t **offsets);
+/* match_fold() - value in the comparator's form, made once for all keys; valid until the next
+ * value. */
+bool match_fold(struct sieve_match *m, struct span value, struct span *out);
 
 #endif

@@ -192,16 +192,39 @@ match_all(struct pattern *p, struct span s)
     return match_rest(p, span_skip(s, used));
 }
 
+/* Where in the value the character lies that octet `at` of its folded form comes from. The search
+ * goes on at *from, which folds to octet *folded_from, and leaves both there. */
+static size_t
+unfold(struct sieve_match *m, struct span value, size_t at, size_t *from, size_t *folded_from)
+{
+    struct buf *one = sieve_run_buf(m->run);
+
+    while (*folded_from < at && *from < value.n) {
+        struct span rest = span_skip(value, *from);
+        struct span character = rest;
+        utf8_next(&rest);
+        character.n -= rest.n;
+        buf_reset(one);
+        m->comparator->fold(character, one); /* of one character: it has room */
+        *folded_from += one->len;
+        *from += character.n;
+    }
+    return *from;
+}
+
 /* What was caught in the folded value is shown as the message has it. */
 static bool
-give_variables(struct sieve_match *m, struct pattern *p, struct span value, struct span folded,
-               const uint32_t *offsets)
+give_variables(struct sieve_match *m, struct pattern *p, struct span value, struct span folded)
 {
+    size_t from = 0, folded_from = 0;
+
+    if (m->keeps_variables || !sieve_run_work(m->run, value.n))
+        return m->keeps_variables;
     for (uint32_t i = 1; i < p->count; i++) {
         size_t begin = (size_t)(p->values[i].p - folded.p), end = begin + p->values[i].n;
-        if (offsets != NULL) {
-            begin = offsets[begin];
-            end = offsets[end];
+        if (!m->comparator->is_octetwise) {
+            begin = unfold(m, value, begin, &from, &folded_from);
+            end = unfold(m, value, end, &from, &folded_from);
         }
         p->values[i] = (struct span){value.p + begin, end - begin};
     }
@@ -212,16 +235,13 @@ enum sieve_truth
 match_wildcards(struct sieve_match *m, uint32_t i, struct span value)
 {
     struct pattern p = {.match = m, .rest = m->folded[i], .is_utf8 = !m->comparator->is_octetwise};
-    uint32_t *offsets;
     struct span folded;
 
-    if (!match_fold(m, value, &folded, &offsets))
+    if (!match_fold(m, value, &folded))
         return SIEVE_BROKEN;
-    if (folded.p == NULL)
-        folded.p = "";
     p.values[p.count++] = value; /* ${0}: the whole */
     enum sieve_truth result = match_all(&p, folded);
-    if (result == SIEVE_TRUE && !give_variables(m, &p, value, folded, offsets))
+    if (result == SIEVE_TRUE && !give_variables(m, &p, value, folded))
         return SIEVE_BROKEN;
     return result;
 }

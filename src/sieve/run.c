@@ -23,6 +23,7 @@ sieve_run_new(const struct sieve_input *in)
     r->in = *in;
     arena_init(&r->arena, in->limits->memory_max);
     buf_init(&r->scratch, SCRATCH_MAX);
+    buf_init(&r->folded, in->limits->memory_max + in->message.n);
     r->first = r->edition = edition_new(r, in->message);
     if (r->edition != NULL)
         return r;
@@ -36,6 +37,7 @@ sieve_run_free(struct sieve_run *r)
     if (r == NULL)
         return;
     buf_release(&r->scratch);
+    buf_release(&r->folded);
     arena_release(&r->arena);
     free(r->actions);
     free(r);

@@ -28,6 +28,7 @@ struct sieve_run {
     struct sieve_input in;
     struct arena arena;
     struct buf scratch;
+    struct buf folded; /* the value that is being matched, in a comparator's form */
     const struct sieve_program *program;
     struct frame *frame;
     struct span *globals;
