@@ -409,16 +409,17 @@ struct sieve_fields { /* of a message or part, in their order */
     uint32_t count, size;
 };
 
-struct sieve_part {
-    struct sieve_part *parent, *first_child, *next; /* depth first order by these */
+struct sieve_part { /* of the message as it is now, its line ends CRLF */
+    struct sieve_part *parent, *first_child, *last_child, *next;
     struct span type, subtype; /* lower case; text/plain where nothing is said */
-    struct span disposition;
-    struct sieve_fields fields;
-    struct span raw_header; /* octets of the message */
-    struct span body;       /* encoded; of a multipart everything in it */
-    struct span encoding;   /* Content-Transfer-Encoding */
-    bool is_multipart, is_message;
-    struct span boundary_prologue, boundary_epilogue; /* of a multipart */
+    struct span raw_header;    /* octets of the message, with the empty line */
+    struct span body;          /* encoded; of a multipart everything in it */
+    struct span encoding;      /* Content-Transfer-Encoding; "" is none */
+    struct span charset;       /* "us-ascii" where nothing is said; "" when it is no text */
+    bool is_multipart;
+    bool is_message;                /* its only child is the message in it */
+    struct sieve_fields *fields;    /* sieve_part_fields() */
+    struct span octets, text, html; /* p NULL: nobody has asked */
 };
 
 /* sieve_run_edition() - the message as it is now, for sieve_edition_print(). */
@@ -426,15 +427,29 @@ const struct sieve_edition *sieve_run_edition(const struct sieve_run *r);
 
 /* The header fields of the message as it is now (edits included). */
 const struct sieve_fields *sieve_message_fields(struct sieve_run *r);
-/* Its parts, parsed when first asked for; NULL: the run has failed. */
+/* Its parts, parsed when first asked for: the message itself, and within it the others. NULL: the
+ * run has failed. */
 struct sieve_part *sieve_message_parts(struct sieve_run *r);
-struct span sieve_message_body(struct sieve_run *r); /* as it is now */
-uint64_t sieve_message_size(struct sieve_run *r);    /* octets as CRLF */
+/* The part behind `part` among those in `root` and root itself, depth first; NULL: it was the last.
+ */
+struct sieve_part *sieve_part_next(const struct sieve_part *root, struct sieve_part *part);
+/* Its header fields; those of the message itself are sieve_message_fields(). NULL: the run has
+ * failed. */
+const struct sieve_fields *sieve_part_fields(struct sieve_run *r, struct sieve_part *part);
+/* Of a multipart: what stands in front of its first boundary and behind its last. */
+struct span sieve_part_prologue(const struct sieve_part *part);
+struct span sieve_part_epilogue(const struct sieve_part *part);
+/* As it is now, with line ends as CRLF. False: the run has failed. */
+bool sieve_message_body(struct sieve_run *r, struct span *out);
+/* RFC 5173 4: was there an empty line behind the header? */
+bool sieve_message_has_body(struct sieve_run *r);
+uint64_t sieve_message_size(struct sieve_run *r); /* octets as CRLF */
 
-/* sieve_part_text() - decoded (RFC 2045) and, for text, converted to UTF-8. */
-bool sieve_part_text(struct sieve_run *r, const struct sieve_part *part, struct span *out);
-/* sieve_part_octets() - decoded only. */
-bool sieve_part_octets(struct sieve_run *r, const struct sieve_part *part, struct span *out);
+/* sieve_part_octets() - decoded (RFC 2045). sieve_part_text() - text is in UTF-8 besides.
+ * sieve_part_plain() - of HTML only what is to be read. False: the run has failed. */
+bool sieve_part_octets(struct sieve_run *r, struct sieve_part *part, struct span *out);
+bool sieve_part_text(struct sieve_run *r, struct sieve_part *part, struct span *out);
+bool sieve_part_plain(struct sieve_run *r, struct sieve_part *part, struct span *out);
 
 /* The part that foreverypart stands on, or NULL. */
 struct sieve_part *sieve_run_part(const struct sieve_run *r);

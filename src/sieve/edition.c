@@ -58,7 +58,19 @@ add_to_last(struct sieve_fields *out, struct span raw)
         .name = "", .raw = {last->raw.p, last->raw.n + raw.n}, .is_broken = true};
 }
 
-/* A header block into its fields; *rest is what follows its empty line. */
+/* False: there was none. */
+static bool
+skip_empty_line(struct span *s)
+{
+    struct span before = *s;
+
+    if (s->n > 1 && s->p[0] == '\r' && s->p[1] == '\n')
+        *s = span_skip(*s, 2);
+    else if (s->n > 0 && s->p[0] == '\n')
+        *s = span_skip(*s, 1);
+    return s->n != before.n;
+}
+
 bool
 fields_read(struct sieve_run *r, struct span block, struct sieve_fields *out, struct span *rest)
 {
@@ -74,10 +86,6 @@ fields_read(struct sieve_run *r, struct span block, struct sieve_fields *out, st
         else if (result != FIELD_END && !add_field(r, out, &f, raw, result == FIELD_BROKEN))
             return sieve_run_fail(r, NULL, "the message has too many header fields");
     } while (result != FIELD_END);
-    if (block.n > 0 && block.p[0] == '\r')
-        block = span_skip(block, 1);
-    if (block.n > 0 && block.p[0] == '\n')
-        block = span_skip(block, 1);
     *rest = block;
     return true;
 }
@@ -100,7 +108,10 @@ edition_new(struct sieve_run *r, struct span whole)
     e->whole = whole;
     e->line_end = line_end_of(whole);
     e->is_original = true;
-    return fields_read(r, whole, &e->fields, &e->body) ? e : NULL;
+    if (!fields_read(r, whole, &e->fields, &e->body))
+        return NULL;
+    e->has_body = skip_empty_line(&e->body);
+    return e;
 }
 
 const struct sieve_edition *
@@ -115,10 +126,10 @@ sieve_message_fields(struct sieve_run *r)
     return &r->edition->fields;
 }
 
-struct span
-sieve_message_body(struct sieve_run *r)
+bool
+sieve_message_has_body(struct sieve_run *r)
 {
-    return r->edition->body;
+    return r->edition->has_body;
 }
 
 /* RFC 5228 5.9: octets of the message; a line end counts two, however it is stored. */
@@ -160,6 +171,7 @@ editable(struct sieve_run *r)
     }
     e->is_original = false;
     e->parts = NULL;
+    e->text = SPAN_NONE;
     return e;
 }
 

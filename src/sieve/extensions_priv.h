@@ -59,6 +59,7 @@ extern const struct sieve_extension sieve_vnd_environment; /* items and the name
 extern const struct sieve_extension sieve_vnd_debug;       /* debug_log */
 extern const struct sieve_extension sieve_ihave;           /* RFC 5463 */
 extern const struct sieve_extension sieve_editheader;      /* RFC 5293 */
+extern const struct sieve_extension sieve_body;           /* RFC 5173 */
 extern const struct sieve_extension sieve_date;           /* RFC 5260 */
 extern const struct sieve_extension sieve_index;          /* RFC 5260 6 */
 extern const struct sieve_extension sieve_imap4flags;     /* RFC 5232 */

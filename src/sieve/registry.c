@@ -27,6 +27,7 @@ const struct sieve_extension *const registry[] = {
     &sieve_date,
     &sieve_index,
     &sieve_regex,
+    &sieve_body,
     &sieve_extlists,
     &sieve_redirect_dsn,
     &sieve_redirect_deliverby,

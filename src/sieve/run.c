@@ -12,6 +12,7 @@
 #include "flags_priv.h"
 
 #define SCRATCH_MAX (4 * 1024 * 1024)
+#define MESSAGE_FACTOR 4 /* line ends, decoded, in UTF-8, without HTML */
 
 struct sieve_run *
 sieve_run_new(const struct sieve_input *in)
@@ -22,6 +23,7 @@ sieve_run_new(const struct sieve_input *in)
         return NULL;
     r->in = *in;
     arena_init(&r->arena, in->limits->memory_max);
+    arena_init(&r->message_arena, in->limits->memory_max + MESSAGE_FACTOR * in->message.n);
     buf_init(&r->scratch, SCRATCH_MAX);
     buf_init(&r->folded, in->limits->memory_max + in->message.n);
     r->first = r->edition = edition_new(r, in->message);
@@ -39,6 +41,7 @@ sieve_run_free(struct sieve_run *r)
     buf_release(&r->scratch);
     buf_release(&r->folded);
     arena_release(&r->arena);
+    arena_release(&r->message_arena);
     free(r->actions);
     free(r);
 }

@@ -17,16 +17,19 @@ struct frame { /* of one script of the program */
 struct sieve_edition {
     struct sieve_fields fields;
     struct span body;
+    bool has_body;            /* an empty line ends its header */
     struct span whole;        /* what it was made of */
     const char *line_end;     /* as its first line has it */
     bool is_original;         /* still equal to whole */
     bool is_taken;            /* an action points to it: edits make a new one */
-    struct sieve_part *parts; /* when somebody asked */
+    struct span text;         /* as it is now, lines end in CRLF; p NULL: nobody has asked */
+    struct sieve_part *parts; /* of text; NULL: nobody has asked */
 };
 
 struct sieve_run {
     struct sieve_input in;
     struct arena arena;
+    struct arena message_arena; /* what is made of the message: its size bounds it */
     struct buf scratch;
     struct buf folded; /* the value that is being matched, in a comparator's form */
     const struct sieve_program *program;
@@ -68,8 +71,15 @@ struct span *variable_slot(struct sieve_run *r, uint32_t number);
 /* edition.c */
 struct sieve_edition *edition_new(struct sieve_run *r, struct span whole);
 
-/* fields_read() - a header block into its fields; *rest is what follows its empty line. */
+/* fields_read() - a header block into its fields; *rest begins with its empty line, if it has one.
+ */
 bool fields_read(struct sieve_run *r, struct span block, struct sieve_fields *out,
                  struct span *rest);
+
+/* parts.c: edition_text() - the present message with line ends as CRLF. False: noted. */
+bool edition_text(struct sieve_run *r, struct span *out);
+
+/* message_alloc() - memory for what is made of the message; NULL: noted. */
+void *message_alloc(struct sieve_run *r, size_t n);
 
 #endif
