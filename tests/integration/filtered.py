@@ -10,20 +10,20 @@ USERS = ("ann", "bob", "cid", "dan", "eve", "archive")
 
 
 class Asked:
-    """A daemon whose LMTP and SMTP listeners ask these filters."""
+    """A daemon whose listeners ask these filters; `each`: SMTP the first one alone, LMTP the second."""
 
-    def __init__(self, *milters, in_smtp="", **settings):
+    def __init__(self, *milters, in_smtp="", each=False, **settings):
         self.milters = milters
         lines = "".join(
             f"milter m{i} {{ address = \"{m.address}\" {self.options(settings, i)} }}\n"
             for i, m in enumerate(milters)
         )
-        names = ", ".join(f'"m{i}"' for i in range(len(milters)))
-        self.daemon = Daemon(in_lmtp=f"milters = {{{names}}}", in_smtp=f"milters = {{{names}}} {in_smtp}",
-                             more=lines)
+        names = [f'"m{i}"' for i in range(len(milters))]
+        smtp, lmtp = (names[:1], names[1:]) if each else (names, names)
+        self.daemon = Daemon(in_lmtp=f"milters = {{{', '.join(lmtp)}}}",
+                             in_smtp=f"milters = {{{', '.join(smtp)}}} {in_smtp}", more=lines)
         self.daemon.start()
-        for user in USERS:
-            self.daemon.tool("account", "add", f"{user}@example.org")
+        self.daemon.tool("account", "import", "-", data="".join(f"{u}@example.org:\n" for u in USERS).encode())
 
     @staticmethod
     def options(settings, i):

@@ -62,15 +62,15 @@ class Milter:
     """`answers`: command letter -> octets to send (a list: one after the other, the last one again). Commands
     that are not in it get `continue`. `cut`: the connection dies behind so many octets of ours. `stalls`: at
     this command it says nothing more. `silent`: commands without an answer, as agreed by `steps`. `drip`: seconds
-    between one octet of an answer and the next."""
+    between one octet of an answer and the next. `closes`: the connection ends behind the answers to these."""
 
     def __init__(self, answers=None, actions=ALL_ACTIONS, steps=0, version=6, cut=None, stalls="", silent="",
-                 negotiation=None, macros=None, path=None, drip=0):
+                 negotiation=None, macros=None, path=None, drip=0, closes=""):
         self.answers = {k: v if isinstance(v, list) else [v] for k, v in (answers or {}).items()}
         self.actions, self.steps, self.version, self.cut = actions, steps, version, cut
         self.stalls, self.silent, self.negotiation = stalls, silent, negotiation
         self.macros_wanted = macros or {}
-        self.drip = drip
+        self.drip, self.closes = drip, closes
         self.sessions = []
         self.sent = 0
         self.is_open = True
@@ -158,12 +158,14 @@ class Milter:
                     data = reader.read(struct.unpack(">I", head)[0])
                     kind = chr(data[0])
                     session.append((kind, data[1:]))
+                    if kind == "A" and "A" in self.answers:
+                        self.send(connection, self.answer(kind, turn))
                     if kind in "DAQ" or kind in self.silent:
                         continue
                     if kind in self.stalls:
                         reader.read(1)
                         return
-                    if not self.send(connection, self.answer(kind, turn)):
+                    if not self.send(connection, self.answer(kind, turn)) or kind in self.closes:
                         return
         except OSError:
             pass

@@ -133,10 +133,22 @@ chain_lost(struct chain *c, unsigned i, const char *cause)
     chain_run(c);
 }
 
+/* Nobody waits for it, so nobody else says that it is lost. */
+static void
+note_unasked(struct member *m)
+{
+    const struct chain *c = m->chain;
+    bool is_told = c->answer.is_there && c->answer.what == MILTER_IS_LOST;
+
+    if (milter_is_lost(m->milter) && !(is_told && c->member == m->number))
+        member_note_lost(m, "it speaks without being asked");
+}
+
 void
 chain_feed(struct chain *c, unsigned i, struct span octets)
 {
     milter_feed(c->members[i].milter, octets);
+    note_unasked(&c->members[i]);
     chain_run(c);
 }
 
