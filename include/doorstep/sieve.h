@@ -89,7 +89,9 @@ struct sieve_compiler { /* all borrowed */
     const struct sieve_extension *const *extensions;
     /* Whose programs run with administrators' rights (vnd.dovecot.pipe and its like). */
     bool is_administrators;
-    /* The text of an included script, appended to out. NULL: there are none. */
+    /* The text of an included script, appended to out. SIEVE_UNKNOWN: it is not looked for, or
+     * cannot be had now; that is no error, but a run that needs it ends as SIEVE_DEFERRED. What is
+     * SIEVE_MISSING refuses the script that includes it. NULL: there are none. */
     enum sieve_found (*load)(void *arg, enum sieve_location location, struct span name,
                              struct buf *out);
     void *arg;

@@ -114,6 +114,7 @@ struct sieve_definition {
     bool has_block;
     bool must_come_first;   /* require: before every other command */
     bool is_obsolete;       /* a warning says so */
+    bool ends_block;        /* stop, return: what follows is never reached */
     const char *comparator; /* when a test names none; NULL: i;ascii-casemap */
     /* After the arguments, before the tests and the block were checked; op->data may be set. */
     bool (*check)(struct sieve_check *c, struct sieve_op *op);
@@ -127,6 +128,9 @@ struct sieve_namespace { /* of variables, RFC 5229 3: ${name.rest} */
     const char *name;
     bool (*check)(struct sieve_check *c, struct span rest); /* false: no such variable */
     bool (*get)(struct sieve_run *r, struct span rest, struct buf *out);
+    /* Of variables that can be set, instead of these two: as sieve_check_variable(). */
+    bool (*number)(struct sieve_check *c, struct sieve_place at, struct span rest,
+                   uint32_t *number);
 };
 
 struct sieve_extension {

@@ -203,7 +203,7 @@ const struct sieve_definition base_definitions[] = {
      .check = check_chain,
      .run = run_elsif},
     {.name = "else", .has_block = true, .check = check_chain, .run = run_else},
-    {.name = "stop", .run = run_stop},
+    {.name = "stop", .ends_block = true, .run = run_stop},
     {.name = "keep", .classes = SIEVE_ON_KEEP, .run = run_keep},
     {.name = "discard", .run = run_discard},
     {.name = "redirect",

@@ -538,7 +538,7 @@ check_nodes(struct sieve_check *c, const struct node *nodes, uint32_t count, str
             sieve_check_warning(c, nodes->at, "this is never reached");
         is_over = false;
         ok = check_node(c, nodes, false, &ops[i]) && ok;
-        is_over = ops[i].definition != NULL && strcmp(ops[i].definition->name, "stop") == 0;
+        is_over = ops[i].definition != NULL && ops[i].definition->ends_block;
         c->previous = ops[i].definition == NULL ? NULL : &ops[i];
     }
     c->is_pardoned = was_pardoned;
@@ -561,7 +561,7 @@ unit_new(struct sieve_check *c, const char *name, enum sieve_location location)
     while (*end != NULL)
         end = &(*end)->next;
     *end = u;
-    c->program->unit_count++;
+    u->number = c->program->unit_count++;
     return u->name == NULL ? NULL : u;
 }
 
@@ -576,10 +576,13 @@ check_unit(struct sieve_check *c, const char *name, enum sieve_location location
     c->unit = unit_new(c, name, location);
     if (c->unit == NULL)
         return NULL;
+    c->unit->is_open = true;
     arena_init(&tree, (size_t)c->limits->program_max);
     struct node *nodes = parse_script(c->unit->name, text, c->limits, &tree, c->report, &count);
     if (c->report->errors == errors)
         check_nodes(c, nodes, count, &c->unit->ops, &c->unit->op_count);
     arena_release(&tree);
-    return c->report->errors == errors ? c->unit : NULL;
+    c->unit->is_open = false;
+    c->unit->is_broken = c->report->errors != errors;
+    return c->unit->is_broken ? NULL : c->unit;
 }

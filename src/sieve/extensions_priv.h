@@ -70,5 +70,6 @@ extern const struct sieve_extension sieve_servermetadata; /* RFC 5490 4 */
 extern const struct sieve_extension sieve_special_use;    /* RFC 8579 */
 extern const struct sieve_extension sieve_mailboxid;      /* RFC 9042 */
 extern const struct sieve_extension sieve_regex;          /* draft-murchison-sieve-regex */
+extern const struct sieve_extension sieve_include;         /* RFC 6609 */
 
 #endif

@@ -20,12 +20,16 @@
 struct names { /* of variables, in lower case */
     struct span *items;
     uint32_t *numbers; /* of a unit's names: its own number, or a global one */
+    bool *is_set;      /* by a command, not only read */
     uint32_t count, size, own;
 };
 
 struct unit {
     struct unit *next;
     const char *name;
+    uint32_t number; /* in the program, from 0 */
+    bool is_open;    /* it is being checked: to include it would never end */
+    bool is_broken;  /* it has errors, which were noted */
     enum sieve_location location;
     struct sieve_op *ops;
     uint32_t op_count;
@@ -76,7 +80,6 @@ struct sieve_check {
     uint64_t needs;   /* those of them that the node being checked makes use of */
     uint32_t include_depth;
     struct names reported; /* unknown names are noted once */
-    struct sieve_check *includer;
 };
 
 /* registry.c: all extensions; the base language is number 0. */
@@ -101,6 +104,14 @@ int names_add(struct names *n, struct arena *arena, struct span name);
 /* variable_number() - of a valid name in this unit, made when new; false: too many, noted. */
 bool variable_number(struct sieve_check *c, struct sieve_place at, struct span name, uint32_t *out);
 bool variable_name_is_valid(struct span name);
+
+/* variable_global() - the same of a global variable (RFC 6609 3.4). */
+bool variable_global(struct sieve_check *c, struct sieve_place at, struct span name, uint32_t *out);
+/* variable_declare() - from here on `name` in this unit is the global variable. */
+bool variable_declare(struct sieve_check *c, struct sieve_place at, struct span name);
+
+/* text_space() - the namespace of that name which the script may use, or NULL. */
+const struct sieve_namespace *text_space(struct sieve_check *c, struct span name);
 
 /* check_excuse() - something is unknown: true behind an ihave that found something missing, to
  * which it may belong. */

@@ -45,6 +45,7 @@ const struct sieve_extension *const registry[] = {
     &sieve_special_use,
     &sieve_mailboxid,
     &sieve_duplicate,
+    &sieve_include,
     &sieve_editheader,
     &sieve_ihave,
     &sieve_environment,

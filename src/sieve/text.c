@@ -146,8 +146,8 @@ match_reference(struct sieve_check *c, struct sieve_place at, struct span name, 
     return true;
 }
 
-static const struct sieve_namespace *
-find_space(struct sieve_check *c, struct span name)
+const struct sieve_namespace *
+text_space(struct sieve_check *c, struct span name)
 {
     const struct sieve_extension *e;
 
@@ -164,13 +164,18 @@ static bool
 space_reference(struct sieve_check *c, struct sieve_place at, struct span name, size_t dot,
                 struct piece *out)
 {
-    struct span space = {name.p, dot}, rest = span_skip(name, dot + 1);
+    struct span prefix = {name.p, dot}, rest = span_skip(name, dot + 1);
+    const struct sieve_namespace *space = text_space(c, prefix);
 
-    *out = (struct piece){.kind = PIECE_SPACE, .text = rest, .space = find_space(c, space)};
-    if (out->space == NULL)
-        return sieve_check_error(c, at, "unknown namespace '%.*s' of variables", (int)space.n,
-                                 space.p);
-    if (out->space->check != NULL && !out->space->check(c, rest))
+    *out = (struct piece){.kind = PIECE_SPACE, .text = rest, .space = space};
+    if (space == NULL)
+        return sieve_check_error(c, at, "unknown namespace '%.*s' of variables", (int)prefix.n,
+                                 prefix.p);
+    if (space->number != NULL) {
+        out->kind = PIECE_VARIABLE;
+        return space->number(c, at, rest, &out->number);
+    }
+    if (space->check != NULL && !space->check(c, rest))
         return sieve_check_error(c, at, "there is no variable ${%.*s}", (int)name.n, name.p);
     return true;
 }

@@ -19,15 +19,18 @@ grow(struct names *n, struct arena *arena)
     uint32_t size = n->size == 0 ? 16 : n->size * 2;
     struct span *items = arena_alloc(arena, size * sizeof(*items));
     uint32_t *numbers = arena_alloc(arena, size * sizeof(*numbers));
+    bool *is_set = arena_alloc(arena, size * sizeof(*is_set));
 
-    if (items == NULL || numbers == NULL)
+    if (items == NULL || numbers == NULL || is_set == NULL)
         return false;
     if (n->count > 0) {
         memcpy(items, n->items, n->count * sizeof(*items));
         memcpy(numbers, n->numbers, n->count * sizeof(*numbers));
+        memcpy(is_set, n->is_set, n->count * sizeof(*is_set));
     }
     n->items = items;
     n->numbers = numbers;
+    n->is_set = is_set;
     n->size = size;
     return true;
 }
@@ -75,14 +78,76 @@ variable_number(struct sieve_check *c, struct sieve_place at, struct span name, 
 }
 
 bool
+variable_global(struct sieve_check *c, struct sieve_place at, struct span name, uint32_t *out)
+{
+    struct names *n = &c->program->globals;
+    int i = names_find(n, name);
+
+    if (i < 0 && n->own >= c->limits->variables_max)
+        return sieve_check_error(c, at, "more than %u global variables", c->limits->variables_max);
+    if (i < 0) {
+        i = names_add(n, &c->program->arena, name);
+        if (i < 0)
+            return sieve_check_error(c, at, "script needs too much memory");
+        n->own++;
+    }
+    *out = VARIABLE_GLOBAL | (uint32_t)i;
+    return true;
+}
+
+/* RFC 6609 3.4.1: not after the script has set one of its own by that name. */
+bool
+variable_declare(struct sieve_check *c, struct sieve_place at, struct span name)
+{
+    struct names *n = &c->unit->variables;
+    int i = names_find(n, name);
+    uint32_t number;
+
+    if (i >= 0 && n->is_set[i] && (n->numbers[i] & VARIABLE_GLOBAL) == 0)
+        return sieve_check_error(c, at, "variable '%.*s' was set before it is declared global",
+                                 (int)name.n, name.p);
+    if (!variable_global(c, at, name, &number))
+        return false;
+    if (i < 0)
+        i = names_add(n, &c->program->arena, name);
+    if (i < 0)
+        return sieve_check_error(c, at, "script needs too much memory");
+    n->numbers[i] = number;
+    return true;
+}
+
+/* Of a namespace, when that lets its variables be set. */
+static bool
+space_variable(struct sieve_check *c, struct sieve_place at, struct span name, size_t dot,
+               uint32_t *number)
+{
+    int len = name.n < 80 ? (int)name.n : 80;
+    const struct sieve_namespace *space = text_space(c, (struct span){name.p, dot});
+
+    if (space == NULL)
+        return sieve_check_error(c, at, "unknown namespace '%.*s' of variables",
+                                 dot < 80 ? (int)dot : 80, name.p);
+    if (space->number == NULL)
+        return sieve_check_error(c, at, "variable '%.*s' cannot be set", len, name.p);
+    return space->number(c, at, span_skip(name, dot + 1), number);
+}
+
+bool
 sieve_check_variable(struct sieve_check *c, struct sieve_place at, struct span name,
                      uint32_t *number)
 {
+    size_t dot = span_find(name, '.');
+
+    if (dot < name.n && variable_name_is_valid((struct span){name.p, dot}))
+        return space_variable(c, at, name, dot, number);
     if (!variable_name_is_valid(name))
         return sieve_check_error(c, at, "'%.*s' is no name of a variable",
                                  name.n < 80 ? (int)name.n : 80, name.p);
     if (name.n > VARIABLE_NAME_MAX)
         return sieve_check_error(c, at, "name of a variable is longer than %d octets",
                                  VARIABLE_NAME_MAX);
-    return variable_number(c, at, name, number);
+    if (!variable_number(c, at, name, number))
+        return false;
+    c->unit->variables.is_set[names_find(&c->unit->variables, name)] = true;
+    return true;
 }

@@ -63,7 +63,7 @@ static const struct {
      "discard"},
     {"no such item is empty", VENDOR "fileinto \"a${env.none}b\";", "fileinto ab"},
     {"items cannot be set", VENDOR "set \"env.host\" \"x\";",
-     "refused: script:1: 'env.host' is no name of a variable"},
+     "refused: script:1: variable 'env.host' cannot be set"},
     {"the namespace needs the extension",
      "require [\"environment\", \"variables\", \"fileinto\"]; fileinto \"${env.host}\";",
      "refused: script:1: unknown namespace 'env' of variables"},
