@@ -208,12 +208,14 @@ step_question(struct chain *c, struct request *r)
 static bool
 step_request(struct chain *c, struct request *r)
 {
-    if (r->kind == REQUEST_ABORT)
+    bool is_early = r->kind == REQUEST_HANDED && !message_is_asked(c, r);
+
+    if (r->kind == REQUEST_ABORT || (is_early && request_is_given_up(r)))
         carry_out_abort(c);
+    else if (is_early)
+        return false; /* the store has not asked yet */
     else if (r->kind == REQUEST_CLOSE)
         carry_out_close(c);
-    else if (r->kind == REQUEST_HANDED && !message_is_asked(c, r))
-        return false; /* not yet */
     else
         step_question(c, r);
     return true;

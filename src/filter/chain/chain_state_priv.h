@@ -71,6 +71,8 @@ void chain_run(struct chain *c);
 
 /* request_pop() - the first one has ended. */
 void request_pop(struct chain *c);
+/* request_is_given_up() - of REQUEST_HANDED that nobody has asked about. */
+bool request_is_given_up(const struct request *r);
 
 /* --- members.c --- */
 

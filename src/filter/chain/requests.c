@@ -42,22 +42,17 @@ request_new(struct chain *c, enum request_kind kind)
 }
 
 /* The edge goes on: the store will not ask about the message that was handed to it. */
-static void
-give_up_handed(struct chain *c)
+bool
+request_is_given_up(const struct request *r)
 {
-    const struct request *r = STAILQ_FIRST(&c->requests);
+    const struct request *next = STAILQ_NEXT(r, next);
 
-    if (r == NULL || r->kind != REQUEST_HANDED || c->is_under_way)
-        return;
-    members_abort(c);
-    request_pop(c);
+    return next != NULL && (next->kind == REQUEST_EVENT || next->kind == REQUEST_ABORT);
 }
 
 static bool
 add_request(struct chain *c, struct request *r)
 {
-    if (r->kind == REQUEST_EVENT || r->kind == REQUEST_ABORT)
-        give_up_handed(c);
     STAILQ_INSERT_TAIL(&c->requests, r, next);
     c->request_count++;
     chain_run(c);

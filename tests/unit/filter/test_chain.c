@@ -575,6 +575,25 @@ START_TEST(what_was_handed_is_given_up_when_the_edge_goes_on)
 }
 END_TEST
 
+/* The filter is still at DATA, which nobody waits for, as the client begins anew. */
+START_TEST(what_was_handed_early_is_given_up_too)
+{
+    struct owner o;
+
+    begin(&o, LINES({'T', SPAN("")}), NULL, true);
+    for (int stage = FILTER_CONNECT; stage <= FILTER_RCPT; stage++)
+        tell(&o, (uint64_t)stage + 1, (enum filter_stage)stage, false);
+    tell(&o, 0, FILTER_DATA, true);
+    hand(&o, NAME);
+    tell(&o, 9, FILTER_MAIL, false);
+    ck_assert_str_eq(o.verdicts, "250 250 250 250 ");
+    chain_feed(o.chain, 0, CONTINUE);
+    pump(&o);
+    ck_assert_str_eq(o.verdicts, "250 250 250 250 250 ");
+    finish(&o);
+}
+END_TEST
+
 START_TEST(an_abort_is_told)
 {
     struct owner o;
@@ -707,6 +726,7 @@ main(void)
     tcase_add_test(t, the_store_asks_about_another_message);
     tcase_add_test(t, a_name_too_long_is_not_asked_about);
     tcase_add_test(t, what_was_handed_is_given_up_when_the_edge_goes_on);
+    tcase_add_test(t, what_was_handed_early_is_given_up_too);
     tcase_add_test(t, an_abort_is_told);
     tcase_add_loop_test(t, a_session_ends_while_the_store_asks, 0, 2);
     tcase_add_loop_test(t, freed_at_every_step, 0, 40);
