@@ -95,6 +95,7 @@ struct tls_facts {
     const char *client_problem;     /* why it is not, "" when it is */
     const char *client_subject;     /* "CN=mta.example.org,O=Example" (RFC 4514) */
     const char *client_issuer;      /* the same for who signed it */
+    const char *client_issuer_name; /* CN of that one */
     const char *client_common_name; /* CN of the subject */
     const char *client_email;       /* first rfc822Name, or emailAddress of the subject */
     const char *client_fingerprint; /* SHA-256 of the certificate, 64 lower case hex digits */

@@ -34,6 +34,8 @@ static const struct number numbers[] = {
     {"journal_octets_per_second", "doorstep_journal_written_bytes_total{", "", true},
     {"checkpoints_failed", "doorstep_checkpoints_total{", "result=\"failed\"", false},
     {"limits_hit_per_second", "doorstep_limits_hit_total{", "", true},
+    {"filtered_per_second", "doorstep_filtered_total{", "", true},
+    {"unfiltered", "doorstep_milter_failures_total{", "", false},
     {"processes_died", "doorstep_role_deaths_total{", "", false},
 };
 

@@ -54,9 +54,8 @@ print_name(char out[TLS_TEXT_MAX], const X509_NAME *name)
 
 /* The last one of its kind is the most specific one. */
 static const ASN1_STRING *
-last_entry(X509 *certificate, int nid)
+last_entry(const X509_NAME *name, int nid)
 {
-    const X509_NAME *name = X509_get_subject_name(certificate);
     int at = -1, found = -1;
 
     while ((at = X509_NAME_get_index_by_NID(name, nid, at)) >= 0)
@@ -77,7 +76,21 @@ find_email(char out[TLS_TEXT_MAX], X509 *certificate)
     }
     GENERAL_NAMES_free(names);
     if (!is_found)
-        copy_name(out, last_entry(certificate, NID_pkcs9_emailAddress));
+        copy_name(out, last_entry(X509_get_subject_name(certificate), NID_pkcs9_emailAddress));
+}
+
+/* Of an authority, which is called "Example Root" as often as not: for reading, not a name that
+ * somebody is known by. */
+static void
+print_issuer_name(char out[TLS_TEXT_MAX], const X509_NAME *name)
+{
+    const ASN1_STRING *in = last_entry(name, NID_commonName);
+    unsigned char *text = NULL;
+    int n = in == NULL ? -1 : ASN1_STRING_to_UTF8(&text, in);
+
+    if (n > 0)
+        copy_printable(out, (const char *)text, (size_t)n);
+    OPENSSL_free(text);
 }
 
 static void
@@ -108,7 +121,8 @@ look_at_client(SSL *ssl, struct tls_peer *p, struct tls_facts *facts)
     facts->client_problem = result == X509_V_OK ? "" : X509_verify_cert_error_string(result);
     print_name(p->subject, X509_get_subject_name(certificate));
     print_name(p->issuer, X509_get_issuer_name(certificate));
-    copy_name(p->common_name, last_entry(certificate, NID_commonName));
+    print_issuer_name(p->issuer_name, X509_get_issuer_name(certificate));
+    copy_name(p->common_name, last_entry(X509_get_subject_name(certificate), NID_commonName));
     find_email(p->email, certificate);
     print_fingerprint(p->fingerprint, certificate);
     ERR_clear_error();
@@ -135,6 +149,7 @@ tls_peer_new(SSL *ssl, struct tls_facts *facts)
         .client_problem = "",
         .client_subject = p->subject,
         .client_issuer = p->issuer,
+        .client_issuer_name = p->issuer_name,
         .client_common_name = p->common_name,
         .client_email = p->email,
         .client_fingerprint = p->fingerprint,

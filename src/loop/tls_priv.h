@@ -76,7 +76,7 @@ int tls_ticket_seal_or_open(SSL *ssl, unsigned char name[16], unsigned char *iv,
 
 struct tls_peer { /* what the facts point to */
     char server_name[TLS_TEXT_MAX];
-    char subject[TLS_TEXT_MAX], issuer[TLS_TEXT_MAX];
+    char subject[TLS_TEXT_MAX], issuer[TLS_TEXT_MAX], issuer_name[TLS_TEXT_MAX];
     char common_name[TLS_TEXT_MAX], email[TLS_TEXT_MAX];
     char fingerprint[65];
 };

@@ -84,6 +84,7 @@ void
 question_describe_tls(const struct smtp_session *s, struct question *q)
 {
     const struct tls_facts *tls = s->tls;
+    bool is_known = tls != NULL && tls->is_client_verified; /* else anybody signed it */
     char bits[16] = "";
 
     if (tls != NULL && tls->bits != 0)
@@ -91,8 +92,8 @@ question_describe_tls(const struct smtp_session *s, struct question *q)
     filter_event_macro(&q->event, "{tls_version}", tls != NULL ? tls->version : "");
     filter_event_macro(&q->event, "{cipher}", tls != NULL ? tls->cipher : "");
     filter_event_macro(&q->event, "{cipher_bits}", arena_copy(&q->arena, span_of(bits)));
-    filter_event_macro(&q->event, "{cert_subject}", tls != NULL ? tls->client_common_name : "");
-    filter_event_macro(&q->event, "{cert_issuer}", tls != NULL ? tls->client_issuer : "");
+    filter_event_macro(&q->event, "{cert_subject}", is_known ? tls->client_common_name : "");
+    filter_event_macro(&q->event, "{cert_issuer}", is_known ? tls->client_issuer_name : "");
 }
 
 /* --- the transaction --- */

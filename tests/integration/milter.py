@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 
+from certificates import Authority
 from filtered import Asked, plain
 from harness import Tests, expect, message, until
 from scripted_milter import (
@@ -21,6 +22,7 @@ from scripted_milter import (
     add_recipient, change_header, change_sender, delete_recipient, insert_header, packet, quarantine,
     replace_body, reply_code,
 )
+from tls_client import context
 
 GO = packet(CONTINUE)
 
@@ -429,6 +431,34 @@ def logged_in():
         expect(len(told) == 2 and b"{auth_" not in told[1], told)
 
 
+def told_of_tls(m, a, pair):
+    """The macros in front of the EHLO under TLS; there are none in front of any other."""
+    with a.client("smtp") as client:
+        client.ehlo()
+        client.starttls(context=context(pair=pair))
+        client.sendmail("bob@example.com", ["ann@example.org"], message("x"))
+    told = [d for k, d in m.sessions[-1] if k == "D" and d[:1] == b"H"]
+    expect(len(told) == 1, told)
+    parts = told[0][1:].decode().split("\0")[:-1]
+    return dict(zip(parts[::2], parts[1::2]))
+
+
+def under_tls():
+    m = Milter()
+    with tempfile.TemporaryDirectory(prefix="doorstep-milter.") as folder:
+        ca, other = Authority(folder, "Some Authority"), Authority(folder, "other")
+        mx, known = ca.issue("mx", ["mx.example.org"]), ca.issue("known", ["client.example.com"])
+        unknown = other.issue("unknown", ["client.example.com"])
+        with Asked(m, in_smtp=f'tls = "offered" client_ca = "{ca.pem}" {mx.settings()}') as a:
+            macros = told_of_tls(m, a, known)
+            expect(macros["{tls_version}"].startswith("TLSv1.") and macros["{cipher}"], macros)
+            expect(int(macros["{cipher_bits}"]) >= 128, macros)
+            expect(macros["{cert_subject}"] == "client.example.com", macros)
+            expect(macros["{cert_issuer}"] == "Some Authority", macros)
+            macros = told_of_tls(m, a, unknown)  # anybody can sign such a name
+            expect("{cert_subject}" not in macros and "{cert_issuer}" not in macros, macros)
+
+
 def away():
     m = Milter()
     m.close()
@@ -527,6 +557,7 @@ def checks(tests):
         ("it drips", drips),
         ("what it does is counted", counted),
         ("who has logged in", logged_in),
+        ("macros of TLS", under_tls),
         ("it is away", away),
         ("the outbound role is killed", role_killed),
         ("a reload", reloads),

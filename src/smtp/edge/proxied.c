@@ -44,6 +44,7 @@ proxied_new(const struct proxy_header *h)
         .client_problem = "",
         .client_subject = p->subject,
         .client_issuer = "",
+        .client_issuer_name = "",
         .client_common_name = *p->subject != '\0' ? p->subject + sizeof(COMMON_NAME) - 1 : "",
         .client_email = "",
         .client_fingerprint = "",

@@ -16,6 +16,7 @@ static const struct tls_facts facts = {
     .client_problem = "",
     .client_subject = "",
     .client_issuer = "",
+    .client_issuer_name = "",
     .client_common_name = "",
     .client_email = "",
     .client_fingerprint = "",
