@@ -397,7 +397,9 @@ check_tests(struct sieve_check *c, const struct node *n, struct sieve_op *op)
     bool ok = true;
 
     if (shape == SIEVE_NO_TESTS && n->test_count > 0)
-        return sieve_check_error(c, n->tests->at, "'%s' takes no test", op->definition->name);
+        return sieve_check_error(c, n->tests->at,
+                                 "'%s' takes no test; is a ';' missing in front of it?",
+                                 op->definition->name);
     if (shape != SIEVE_NO_TESTS && n->test_count == 0)
         return sieve_check_error(c, op->at, "'%s' needs a test", op->definition->name);
     if (shape == SIEVE_ONE_TEST && n->has_test_list)

@@ -19,6 +19,7 @@ struct parser {
     const struct sieve_limits *limits;
     uint32_t depth;
     bool is_deep; /* the limit of nesting was noted */
+    bool is_full; /* no memory is left: what follows is not read */
 };
 
 static void
@@ -65,7 +66,7 @@ unexpected(struct parser *p, const char *wanted)
 {
     char text[64];
 
-    if (p->token.kind != TOKEN_WRONG)
+    if (p->token.kind != TOKEN_WRONG && !p->is_full)
         fail(p, p->token.at, "unexpected %s, expected %s",
              token_describe(&p->token, text, sizeof(text)), wanted);
     return false;
@@ -74,11 +75,15 @@ unexpected(struct parser *p, const char *wanted)
 static void *
 alloc(struct parser *p, size_t n)
 {
-    void *memory = arena_alloc(p->arena, n);
+    void *memory = p->is_full ? NULL : arena_alloc(p->arena, n);
 
-    if (memory == NULL)
-        fail(p, p->token.at, "script needs too much memory");
-    return memory;
+    if (memory != NULL || p->is_full)
+        return memory;
+    fail(p, p->token.at, "script needs too much memory");
+    p->is_full = true;
+    p->lexer.offset = (uint32_t)p->lexer.text.n;
+    p->token = (struct token){.kind = TOKEN_END, .at = p->token.at};
+    return NULL;
 }
 
 /* Behind the next ';' or block of this level; in front of a '}' that closes it. */
