@@ -415,6 +415,7 @@ struct sieve_fields { /* of a message or part, in their order */
 
 struct sieve_part { /* of the message as it is now, its line ends CRLF */
     struct sieve_part *parent, *first_child, *last_child, *next;
+    uint32_t row;              /* depth first, the message itself is 0 */
     struct span type, subtype; /* lower case; text/plain where nothing is said */
     struct span raw_header;    /* octets of the message, with the empty line */
     struct span body;          /* encoded; of a multipart everything in it */
@@ -434,9 +435,13 @@ const struct sieve_fields *sieve_message_fields(struct sieve_run *r);
 /* Its parts, parsed when first asked for: the message itself, and within it the others. NULL: the
  * run has failed. */
 struct sieve_part *sieve_message_parts(struct sieve_run *r);
+/* The part of a row; NULL: there is none, or the run has failed. */
+struct sieve_part *sieve_message_part(struct sieve_run *r, uint32_t row);
 /* The part behind `part` among those in `root` and root itself, depth first; NULL: it was the last.
  */
 struct sieve_part *sieve_part_next(const struct sieve_part *root, struct sieve_part *part);
+/* The same without those in `part`. */
+struct sieve_part *sieve_part_after(const struct sieve_part *root, struct sieve_part *part);
 /* Its header fields; those of the message itself are sieve_message_fields(). NULL: the run has
  * failed. */
 const struct sieve_fields *sieve_part_fields(struct sieve_run *r, struct sieve_part *part);

@@ -24,6 +24,10 @@ bool check_header(struct sieve_check *c, struct sieve_op *op);
 bool check_address(struct sieve_check *c, struct sieve_op *op);
 extern const struct sieve_tag size_tags[];
 
+/* extensions/mime.c: the elements of a field that :type and its like ask for. */
+enum sieve_truth mime_compare(struct sieve_run *r, const struct sieve_op *op,
+                              const struct sieve_field *f, struct sieve_match *m);
+
 #define BASE_TESTS                                                                                 \
     {.name = "true", .is_test = true, .test = test_true},                                          \
         {.name = "false", .is_test = true, .test = test_false},                                    \

@@ -131,6 +131,8 @@ compare_header(void *arg, const struct sieve_field *f)
     struct compare *c = arg;
     struct span value;
 
+    if (sieve_op_tag(c->op, SIEVE_SLOT_MIME_PART) != NULL)
+        return mime_compare(c->run, c->op, f, c->match);
     if (!sieve_field_value(c->run, f, true, &value))
         return SIEVE_BROKEN;
     return sieve_match_value(c->match, value);
@@ -219,9 +221,10 @@ bool
 check_address(struct sieve_check *c, struct sieve_op *op)
 {
     const struct sieve_value *v = &op->arguments[0];
+    bool is_mime = sieve_op_tag(op, SIEVE_SLOT_MIME) != NULL; /* RFC 5703 4.2: "Content-From" */
     struct span name;
 
-    for (uint32_t i = 0; i < v->count; i++)
+    for (uint32_t i = 0; i < v->count && !is_mime; i++)
         if (sieve_text_constant(&v->strings[i], &name) && !holds_addresses(name))
             return sieve_check_error(c, sieve_text_place(&v->strings[i]),
                                      "header field '%.*s' holds no addresses",
@@ -259,7 +262,7 @@ compare_addresses(void *arg, const struct sieve_field *f)
     enum addresslist_kind kind;
     enum sieve_truth truth = SIEVE_FALSE;
 
-    if (!holds_addresses(span_of(f->name)))
+    if (sieve_op_tag(c->op, SIEVE_SLOT_MIME) == NULL && !holds_addresses(span_of(f->name)))
         return SIEVE_FALSE;
     if (!sieve_run_work(c->run, f->value.n))
         return SIEVE_BROKEN;

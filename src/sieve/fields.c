@@ -55,6 +55,7 @@ field_names(struct sieve_run *r, const struct sieve_value *names)
 }
 
 struct walk {
+    struct sieve_run *run;
     sieve_field_fn fn;
     void *arg;
     uint64_t index, seen; /* index 0: every field */
@@ -72,7 +73,7 @@ has_name(const struct sieve_field *f, struct span name)
 static enum sieve_truth
 walk_name(struct walk *w, const struct sieve_fields *fields, struct span name)
 {
-    enum sieve_truth truth = SIEVE_FALSE;
+    enum sieve_truth truth = sieve_run_work(w->run, fields->count) ? SIEVE_FALSE : SIEVE_BROKEN;
 
     for (uint32_t n = 0; n < fields->count && truth == SIEVE_FALSE; n++) {
         const struct sieve_field *f = &fields->items[w->is_last ? fields->count - 1 - n : n];
@@ -93,12 +94,33 @@ walk_names(struct walk *w, const struct sieve_fields *fields, const struct span 
     return truth;
 }
 
+/* RFC 5703 4: a part's own header, and with :anychild those of all parts in it. */
+static enum sieve_truth
+walk_parts(struct walk *w, const struct sieve_op *op, const struct span *names, uint32_t count)
+{
+    bool any = sieve_op_tag(op, SIEVE_SLOT_ANYCHILD) != NULL;
+    struct sieve_part *root = sieve_run_part(w->run);
+    enum sieve_truth truth = SIEVE_FALSE;
+
+    if (root == NULL)
+        root = sieve_message_parts(w->run);
+    if (root == NULL)
+        return SIEVE_BROKEN;
+    for (struct sieve_part *p = root; p != NULL && truth == SIEVE_FALSE;
+         p = any ? sieve_part_next(root, p) : NULL) {
+        const struct sieve_fields *fields = sieve_part_fields(w->run, p);
+        truth = fields == NULL ? SIEVE_BROKEN : walk_names(w, fields, names, count);
+    }
+    return truth;
+}
+
 enum sieve_truth
 sieve_fields_walk(struct sieve_run *r, const struct sieve_op *op, const struct sieve_value *names,
                   sieve_field_fn fn, void *arg)
 {
     const struct sieve_tagged *index = sieve_op_tag(op, SIEVE_SLOT_INDEX);
     struct walk w = {
+        .run = r,
         .fn = fn,
         .arg = arg,
         .index = index == NULL ? 0 : index->value.number,
@@ -108,5 +130,7 @@ sieve_fields_walk(struct sieve_run *r, const struct sieve_op *op, const struct s
 
     if (list == NULL)
         return SIEVE_BROKEN;
+    if (sieve_op_tag(op, SIEVE_SLOT_MIME) != NULL)
+        return walk_parts(&w, op, list, names->count);
     return walk_names(&w, sieve_message_fields(r), list, names->count);
 }

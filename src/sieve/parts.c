@@ -139,6 +139,7 @@ on_header(void *arg, uint32_t row, const struct mime_header *h)
         b->is_broken = true;
         return false;
     }
+    part->row = row;
     part->type = keep_lower(b, h->type);
     part->subtype = keep_lower(b, h->subtype);
     part->encoding = keep_lower(b, encoding_word(h->encoding));
@@ -197,7 +198,8 @@ join(struct builder *b, const struct mime_part *rows)
     }
 }
 
-static struct sieve_part *
+/* How many parts there are, 0 when memory ran out. */
+static uint32_t
 build(struct sieve_run *r, struct span text, struct sieve_part **table)
 {
     static const struct mime_events events = {on_header, on_body, on_end};
@@ -206,7 +208,7 @@ build(struct sieve_run *r, struct span text, struct sieve_part **table)
     uint32_t count;
 
     if (scanner == NULL)
-        return NULL;
+        return 0;
     mime_feed(scanner, text);
     mime_finish(scanner);
     const struct mime_part *rows = mime_parts(scanner, &count);
@@ -214,36 +216,53 @@ build(struct sieve_run *r, struct span text, struct sieve_part **table)
     if (ok)
         join(&b, rows);
     mime_free(scanner);
-    return ok ? table[0] : NULL;
+    return ok ? count : 0;
+}
+
+static bool
+build_parts(struct sieve_run *r, struct sieve_edition *e)
+{
+    struct span text;
+
+    if (!edition_text(r, &text) || !sieve_run_work(r, text.n))
+        return false;
+    struct sieve_part **table = message_alloc(r, MIME_PARTS_MAX * sizeof(struct sieve_part *));
+    if (table == NULL)
+        return false;
+    e->part_count = build(r, text, table);
+    e->parts = e->part_count == 0 ? NULL : table;
+    return e->parts != NULL ||
+           sieve_run_fail(r, NULL, "the script needs too much memory for one message");
+}
+
+struct sieve_part *
+sieve_message_part(struct sieve_run *r, uint32_t row)
+{
+    struct sieve_edition *e = r->edition;
+
+    if (e->parts == NULL && !build_parts(r, e))
+        return NULL;
+    return row < e->part_count ? e->parts[row] : NULL;
 }
 
 struct sieve_part *
 sieve_message_parts(struct sieve_run *r)
 {
-    struct sieve_edition *e = r->edition;
-    struct span text;
+    return sieve_message_part(r, 0);
+}
 
-    if (e->parts != NULL)
-        return e->parts;
-    if (!edition_text(r, &text) || !sieve_run_work(r, text.n))
-        return NULL;
-    struct sieve_part **table = message_alloc(r, MIME_PARTS_MAX * sizeof(struct sieve_part *));
-    if (table == NULL)
-        return NULL;
-    e->parts = build(r, text, table);
-    if (e->parts == NULL)
-        sieve_run_fail(r, NULL, "the script needs too much memory for one message");
-    return e->parts;
+struct sieve_part *
+sieve_part_after(const struct sieve_part *root, struct sieve_part *part)
+{
+    while (part != root && part->next == NULL)
+        part = part->parent;
+    return part == root ? NULL : part->next;
 }
 
 struct sieve_part *
 sieve_part_next(const struct sieve_part *root, struct sieve_part *part)
 {
-    if (part->first_child != NULL)
-        return part->first_child;
-    while (part != root && part->next == NULL)
-        part = part->parent;
-    return part == root ? NULL : part->next;
+    return part->first_child != NULL ? part->first_child : sieve_part_after(root, part);
 }
 
 const struct sieve_fields *

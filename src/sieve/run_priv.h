@@ -17,13 +17,14 @@ struct frame { /* of one script of the program */
 struct sieve_edition {
     struct sieve_fields fields;
     struct span body;
-    bool has_body;            /* an empty line ends its header */
-    struct span whole;        /* what it was made of */
-    const char *line_end;     /* as its first line has it */
-    bool is_original;         /* still equal to whole */
-    bool is_taken;            /* an action points to it: edits make a new one */
-    struct span text;         /* as it is now, lines end in CRLF; p NULL: nobody has asked */
-    struct sieve_part *parts; /* of text; NULL: nobody has asked */
+    bool has_body;             /* an empty line ends its header */
+    struct span whole;         /* what it was made of */
+    const char *line_end;      /* as its first line has it */
+    bool is_original;          /* still equal to whole */
+    bool is_taken;             /* an action points to it: edits make a new one */
+    struct span text;          /* as it is now, lines end in CRLF; p NULL: nobody has asked */
+    struct sieve_part **parts; /* of text, by row; NULL: nobody has asked */
+    uint32_t part_count;
 };
 
 struct sieve_run {
