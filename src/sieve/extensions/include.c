@@ -68,7 +68,7 @@ find_unit(const struct sieve_check *c, enum sieve_location location, struct span
 
 /* ------------------------------------------------------------------ checking */
 
-/* A new unit out of the script's text. False: errors were noted, in its name. */
+/* A new unit out of the script's text. False: errors were noted, in its name and here. */
 static bool
 check_text(struct sieve_check *c, const struct sieve_op *op, struct include *i, struct span text)
 {
@@ -87,7 +87,8 @@ check_text(struct sieve_check *c, const struct sieve_op *op, struct include *i, 
     inner->include_depth = c->include_depth + 1;
     i->unit = check_unit(inner, i->name, location_of(op), text);
     free(inner);
-    return i->unit != NULL;
+    return i->unit != NULL || sieve_check_error(c, op->arguments[0].at,
+                                                "the included script '%s' has errors", i->name);
 }
 
 static bool

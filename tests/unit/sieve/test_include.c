@@ -136,18 +136,25 @@ static const struct {
      "refused: script:2: there is no personal script 'missing' to include"},
     {"missing in the other place", INCLUDE "include :global \"both\";",
      "refused: script:1: there is no global script 'both' to include"},
-    {"itself", INCLUDE "include \"self\";", "refused: self:1: script 'self' includes itself"},
+    {"itself", INCLUDE "include \"self\";",
+     "refused: self:1: script 'self' includes itself | script:1: the included script 'self' has "
+     "errors"},
     {"the script that runs", INCLUDE "include \"script\";",
      "refused: script:1: script 'script' includes itself"},
     {"a circle", INCLUDE "include \"circle 1\";",
-     "refused: circle 2:2: script 'circle 1' includes itself"},
+     "refused: circle 2:2: script 'circle 1' includes itself | circle 1:1: the included script "
+     "'circle 2' has errors | script:1: the included script 'circle 1' has errors"},
     {"errors stand in their script", INCLUDE "include \"wrong\"; nonsense;",
      "refused: wrong:2: one argument too many for 'keep' | wrong:3: unknown command 'nonsense' | "
+     "script:1: the included script 'wrong' has errors | "
      "script:1: unknown command 'nonsense'"},
     {"once for a script", INCLUDE "include \"twice wrong\";",
-     "refused: wrong:2: one argument too many for 'keep' | wrong:3: unknown command 'nonsense'"},
+     "refused: wrong:2: one argument too many for 'keep' | wrong:3: unknown command 'nonsense' | "
+     "twice wrong:1: the included script 'wrong' has errors | script:1: the included script 'twice "
+     "wrong' has errors"},
     {"what is required is not passed on", ALL "include \"without require\";",
-     "refused: without require:1: command 'fileinto' needs: require \"fileinto\""},
+     "refused: without require:1: command 'fileinto' needs: require \"fileinto\" | script:1: the "
+     "included script 'without require' has errors"},
     {"a failure stands in its script", INCLUDE "include \"fails\";", "failed: fails:2: no; (keep)"},
     {"a path", INCLUDE "include \"./../..//etc/passwd\";",
      "refused: script:1: './../..//etc/passwd' is no name of a script"},
@@ -232,7 +239,8 @@ START_TEST(limits)
     expect(&account, "three levels", INCLUDE "include \"d1\";", "keep");
     l.include_depth_max = 2;
     expect(&account, "one too deep", INCLUDE "include \"d1\";",
-           "refused: d2:1: scripts include one another more than 2 deep");
+           "refused: d2:1: scripts include one another more than 2 deep | d1:1: the included "
+           "script 'd2' has errors | script:1: the included script 'd1' has errors");
     expect(&account, "too deep where it is met again", INCLUDE "include \"d2\"; include \"d1\";",
            "failed: d2:1: scripts include one another more than 2 deep; (keep)");
     l.include_depth_max = 10;
@@ -240,7 +248,8 @@ START_TEST(limits)
     expect(&account, "three scripts", INCLUDE "include \"d1\";", "keep");
     l.includes_max = 2;
     expect(&account, "one too many", INCLUDE "include \"d1\";",
-           "refused: d2:1: more than 2 scripts are included");
+           "refused: d2:1: more than 2 scripts are included | d1:1: the included script 'd2' has "
+           "errors | script:1: the included script 'd1' has errors");
     l.variables_max = 1;
     expect(&account, "too many global variables", ALL "global [\"x\", \"y\"];",
            "refused: script:1: more than 1 global variables");
