@@ -177,8 +177,8 @@ const struct verb verbs[] = {
      sieve_run_options, cmd_sieve_explain},
     {"sieve suite", "PATH...", 1, TOOL_ARGS_ANY, "run tests of Sieve (.svtest files)",
      "PATH is a file, or a folder that is searched for *.svtest. The language is that of\n"
-     "vnd.dovecot.testsuite: mailboxes, settings and mail that is sent are in memory, nothing\n"
-     "outside is touched. One line a test; exits 1 when one failed.",
+     "vnd.dovecot.testsuite: mailboxes, settings and mail that is sent are in memory. One line a\n"
+     "test; exits 1 when one failed.",
      no_options, cmd_sieve_suite},
     {"fsck", "[ACCOUNT]", 0, 1, "compare mail and index", "Exits 1 while problems are left.",
      fsck_options, cmd_fsck},

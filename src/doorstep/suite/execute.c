@@ -29,8 +29,12 @@ no_mailbox(struct suite *s, const char *name)
 static bool
 store(struct suite *s, const struct sieve_storage *to, struct span text)
 {
-    struct suite_mailbox *m = suite_mailbox_find(s, span_of(to->mailbox));
+    struct suite_mailbox *m = NULL;
 
+    if (to->special_use != NULL)
+        m = suite_mailbox_with_use(s, span_of(to->special_use));
+    if (m == NULL)
+        m = suite_mailbox_find(s, span_of(to->mailbox));
     if (m == NULL && to->create)
         m = suite_mailbox_create(s, span_of(to->mailbox));
     if (m == NULL)
@@ -118,6 +122,26 @@ send_action(struct suite *s, const struct sieve_action *a)
     return ok;
 }
 
+/* ------------------------------------------------------------------ programs */
+
+static bool
+pipe_action(struct suite *s, const struct sieve_action *a)
+{
+    const struct sieve_pipe *p = &a->details.pipe;
+    struct buf in, out;
+
+    buf_init(&in, MESSAGE_MAX);
+    buf_init(&out, MESSAGE_MAX);
+    bool ok = sieve_edition_print(a->edition, &in) &&
+              suite_program(s, "pipe", p->program, p->arguments.items, p->arguments.count,
+                            buf_span(&in), &out) == SIEVE_YES;
+    buf_release(&in);
+    buf_release(&out);
+    if (!ok)
+        suite_note(s, "a program that a message is piped to has failed");
+    return ok || p->is_try;
+}
+
 /* ------------------------------------------------------------------ all of them */
 
 static bool
@@ -134,8 +158,9 @@ carry_out(struct suite *s, const struct sieve_action *a)
     case SIEVE_NOTIFY:
     case SIEVE_REPORT:
         return send_action(s, a);
-    case SIEVE_DISCARD:
     case SIEVE_PIPE:
+        return pipe_action(s, a);
+    case SIEVE_DISCARD:
     case SIEVE_MARK:
     case SIEVE_ACTION_KINDS:
         return true;

@@ -103,6 +103,45 @@ mailbox_exists(void *arg, struct span mailbox)
     return suite_mailbox_find(arg, mailbox) != NULL ? SIEVE_YES : SIEVE_NO;
 }
 
+/* RFC 6154: the uses of a mailbox are its annotation /private/specialuse. */
+static bool
+has_use(const struct suite *s, const char *mailbox, struct span use)
+{
+    for (const struct suite_annotation *a = s->annotations; a != NULL; a = a->next) {
+        if (!is_name(a->mailbox, span_of(mailbox)) ||
+            strcasecmp(a->name, "/private/specialuse") != 0)
+            continue;
+        for (struct span rest = span_of(a->value); rest.n > 0;) {
+            struct span word = {rest.p, span_find(rest, ' ')};
+            if (span_equal_fold(word, use))
+                return true;
+            rest = span_skip(rest, word.n + 1);
+        }
+    }
+    return false;
+}
+
+struct suite_mailbox *
+suite_mailbox_with_use(struct suite *s, struct span use)
+{
+    struct suite_mailbox *m = s->mailboxes;
+
+    while (m != NULL && !has_use(s, m->name, use))
+        m = m->next;
+    return m;
+}
+
+/* Without a mailbox: has any of them that use? */
+static enum sieve_answer
+special_use_exists(void *arg, struct span mailbox, struct span use)
+{
+    struct suite *s = arg;
+    const struct suite_mailbox *m =
+        mailbox.n == 0 ? suite_mailbox_with_use(s, use) : suite_mailbox_find(s, mailbox);
+
+    return m != NULL && has_use(s, m->name, use) ? SIEVE_YES : SIEVE_NO;
+}
+
 /* What the engine does not know itself, and what administrators set. */
 static bool
 environment(void *arg, struct span name, struct buf *out)
@@ -135,6 +174,8 @@ suite_host_init(struct suite *s)
         .mailbox_exists = mailbox_exists,
         .metadata = metadata,
         .environment = environment,
+        .special_use_exists = special_use_exists,
+        .program = suite_program,
         .setting = suite_setting,
         .arg = s,
     };

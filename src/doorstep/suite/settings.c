@@ -21,7 +21,6 @@ static const struct {
     {"sieve_quota_script_count", "sieve_quota_max_scripts"},
     {"sieve_quota_storage_size", "sieve_quota_max_storage"},
     {"sieve_user_log_path", "sieve_user_log"},
-    {"sieve_max_redirects", "sieve_max_redirect_count"},
 };
 
 /* "sieve_env_NAME" and its like: a prefix in each version. */

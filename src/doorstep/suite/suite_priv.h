@@ -163,10 +163,18 @@ extern const char suite_default_message[];
 
 void suite_host_init(struct suite *s);
 struct suite_mailbox *suite_mailbox_find(struct suite *s, struct span name);
+struct suite_mailbox *suite_mailbox_with_use(struct suite *s, struct span use);
 struct suite_mailbox *suite_mailbox_create(struct suite *s, struct span name);
 bool suite_mailbox_add(struct suite *s, struct suite_mailbox *m, struct suite_message message);
 void suite_mailboxes_free(struct suite *s);
 bool suite_annotate(struct suite *s, struct span mailbox, struct span name, struct span value);
+
+/* ---- programs.c ---- */
+
+/* suite_program() - as struct sieve_host's; kind "pipe" too. TEMPFAIL: it could not be run. */
+enum sieve_answer suite_program(void *arg, const char *kind, const char *name,
+                                const char *const *arguments, uint32_t count, struct span in,
+                                struct buf *out);
 
 /* ---- settings.c ---- */
 
