@@ -6,7 +6,7 @@
 #include "doorstep/words.h"
 
 #define COLUMNS 76      /* RFC 2047 2: of a line with encoded words */
-#define PIECE_MAX 800   /* octets that may stand without a fold: lines end at 998 */
+#define PIECE_MAX 700   /* octets that may stand without a fold: lines end at 998 */
 #define WORD_OCTETS 42u /* in one encoded word: 56 of base64, and 12 around them */
 
 /* ------------------------------------------------------------------ one line of UTF-8 */

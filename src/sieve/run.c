@@ -86,6 +86,9 @@ sieve_run_state(struct sieve_run *r, const struct sieve_extension *e)
     return NULL;
 }
 
+static void note_error(struct sieve_run *r, enum sieve_status status, const struct sieve_op *op,
+                       const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
+
 static void
 note_error(struct sieve_run *r, enum sieve_status status, const struct sieve_op *op,
            const char *format, va_list arguments)
