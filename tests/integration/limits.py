@@ -4,14 +4,18 @@
 beside the unix socket. Numbers are those of the metrics role. The last line is "N passed, N failed"."""
 
 import http.client
+import os
 import re
 import shutil
+import signal
 import socket
 import struct
+import subprocess
 import tempfile
+import threading
 
 from certificates import Authority
-from harness import Daemon, Tests, expect, trace_of, until
+from harness import ROOT, Daemon, Tests, expect, trace_of, until
 from private_daemon import free_ports
 from tls_client import Client, context
 
@@ -75,8 +79,7 @@ class Plain(Client):
 
     def __init__(self, connected, greeting=220):
         self.socket, self.name, self.rest = connected, "mx.example.org", b""
-        if greeting is not None:
-            self.want(greeting)
+        self.want(greeting)
 
 
 # --- handshakes at once ---
@@ -268,6 +271,279 @@ def starttls_behind_a_proxy(setup, ca):
     c.want(250, EHLO)
 
 
+# --- each limit is met, answered and counted ---
+
+
+class Stopped:
+    """A role that does not run while the block does."""
+
+    def __init__(self, setup, role):
+        self.pids = [pid for pid in children(setup.daemon.process.pid) if role_of(pid) == role]
+        expect(self.pids, f"there is no {role}")
+
+    def __enter__(self):
+        for pid in self.pids:
+            os.kill(pid, signal.SIGSTOP)
+
+    def __exit__(self, *_):
+        for pid in self.pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def children(main):
+    with open(f"/proc/{main}/task/{main}/children") as f:
+        return [int(pid) for pid in f.read().split()]
+
+
+def role_of(pid):
+    with open(f"/proc/{pid}/comm") as f:
+        return f.read().strip().removeprefix("doorstep-")
+
+
+def greeted(setup, transport="tcp"):
+    c = setup.client("lmtp", transport)
+    c.want(250, LHLO)
+    return c
+
+
+def begun(setup, sender="bob@example.com"):
+    c = greeted(setup)
+    c.want(250, f"MAIL FROM:<{sender}>")
+    return c
+
+
+def counted(setup, limit):
+    until(lambda: setup.hits(limit) > 0, f"{limit} is counted")
+
+
+def small_limits():
+    return Setup(
+        more="""
+            limits { message_size = 64K recipients = 2 command_line = 512 errors = 3 transactions = 2 }
+            timeouts { data = 300ms write = 300ms }
+        """
+    )
+
+
+def message_size(setup):
+    greeted(setup).want("552 5.3.4", "MAIL FROM:<bob@example.com> SIZE=65537")
+    counted(setup, "message_size")
+
+
+def recipients(setup):
+    c = begun(setup)
+    for user in ("ann", "bob"):
+        c.want(250, f"RCPT TO:<{user}@example.org>")
+    c.want("452 4.5.3", "RCPT TO:<cid@example.org>")
+    counted(setup, "recipients")
+
+
+def command_line(setup):
+    greeted(setup).want("500 5.5.2", "NOOP " + "x" * 600)
+    counted(setup, "command_line")
+
+
+def errors(setup):
+    c = greeted(setup)
+    for _ in range(3):
+        c.want("500", "WHAT")
+    c.want("421 4.7.0", "WHAT")
+    c.is_closed()
+    counted(setup, "errors")
+
+
+def transactions(setup):
+    c = greeted(setup)
+    for _ in range(2):
+        c.deliver("ann@example.org")
+    c.want("421 4.7.0", "MAIL FROM:<bob@example.com>")
+    counted(setup, "transactions")
+
+
+def data_in_time(setup):
+    c = begun(setup)
+    c.want(250, "RCPT TO:<ann@example.org>")
+    c.want(354, "DATA")
+    c.want("421 4.4.2")
+    counted(setup, "timeout_data")
+
+
+def reading_in_time(setup):
+    """Replies that nobody reads fill the socket, then the connection is closed."""
+    c = greeted(setup, "unix")
+    try:
+        c.send((LHLO + "\r\n").encode() * 900)
+    except ConnectionError:
+        pass
+    counted(setup, "timeout_write")
+    c.is_closed()
+
+
+def slow_parts(timeouts):
+    return Setup(
+        more=f"""
+            limits {{ lookups = 64 memory = 1M message_memory = 64K exempt = {{}} unknown_recipients = none tarpit_recipients = none }}
+            timeouts {{ {timeouts} }}
+            sorters = 1
+        """
+    )
+
+
+def questions_are_bounded(setup):
+    """The store hangs, and finds more questions than it may ask at a time when it goes on."""
+    clients = [begun(setup) for _ in range(4)]
+    before = setup.value("doorstep_received_bytes_total")
+    lines = [b"".join(b"RCPT TO:<u%d.%d@example.org>\r\n" % (i, k) for k in range(64)) for i in range(4)]
+    with Stopped(setup, "store"):
+        for c, said in zip(clients, lines):
+            c.send(said)
+        size = sum(len(said) for said in lines)
+        until(lambda: setup.value("doorstep_received_bytes_total") >= before + size, "the edge has read it all")
+    codes = {c.read()[:9] for c in clients for _ in range(64)}
+    expect(codes == {"550 5.1.1", "451 4.3.2"}, codes)
+    counted(setup, "lookups")
+
+
+def answers_in_time(setup):
+    c = begun(setup)
+    with Stopped(setup, "store"):
+        c.want("451 4.3.0", "RCPT TO:<ann@example.org>")
+    counted(setup, "timeout_answer")
+
+
+def waits_for_a_sorter(setup):
+    first, second = (begun(setup) for _ in range(2))
+    with Stopped(setup, "sorter"):
+        for c in (first, second):
+            c.want(250, "RCPT TO:<ann@example.org>")
+            c.want(354, "DATA")
+            c.send(b"Subject: x\r\n\r\nhi\r\n.\r\n")
+        counted(setup, "sort_wait")
+    said = sorted(c.read()[:9] for c in (first, second))
+    expect(said == ["250 2.1.5", "451 4.3.2"], said)
+
+
+def memory_of_envelopes(setup):
+    """Long envelopes of messages that wait: a quarter of what messages may have in memory."""
+    waiting = []
+    with Stopped(setup, "sorter"):
+        for _ in range(8):
+            c = begun(setup)
+            lines = "".join(f"RCPT TO:<ann+{i:055d}@example.org>\r\n" for i in range(1000))
+            c.send(lines.encode())
+            for _ in range(1000):
+                c.want(250)
+            c.want(354, "DATA")
+            c.send(b"Subject: x\r\n\r\nhi\r\n.\r\n")
+            waiting.append(c)
+        counted(setup, "memory")
+    codes = {c.read()[:9] for c in waiting}
+    expect("451 4.3.0" in codes, codes)
+
+
+def disk_free():
+    """A disk of its own, filled by somebody else and emptied again."""
+    disk = tempfile.mkdtemp(dir=FOLDER)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", disk], check=True)
+    try:
+        with Setup(more="limits { disk_free = 2M }", state=f"{disk}/state") as setup:
+            greeted(setup).deliver("ann@example.org")
+            with open(f"{disk}/ballast", "wb") as f:
+                free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+                f.write(b"x" * (free - (1 << 20)))
+            c = greeted(setup)
+            until(lambda: c.say("RSET") and c.say("MAIL FROM:<bob@example.com>").startswith("452 4.3.1"), "452")
+            counted(setup, "disk_free")
+            os.unlink(f"{disk}/ballast")
+            until(lambda: c.say("MAIL FROM:<bob@example.com>").startswith("250"), "mail is taken again")
+    finally:
+        subprocess.run(["umount", "-l", disk], check=False)
+
+
+# --- a flood on TCP ---
+
+
+def flood(ports, over):
+    """Connections from many addresses, held while there is room, at once tried again."""
+    held, n = [], 0
+    while not over.is_set():
+        s = socket.socket()
+        s.settimeout(5)
+        try:
+            s.bind((f"127.0.{1 + n % 4}.{1 + n % 50}", 0))
+            s.connect(("127.0.0.1", ports[n % len(ports)]))
+            held.append(s)
+        except OSError:
+            s.close()
+        n += 1
+        for old in held[:-300]:
+            old.close()
+        del held[:-300]
+    for s in held:
+        s.close()
+
+
+def mail_beside_a_flood():
+    setup = Setup(more="limits { connections = 100 network_connections = 10 exempt = {} }")
+    with setup:
+        over = threading.Event()
+        ports = (setup.daemon.ports["smtp"], setup.daemon.ports["lmtp"])
+        threads = [threading.Thread(target=flood, args=(ports, over)) for _ in range(2)]
+        for t in threads:
+            t.start()
+        try:
+            counted(setup, "connections")
+            for i in range(20):
+                c = greeted(setup, "unix")
+                c.deliver(f"{ACCOUNTS[i % len(ACCOUNTS)]}@example.org")
+                c.want(221, "QUIT")
+                c.socket.close()
+        finally:
+            over.set()
+            for t in threads:
+                t.join()
+        expect(sum(len(setup.daemon.messages(f"{user}/new")) for user in ACCOUNTS) == 20, "not all mail arrived")
+
+
+def one_network_is_not_all():
+    """Half of all places for one network; another one still gets in."""
+    with Setup(more="limits { connections = 100 network_connections = 10 exempt = {} }") as setup:
+        port = setup.daemon.ports["lmtp"]
+
+        def connect(address):
+            s = socket.socket()
+            s.settimeout(30)
+            s.bind((address, 0))
+            s.connect(("127.0.0.1", port))
+            return s
+
+        ours = [connect("127.0.0.2") for _ in range(10)]
+        for s in ours:
+            Plain(s)
+        Plain(connect("127.0.0.2"), 421)
+        counted(setup, "network_connections")
+        Plain(connect("127.0.0.3")).want(250, LHLO)
+        for s in ours:
+            s.close()
+
+
+def the_table_has_each_limit():
+    """docs/limits.md names every counter, and the defaults that rows.c has."""
+    with open(f"{ROOT}/include/doorstep/metrics_labels.h") as f:
+        counters = re.findall(r'VALUE\(METRICS_LIMIT_\w+, "(\w+)"\)', f.read())
+    with open(f"{ROOT}/docs/limits.md") as f:
+        rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in f if line.startswith("| `")]
+    named = {counter for row in rows for counter in re.findall(r"`(\w+)`", row[2])}
+    expect(named == set(counters), f"{named ^ set(counters)}")
+    with open(f"{ROOT}/src/config/rows.c") as f:
+        source = f.read()
+    for row in rows:
+        setting = re.findall(r"`(\w+)`", row[0])[0]
+        default = re.search(rf'{{"{setting}", KIND_\w+, [\w |]+, "(\w+)",\s[^}}]*AT\(settings_(limits|timeouts)', source)
+        expect(default is not None, f"rows.c has no {setting}")
+        expect(row[1].startswith(default.group(1)), f"{setting}: {row[1]!r}, not {default.group(1)!r}")
+
+
 def name(check):
     return check.__name__.replace("_", " ")
 
@@ -284,6 +560,23 @@ def main():
             for check in (its_certificate_counts_when_it_was_good, its_certificate_logs_in):
                 tests.run(name(check), check, setup, port)
             tests.run(name(starttls_behind_a_proxy), starttls_behind_a_proxy, setup, ca)
+        with small_limits() as setup:
+            for check in (message_size, recipients, command_line, errors, transactions, data_in_time, reading_in_time):
+                tests.run(name(check), check, setup)
+        for check, timeouts in (
+            (questions_are_bounded, "answer = 1min"),
+            (answers_in_time, "answer = 300ms"),
+            (waits_for_a_sorter, "sort = 1min sort_wait = 300ms"),
+            (memory_of_envelopes, "sort = 1min sort_wait = 1min"),
+        ):
+            with slow_parts(timeouts) as setup:
+                tests.run(name(check), check, setup)
+        for check in (mail_beside_a_flood, one_network_is_not_all, the_table_has_each_limit):
+            tests.run(name(check), check)
+        if os.geteuid() == 0:
+            tests.run(name(disk_free), disk_free)
+        else:
+            tests.skip(name(disk_free), "needs root")
     finally:
         shutil.rmtree(FOLDER, ignore_errors=True)
     tests.end()
