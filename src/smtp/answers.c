@@ -91,6 +91,7 @@ report(struct smtp_session *s)
     if (summary.delivered > 0) {
         s->accepted++;
         s->commands = 0;
+        s->rcpts = 0;
     }
     s->calls->finished(s->arg, &summary);
 }

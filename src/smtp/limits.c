@@ -9,6 +9,9 @@
 #include "command_priv.h"
 #include "doorstep/limit.h"
 
+#define RCPTS_PER_RECIPIENT                                                                        \
+    10 /* commands that a session may say for each that a message may have */
+
 void
 limits_hit(const struct smtp_session *s, enum metrics_LIMITS limit)
 {
@@ -45,15 +48,19 @@ limits_note(const struct smtp_session *s, enum smtp_reply id)
     }
 }
 
-/* A message may have many recipients and come in many chunks: they are bounded elsewhere. */
+/* A message may have many recipients, of which many may be refused, and come in many chunks: octets
+ * are bounded elsewhere. */
 bool
 limits_take_command(struct smtp_session *s, const struct verb *verb)
 {
-    bool is_counted = verb == NULL || (verb->run != cmd_rcpt && verb->run != cmd_bdat);
+    bool is_rcpt = verb != NULL && verb->run == cmd_rcpt;
+    bool is_counted = verb == NULL || (!is_rcpt && verb->run != cmd_bdat);
 
     s->steps++;
     s->commands += is_counted;
-    if (s->commands <= s->config.limits->commands)
+    s->rcpts += is_rcpt;
+    if (s->commands <= s->config.limits->commands &&
+        s->rcpts / RCPTS_PER_RECIPIENT <= s->config.limits->recipients)
         return true;
     session_end(s, REPLY_TOO_MANY_COMMANDS, "too many commands");
     return false;

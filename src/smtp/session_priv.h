@@ -105,6 +105,7 @@ struct smtp_session {
     uint64_t errors;
     uint64_t steps;            /* see smtp_session_steps() */
     uint64_t commands;         /* since the last message that was delivered */
+    uint64_t rcpts;            /* RCPTs among them, or beside: likewise */
     uint64_t unknown;          /* recipients that the store refused for good */
     uint64_t delay_ms;         /* a refusal waits; 0: none does */
     uint64_t delayed_id;       /* RCPT whose refusal has waited */

@@ -3,7 +3,8 @@
  * Whole dialogues: the first octet chooses the settings, the rest is what a client sends. It is run
  * twice, once whole with answers at once, once in small pieces with answers late: client and store
  * must see the same; and once more with something happening in between (a drain, a lost store).
- * Every reply is a well-formed line, and every message that began ends.
+ * Every reply is a well-formed line, and every message that began ends. What follows the first
+ * STARTTLS comes under TLS, where that was taken; log-ins end as their first octet says.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,10 @@ struct run {
     struct buf output;
     struct buf stored; /* envelopes and contents */
     bool is_late, is_away, is_closed, in_message;
+    bool begins_tls, in_auth;
     struct question {
-        bool is_rcpt;
+        bool is_rcpt, is_auth;
+        unsigned auth; /* how it goes on */
         uint64_t id;
         uint32_t index;
         enum outcome_kind kind;
@@ -57,12 +60,29 @@ on_reply(void *arg, struct span octets)
 }
 
 static void
+answer_auth(struct run *r, unsigned how)
+{
+    static const enum sasl_verdict verdicts[] = {SASL_ACCEPTED, SASL_REFUSED, SASL_MALFORMED,
+                                                 SASL_BANNED, SASL_UNAVAILABLE};
+
+    require(r->in_auth);
+    if (how % 8 < 3) {
+        smtp_session_auth_challenge(r->session, SPAN("challenge"));
+        return;
+    }
+    r->in_auth = false;
+    smtp_session_auth_done(r->session, verdicts[how % 8 - 3], "ann@example.org");
+}
+
+static void
 answer(struct run *r, const struct question *q)
 {
     struct outcome o;
 
     outcome_set(&o, q->kind, NULL);
-    if (q->is_rcpt)
+    if (q->is_auth)
+        answer_auth(r, q->auth);
+    else if (q->is_rcpt)
         smtp_session_rcpt_answer(r->session, q->id, &o);
     else
         smtp_session_answer(r->session, q->index, &o, "ID");
@@ -185,7 +205,61 @@ on_close(void *arg, const char *reason)
     r->is_closed = true;
 }
 
+static bool
+on_auth_step(void *arg, struct span octets)
+{
+    struct run *r = arg;
+
+    require(r->in_auth && octets.n <= SASL_OCTETS_MAX);
+    ask(r, (struct question){.is_auth = true, .auth = octets.n > 0 ? (uint8_t)octets.p[0] : 3});
+    return true;
+}
+
+static bool
+on_auth_begin(void *arg, enum sasl_mechanism m, bool has_initial, struct span octets)
+{
+    struct run *r = arg;
+
+    require(!r->in_auth && m < SASL_MECHANISM_COUNT && (has_initial || octets.n == 0));
+    r->in_auth = true;
+    if (has_initial)
+        return on_auth_step(arg, octets);
+    ask(r, (struct question){.is_auth = true});
+    return true;
+}
+
+static void
+on_auth_abort(void *arg)
+{
+    struct run *r = arg;
+
+    require(r->in_auth);
+    r->in_auth = false;
+    r->question_count = 0; /* nothing else is asked beside it */
+}
+
+static bool
+on_can_start_tls(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static void
+on_start_tls(void *arg)
+{
+    struct run *r = arg;
+
+    r->begins_tls = true;
+    smtp_session_tls_begin(r->session);
+}
+
 static const struct smtp_session_calls calls = {
+    .can_start_tls = on_can_start_tls,
+    .start_tls = on_start_tls,
+    .auth_begin = on_auth_begin,
+    .auth_step = on_auth_step,
+    .auth_abort = on_auth_abort,
     .reply = on_reply,
     .mail_begin = on_mail_begin,
     .client_changed = on_client_changed,
@@ -210,11 +284,45 @@ happen(struct run *r, size_t what)
         smtp_session_timeout(r->session);
     else if (what % 5 == 2)
         smtp_session_stop(r->session);
-    else
+    else {
+        r->in_auth = false; /* the owner has forgotten it */
         smtp_session_fail(r->session, &o);
+    }
     r->question_count = 0; /* its answers come no more, or too late */
     require(smtp_session_messages(r->session) <= 5 && smtp_session_errors(r->session) <= 21);
     require(r->is_closed == (smtp_session_waits_for(r->session) == SMTP_WAIT_NOTHING));
+}
+
+static void
+feed(struct run *r, struct span in, bool in_pieces, size_t left, unsigned what)
+{
+    while (in.n > 0) {
+        size_t n = in_pieces ? (in.n > 3 ? 1 + in.n % 3 : 1) : in.n;
+
+        smtp_session_feed(r->session, (struct span){in.p, n});
+        in = span_skip(in, n);
+        if (in.n <= left && in.n + n > left)
+            happen(r, left + what);
+        while (smtp_session_waits_for(r->session) == SMTP_WAIT_DELAY)
+            smtp_session_delay_over(r->session);
+        if (!smtp_session_wants_input(r->session))
+            answer_all(r);
+    }
+    answer_all(r);
+    while (smtp_session_waits_for(r->session) == SMTP_WAIT_DELAY) {
+        smtp_session_delay_over(r->session);
+        answer_all(r);
+    }
+}
+
+/* Up to the end of the first STARTTLS, or all. */
+static size_t
+plain_length(struct span in)
+{
+    static const char verb[] = "STARTTLS\r\n";
+    const char *at = memmem(in.p, in.n, verb, sizeof(verb) - 1);
+
+    return at != NULL ? (size_t)(at - in.p) + sizeof(verb) - 1 : in.n;
 }
 
 /* What happens when `left` octets are still to come; SIZE_MAX: nothing. */
@@ -239,8 +347,14 @@ run(uint8_t options, struct span in, bool in_pieces, size_t left)
         .bare_newline = (enum bare_newline)((options >> 3) % 3),
         .tarpit_ms = 1,
         .tarpit_max_ms = 4,
+        .tls = (options & 0x20) != 0 ? LISTEN_TLS_OFFERED : LISTEN_TLS_NONE,
+        .auth = (options & 0x40) != 0,
+        .auth_plain_without_tls = (options & 1) != 0,
+        .auth_failures_max = 3,
         .limits = &limits,
     };
+    static const struct tls_facts facts = {.version = "TLSv1.3", .cipher = "X"};
+    struct span plain = {in.p, plain_length(in)}, rest = span_skip(in, plain.n);
     struct run *r = calloc(1, sizeof(*r));
 
     require(r != NULL);
@@ -251,23 +365,11 @@ run(uint8_t options, struct span in, bool in_pieces, size_t left)
     r->session = smtp_session_new(&config, &calls, r);
     require(r->session != NULL);
     smtp_session_greet(r->session);
-    while (in.n > 0) {
-        size_t n = in_pieces ? (in.n > 3 ? 1 + in.n % 3 : 1) : in.n;
-
-        smtp_session_feed(r->session, (struct span){in.p, n});
-        in = span_skip(in, n);
-        if (in.n <= left && in.n + n > left)
-            happen(r, left + options);
-        while (smtp_session_waits_for(r->session) == SMTP_WAIT_DELAY)
-            smtp_session_delay_over(r->session);
-        if (!smtp_session_wants_input(r->session))
-            answer_all(r);
-    }
-    answer_all(r);
-    while (smtp_session_waits_for(r->session) == SMTP_WAIT_DELAY) {
-        smtp_session_delay_over(r->session);
-        answer_all(r);
-    }
+    feed(r, plain, in_pieces, left == SIZE_MAX || left < rest.n ? SIZE_MAX : left - rest.n,
+         options);
+    if (r->begins_tls && !r->is_closed)
+        smtp_session_tls_started(r->session, &facts);
+    feed(r, rest, in_pieces, left, options);
     smtp_session_free(r->session);
     require(!r->in_message);
     return r;

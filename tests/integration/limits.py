@@ -41,6 +41,7 @@ class Setup:
 
     def __init__(self, more="", **sections):
         self.metrics = f"{tempfile.mkdtemp(dir=FOLDER)}/metrics.sock"
+        self.opened = []  # a client that stays would be waited for at the end
         self.daemon = Daemon(more=f'metrics {{ address = "unix:{self.metrics}" }}\nedges = 1\n{more}', **sections)
 
     def __enter__(self):
@@ -50,6 +51,8 @@ class Setup:
         return self
 
     def __exit__(self, failure, *_):
+        for c in self.opened:
+            c.socket.close()
         try:
             if failure is None:
                 self.daemon.end()
@@ -71,7 +74,8 @@ class Setup:
         return self.value("doorstep_limits_hit_total", f'limit="{limit}"')
 
     def client(self, protocol="lmtp", transport="tcp"):
-        return Plain(self.daemon.connect(protocol, transport, 60))
+        self.opened.append(Plain(self.daemon.connect(protocol, transport, 60)))
+        return self.opened[-1]
 
 
 class Plain(Client):

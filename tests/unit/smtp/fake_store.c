@@ -20,13 +20,23 @@ on_reply(void *arg, struct span octets)
 }
 
 static void
+answer_one(struct fake *f, const struct fake_question *q)
+{
+    if (q->is_auth && q->is_challenge)
+        smtp_session_auth_challenge(f->session, SPAN_NONE);
+    else if (q->is_auth)
+        smtp_session_auth_done(f->session, q->verdict, "ann@d.test");
+    else if (q->is_rcpt)
+        smtp_session_rcpt_answer(f->session, q->id, &q->outcome);
+    else
+        smtp_session_answer(f->session, q->index, &q->outcome, "ID");
+}
+
+static void
 ask(struct fake *f, struct fake_question q)
 {
     if (f->answers == FAKE_AT_ONCE) {
-        if (q.is_rcpt)
-            smtp_session_rcpt_answer(f->session, q.id, &q.outcome);
-        else
-            smtp_session_answer(f->session, q.index, &q.outcome, "ID");
+        answer_one(f, &q);
         return;
     }
     DENSE_CHECK(f->question_count < FAKE_QUESTIONS_MAX);
@@ -181,7 +191,45 @@ on_start_tls(void *arg)
         smtp_session_tls_begin(f->session);
 }
 
+/* Whoever knows the word is let in; without a first response an empty challenge comes. */
+static bool
+on_auth_step(void *arg, struct span octets)
+{
+    static const char right[] = "\0ann\0good";
+    bool is_right = span_equal(octets, (struct span){right, sizeof(right) - 1});
+
+    ask(arg, (struct fake_question){.is_auth = true,
+                                    .verdict = is_right ? SASL_ACCEPTED : SASL_REFUSED});
+    return true;
+}
+
+static bool
+on_auth_begin(void *arg, enum sasl_mechanism m, bool has_initial, struct span octets)
+{
+    (void)m;
+    if (has_initial)
+        return on_auth_step(arg, octets);
+    ask(arg, (struct fake_question){.is_auth = true, .is_challenge = true});
+    return true;
+}
+
+static void
+on_auth_abort(void *arg)
+{
+    struct fake *f = arg;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < f->question_count; i++) {
+        if (!f->questions[i].is_auth)
+            f->questions[kept++] = f->questions[i];
+    }
+    f->question_count = kept;
+}
+
 static const struct smtp_session_calls calls = {
+    .auth_begin = on_auth_begin,
+    .auth_step = on_auth_step,
+    .auth_abort = on_auth_abort,
     .can_start_tls = on_can_start_tls,
     .start_tls = on_start_tls,
     .reply = on_reply,
@@ -247,10 +295,7 @@ answer_questions(struct fake *f)
 
         f->question_count--;
         memmove(&f->questions[i], &f->questions[i + 1], (f->question_count - i) * sizeof(q));
-        if (q.is_rcpt)
-            smtp_session_rcpt_answer(f->session, q.id, &q.outcome);
-        else
-            smtp_session_answer(f->session, q.index, &q.outcome, "ID");
+        answer_one(f, &q);
     }
 }
 

@@ -20,8 +20,11 @@ enum fake_answers {
 
 struct fake_question {
     bool is_rcpt;
-    uint64_t id;    /* of a RCPT */
-    uint32_t index; /* of a recipient */
+    bool is_auth;              /* of a step of AUTH: */
+    bool is_challenge;         /* an empty one is owed, else */
+    enum sasl_verdict verdict; /* this one */
+    uint64_t id;               /* of a RCPT */
+    uint32_t index;            /* of a recipient */
     struct outcome outcome;
 };
 

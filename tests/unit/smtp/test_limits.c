@@ -261,12 +261,12 @@ static const struct flood {
     enum fake_answers answers;
     const char *codes; /* replies may begin with these */
 } floods[] = {
-    {"nobody", "nobody", 6, 6, 0, FAKE_IN_ORDER, "550"},
-    {"long names of nobody", "nobody", 64, 190, 480, FAKE_IN_ORDER, "550"},
-    {"long names of nobody, answered the other way", "n", 64, 190, 480, FAKE_REVERSED, "550"},
-    {"somebody", "ann", 3, 6, 0, FAKE_IN_ORDER, "250 452"},
-    {"somebody, as long as it may be said", "ann", 3, 190, 480, FAKE_IN_ORDER, "250 452"},
-    {"bad syntax", "a@b", 64, 190, 480, FAKE_IN_ORDER, "501 553"},
+    {"nobody", "nobody", 6, 6, 0, FAKE_IN_ORDER, "550 421"},
+    {"long names of nobody", "nobody", 64, 190, 480, FAKE_IN_ORDER, "550 421"},
+    {"long names of nobody, answered the other way", "n", 64, 190, 480, FAKE_REVERSED, "550 421"},
+    {"somebody", "ann", 3, 6, 0, FAKE_IN_ORDER, "250 452 421"},
+    {"somebody, as long as it may be said", "ann", 3, 190, 480, FAKE_IN_ORDER, "250 452 421"},
+    {"bad syntax", "a@b", 64, 190, 480, FAKE_IN_ORDER, "501 553 421"},
 };
 
 static void
@@ -317,15 +317,31 @@ START_TEST(recipients_without_end_cost_little_memory)
     ck_assert(buf_append(&f.output, block.data, block.len)); /* room for what is said */
     buf_reset(&f.output);
     before = heap_in_use();
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 60 && f.closed == 0; i++) {
         smtp_session_feed(f.session, buf_span(&block));
         peak = heap_in_use() > peak ? heap_in_use() : peak;
         fake_answer(&f);
         check_codes(x, &f);
     }
     ck_assert_msg(peak <= before + GROWTH_MAX, "%s: %zu octets", x->name, peak - before);
-    ck_assert_uint_eq(f.closed, 0);
     buf_release(&block);
+    fake_release(&f);
+}
+END_TEST
+
+START_TEST(recipients_that_lead_to_no_message_end_the_session)
+{
+    struct fake f;
+
+    fake_open(&f, LISTEN_LMTP);
+    f.config.is_exempt = true;
+    fake_start(&f);
+    fake_feed(&f, SPAN(OPEN), 0);
+    for (int i = 0; i < 60; i++) { /* a message may have five */
+        fake_feed(&f, SPAN(GUESS("x")), 0);
+        ck_assert_uint_eq(f.closed, i > 58);
+    }
+    expect_tail(&f, "421 4.7.0 too many commands without a message\r\n");
     fake_release(&f);
 }
 END_TEST
@@ -378,6 +394,7 @@ main(void)
     tcase_add_test(cases, an_endless_line_ends_the_session);
     tcase_add_loop_test(cases, recipients_without_end_cost_little_memory, 0,
                         (int)(sizeof(floods) / sizeof(floods[0])));
+    tcase_add_test(cases, recipients_that_lead_to_no_message_end_the_session);
     tcase_add_test(cases, replies_that_nobody_reads_cost_little_memory);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -20,6 +20,8 @@
 
 struct model {
     bool is_lmtp, is_introduced, is_open, is_chunked, has_failed, is_closed;
+    bool is_tls, has_logged_in;
+    bool begins_tls;                     /* with the last step */
     char recipients[RECIPIENTS_MAX + 1]; /* 'a': delivered, 'l': temporary at the end */
     size_t octets;
     unsigned errors, messages, delivered;
@@ -298,7 +300,76 @@ xclient(struct model *m)
         return;
     }
     say(m, 220);
-    m->is_introduced = false;
+    m->is_introduced = m->has_logged_in = false;
+}
+
+/* What came before is forgotten. */
+static void
+starttls(struct model *m)
+{
+    if (m->is_tls || m->is_open) {
+        blame(m, 503);
+        return;
+    }
+    say(m, 220);
+    m->is_introduced = m->has_logged_in = false;
+    m->is_tls = m->begins_tls = true;
+}
+
+static bool
+may_log_in(struct model *m)
+{
+    if (!m->is_open && m->is_introduced && !m->has_logged_in)
+        return true;
+    blame(m, 503);
+    return false;
+}
+
+static void
+log_in(struct model *m)
+{
+    if (!may_log_in(m))
+        return;
+    say(m, 235);
+    m->has_logged_in = true;
+}
+
+static void
+log_in_wrongly(struct model *m)
+{
+    if (may_log_in(m))
+        blame(m, 535);
+}
+
+/* The line behind it is a response, or no command. */
+static void
+log_in_by_lines(struct model *m)
+{
+    if (!may_log_in(m)) {
+        blame(m, 500);
+        return;
+    }
+    say(m, 334);
+    say(m, 235);
+    m->has_logged_in = true;
+}
+
+static void
+log_in_not_at_all(struct model *m)
+{
+    if (!may_log_in(m)) {
+        blame(m, 500);
+        return;
+    }
+    say(m, 334);
+    blame(m, 501);
+}
+
+static void
+log_in_oddly(struct model *m)
+{
+    if (may_log_in(m))
+        blame(m, 504);
 }
 
 static void
@@ -343,7 +414,13 @@ static const struct step {
     {"FOO\r\n", NULL, garbage, 1},
     {"NOOP\nRSET\r\n", NULL, garbage, 1},
     {"NOOP " HUNDRED HUNDRED "\r\n", NULL, garbage, 1},
-    {"STARTTLS\r\n", NULL, not_implemented, 1},
+    {"EXPN a\r\n", NULL, not_implemented, 1},
+    {"STARTTLS\r\n", NULL, starttls, 2},
+    {"AUTH PLAIN AGFubgBnb29k\r\n", NULL, log_in, 2},
+    {"AUTH PLAIN AGFubgBiYWQ=\r\n", NULL, log_in_wrongly, 1},
+    {"AUTH PLAIN\r\nAGFubgBnb29k\r\n", NULL, log_in_by_lines, 2},
+    {"AUTH PLAIN\r\n*\r\n", NULL, log_in_not_at_all, 1},
+    {"AUTH FOO\r\n", NULL, log_in_oddly, 1},
     {"XCLIENT NAME=a\r\n", NULL, xclient, 1},
     {"XFORWARD NAME=a\r\n", NULL, xforward, 1},
 };
@@ -388,7 +465,7 @@ piece(uint64_t *seed, size_t left)
 }
 
 static void
-feed(struct fake *f, struct span in, uint64_t *seed)
+feed_plain(struct fake *f, struct span in, uint64_t *seed)
 {
     while (in.n > 0) {
         size_t n = piece(seed, in.n);
@@ -401,10 +478,23 @@ feed(struct fake *f, struct span in, uint64_t *seed)
     fake_answer(f);
 }
 
+/* tls_at: octets up to the end of the STARTTLS that was taken, 0: none was. */
+static void
+feed(struct fake *f, struct span in, size_t tls_at, uint64_t *seed)
+{
+    static const struct tls_facts facts = {.version = "TLSv1.3", .cipher = "X"};
+
+    feed_plain(f, (struct span){in.p, tls_at}, seed);
+    if (tls_at > 0 && f->closed == 0)
+        smtp_session_tls_started(f->session, &facts);
+    feed_plain(f, span_skip(in, tls_at), seed);
+}
+
 static void
 run_dialogue(uint64_t *seed, struct buf *input, struct buf *codes, struct model *m)
 {
     unsigned n = 1 + random_below(seed, STEPS_MAX);
+    size_t tls_at = 0;
     struct fake f;
 
     buf_reset(input);
@@ -423,12 +513,18 @@ run_dialogue(uint64_t *seed, struct buf *input, struct buf *codes, struct model 
             buf_append_str(input, m->is_lmtp || step->smtp == NULL ? step->lmtp : step->smtp));
         if (!m->is_closed)
             step->run(m);
+        if (m->begins_tls)
+            tls_at = input->len;
+        m->begins_tls = false;
     }
     fake_open(&f, m->is_lmtp ? LISTEN_LMTP : LISTEN_SMTP);
     f.answers = (enum fake_answers)random_below(seed, 3);
     f.is_slow = random_below(seed, 4) == 0;
+    f.has_tls = f.config.auth = f.config.auth_plain_without_tls = true;
+    f.config.tls = LISTEN_TLS_OFFERED;
+    f.config.auth_failures_max = UINT64_MAX;
     fake_start(&f);
-    feed(&f, buf_span(input), seed);
+    feed(&f, buf_span(input), tls_at, seed);
     codes_of(buf_str(&f.output), codes);
     if (strcmp(buf_str(codes), buf_str(&m->codes)) != 0)
         ck_abort_msg("expected %s\ngot      %s\nfor\n%s", buf_str(&m->codes), buf_str(codes),
