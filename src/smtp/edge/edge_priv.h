@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Inside the edge role: the role itself (edge.c), its connections (edge_accept.c, edge_conn.c; where
- * an MTA only asks, lookup_conn.c) and its side of the door to the store (door_store.c).
+ * Inside the edge role: the role itself (edge.c), its connections (edge_accept.c, edge_conn.c;
+ * where an MTA only asks, lookup_conn.c) and its side of the door to the store (door_store.c).
  */
 #ifndef DOORSTEP_SMTP_EDGE_PRIV_H
 #define DOORSTEP_SMTP_EDGE_PRIV_H
