@@ -82,7 +82,8 @@ enum sieve_class {
     SIEVE_ON_COPY = 256, /* fileinto, redirect, pipe */
     SIEVE_ON_FCC = 512,  /* vacation, notify; with it :flags, :create, ... of the fcc */
     SIEVE_ON_SET = 1024, /* modifiers of RFC 5229 */
-    SIEVE_ON_VACATION = 2048
+    SIEVE_ON_VACATION = 2048,
+    SIEVE_ON_SPAMTEST = 4096 /* RFC 5235 */
 };
 
 struct sieve_tag {
@@ -236,6 +237,9 @@ bool sieve_run_defer(struct sieve_run *r, const struct sieve_op *op, const char 
 /* sieve_run_answer() - what the host has answered, as a truth; SIEVE_TEMPFAIL ends the run. */
 enum sieve_truth sieve_run_answer(struct sieve_run *r, const struct sieve_op *op,
                                   enum sieve_answer answer);
+
+/* sieve_run_has_failed() - an error was noted. */
+bool sieve_run_has_failed(const struct sieve_run *r);
 
 /* sieve_run_work() - spend n of the budget for match work; false: it is used up, noted. */
 bool sieve_run_work(struct sieve_run *r, uint64_t n);

@@ -35,6 +35,10 @@ bool match_regex_begin(struct sieve_match *m);
 enum sieve_truth match_regex(struct sieve_match *m, uint32_t i, struct span value);
 enum regex_flavour regex_flavour_of(const struct sieve_comparator *comparator);
 
+/* regex_group() - the first group of an expression of the configuration's, with case, in value.
+ * False: it does not match, has no group, or the run has failed. */
+bool regex_group(struct sieve_run *r, struct span ere, struct span value, struct span *out);
+
 /* match_variables() - what was caught; unless the test is one that sets no match variables. */
 bool match_variables(struct sieve_match *m, const struct span *values, uint32_t count);
 

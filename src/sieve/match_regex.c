@@ -100,21 +100,45 @@ give_groups(struct sieve_match *m, const struct regex_matcher *x, int count, str
     return match_variables(m, groups, (uint32_t)count);
 }
 
+/* PCRE2's answer; what is neither a match nor none was noted. */
+static int
+match(struct sieve_run *r, const struct sieve_op *op, struct regex_matcher *x,
+      const pcre2_code *code, struct span value)
+{
+    if (value.n == 0)
+        value.p = "";
+    x->last = 0;
+    int count = pcre2_match(code, (PCRE2_SPTR)value.p, value.n, 0, 0, x->data, x->context);
+    if (count < 0 && count != PCRE2_ERROR_NOMATCH)
+        sieve_run_fail(r, op, "a regular expression takes too much for one message");
+    return count;
+}
+
 enum sieve_truth
 match_regex(struct sieve_match *m, uint32_t i, struct span value)
 {
     struct regex_matcher *x = get_matcher(m->run);
+    int count = x == NULL ? PCRE2_ERROR_NOMEMORY : match(m->run, m->op, x, m->regexes[i], value);
 
-    if (x == NULL)
-        return SIEVE_BROKEN;
-    if (value.n == 0)
-        value.p = "";
-    x->last = 0;
-    int count = pcre2_match(m->regexes[i], (PCRE2_SPTR)value.p, value.n, 0, 0, x->data, x->context);
     if (count == PCRE2_ERROR_NOMATCH)
         return SIEVE_FALSE;
-    if (count >= 0)
-        return give_groups(m, x, count, value) ? SIEVE_TRUE : SIEVE_BROKEN;
-    sieve_run_fail(m->run, m->op, "a regular expression takes too much for one message");
-    return SIEVE_BROKEN;
+    return count >= 0 && give_groups(m, x, count, value) ? SIEVE_TRUE : SIEVE_BROKEN;
+}
+
+bool
+regex_group(struct sieve_run *r, struct span ere, struct span value, struct span *out)
+{
+    struct regex_matcher *x = get_matcher(r);
+    struct regex_remark why;
+
+    if (x == NULL || !sieve_run_work(r, ere.n * COMPILE_WORK))
+        return false;
+    pcre2_code *code = regex_compile(ere, REGEX_OCTETS, &r->arena, &why);
+    if (code == NULL || match(r, NULL, x, code, value) < 2)
+        return false;
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(x->data);
+    if (at[2] == PCRE2_UNSET)
+        return false;
+    *out = (struct span){value.p + at[2], at[3] - at[2]};
+    return true;
 }

@@ -149,6 +149,12 @@ sieve_run_error(const struct sieve_run *r)
 }
 
 bool
+sieve_run_has_failed(const struct sieve_run *r)
+{
+    return r->status != SIEVE_OK;
+}
+
+bool
 sieve_run_work(struct sieve_run *r, uint64_t n)
 {
     if (r->work > r->in.limits->work_max || n > r->in.limits->work_max - r->work)
