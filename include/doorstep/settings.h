@@ -43,6 +43,8 @@ struct settings_network { /* one of `trusted`: "127.0.0.0/8", "::1/128" */
 
 enum listen_require { REQUIRE_NONE, REQUIRE_AUTH, REQUIRE_TRUSTED, REQUIRE_CLIENT_CERT };
 
+enum listen_unknown { UNKNOWN_REFUSE, UNKNOWN_DUNNO };
+
 struct settings_listen {
     enum listen_protocol protocol;
     struct settings_address *address;
@@ -52,7 +54,8 @@ struct settings_listen {
     bool auth;                        /* announce AUTH */
     bool auth_plain_without_tls;      /* PLAIN and LOGIN although anybody may listen in */
     enum listen_require require;      /* who may send mail at all */
-    bool proxy_protocol;              /* a PROXY header stands before the session */
+    enum listen_unknown unknown_recipients; /* policy: what is said of whom nobody knows here */
+    bool proxy_protocol;                    /* a PROXY header stands before the session */
     struct settings_network *proxy_trusted; /* whose headers are believed; unix sockets always */
     size_t proxy_trusted_count;
     enum listen_tls tls;

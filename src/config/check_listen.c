@@ -77,6 +77,8 @@ check_listen(struct reader *r, size_t i)
         check_questions(r, l, at);
     if (l->client_ca[0] != '\0' && l->tls == LISTEN_TLS_NONE)
         source_error(r->errors, at, "listen: client_ca needs tls");
+    if (l->protocol != LISTEN_POLICY && l->unknown_recipients != UNKNOWN_REFUSE)
+        source_error(r->errors, at, "listen: unknown_recipients is for listen policy");
     /* Otherwise nobody could ever send. */
     if (l->require == REQUIRE_AUTH && !l->auth)
         source_error(r->errors, at, "require = \"auth\" needs auth = yes");

@@ -29,6 +29,7 @@ static const char *const newline_words[] = {"keep", "reject", "normalize", NULL}
 static const char *const accounts_words[] = {"sqlite", "passwd", "file", "any", NULL};
 static const char *const over_quota_words[] = {"defer", "reject", NULL};
 static const char *const require_words[] = {"none", "auth", "trusted", "client_cert", NULL};
+static const char *const unknown_words[] = {"refuse", "dunno", NULL};
 static const char *const line_end_words[] = {"lf", "crlf", NULL};
 static const char *const failure_words[] = {"tempfail", "accept", NULL};
 static const char *const lock_words[] = {"fcntl", "dotlock", "flock", NULL};
@@ -37,6 +38,7 @@ _Static_assert(sizeof(enum bare_newline) == sizeof(int) && sizeof(enum store_loc
                    sizeof(enum sandbox_mode) == sizeof(int) &&
                    sizeof(enum milter_failure) == sizeof(int) &&
                    sizeof(enum listen_require) == sizeof(int) &&
+                   sizeof(enum listen_unknown) == sizeof(int) &&
                    sizeof(enum durability) == sizeof(int) && sizeof(enum listen_tls) == sizeof(int),
                "KIND_ENUM keeps an int");
 
@@ -97,6 +99,9 @@ static const struct config_row listen_rows[] = {
      .doc = "take passwords that anybody on the way can read"},
     {"require", KIND_ENUM, 0, "none", 0, 0, require_words, AT(settings_listen, require),
      .doc = "what one needs to send mail here"},
+    {"unknown_recipients", KIND_ENUM, 0, "refuse", 0, 0, unknown_words,
+     AT(settings_listen, unknown_recipients),
+     .doc = "what a policy service says of recipients that nobody knows here"},
     {"proxy_protocol", KIND_BOOLEAN, 0, "no", 0, 0, AT(settings_listen, proxy_protocol),
      .doc = "a PROXY header stands before each session"},
     {"proxy_trusted", KIND_NETWORK, ROW_LIST, "", 0, 256, AT(settings_listen, proxy_trusted),

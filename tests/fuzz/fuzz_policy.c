@@ -23,8 +23,8 @@ struct conversation {
         bool is_alias;
     } asked[LOOKUP_WINDOW];
     unsigned count;
-    unsigned kind; /* of outcomes: the next one */
-    bool is_at_once;
+    unsigned kind;             /* of outcomes: the next one */
+    bool is_at_once, is_never; /* when the store answers */
     bool is_closed;
 };
 
@@ -51,6 +51,8 @@ answer(struct conversation *c, uint64_t id, bool is_alias)
 static void
 ask(struct conversation *c, uint64_t id, bool is_alias)
 {
+    if (c->is_never)
+        return;
     if (c->is_at_once) {
         answer(c, id, is_alias);
         return;
@@ -143,15 +145,22 @@ count_netstrings(struct span out)
 }
 
 static void
-converse(struct conversation *c, enum listen_protocol protocol, const struct settings *settings,
-         struct span in, size_t split)
+begin(struct conversation *c, const struct settings_listen *listen, const struct settings *settings)
 {
     static const struct lookup_calls calls = {on_reply, on_ask_rcpt, on_ask_alias, on_close};
-    uint64_t said;
 
     buf_init(&c->output, OUTPUT_MAX);
-    c->lookup = lookup_new(protocol, settings, "ID", &calls, c);
+    c->lookup = lookup_new(listen, settings, "ID", &calls, c);
     require(c->lookup != NULL);
+}
+
+static void
+converse(struct conversation *c, const struct settings_listen *listen,
+         const struct settings *settings, struct span in, size_t split)
+{
+    uint64_t said;
+
+    begin(c, listen, settings);
     while (in.n > 0) {
         struct span piece = {in.p, split == 0 || split > in.n ? in.n : split};
 
@@ -159,11 +168,31 @@ converse(struct conversation *c, enum listen_protocol protocol, const struct set
         answer_all(c);
         in = span_skip(in, piece.n);
     }
-    said = protocol == LISTEN_POLICY ? count_actions(buf_span(&c->output))
-                                     : count_netstrings(buf_span(&c->output));
-    require(said == lookup_requests(c->lookup));
+    said = listen->protocol == LISTEN_POLICY ? count_actions(buf_span(&c->output))
+                                             : count_netstrings(buf_span(&c->output));
+    require(said == lookup_requests(c->lookup) && said <= lookup_steps(c->lookup));
+    require(!lookup_is_waiting(c->lookup) && lookup_is_closed(c->lookup) == c->is_closed);
     require(c->is_closed || lookup_wants_input(c->lookup));
     lookup_free(c->lookup);
+}
+
+/* The store is gone in the middle, and then the edge is to end. */
+static void
+break_off(const struct settings_listen *listen, const struct settings *settings, struct span in)
+{
+    struct conversation c = {.is_never = true};
+    struct outcome o;
+
+    begin(&c, listen, settings);
+    lookup_feed(c.lookup, in);
+    outcome_set(&o, OUTCOME_SYSTEM, "gone");
+    lookup_fail(c.lookup, &o);
+    lookup_drain(c.lookup);
+    lookup_fail(c.lookup, &o);
+    require(c.is_closed && lookup_is_closed(c.lookup));
+    lookup_feed(c.lookup, in);
+    lookup_free(c.lookup);
+    buf_release(&c.output);
 }
 
 int
@@ -173,20 +202,23 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct settings settings = {
         .domains = &domain, .domain_count = 1, .limits = {.message_size = 1000}};
     struct conversation whole = {.kind = 0}, pieces = {.kind = 0};
-    enum listen_protocol protocol;
+    struct settings_listen listen = {.protocol = LISTEN_SOCKETMAP};
     struct span in;
 
     if (size == 0)
         return 0;
-    protocol = (data[0] & 1) != 0 ? LISTEN_POLICY : LISTEN_SOCKETMAP;
+    if ((data[0] & 1) != 0)
+        listen.protocol = LISTEN_POLICY;
+    listen.unknown_recipients = data[0] >> 7;
     whole.kind = pieces.kind = data[0] >> 4;
     whole.is_at_once = (data[0] & 2) != 0;
     pieces.is_at_once = (data[0] & 4) != 0;
     in = (struct span){(const char *)data + 1, size - 1};
-    converse(&whole, protocol, &settings, in, 0);
-    converse(&pieces, protocol, &settings, in, 1 + (data[0] >> 3) % 16);
+    converse(&whole, &listen, &settings, in, 0);
+    converse(&pieces, &listen, &settings, in, 1 + (data[0] >> 3) % 16);
     require(span_equal(buf_span(&whole.output), buf_span(&pieces.output)));
     require(whole.is_closed == pieces.is_closed);
+    break_off(&listen, &settings, in);
     buf_release(&whole.output);
     buf_release(&pieces.output);
     return 0;

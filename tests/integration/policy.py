@@ -24,6 +24,10 @@ LISTEN = """
 listen policy {{
     address = {{"unix:{folder}/policy.sock", "127.0.0.1:{policy}"}}
 }}
+listen policy {{
+    address = {{"unix:{folder}/lenient.sock"}}
+    unknown_recipients = "dunno"
+}}
 listen socketmap {{
     address = {{"unix:{folder}/socketmap.sock", "127.0.0.1:{socketmap}"}}
 }}
@@ -239,6 +243,14 @@ class Checks:
         for name in ("forwarded", "half"):
             got = self.at_rcpt(f"{name}@example.org")
             expect(got.startswith("451 4.3.0 "), f"{name}: {got}")
+
+    def lenient(self):
+        """The MTA has aliases of its own: whom we do not know it may know."""
+        peer = Peer(self.daemon, "lenient")
+        expect(peer.ask("nobody@example.org") == "DUNNO", "nobody is refused")
+        expect(peer.ask("full@example.org").startswith("452 4.2.2 "), "full is not")
+        expect(peer.ask("disabled@example.org").startswith("550 5.2.1 "), "disabled is not")
+        peer.close()
 
     def pieces(self):
         peer = Peer(self.daemon, "policy")
@@ -547,6 +559,7 @@ def alone(tests, daemon):
     tests.run("size counts into quota", checks.sizes)
     tests.run("maps have domains, mailboxes and aliases", checks.maps)
     tests.run("mail for an alias that leads elsewhere waits", checks.elsewhere_in_lmtp)
+    tests.run("unknown recipients are left to the MTA where it was set so", checks.lenient)
     tests.run("requests come in pieces", checks.pieces)
     tests.run("a thousand requests at once are answered in order", checks.thousand)
     tests.run("a client may end its side first", checks.half_closed)

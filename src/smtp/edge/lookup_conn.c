@@ -262,7 +262,7 @@ lookup_conn_new(struct edge *e, const struct settings_listen *listen,
     id_make(c->id);
     peer_print(peer, c->peer);
     door_client_init(&c->client, &client_calls, c);
-    c->lookup = lookup_new(listen->protocol, e->settings, c->id, &lookup_calls, c);
+    c->lookup = lookup_new(listen, e->settings, c->id, &lookup_calls, c);
     if (c->lookup != NULL)
         return c;
     free(c);

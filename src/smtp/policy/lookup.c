@@ -22,6 +22,7 @@ struct slot { /* a request that was taken, in its place */
 };
 
 struct lookup {
+    const struct settings_listen *listen;
     const struct lookup_protocol *protocol;
     const struct settings *settings;
     const char *id;
@@ -40,14 +41,15 @@ struct lookup {
 };
 
 struct lookup *
-lookup_new(enum listen_protocol protocol, const struct settings *settings, const char *id,
+lookup_new(const struct settings_listen *listen, const struct settings *settings, const char *id,
            const struct lookup_calls *calls, void *arg)
 {
     struct lookup *l = calloc(1, sizeof(*l));
 
     if (l == NULL)
         return NULL;
-    l->protocol = protocol == LISTEN_POLICY ? &lookup_policy : &lookup_socketmap;
+    l->listen = listen;
+    l->protocol = listen->protocol == LISTEN_POLICY ? &lookup_policy : &lookup_socketmap;
     l->settings = settings;
     l->id = id;
     l->calls = calls;
@@ -167,6 +169,7 @@ take_request(struct lookup *l)
 
     *s = (struct slot){.id = l->last_id + 1};
     arena_init(&s->request.arena, REQUEST_MEMORY);
+    s->request.unknown = l->listen->unknown_recipients;
     buf_init(&s->reply, LOOKUP_REPLY_MAX);
     l->count++;
     l->steps++;

@@ -29,9 +29,9 @@ struct lookup_calls {
     void (*close)(void *arg, const char *reason);
 };
 
-/* lookup_new() - for a listener's protocol, LISTEN_POLICY or LISTEN_SOCKETMAP. All but the struct
- * itself is borrowed for its life; id is for the log. NULL without memory. */
-struct lookup *lookup_new(enum listen_protocol protocol, const struct settings *settings,
+/* lookup_new() - for a listener of LISTEN_POLICY or LISTEN_SOCKETMAP. All arguments are borrowed
+ * for its life; id is for the log. NULL without memory. */
+struct lookup *lookup_new(const struct settings_listen *listen, const struct settings *settings,
                           const char *id, const struct lookup_calls *calls, void *arg);
 void lookup_free(struct lookup *l); /* NULL is allowed */
 

@@ -83,7 +83,8 @@ print(const struct lookup_request *r, const struct outcome *o, struct span targe
     bool done;
 
     (void)targets;
-    if (outcome_is_success(o) || o->kind == OUTCOME_NOT_OURS)
+    if (outcome_is_success(o) || o->kind == OUTCOME_NOT_OURS ||
+        (o->kind == OUTCOME_NO_SUCH_USER && r->unknown == UNKNOWN_DUNNO))
         return act_dunno(reply);
     if (is_unavailable(o))
         return act_unavailable(reply, o);
@@ -141,7 +142,8 @@ read_request(const union lookup_parser *p, const struct settings *settings,
     if (!is_about_recipient(q) || !is_ours(settings, q->recipient))
         return act_dunno(reply);
     if (!lookup_read_address(span_of(q->recipient), &r->arena, &r->recipient))
-        return act_refuse(reply, reply_line(REPLY_BAD_RECIPIENT));
+        return r->unknown == UNKNOWN_DUNNO ? act_dunno(reply)
+                                           : act_refuse(reply, reply_line(REPLY_BAD_RECIPIENT));
     if (size > settings->limits.message_size)
         return act_refuse(reply, reply_line(REPLY_TOO_BIG));
     read_sender(r, q->sender);

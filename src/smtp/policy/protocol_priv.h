@@ -18,6 +18,7 @@ struct lookup_request {
     struct arena arena; /* holds the addresses */
     struct address recipient, sender;
     uint64_t size;
+    enum listen_unknown unknown; /* what is said of those */
     enum { LOOKUP_NOTHING, LOOKUP_RCPT, LOOKUP_EXISTS, LOOKUP_ALIAS } question;
 };
 

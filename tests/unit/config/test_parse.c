@@ -251,6 +251,9 @@ static const struct error_case error_cases[] = {
      DOMAIN "listen policy { address = {\"127.9.0.1:1\"} milters = {m} }\n"
             "milter m { address = \"127.0.0.1:2\" }",
      {"t:2: listen: milters is for listeners that take mail, lmtp and smtp"}},
+    {"unknown recipients where mail is taken",
+     DOMAIN "listen smtp { address = {\"127.0.0.1:1\"} unknown_recipients = dunno }",
+     {"t:2: listen: unknown_recipients is for listen policy"}},
     {"a policy service for everybody",
      DOMAIN "listen policy { address = {\"127.0.0.1:1\", \"192.0.2.1:1\"} }",
      {"t:2: listen: 192.0.2.1:1 is no address of loopback: say in trusted who may ask there"}},

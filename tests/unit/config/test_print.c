@@ -27,6 +27,7 @@ static const char all_changed[] =
     "    tls = required certificate = {\"/c\", \"/d\"} key = {\"/k\", \"/l\"}\n"
     "    client_ca = \"/ca\" milters = {m, n} }\n"
     "listen lmtp { address = {\"127.0.0.1:24\"} }\n"
+    "listen policy { address = {\"127.0.0.1:25\"} unknown_recipients = dunno }\n"
     "domain d.example { accounts = file accounts_file = /f recipient_delimiter = \"-=\"\n"
     "    catch_all = all postmaster = \"pm@d.example\" store = other case_sensitive = on\n"
     "    delivered_to = off over_quota = reject quota = 3G quota_messages = 7 accounts_max = 9 }\n"
@@ -177,23 +178,35 @@ START_TEST(printed_settings_are_read_back)
 }
 END_TEST
 
-/* Without this the test above could pass for a field that nobody fills. */
+static bool
+differs(const struct config_row *row, const void *base)
+{
+    struct buf printed;
+    bool result = row_length(row, base) > 0;
+
+    buf_init(&printed, 65536);
+    if (result) {
+        ck_assert(row_kind(row)->print(row, row_field(row, (void *)(uintptr_t)base, 0), &printed));
+        result = row->fallback == NULL || strcmp(row->fallback, buf_str(&printed)) != 0;
+    }
+    buf_release(&printed);
+    return result;
+}
+
+/* Without this the test above could pass for a field that nobody fills. Of sections that there may
+ * be several of, not every one can have every setting. */
 START_TEST(every_setting_differs_from_its_default)
 {
     struct config *changed = parse("changed", all_changed);
+    const struct settings *s = config_settings(changed);
     const struct config_section *section = &config_sections[_i];
-    const void *base = section_base(section, config_settings(changed), 0);
 
     for (size_t i = 0; i < section->count; i++) {
-        const struct config_row *row = &section->rows[i];
-        struct buf printed;
+        bool found = false;
 
-        buf_init(&printed, 65536);
-        ck_assert_uint_gt(row_length(row, base), 0);
-        ck_assert(row_kind(row)->print(row, row_field(row, (void *)(uintptr_t)base, 0), &printed));
-        ck_assert_msg(row->fallback == NULL || strcmp(row->fallback, buf_str(&printed)) != 0,
-                      "%s still is %s", row->name, buf_str(&printed));
-        buf_release(&printed);
+        for (size_t n = 0; n < section_count(section, s); n++)
+            found = found || differs(&section->rows[i], section_base(section, s, n));
+        ck_assert_msg(found, "%s still is %s", section->rows[i].name, section->rows[i].fallback);
     }
     config_free(changed);
 }

@@ -123,17 +123,29 @@ on_close(void *arg, const char *reason)
 
 static const struct lookup_calls calls = {on_reply, on_ask_rcpt, on_ask_alias, on_close};
 
+static struct settings_listen listens[] = {
+    {.protocol = LISTEN_POLICY},
+    {.protocol = LISTEN_SOCKETMAP},
+    {.protocol = LISTEN_POLICY, .unknown_recipients = UNKNOWN_DUNNO},
+};
+
 static struct fake *
-fake_new(enum listen_protocol protocol, enum order order)
+fake_new_on(const struct settings_listen *listen, enum order order)
 {
     struct fake *f = calloc(1, sizeof(*f));
 
     ck_assert_ptr_nonnull(f);
     f->order = order;
     buf_init(&f->output, OUTPUT_MAX);
-    f->lookup = lookup_new(protocol, &settings, "ID", &calls, f);
+    f->lookup = lookup_new(listen, &settings, "ID", &calls, f);
     ck_assert_ptr_nonnull(f->lookup);
     return f;
+}
+
+static struct fake *
+fake_new(enum listen_protocol protocol, enum order order)
+{
+    return fake_new_on(&listens[protocol == LISTEN_SOCKETMAP], order);
 }
 
 static void
@@ -334,6 +346,17 @@ END_TEST
 START_TEST(a_look_up_gets)
 {
     run_row(LISTEN_SOCKETMAP, &socketmap_rows[_i]);
+}
+END_TEST
+
+START_TEST(of_those_whom_nobody_knows_nothing_is_said_where_it_was_set_so)
+{
+    struct fake *f = fake_new_on(&listens[2], AT_ONCE);
+
+    feed(f, SPAN(ASKS("nobody@d.test") "\n" ASKS("@d.test") "\n" ASKS("off@d.test") "\n"), 0);
+    ck_assert_str_eq(buf_str(&f->output), "action=DUNNO\n\naction=DUNNO\n\n"
+                                          "action=550 5.2.1 <off@d.test> mailbox is disabled\n\n");
+    fake_free(f);
 }
 END_TEST
 
@@ -631,6 +654,7 @@ main(void)
                         sizeof(policy_rows) / sizeof(policy_rows[0]));
     tcase_add_loop_test(cases, a_look_up_gets, 0,
                         sizeof(socketmap_rows) / sizeof(socketmap_rows[0]));
+    tcase_add_test(cases, of_those_whom_nobody_knows_nothing_is_said_where_it_was_set_so);
     tcase_add_test(cases, the_store_is_asked_with_sender_and_size);
     tcase_add_test(cases, a_thousand_requests_at_a_time_are_answered_in_order);
     tcase_add_test(cases, no_more_than_the_window_waits_for_the_store);
