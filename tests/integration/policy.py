@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 
-from harness import Daemon, Tests, expect, message, until
+from harness import Daemon, Failure, Tests, expect, message, until
 from postfix import GLUE, Postfix, free_port
 
 MAPS = ("virtual_mailbox_domains", "virtual_mailbox_maps", "virtual_alias_maps")
@@ -375,15 +375,11 @@ class Checks:
         quick.close()
         deaf.close()
 
-    def store_pid(self):
-        log = self.daemon.log_text()
-        return int(re.findall(r"store\[(\d+)\]", log)[-1])
-
     def store_dies(self):
         """Questions wait a moment for the next store: what was asked before is answered after."""
         policy, maps = Peer(self.daemon, "policy"), Peer(self.daemon, "socketmap")
         expect(policy.ask("nobody@example.org").startswith("550 "), "before")
-        pid = self.store_pid()
+        pid = self.daemon.store()
         os.kill(pid, signal.SIGSTOP)
         policy.say(b"".join(request(f"{n}@example.org") for n in ("nobody", "ann", "team")))
         maps.say(netstring("virtual_alias_maps team@example.org") + netstring("virtual_mailbox_maps x@example.org"))
@@ -400,13 +396,13 @@ class Checks:
 
     def store_away(self):
         """One that stays away: nobody is refused, and nobody waits for ever."""
-        pid = self.store_pid()
+        pid = self.daemon.store()
         policy, maps = Peer(self.daemon, "policy"), Peer(self.daemon, "socketmap")
-        main = self.daemon.process.pid
+        main, before = self.daemon.process.pid, self.daemon.log_text().count("state=away")
         os.kill(main, signal.SIGSTOP)  # it starts no other one
         try:
             os.kill(pid, signal.SIGKILL)
-            until(lambda: "state=away" in self.daemon.log_text().split(f"[{pid}]")[-1], "it is not away")
+            until(lambda: self.daemon.log_text().count("state=away") > before, "it is not away")
             got = policy.ask("nobody@example.org")
             expect(got == "DEFER_IF_PERMIT 4.3.0 local trouble, try again later", got)
             expect(policy.ask("nobody@elsewhere.example") == "DUNNO", "no store is needed for that")
@@ -497,7 +493,7 @@ class PostfixChecks:
 
     def store_away(self):
         """Nobody is refused for good on account of our own trouble."""
-        pid = int(re.findall(r"store\[(\d+)\]", self.daemon.log_text())[-1])
+        pid = self.daemon.store()
         main = self.daemon.process.pid
         os.kill(main, signal.SIGSTOP)
         try:
@@ -518,6 +514,15 @@ class AskedDaemon(Daemon):
     def log_text(self):
         killed = re.compile(r" error role_ended role=store .*signal=KILL")
         return "".join(line for line in super().log_text().splitlines(True) if not killed.search(line))
+
+    def store(self):
+        """The process that is it now."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as f:
+            for pid in f.read().split():
+                with open(f"/proc/{pid}/cmdline", "rb") as command:
+                    if b"--role\0store" in command.read():
+                        return int(pid)
+        raise Failure("there is no store")
 
 
 def make_daemon(more=""):
@@ -583,6 +588,9 @@ def with_postfix(tests, daemon):
         tests.run("postmap(1) reads the tables", checks.postmap)
         tests.run("Postfix delivers to what an alias leads to", checks.delivered)
         tests.run("Postfix defers while the store is away", checks.store_away)
+        if tests.failed > 0:
+            lines = [line for line in postfix.log().splitlines() if "overriding earlier" not in line]
+            print("\n".join(lines[-30:]))
     finally:
         postfix.end()
 
