@@ -1,0 +1,3 @@
+# extprograms 5: a program that fails
+require "vnd.dovecot.pipe";
+pipe "fails";
