@@ -139,6 +139,8 @@ pipe_action(struct suite *s, const struct sieve_action *a)
     buf_release(&out);
     if (!ok)
         suite_note(s, "a program that a message is piped to has failed");
+    s->has_piped = s->has_piped || (ok && !a->copy);
+    s->has_failed_try = s->has_failed_try || (!ok && p->is_try && !a->copy);
     return ok || p->is_try;
 }
 
@@ -202,6 +204,42 @@ keep_after_failure(struct suite *s, const struct sieve_action *last)
     return store_action(s, &keep);
 }
 
+static bool
+takes_message(const struct sieve_action *a)
+{
+    switch (a->kind) {
+    case SIEVE_FILEINTO:
+    case SIEVE_REDIRECT:
+        return !a->copy;
+    case SIEVE_KEEP:
+    case SIEVE_DISCARD:
+    case SIEVE_REJECT:
+    case SIEVE_EREJECT:
+        return true;
+    case SIEVE_PIPE: /* what it did is known: has_piped */
+    case SIEVE_VACATION:
+    case SIEVE_NOTIFY:
+    case SIEVE_REPORT:
+    case SIEVE_MARK:
+    case SIEVE_ACTION_KINDS:
+        return false;
+    }
+    return false;
+}
+
+/* A program that was tried and failed is as if never asked: the keep that it cancelled is back,
+ * unless something else happens to the message. */
+static bool
+is_left_over(struct suite *s, const struct sieve_action *actions, uint32_t count)
+{
+    if (!s->has_failed_try || s->has_piped)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (takes_message(&actions[i]))
+            return false;
+    return true;
+}
+
 bool
 suite_execute(struct suite *s)
 {
@@ -209,7 +247,7 @@ suite_execute(struct suite *s)
     const struct sieve_action *actions = sieve_run_finish(s->run, &count);
     bool ok = carry_out_all(s, actions, s->executed, count);
 
-    if (!ok && !s->is_kept && count > 0)
+    if ((!ok || is_left_over(s, actions, count)) && !s->is_kept && count > 0)
         s->is_kept = keep_after_failure(s, &actions[count - 1]);
     sieve_run_resume(s->run);
     sieve_run_actions(s->run, &s->executed);

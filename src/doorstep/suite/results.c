@@ -75,7 +75,7 @@ suite_result_reset(struct suite *s)
 {
     sieve_run_reset(s->run);
     s->executed = 0;
-    s->is_kept = false;
+    s->is_kept = s->has_piped = s->has_failed_try = false;
     s->letter_count = 0;
 }
 

@@ -83,8 +83,10 @@ struct suite {
     const char **errors; /* the heap's: what was noted since the last compile */
     uint32_t error_count, error_size;
 
-    uint32_t executed; /* actions of the run that were carried out */
-    bool is_kept;      /* the implicit keep was */
+    uint32_t executed;   /* actions of the run that were carried out */
+    bool is_kept;        /* the implicit keep was */
+    bool has_piped;      /* a program took the message */
+    bool has_failed_try; /* pipe :try: one did not */
     struct suite_mailbox *mailboxes;
     struct suite_annotation *annotations;
     struct suite_letter *letters; /* the heap's */
