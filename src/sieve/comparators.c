@@ -4,6 +4,7 @@
  */
 #include "program_priv.h"
 
+#include "comparator_unicode_priv.h"
 #include "extensions_priv.h"
 
 static int
@@ -96,6 +97,7 @@ static const struct sieve_comparator comparators[] = {
     {"i;ascii-casemap", NULL, true, true, order_casemap, fold_casemap},
     {"i;octet", NULL, true, true, order_octets, NULL},
     {"i;ascii-numeric", "comparator-i;ascii-numeric", false, true, order_numeric, NULL},
+    {"i;unicode-casemap", "comparator-i;unicode-casemap", true, false, unicode_order, unicode_fold},
 };
 
 const struct sieve_comparator *
@@ -182,4 +184,5 @@ const struct sieve_tag base_match_tags[] = {
 
 const struct sieve_extension sieve_comparator_octet = {.name = "comparator-i;octet"};
 const struct sieve_extension sieve_comparator_casemap = {.name = "comparator-i;ascii-casemap"};
+const struct sieve_extension sieve_comparator_unicode = {.name = "comparator-i;unicode-casemap"};
 const struct sieve_extension sieve_comparator_numeric = {.name = "comparator-i;ascii-numeric"};

@@ -34,59 +34,60 @@ extern const struct sieve_extension sieve_vnd_filter;
 extern const struct sieve_extension sieve_vnd_execute;
 extern const struct sieve_extension sieve_vnd_report;
 
-extern const struct sieve_extension sieve_date;            /* RFC 5260 */
-extern const struct sieve_extension sieve_index;           /* RFC 5260 6 */
-extern const struct sieve_extension sieve_imap4flags;      /* RFC 5232 */
-extern const struct sieve_extension sieve_imapflags;       /* what came before it */
-extern const struct sieve_extension sieve_mailbox;         /* RFC 5490 3 */
-extern const struct sieve_extension sieve_mboxmetadata;    /* RFC 5490 3 */
-extern const struct sieve_extension sieve_servermetadata;  /* RFC 5490 4 */
-extern const struct sieve_extension sieve_special_use;     /* RFC 8579 */
-extern const struct sieve_extension sieve_mailboxid;       /* RFC 9042 */
-extern const struct sieve_extension sieve_regex;           /* draft-murchison-sieve-regex */
-extern const struct sieve_extension sieve_date;            /* RFC 5260 */
-extern const struct sieve_extension sieve_index;           /* RFC 5260 6 */
-extern const struct sieve_extension sieve_imap4flags;      /* RFC 5232 */
-extern const struct sieve_extension sieve_imapflags;       /* what came before it */
-extern const struct sieve_extension sieve_mailbox;         /* RFC 5490 3 */
-extern const struct sieve_extension sieve_mboxmetadata;    /* RFC 5490 3 */
-extern const struct sieve_extension sieve_servermetadata;  /* RFC 5490 4 */
-extern const struct sieve_extension sieve_special_use;     /* RFC 8579 */
-extern const struct sieve_extension sieve_mailboxid;       /* RFC 9042 */
-extern const struct sieve_extension sieve_duplicate;       /* RFC 7352 */
-extern const struct sieve_extension sieve_environment;     /* RFC 5183 */
-extern const struct sieve_extension sieve_vnd_environment; /* items and the namespace env */
-extern const struct sieve_extension sieve_vnd_debug;       /* debug_log */
-extern const struct sieve_extension sieve_ihave;           /* RFC 5463 */
-extern const struct sieve_extension sieve_editheader;      /* RFC 5293 */
-extern const struct sieve_extension sieve_spamtest;        /* RFC 5235 */
-extern const struct sieve_extension sieve_spamtestplus;    /* RFC 5235 */
-extern const struct sieve_extension sieve_virustest;       /* RFC 5235 */
-extern const struct sieve_extension sieve_body;            /* RFC 5173 */
-extern const struct sieve_extension sieve_date;            /* RFC 5260 */
-extern const struct sieve_extension sieve_index;           /* RFC 5260 6 */
-extern const struct sieve_extension sieve_imap4flags;      /* RFC 5232 */
-extern const struct sieve_extension sieve_imapflags;       /* what came before it */
-extern const struct sieve_extension sieve_mailbox;         /* RFC 5490 3 */
-extern const struct sieve_extension sieve_mboxmetadata;    /* RFC 5490 3 */
-extern const struct sieve_extension sieve_servermetadata;  /* RFC 5490 4 */
-extern const struct sieve_extension sieve_special_use;     /* RFC 8579 */
-extern const struct sieve_extension sieve_mailboxid;       /* RFC 9042 */
-extern const struct sieve_extension sieve_regex;           /* draft-murchison-sieve-regex */
-extern const struct sieve_extension sieve_include;         /* RFC 6609 */
-extern const struct sieve_extension sieve_mime;            /* RFC 5703 4 */
-extern const struct sieve_extension sieve_foreverypart;    /* RFC 5703 3 */
-extern const struct sieve_extension sieve_extracttext;     /* RFC 5703 7 */
-extern const struct sieve_extension sieve_body;            /* RFC 5173 */
-extern const struct sieve_extension sieve_date;            /* RFC 5260 */
-extern const struct sieve_extension sieve_index;           /* RFC 5260 6 */
-extern const struct sieve_extension sieve_imap4flags;      /* RFC 5232 */
-extern const struct sieve_extension sieve_imapflags;       /* what came before it */
-extern const struct sieve_extension sieve_mailbox;         /* RFC 5490 3 */
-extern const struct sieve_extension sieve_mboxmetadata;    /* RFC 5490 3 */
-extern const struct sieve_extension sieve_servermetadata;  /* RFC 5490 4 */
-extern const struct sieve_extension sieve_special_use;     /* RFC 8579 */
-extern const struct sieve_extension sieve_mailboxid;       /* RFC 9042 */
-extern const struct sieve_extension sieve_regex;           /* draft-murchison-sieve-regex */
+extern const struct sieve_extension sieve_date;               /* RFC 5260 */
+extern const struct sieve_extension sieve_index;              /* RFC 5260 6 */
+extern const struct sieve_extension sieve_imap4flags;         /* RFC 5232 */
+extern const struct sieve_extension sieve_imapflags;          /* what came before it */
+extern const struct sieve_extension sieve_mailbox;            /* RFC 5490 3 */
+extern const struct sieve_extension sieve_mboxmetadata;       /* RFC 5490 3 */
+extern const struct sieve_extension sieve_servermetadata;     /* RFC 5490 4 */
+extern const struct sieve_extension sieve_special_use;        /* RFC 8579 */
+extern const struct sieve_extension sieve_mailboxid;          /* RFC 9042 */
+extern const struct sieve_extension sieve_regex;              /* draft-murchison-sieve-regex */
+extern const struct sieve_extension sieve_date;               /* RFC 5260 */
+extern const struct sieve_extension sieve_index;              /* RFC 5260 6 */
+extern const struct sieve_extension sieve_imap4flags;         /* RFC 5232 */
+extern const struct sieve_extension sieve_imapflags;          /* what came before it */
+extern const struct sieve_extension sieve_mailbox;            /* RFC 5490 3 */
+extern const struct sieve_extension sieve_mboxmetadata;       /* RFC 5490 3 */
+extern const struct sieve_extension sieve_servermetadata;     /* RFC 5490 4 */
+extern const struct sieve_extension sieve_special_use;        /* RFC 8579 */
+extern const struct sieve_extension sieve_mailboxid;          /* RFC 9042 */
+extern const struct sieve_extension sieve_duplicate;          /* RFC 7352 */
+extern const struct sieve_extension sieve_environment;        /* RFC 5183 */
+extern const struct sieve_extension sieve_vnd_environment;    /* items and the namespace env */
+extern const struct sieve_extension sieve_vnd_debug;          /* debug_log */
+extern const struct sieve_extension sieve_ihave;              /* RFC 5463 */
+extern const struct sieve_extension sieve_editheader;         /* RFC 5293 */
+extern const struct sieve_extension sieve_spamtest;           /* RFC 5235 */
+extern const struct sieve_extension sieve_spamtestplus;       /* RFC 5235 */
+extern const struct sieve_extension sieve_virustest;          /* RFC 5235 */
+extern const struct sieve_extension sieve_comparator_unicode; /* RFC 5051 */
+extern const struct sieve_extension sieve_body;               /* RFC 5173 */
+extern const struct sieve_extension sieve_date;               /* RFC 5260 */
+extern const struct sieve_extension sieve_index;              /* RFC 5260 6 */
+extern const struct sieve_extension sieve_imap4flags;         /* RFC 5232 */
+extern const struct sieve_extension sieve_imapflags;          /* what came before it */
+extern const struct sieve_extension sieve_mailbox;            /* RFC 5490 3 */
+extern const struct sieve_extension sieve_mboxmetadata;       /* RFC 5490 3 */
+extern const struct sieve_extension sieve_servermetadata;     /* RFC 5490 4 */
+extern const struct sieve_extension sieve_special_use;        /* RFC 8579 */
+extern const struct sieve_extension sieve_mailboxid;          /* RFC 9042 */
+extern const struct sieve_extension sieve_regex;              /* draft-murchison-sieve-regex */
+extern const struct sieve_extension sieve_include;            /* RFC 6609 */
+extern const struct sieve_extension sieve_mime;               /* RFC 5703 4 */
+extern const struct sieve_extension sieve_foreverypart;       /* RFC 5703 3 */
+extern const struct sieve_extension sieve_extracttext;        /* RFC 5703 7 */
+extern const struct sieve_extension sieve_body;               /* RFC 5173 */
+extern const struct sieve_extension sieve_date;               /* RFC 5260 */
+extern const struct sieve_extension sieve_index;              /* RFC 5260 6 */
+extern const struct sieve_extension sieve_imap4flags;         /* RFC 5232 */
+extern const struct sieve_extension sieve_imapflags;          /* what came before it */
+extern const struct sieve_extension sieve_mailbox;            /* RFC 5490 3 */
+extern const struct sieve_extension sieve_mboxmetadata;       /* RFC 5490 3 */
+extern const struct sieve_extension sieve_servermetadata;     /* RFC 5490 4 */
+extern const struct sieve_extension sieve_special_use;        /* RFC 8579 */
+extern const struct sieve_extension sieve_mailboxid;          /* RFC 9042 */
+extern const struct sieve_extension sieve_regex;              /* draft-murchison-sieve-regex */
 
 #endif

@@ -14,6 +14,7 @@ const struct sieve_extension *const registry[] = {
     &sieve_comparator_octet,
     &sieve_comparator_casemap,
     &sieve_comparator_numeric,
+    &sieve_comparator_unicode,
     &sieve_copy,
     &sieve_variables,
     &sieve_relational,
