@@ -406,10 +406,12 @@ bool sieve_address_part(struct sieve_run *r, const struct sieve_op *op,
 /* ------------------------------------------------------------------ the message */
 
 struct sieve_field {
-    const char *name;  /* as written */
-    struct span value; /* folded, without white space around it */
-    struct span raw;   /* all of it, with its line end */
-    bool is_broken;    /* a line that is no field: kept, never found */
+    const char *name; /* as written */
+    size_t name_length;
+    struct span value;    /* folded, without white space around it */
+    struct span raw;      /* all of it, with its line end */
+    struct span *decoded; /* the engine's: what sieve_field_value() said before, or NULL */
+    bool is_broken;       /* a line that is no field: kept, never found */
 };
 
 struct sieve_fields { /* of a message or part, in their order */

@@ -50,8 +50,10 @@ fold_casemap(struct span s, struct buf *out)
 {
     if (!buf_reserve(out, s.n))
         return false;
+    char *end = out->data + out->len;
     for (size_t i = 0; i < s.n; i++)
-        out->data[out->len + i] = (char)fold_octet(s.p[i]);
+        end[i] = (char)fold_octet(s.p[i]);
+    end[s.n] = '\0';
     out->len += s.n;
     return true;
 }

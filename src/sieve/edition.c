@@ -41,6 +41,8 @@ add_field(struct sieve_run *r, struct sieve_fields *out, const struct field *f, 
         return false;
     out->items[out->count++] = (struct sieve_field){
         .name = name,
+        .name_length = is_broken ? 0 : f->name.n,
+        .decoded = arena_alloc(&r->arena, sizeof(struct span)),
         .value = is_broken ? SPAN_NONE : f->value,
         .raw = raw,
         .is_broken = is_broken,
@@ -139,12 +141,16 @@ sieve_message_size(struct sieve_run *r)
     struct span rest = r->in.message;
     uint64_t size = rest.n;
 
+    if (r->sized.p == rest.p && r->sized.n == rest.n)
+        return r->size;
     while (rest.n > 0) {
         size_t n = span_find(rest, '\n');
         if (n < rest.n && (n == 0 || rest.p[n - 1] != '\r'))
             size++;
         rest = span_skip(rest, n + 1);
     }
+    r->sized = r->in.message;
+    r->size = size;
     return size;
 }
 
@@ -187,7 +193,7 @@ make_field(struct sieve_run *r, const char *line_end, struct span name, struct s
     if (!ok)
         return sieve_run_fail(r, NULL, "a header field is too long to be added");
     struct span raw = {sieve_run_copy(r, buf_span(line)), line->len};
-    *out = (struct sieve_field){.name = sieve_run_copy(r, name), .raw = raw};
+    *out = (struct sieve_field){.name = sieve_run_copy(r, name), .name_length = name.n, .raw = raw};
     if (out->raw.p == NULL || out->name == NULL)
         return false;
     out->value = span_trim(span_skip(raw, name.n + 1));

@@ -20,6 +20,16 @@ has_words(struct span s)
     return memmem(s.p, s.n, "=?", 2) != NULL || !utf8_is_valid(s);
 }
 
+/* The same field is asked for again and again: what was decoded is kept beside it. */
+static bool
+was_decoded(const struct sieve_field *f, bool is_decoded, struct span *out)
+{
+    if (!is_decoded || f->decoded == NULL || f->decoded->p == NULL)
+        return false;
+    *out = *f->decoded;
+    return true;
+}
+
 bool
 sieve_field_value(struct sieve_run *r, const struct sieve_field *f, bool is_decoded,
                   struct span *out)
@@ -30,6 +40,8 @@ sieve_field_value(struct sieve_run *r, const struct sieve_field *f, bool is_deco
     *out = SPAN_NONE;
     if (!sieve_run_work(r, trimmed.n))
         return false;
+    if (was_decoded(f, is_decoded, out))
+        return true;
     buf_init(&value, VALUE_MAX);
     if (is_decoded && has_words(trimmed))
         words_decode(r->in.charsets, trimmed, &value); /* a very long one is cut */
@@ -39,6 +51,8 @@ sieve_field_value(struct sieve_run *r, const struct sieve_field *f, bool is_deco
     const char *kept = sieve_run_copy(r, text);
     *out = (struct span){kept, text.n};
     buf_release(&value);
+    if (is_decoded && f->decoded != NULL)
+        *f->decoded = *out;
     return kept != NULL;
 }
 
@@ -65,7 +79,7 @@ struct walk {
 static bool
 has_name(const struct sieve_field *f, struct span name)
 {
-    return !f->is_broken && strlen(f->name) == name.n && strncasecmp(f->name, name.p, name.n) == 0;
+    return f->name_length == name.n && !f->is_broken && strncasecmp(f->name, name.p, name.n) == 0;
 }
 
 /* RFC 5260 6: all fields named are counted in the order of the names, and in the message's for one
@@ -75,11 +89,14 @@ walk_name(struct walk *w, const struct sieve_fields *fields, struct span name)
 {
     enum sieve_truth truth = sieve_run_work(w->run, fields->count) ? SIEVE_FALSE : SIEVE_BROKEN;
 
-    for (uint32_t n = 0; n < fields->count && truth == SIEVE_FALSE; n++) {
-        const struct sieve_field *f = &fields->items[w->is_last ? fields->count - 1 - n : n];
+    const struct sieve_field *f = fields->items;
+    ptrdiff_t step = w->is_last ? -1 : 1;
+
+    if (w->is_last && fields->count > 0)
+        f += fields->count - 1;
+    for (uint32_t n = 0; n < fields->count && truth == SIEVE_FALSE; n++, f += step)
         if (has_name(f, name) && (w->index == 0 || ++w->seen == w->index))
             truth = w->fn(w->arg, f);
-    }
     return truth;
 }
 

@@ -38,6 +38,8 @@ struct sieve_run {
     struct span *globals;
     struct span match_values[MATCH_VALUES_MAX];
     uint32_t match_count;
+    struct span sized; /* the message that has this size; nothing: it was not asked for */
+    uint64_t size;
     struct sieve_edition *first; /* the message as it came in */
     struct sieve_edition *edition;
     struct sieve_part *part; /* foreverypart's */
