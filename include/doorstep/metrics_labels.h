@@ -133,15 +133,15 @@
 /* Content filters by the place of their section in the configuration: names would be series that a
  * table does not know. Those behind the eighth share one. */
 #define METRICS_MILTERS(VALUE)                                                                     \
-    VALUE(METRICS_MILTER_FIRST, "1")                                                               \
-    VALUE(METRICS_MILTER_2, "2")                                                                   \
-    VALUE(METRICS_MILTER_3, "3")                                                                   \
-    VALUE(METRICS_MILTER_4, "4")                                                                   \
-    VALUE(METRICS_MILTER_5, "5")                                                                   \
-    VALUE(METRICS_MILTER_6, "6")                                                                   \
-    VALUE(METRICS_MILTER_7, "7")                                                                   \
-    VALUE(METRICS_MILTER_8, "8")                                                                   \
-    VALUE(METRICS_MILTER_REST, "rest")
+    VALUE(METRICS_MILTER_FIRST, "first")                                                           \
+    VALUE(METRICS_MILTER_SECOND, "second")                                                         \
+    VALUE(METRICS_MILTER_THIRD, "third")                                                           \
+    VALUE(METRICS_MILTER_FOURTH, "fourth")                                                         \
+    VALUE(METRICS_MILTER_FIFTH, "fifth")                                                           \
+    VALUE(METRICS_MILTER_SIXTH, "sixth")                                                           \
+    VALUE(METRICS_MILTER_SEVENTH, "seventh")                                                       \
+    VALUE(METRICS_MILTER_EIGHTH, "eighth")                                                         \
+    VALUE(METRICS_MILTER_LATER, "later")
 
 /* What on_failure of a content filter says. */
 #define METRICS_POLICIES(VALUE)                                                                    \

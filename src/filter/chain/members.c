@@ -43,7 +43,7 @@ member_label(const struct member *m)
 {
     ptrdiff_t place = m->settings != NULL ? m->settings - m->chain->settings->milters : PTRDIFF_MAX;
 
-    return place < METRICS_MILTER_REST ? (unsigned)place : METRICS_MILTER_REST;
+    return place < METRICS_MILTER_LATER ? (unsigned)place : METRICS_MILTER_LATER;
 }
 
 void
