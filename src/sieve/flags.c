@@ -7,6 +7,8 @@
 
 #include "extensions_priv.h"
 
+#define WORD_WORK 16 /* of the budget, for each word, besides its octets */
+
 bool
 flags_next(struct span *rest, struct span *flag)
 {
@@ -67,7 +69,7 @@ add_flags(struct sieve_run *r, struct buf *set, struct span from, struct span wi
     struct span flag;
 
     while (flags_next(&from, &flag)) {
-        if (!sieve_run_work(r, set->len + without.n + flag.n))
+        if (!sieve_run_work(r, set->len + without.n + flag.n + WORD_WORK))
             return false;
         if (!flag_is_valid(flag) || has_flag(without, flag) || has_flag(buf_span(set), flag))
             continue;
@@ -87,7 +89,7 @@ join(struct sieve_run *r, const struct sieve_value *list, struct buf *out)
     struct span s;
 
     for (uint32_t i = 0; i < list->count; i++) {
-        if (!sieve_text_get(r, sieve_text_at(list, i), &s))
+        if (!sieve_text_get(r, sieve_text_at(list, i), &s) || !sieve_run_work(r, s.n))
             return false;
         if (!buf_append_span(out, s) || !buf_append_char(out, ' '))
             return sieve_run_fail(r, NULL, "the list of flags is too long");

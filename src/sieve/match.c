@@ -118,27 +118,32 @@ sieve_match_begin(struct sieve_run *r, const struct sieve_op *op, const struct s
     return take_relation(m) && take_keys(m) ? m : NULL;
 }
 
-static uint32_t
-count_words(const struct sieve_match *m)
+static bool
+count_words(struct sieve_match *m, uint32_t *count)
 {
-    uint32_t count = 0;
     struct span word;
 
-    for (uint32_t i = 0; i < m->key_count; i++)
+    *count = 0;
+    for (uint32_t i = 0; i < m->key_count; i++) {
+        if (!sieve_run_work(m->run, m->keys[i].n))
+            return false;
         for (struct span rest = m->keys[i]; flags_next(&rest, &word);)
-            count++;
-    return count;
+            ++*count;
+    }
+    return true;
 }
 
 /* A regular expression may have blanks of its own. */
 bool
 sieve_match_words(struct sieve_match *m)
 {
-    uint32_t count = count_words(m), n = 0;
+    uint32_t count, n = 0;
     bool is_folded = m->type == SIEVE_MATCH_CONTAINS || m->type == SIEVE_MATCH_MATCHES;
 
     if (m->type == SIEVE_MATCH_REGEX || m->type == SIEVE_MATCH_LIST)
         return true;
+    if (!count_words(m, &count))
+        return false;
     struct span *keys = sieve_run_alloc(m->run, count * sizeof(*keys)), word;
     struct span *folded = sieve_run_alloc(m->run, count * sizeof(*folded));
     if (keys == NULL || folded == NULL)

@@ -11,6 +11,7 @@
 
 #include "flags_priv.h"
 
+#define QUESTION_WORK 10000 /* octets of the budget that a question to the host counts for */
 #define SCRATCH_MAX (4 * 1024 * 1024)
 #define MESSAGE_FACTOR 4 /* line ends, decoded, in UTF-8, without HTML */
 
@@ -136,6 +137,8 @@ sieve_run_defer(struct sieve_run *r, const struct sieve_op *op, const char *form
 enum sieve_truth
 sieve_run_answer(struct sieve_run *r, const struct sieve_op *op, enum sieve_answer answer)
 {
+    if (!sieve_run_work(r, QUESTION_WORK))
+        return SIEVE_BROKEN;
     if (answer != SIEVE_TEMPFAIL)
         return answer == SIEVE_YES ? SIEVE_TRUE : SIEVE_FALSE;
     sieve_run_defer(r, op, "'%s' cannot be answered for now", op->definition->name);

@@ -77,7 +77,8 @@ key_of(struct sieve_run *r, const struct sieve_op *op, struct span id)
     const struct sieve_tagged *t = sieve_op_tag(op, SLOT_HANDLE);
     struct span handle = SPAN_NONE;
 
-    if ((t != NULL && !sieve_value_string(r, &t->value, &handle)) || !sieve_run_work(r, id.n))
+    if ((t != NULL && !sieve_value_string(r, &t->value, &handle)) ||
+        !sieve_run_work(r, handle.n + id.n))
         return NULL;
     struct buf *key = sieve_run_buf(r);
     bool ok = buf_append_str(key, "duplicate ") &&

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#define FIELD_MAX_LEAST 998 /* 4: no limit may be less */
 #define NAME_MAX_OCTETS 200 /* of a field that is added: its line has to end somewhere */
 
 /* ------------------------------------------------------------------ what may be changed (6) */
@@ -114,10 +115,16 @@ static const struct sieve_tag add_tags[] = {
     {0},
 };
 
+static uint32_t
+longest(const struct sieve_limits *l)
+{
+    return l->header_max < FIELD_MAX_LEAST ? FIELD_MAX_LEAST : l->header_max;
+}
+
 static bool
 is_too_long(const struct sieve_limits *l, struct span name, struct span value)
 {
-    return name.n > NAME_MAX_OCTETS || name.n + 2 + value.n > l->header_max;
+    return name.n > NAME_MAX_OCTETS || name.n + 2 + value.n > longest(l);
 }
 
 static bool
@@ -131,7 +138,7 @@ check_addheader(struct sieve_check *c, struct sieve_op *op)
     if (sieve_text_constant(op->arguments[0].strings, &name) &&
         sieve_text_constant(op->arguments[1].strings, &value) && is_too_long(l, name, value))
         return sieve_check_error(c, op->arguments[1].at,
-                                 "the header field is longer than %u octets", l->header_max);
+                                 "the header field is longer than %u octets", longest(l));
     return true;
 }
 
@@ -147,7 +154,7 @@ run_addheader(struct sieve_run *r, const struct sieve_op *op)
     if (!may_add(r, name))
         return SIEVE_GO;
     if (is_too_long(l, name, value)) {
-        sieve_run_fail(r, op, "the header field is longer than %u octets", l->header_max);
+        sieve_run_fail(r, op, "the header field is longer than %u octets", longest(l));
         return SIEVE_BREAKDOWN;
     }
     return sieve_message_add(r, is_last, name, value) ? SIEVE_GO : SIEVE_BREAKDOWN;
@@ -245,6 +252,7 @@ delete_fields(struct sieve_run *r, const struct sieve_op *op, struct span name)
         d.match = sieve_match_begin(r, op, values);
         if (d.match == NULL)
             return false;
+        sieve_match_keep_variables(d.match); /* only tests set them (RFC 5229 3.2) */
     }
     if (!choose(&d, sieve_op_tag(op, SIEVE_SLOT_LAST) != NULL))
         return false;

@@ -8,7 +8,7 @@
 
 /* ------------------------------------------------------------------ checking */
 
-/* What is no flag is no error: it is ignored (2). */
+/* What is no flag is no error: it is ignored (2). One for each string is told. */
 static void
 warn_of_flags(struct sieve_check *c, const struct sieve_value *list)
 {
@@ -18,11 +18,12 @@ warn_of_flags(struct sieve_check *c, const struct sieve_value *list)
         const struct sieve_text *t = sieve_text_at(list, i);
         if (!sieve_text_constant(t, &rest))
             continue;
-        while (flags_next(&rest, &flag))
-            if (!flag_is_valid(flag))
-                sieve_check_warning(c, sieve_text_place(t),
-                                    "'%.*s' is no flag that can be set: it is ignored",
-                                    flag.n < 80 ? (int)flag.n : 80, flag.p);
+        while (flags_next(&rest, &flag) && flag_is_valid(flag))
+            ;
+        if (flag.n > 0)
+            sieve_check_warning(c, sieve_text_place(t),
+                                "'%.*s' is no flag that can be set: it is ignored",
+                                flag.n < 80 ? (int)flag.n : 80, flag.p);
     }
 }
 

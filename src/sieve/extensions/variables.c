@@ -174,8 +174,10 @@ static const struct sieve_definition definitions[] = {
     {0},
 };
 
-const struct sieve_extension sieve_variables = {
-    .name = "variables", .definitions = definitions, .tags = variables_tags, .changes_strings = true};
+const struct sieve_extension sieve_variables = {.name = "variables",
+                                                .definitions = definitions,
+                                                .tags = variables_tags,
+                                                .changes_strings = true};
 
 const struct sieve_extension sieve_encoded_character = {.name = "encoded-character",
                                                         .changes_strings = true};

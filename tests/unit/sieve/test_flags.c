@@ -148,7 +148,7 @@ END_TEST
 
 START_TEST(what_is_no_flag_is_a_warning)
 {
-    char *text = account_warnings(NULL, FLAGS "setflag [\"a\",\n\"\\\\Foo b(\"];");
+    char *text = account_warnings(NULL, FLAGS "setflag [\"a\",\n\"\\\\Foo c(\", \"b(\"];");
 
     ck_assert_str_eq(text, "2: '\\Foo' is no flag that can be set: it is ignored | "
                            "2: 'b(' is no flag that can be set: it is ignored");
