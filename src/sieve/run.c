@@ -101,6 +101,7 @@ note_error(struct sieve_run *r, enum sieve_status status, const struct sieve_op 
     r->status = status;
     vsnprintf(text, sizeof(text), format, arguments);
     const char *kept = arena_copy(&r->arena, span_of(text));
+    op = op == NULL ? r->op : op;
     r->error = (struct sieve_note){
         .severity = SIEVE_ERROR,
         .script = op != NULL           ? op->script
@@ -243,9 +244,12 @@ sieve_run_test(struct sieve_run *r, const struct sieve_op *test)
     if (!spend_step(r, test) || !was_found(r, test))
         return SIEVE_BROKEN;
     run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_COMMAND}, test);
+    const struct sieve_op *outer = r->op;
+    r->op = test;
     r->depth++;
     enum sieve_truth truth = test->definition->test(r, test);
     r->depth--;
+    r->op = outer;
     if (r->status != SIEVE_OK)
         truth = SIEVE_BROKEN;
     if (truth != SIEVE_BROKEN)
@@ -260,7 +264,10 @@ run_op(struct sieve_run *r, const struct sieve_op *op)
     if (!spend_step(r, op) || !was_found(r, op))
         return SIEVE_BREAKDOWN;
     run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_COMMAND}, op);
+    const struct sieve_op *outer = r->op;
+    r->op = op;
     enum sieve_step step = op->definition->run(r, op);
+    r->op = outer;
     return r->status == SIEVE_OK ? step : SIEVE_BREAKDOWN;
 }
 

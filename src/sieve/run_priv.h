@@ -35,6 +35,7 @@ struct sieve_run {
     struct buf folded; /* the value that is being matched, in a comparator's form */
     const struct sieve_program *program;
     struct frame *frame;
+    const struct sieve_op *op; /* the innermost that is being run: where an error is noted */
     struct span *globals;
     struct span match_values[MATCH_VALUES_MAX];
     uint32_t match_count;
