@@ -89,7 +89,24 @@ print_header(struct buf *out, const char *header)
     return field_print_text(out, text, span_skip(line, name.n + 1));
 }
 
-/* RFC 5436 2.7 and 2.7.1: what the receiver's program shows, and whose doing it was. */
+/* RFC 5436 2.7.1: whose doing it was. */
+static bool
+print_owner(const struct relay_origin *o, struct buf *out)
+{
+    struct buf value;
+
+    buf_init(&value, 4096);
+    bool ok = buf_append_str(&value, "auto-notified; owner-email=\"");
+    for (const char *c = o->user->address; ok && *c != '\0'; c++)
+        ok = (strchr("\"\\", *c) == NULL || buf_append_char(&value, '\\')) &&
+             buf_append_char(&value, *c);
+    ok = ok && buf_append_char(&value, '"') &&
+         field_print_raw(out, "Auto-Submitted", buf_span(&value));
+    buf_release(&value);
+    return ok;
+}
+
+/* RFC 5436 2.7: what the receiver's program shows. */
 static bool
 print_marks(const struct relay_origin *o, const struct sieve_notify *n, struct buf *out)
 {
@@ -98,8 +115,7 @@ print_marks(const struct relay_origin *o, const struct sieve_notify *n, struct b
     int i = n->importance == NULL ? 1 : n->importance[0] - '1';
 
     i = i < 0 || i > 2 ? 1 : i;
-    return field_print_address(out, "Auto-Submitted",
-                               "auto-notified; owner-email=", o->user->address) &&
+    return print_owner(o, out) &&
            buf_printf(out, "X-Priority: %s\r\nImportance: %s\r\n", priorities[i], words[i]);
 }
 
