@@ -2,7 +2,8 @@
  *
  * What a client says in AUTH: the first octet chooses mechanism and secret, each line behind it is
  * a base64 text as it comes, or with a '!' in front octets as they are. Nobody may get in: no line
- * can hold a proof of keys that are random, and no password is right.
+ * can hold a proof of keys that are random, and no password is right. The first line is a name of a
+ * mechanism too, and its octets come back from their base64.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,29 @@ lend(struct exchange *e, unsigned options)
     return next;
 }
 
+static void
+check_names(struct span line)
+{
+    enum sasl_mechanism m;
+
+    if (sasl_mechanism_find(line, &m))
+        require(!sasl_is_weak(line) && span_equal_fold(line, span_of(sasl_mechanism_name(m))));
+    else
+        (void)sasl_is_weak(line);
+}
+
+static void
+check_base64(struct span octets)
+{
+    char text[SASL_TEXT_SIZE(1024)], again[1024];
+    size_t n;
+
+    octets.n = octets.n < sizeof(again) ? octets.n : sizeof(again);
+    sasl_encode(octets, text);
+    require(sasl_decode(span_of(text), again, sizeof(again), &n));
+    require(span_equal(octets, (struct span){again, n}));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
@@ -69,6 +93,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(exchange_start(&e, library->gsasl,
                            (enum sasl_mechanism)(data[0] % SASL_MECHANISM_COUNT),
                            (data[0] & 0x20) != 0 ? SPAN("0123456789abcdef") : SPAN_NONE));
+    check_names((struct span){in.p, span_find(in, '\n')});
+    check_base64(in);
+    if ((data[0] & 0x40) != 0) /* the command came alone */
+        next = exchange_feed(&e, false, SPAN_NONE);
+    if (next == EXCHANGE_WANT_SECRET)
+        next = lend(&e, data[0]);
     while (in.n > 0 && next == EXCHANGE_CHALLENGE) {
         size_t end = span_find(in, '\n');
 
