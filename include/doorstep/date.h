@@ -34,6 +34,11 @@ void date_split(const struct date *d, struct date_parts *out);
 
 #define DATE_RFC3339_SIZE 26 /* "2026-11-22T03:36:25+01:00" with its NUL */
 
+#define DATE_RFC5322_SIZE 40 /* "Sun, 22 Nov 2026 03:36:25 +0100" with its NUL */
+
+/* date_print_rfc5322() - as a Date field has it, in the date's zone. */
+void date_print_rfc5322(const struct date *d, char out[DATE_RFC5322_SIZE]);
+
 /* date_print_rfc3339() - local time with the zone as a number. */
 void date_print_rfc3339(const struct date *d, char out[DATE_RFC3339_SIZE]);
 

@@ -426,6 +426,7 @@ struct sieve_part { /* of the message as it is now, its line ends CRLF */
     struct span raw_header;    /* octets of the message, with the empty line */
     struct span body;          /* encoded; of a multipart everything in it */
     struct span encoding;      /* Content-Transfer-Encoding; "" is none */
+    struct span boundary;      /* of a multipart */
     struct span charset;       /* "us-ascii" where nothing is said; "" when it is no text */
     bool is_multipart;
     bool is_message;                /* its only child is the message in it */

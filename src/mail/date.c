@@ -4,6 +4,8 @@
  */
 #include "doorstep/date.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "doorstep/field.h"
@@ -249,4 +251,20 @@ date_print_rfc3339(const struct date *d, char out[DATE_RFC3339_SIZE])
     out[19] = d->zone_minutes < 0 ? '-' : '+';
     print_two(out + 20, zone / 60);
     print_two(out + 23, zone % 60);
+}
+
+void
+date_print_rfc5322(const struct date *d, char out[DATE_RFC5322_SIZE])
+{
+    static const char *const weekdays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    int zone = abs(d->zone_minutes) % 6000;
+    struct date_parts t;
+
+    date_split(d, &t);
+    snprintf(out, DATE_RFC5322_SIZE, "%s, %02d %s %04d %02d:%02d:%02d %c%02d%02d",
+             weekdays[t.weekday % 7], t.day % 100, names[(t.month - 1) % 12], t.year % 10000,
+             t.hour % 100, t.minute % 100, t.second % 100, d->zone_minutes < 0 ? '-' : '+',
+             zone / 60, zone % 60);
 }

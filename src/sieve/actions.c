@@ -214,7 +214,9 @@ sieve_run_act(struct sieve_run *r, const struct sieve_op *op, struct sieve_actio
 {
     action.script = op == NULL ? "" : op->script;
     action.at = op == NULL ? (struct sieve_place){0} : op->at;
-    action.edition = r->edition;
+    bool is_redirect = action.kind == SIEVE_REDIRECT;
+    action.edition =
+        is_redirect && r->edition->enclosed != NULL ? r->edition->enclosed : r->edition;
     action.is_explicit = true;
     struct sieve_action *same = NULL;
     for (uint32_t i = 0; i < r->action_count && same == NULL; i++) {

@@ -176,9 +176,17 @@ editable(struct sieve_run *r)
         r->edition = e;
     }
     e->is_original = false;
+    return e;
+}
+
+/* Only these fields say what parts a message has. */
+static void
+forget_parts(struct sieve_edition *e, const char *name)
+{
+    if (!span_has_prefix_fold(span_of(name), SPAN("Content-")))
+        return;
     e->parts = NULL;
     e->text = SPAN_NONE;
-    return e;
 }
 
 /* Name, colon and value with its folds, in the run's memory. */
@@ -228,6 +236,7 @@ sieve_message_add(struct sieve_run *r, bool is_last, struct span name, struct sp
     memmove(&rows[at + 1], &rows[at], (e->fields.count - at) * sizeof(*rows));
     rows[at] = f;
     e->fields.count++;
+    forget_parts(e, f.name);
     return true;
 }
 
@@ -239,25 +248,45 @@ sieve_message_delete(struct sieve_run *r, const bool *is_gone)
 
     if (e == NULL)
         return false;
-    for (uint32_t i = 0; i < e->fields.count; i++)
-        if (!is_gone[i])
+    for (uint32_t i = 0; i < e->fields.count; i++) {
+        if (is_gone[i])
+            forget_parts(e, e->fields.items[i].name);
+        else
             e->fields.items[kept++] = e->fields.items[i];
+    }
     e->fields.count = kept;
+    return true;
+}
+
+bool
+edition_adopt(struct sieve_run *r, struct span whole)
+{
+    struct sieve_edition *e = edition_new(r, whole);
+
+    if (e == NULL)
+        return sieve_run_fail(r, NULL, "the changed message is too large");
+    e->is_original = false;
+    e->enclosed = r->edition->enclosed;
+    r->edition = e;
+    r->part = NULL;
     return true;
 }
 
 bool
 sieve_message_replace(struct sieve_run *r, struct span whole)
 {
-    const char *kept = sieve_run_copy(r, whole);
-    struct sieve_edition *e = kept == NULL ? NULL : edition_new(r, (struct span){kept, whole.n});
+    char *kept = message_alloc(r, whole.n);
 
-    if (e == NULL)
-        return sieve_run_fail(r, NULL, "the changed message is too large");
-    e->is_original = false;
-    r->edition = e;
-    r->part = NULL;
-    return true;
+    if (kept != NULL && whole.n > 0)
+        memcpy(kept, whole.p, whole.n);
+    return kept != NULL && edition_adopt(r, (struct span){kept, whole.n});
+}
+
+void
+edition_encloses(struct sieve_run *r, const struct sieve_edition *inner)
+{
+    if (r->edition->enclosed == NULL)
+        r->edition->enclosed = inner;
 }
 
 /* ------------------------------------------------------------------ reading it */

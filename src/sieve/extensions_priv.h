@@ -63,6 +63,8 @@ extern const struct sieve_extension sieve_spamtest;           /* RFC 5235 */
 extern const struct sieve_extension sieve_spamtestplus;       /* RFC 5235 */
 extern const struct sieve_extension sieve_virustest;          /* RFC 5235 */
 extern const struct sieve_extension sieve_comparator_unicode; /* RFC 5051 */
+extern const struct sieve_extension sieve_replace;            /* RFC 5703 5 */
+extern const struct sieve_extension sieve_enclose;            /* RFC 5703 6 */
 extern const struct sieve_extension sieve_body;               /* RFC 5173 */
 extern const struct sieve_extension sieve_date;               /* RFC 5260 */
 extern const struct sieve_extension sieve_index;              /* RFC 5260 6 */
@@ -89,5 +91,8 @@ extern const struct sieve_extension sieve_servermetadata;     /* RFC 5490 4 */
 extern const struct sieve_extension sieve_special_use;        /* RFC 8579 */
 extern const struct sieve_extension sieve_mailboxid;          /* RFC 9042 */
 extern const struct sieve_extension sieve_regex;              /* draft-murchison-sieve-regex */
+
+/* date.c: minutes east of Greenwich, by this machine, at that moment. */
+int sieve_local_zone(int64_t seconds);
 
 #endif

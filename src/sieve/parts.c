@@ -33,8 +33,8 @@ count_bare(struct span s)
 }
 
 /* Lines of s that end in LF get their CR. */
-static bool
-with_crlf(struct sieve_run *r, struct span s, struct span *out)
+bool
+message_crlf(struct sieve_run *r, struct span s, struct span *out)
 {
     size_t bare = count_bare(s);
 
@@ -81,13 +81,24 @@ edition_text(struct sieve_run *r, struct span *out)
     if (e->text.p == NULL) {
         if (!e->is_original && !print_edition(r, e, &whole))
             return false;
-        if (!sieve_run_work(r, whole.n) || !with_crlf(r, whole, &e->text))
+        if (!sieve_run_work(r, whole.n) || !message_crlf(r, whole, &e->text))
             return false;
         if (e->text.p == NULL)
             e->text.p = "";
     }
     *out = e->text;
     return true;
+}
+
+bool
+edition_now(struct sieve_run *r, struct span *out)
+{
+    struct span whole;
+
+    if (r->edition->is_original)
+        return edition_text(r, out);
+    return print_edition(r, r->edition, &whole) && sieve_run_work(r, whole.n) &&
+           message_crlf(r, whole, out);
 }
 
 bool
@@ -108,6 +119,15 @@ struct builder {
     uint32_t count;
     bool is_broken;
 };
+
+static struct span
+keep(struct builder *b, struct span s)
+{
+    const char *kept = arena_copy(&b->run->message_arena, s);
+
+    b->is_broken = b->is_broken || kept == NULL;
+    return (struct span){kept, kept == NULL ? 0 : s.n};
+}
 
 static struct span
 keep_lower(struct builder *b, struct span s)
@@ -133,6 +153,7 @@ on_header(void *arg, uint32_t row, const struct mime_header *h)
 {
     struct builder *b = arg;
     const struct param *charset = params_find(&h->params, "charset");
+    const struct param *boundary = params_find(&h->params, "boundary");
     struct sieve_part *part = arena_alloc(&b->run->message_arena, sizeof(*part));
 
     if (part == NULL || row != b->count || row == MIME_PARTS_MAX) {
@@ -143,6 +164,8 @@ on_header(void *arg, uint32_t row, const struct mime_header *h)
     part->type = keep_lower(b, h->type);
     part->subtype = keep_lower(b, h->subtype);
     part->encoding = keep_lower(b, encoding_word(h->encoding));
+    if (boundary != NULL)
+        part->boundary = keep(b, boundary->value);
     if (charset != NULL)
         part->charset = keep_lower(b, charset->value);
     b->parts[b->count++] = part;

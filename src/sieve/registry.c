@@ -28,6 +28,8 @@ const struct sieve_extension *const registry[] = {
     &sieve_date,
     &sieve_index,
     &sieve_regex,
+    &sieve_replace,
+    &sieve_enclose,
     &sieve_body,
     &sieve_spamtest,
     &sieve_spamtestplus,

@@ -17,11 +17,12 @@ struct frame { /* of one script of the program */
 struct sieve_edition {
     struct sieve_fields fields;
     struct span body;
-    bool has_body;             /* an empty line ends its header */
-    struct span whole;         /* what it was made of */
-    const char *line_end;      /* as its first line has it */
-    bool is_original;          /* still equal to whole */
-    bool is_taken;             /* an action points to it: edits make a new one */
+    bool has_body;                        /* an empty line ends its header */
+    struct span whole;                    /* what it was made of */
+    const char *line_end;                 /* as its first line has it */
+    bool is_original;                     /* still equal to whole */
+    bool is_taken;                        /* an action points to it: edits make a new one */
+    const struct sieve_edition *enclosed; /* RFC 5703 6: what a redirect takes; or NULL */
     struct span text;          /* as it is now, lines end in CRLF; p NULL: nobody has asked */
     struct sieve_part **parts; /* of text, by row; NULL: nobody has asked */
     uint32_t part_count;
@@ -80,8 +81,19 @@ struct sieve_edition *edition_new(struct sieve_run *r, struct span whole);
 bool fields_read(struct sieve_run *r, struct span block, struct sieve_fields *out,
                  struct span *rest);
 
-/* parts.c: edition_text() - the present message with line ends as CRLF. False: noted. */
+/* edition_encloses() - the present edition has `inner` in it; what is redirected is that. */
+void edition_encloses(struct sieve_run *r, const struct sieve_edition *inner);
+
+/* parts.c: edition_text() - the text that the parts lie in, with line ends as CRLF; its header may
+ * have been edited since. edition_now() - the present message, with all edits. False: noted. */
 bool edition_text(struct sieve_run *r, struct span *out);
+bool edition_now(struct sieve_run *r, struct span *out);
+
+/* message_crlf() - s with line ends as CRLF: itself, or a copy that is kept with the message. */
+bool message_crlf(struct sieve_run *r, struct span s, struct span *out);
+
+/* edition_adopt() - `whole`, which is kept with the message, is the message from here on. */
+bool edition_adopt(struct sieve_run *r, struct span whole);
 
 /* message_alloc() - memory for what is made of the message; NULL: noted. */
 void *message_alloc(struct sieve_run *r, size_t n);

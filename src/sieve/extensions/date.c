@@ -161,8 +161,8 @@ check_zone(struct sieve_check *c, struct sieve_op *op, const struct sieve_value 
 }
 
 /* The machine's zone at that moment, which summer time changes. */
-static int
-local_zone(int64_t seconds)
+int
+sieve_local_zone(int64_t seconds)
 {
     time_t when = (time_t)seconds;
     struct tm tm;
@@ -179,7 +179,7 @@ move_zone(struct sieve_run *r, const struct sieve_op *op, struct date *d)
     if (t != NULL && t->tag->id == ORIGINAL_ZONE)
         return true;
     if (t == NULL) {
-        d->zone_minutes = local_zone(d->seconds);
+        d->zone_minutes = sieve_local_zone(d->seconds);
         return true;
     }
     if (!sieve_value_string(r, &t->value, &s))
