@@ -61,7 +61,11 @@ on_send(void *arg, unsigned i, struct span octets)
 static void
 on_waits(void *arg, unsigned i)
 {
-    (void)chain_waits_for(((struct session *)arg)->chain, i);
+    const struct session *s = arg;
+
+    require(chain_label(s->chain, i) == i);
+    require(chain_waits_for(s->chain, i) == MILTER_WAITS_FOR_NOTHING ||
+            chain_turn(s->chain, i) > 0);
 }
 
 static void
