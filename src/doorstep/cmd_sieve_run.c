@@ -6,7 +6,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "doorstep/charset.h"
 #include "sieve/script_priv.h"
@@ -102,16 +104,27 @@ run_on(struct tool *t, const struct script *s, const struct message_input *m, st
     return code;
 }
 
+/* An account is meant where there is no such file. */
+static int
+read_script(struct tool *t, struct script *s, bool may_be_account)
+{
+    const char *what = tool_arg(t, 0);
+
+    if (may_be_account && strchr(what, '@') != NULL && access(what, F_OK) != 0)
+        return script_of_account(s, t, what);
+    return script_read(s, what);
+}
+
 static int
 try_script(struct tool *t, struct explain *why)
 {
     struct script s;
     struct message_input m = {0};
-    int code = script_read(&s, tool_arg(t, 0));
+    int code = read_script(t, &s, why != NULL);
 
     if (code == EX_OK && !compile(t, &s))
         code = refuse(t, &s);
-    if (code == EX_OK && (code = message_read(&m, t)) == EX_OK) {
+    if (code == EX_OK && (code = message_read(&m, t, s.account)) == EX_OK) {
         if (why != NULL)
             *why = (struct explain){
                 .script = &s, .out = stdout, .json = t->json ? json_array() : NULL};

@@ -172,8 +172,10 @@ const struct verb verbs[] = {
     {"sieve run", "SCRIPT", 1, 1, "what would a script do with the message on standard input?",
      "Nothing is done. Exits 65 when the script is refused, 1 when it fails with this message.",
      sieve_run_options, cmd_sieve_run},
-    {"sieve explain", "SCRIPT", 1, 1, "and why would it?",
-     "As 'sieve run', with each test, the values that it compared, and what led to each action.",
+    {"sieve explain", "SCRIPT|ACCOUNT", 1, 1, "and why would it?",
+     "As 'sieve run', with each test, the values that it compared, and what led to each action. "
+     "Of\n"
+     "an account it is the active script, asked from the daemon.",
      sieve_run_options, cmd_sieve_explain},
     {"sieve suite", "PATH...", 1, TOOL_ARGS_ANY, "run tests of Sieve (.svtest files)",
      "PATH is a file, or a folder that is searched for *.svtest. The language is that of\n"

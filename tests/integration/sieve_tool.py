@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""doorstep sieve check, run, explain and suite: the tool alone, without daemon and configuration. The last line is
-"N passed, N failed"."""
+"""doorstep sieve check, run, explain and suite: the tool alone, without daemon and configuration; and explain with an
+account, whose active script the daemon has. The last line is "N passed, N failed"."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 from harness import Tests, expect
-from private_daemon import DOORSTEP
+from private_daemon import DOORSTEP, Daemon
 
 MESSAGE = b"""From: Bob <bob@example.com>
 To: ann@example.org
@@ -191,6 +191,28 @@ def explain_prints_json():
     expect(values[0]["value"] == "Hello world" and values[0]["key"] == "world" and values[0]["is_true"], steps)
 
 
+def explain_account(daemon):
+    command = [DOORSTEP, "-c", daemon.configuration, "sieve", "explain", "ann@example.org"]
+    return subprocess.run(command, input=MESSAGE, capture_output=True, timeout=120)
+
+
+def of_an_account_it_is_the_active_script():
+    daemon = Daemon()
+    try:
+        daemon.start()
+        daemon.tool("account", "add", "ann@example.org")
+        has(text_of(explain_account(daemon), 66), "ann@example.org has no active script")
+        part = write("part.sieve", 'if header :contains "subject" "world" { discard; }')
+        whole = write("whole.sieve", 'require "include"; include "part"; keep;')
+        daemon.tool("sieve", "install", "ann@example.org", part)
+        daemon.tool("sieve", "install", "--activate", "ann@example.org", whole)
+        said = text_of(explain_account(daemon), 0)
+        has(said, '"Hello world" matches "world"', "=> discard, because include in line 1 runs and header", "=> keep")
+        daemon.end()
+    finally:
+        daemon.remove()
+
+
 # ---- suite
 
 SUITE = """require ["vnd.dovecot.testsuite", "variables", "fileinto"];
@@ -252,6 +274,7 @@ def main():
         each_test_shows_its_values_and_each_action_its_reason,
         an_else_says_that_nothing_was_true,
         explain_prints_json,
+        of_an_account_it_is_the_active_script,
         each_test_is_a_line,
         folders_are_searched_and_broken_files_cost_themselves_alone,
         nothing_to_run_is_said,

@@ -70,13 +70,14 @@ bare(struct arena *arena, const char *path)
 }
 
 static void
-make_envelope(struct message_input *m, const struct tool *t)
+make_envelope(struct message_input *m, const struct tool *t, const char *account)
 {
     static const char *const senders[] = {"Return-Path", "Sender", "From", NULL};
     static const char *const recipients[] = {"Delivered-To", "X-Original-To", "Envelope-To", "To",
                                              NULL};
     const char *from = tool_option(t, "from"), *to = tool_option(t, "to");
 
+    to = to == NULL ? account : to;
     m->envelope = (struct sieve_envelope){
         .sender = from != NULL ? bare(&m->arena, from) : address_of(m, senders),
         .recipient = to != NULL ? bare(&m->arena, to) : address_of(m, recipients),
@@ -88,8 +89,8 @@ make_envelope(struct message_input *m, const struct tool *t)
         .deliverby = "",
     };
     m->user = (struct sieve_user){
-        .address = m->envelope.recipient,
-        .name = m->envelope.recipient,
+        .address = account == NULL ? m->envelope.recipient : account,
+        .name = account == NULL ? m->envelope.recipient : account,
         .delimiters = "+",
         .postmaster = "postmaster",
         .hostname = "localhost",
@@ -125,14 +126,14 @@ drop_from_line(struct buf *text)
 }
 
 int
-message_read(struct message_input *m, const struct tool *t)
+message_read(struct message_input *m, const struct tool *t, const char *account)
 {
     buf_init(&m->text, MESSAGE_MAX);
     arena_init(&m->arena, 1 << 20);
     if (!read_input(&m->text))
         return tool_error(EX_NOINPUT, "standard input: %s", strerror(errno));
     drop_from_line(&m->text);
-    make_envelope(m, t);
+    make_envelope(m, t, account);
     return EX_OK;
 }
 

@@ -37,15 +37,26 @@ read_file(const char *path, struct buf *out)
     return ok;
 }
 
-int
-script_read(struct script *s, const char *path)
+static int
+script_init(struct script *s)
 {
-    *s = (struct script){.path = path, .report = malloc(sizeof(*s->report))};
+    *s = (struct script){.path = "", .report = malloc(sizeof(*s->report))};
     sieve_limits_default(&s->limits);
     buf_init(&s->text, s->limits.script_max);
     if (s->report == NULL)
         return tool_error(EX_OSERR, "no memory");
     sieve_report_init(s->report);
+    return EX_OK;
+}
+
+int
+script_read(struct script *s, const char *path)
+{
+    int code = script_init(s);
+
+    if (code != EX_OK)
+        return code;
+    s->path = path;
     if (!read_file(path, &s->text))
         return tool_error(EX_NOINPUT, "%s: %s", path,
                           errno == EFBIG ? "longer than a script may be" : strerror(errno));
@@ -59,7 +70,59 @@ script_release(struct script *s)
     if (s->report != NULL)
         sieve_report_release(s->report);
     free(s->report);
+    free(s->name);
     buf_release(&s->text);
+}
+
+/* ------------------------------------------------------------------ out of an account */
+
+static void
+find_active(void *arg, json_t *row)
+{
+    struct script *s = arg;
+    const char *name = json_string_value(json_object_get(row, "name"));
+
+    if (name == NULL || !json_is_true(json_object_get(row, "active")))
+        return;
+    free(s->name);
+    s->name = strdup(name);
+}
+
+static bool
+take_bytes(void *arg, struct span bytes)
+{
+    return buf_append_span(arg, bytes);
+}
+
+static int
+get_script(struct tool *t, const char *account, const char *name, struct buf *out)
+{
+    struct tool_answer answer = {.on_bytes = take_bytes, .arg = out};
+    int code = tool_ask(t, "sieve.get", json_pack("{s:s, s:s}", "account", account, "name", name),
+                        &answer);
+
+    json_decref(answer.ok);
+    return code;
+}
+
+int
+script_of_account(struct script *s, struct tool *t, const char *account)
+{
+    int code = script_init(s);
+    struct tool_answer answer = {.on_row = find_active, .arg = s};
+
+    if (code == EX_OK) {
+        code = tool_ask(t, "sieve.list", json_pack("{s:s}", "account", account), &answer);
+        json_decref(answer.ok);
+    }
+    if (code == EX_OK && s->name == NULL)
+        code = tool_error(EX_NOINPUT, "%s has no active script", account);
+    if (code != EX_OK)
+        return code;
+    s->path = s->name;
+    s->tool = t;
+    s->account = account;
+    return get_script(t, account, s->name, &s->text);
 }
 
 /* ------------------------------------------------------------------ includes */
@@ -76,11 +139,24 @@ read_beside(const struct script *s, struct span name, const char *suffix, struct
     return n < (int)sizeof(path) && read_file(path, out);
 }
 
-/* Both kinds lie beside the script here: NAME.sieve, else NAME. */
+static enum sieve_found
+load_of_account(const struct script *s, struct span name, struct buf *out)
+{
+    char text[256];
+
+    if (snprintf(text, sizeof(text), "%.*s", (int)name.n, name.p) >= (int)sizeof(text))
+        return SIEVE_MISSING;
+    return get_script(s->tool, s->account, text, out) == EX_OK ? SIEVE_FOUND : SIEVE_MISSING;
+}
+
+/* Both kinds of a file's lie beside it: NAME.sieve, else NAME. */
 static enum sieve_found
 load(void *arg, enum sieve_location location, struct span name, struct buf *out)
 {
-    (void)location;
+    const struct script *s = arg;
+
+    if (s->account != NULL)
+        return location == SIEVE_GLOBAL ? SIEVE_UNKNOWN : load_of_account(s, name, out);
     if (name.n == 0 || name.n >= PATH_MAX || memchr(name.p, '\0', name.n) != NULL ||
         memchr(name.p, '/', name.n) != NULL)
         return SIEVE_MISSING;

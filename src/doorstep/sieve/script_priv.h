@@ -14,7 +14,10 @@
 /* ---- script.c ---- */
 
 struct script {
-    const char *path;
+    const char *path;    /* of the file, or the script's name in its account */
+    struct tool *tool;   /* to ask the daemon with; NULL: it is a file */
+    const char *account; /* borrowed; NULL: it is a file */
+    char *name;          /* owned; what path points to when it is an account's */
     struct buf text;
     struct sieve_limits limits;
     struct sieve_report *report;   /* owned */
@@ -25,7 +28,11 @@ struct script {
  * case. */
 int script_read(struct script *s, const char *path);
 
-/* script_compile() - s->text; includes are looked for beside the path. False: refused. */
+/* script_of_account() - the active one of an account, from the daemon. Else as script_read(). */
+int script_of_account(struct script *s, struct tool *t, const char *account);
+
+/* script_compile() - s->text; includes are looked for beside the path, or in the account. False:
+ * refused. */
 bool script_compile(struct script *s, bool is_administrators);
 void script_release(struct script *s);
 
@@ -46,8 +53,9 @@ struct message_input {
 };
 
 /* message_read() - from standard input, with the envelope of --from and --to or, where these are
- * missing, of the header. 0 or an exit code. message_release() in any case. */
-int message_read(struct message_input *m, const struct tool *t);
+ * missing, of the account (may be NULL) and the header. 0 or an exit code. message_release() in any
+ * case. */
+int message_read(struct message_input *m, const struct tool *t, const char *account);
 void message_release(struct message_input *m);
 
 /* ---- outcome.c: what comes of it ---- */
