@@ -186,6 +186,8 @@ sieve_match_add(struct sieve_match *m, uint64_t values)
 
 /* ------------------------------------------------------------------ one value, one key */
 
+#define UNICODE_COST 8 /* of an octet of such a character */
+
 static enum sieve_truth
 truth(bool is_true)
 {
@@ -243,6 +245,19 @@ trace_value(struct sieve_match *m, struct span value, struct span key, bool is_t
               m->op);
 }
 
+/* Characters beyond ASCII take a comparator that knows them several times as long. */
+static uint64_t
+value_cost(const struct sieve_match *m, struct span value)
+{
+    uint64_t cost = value.n;
+
+    if (m->comparator->is_octetwise)
+        return cost;
+    for (size_t i = 0; i < value.n; i++)
+        cost += (value.p[i] & 0x80) != 0 ? UNICODE_COST - 1 : 0;
+    return cost;
+}
+
 enum sieve_truth
 sieve_match_value(struct sieve_match *m, struct span value)
 {
@@ -252,8 +267,9 @@ sieve_match_value(struct sieve_match *m, struct span value)
     m->is_folded = false;
     if (sieve_match_counts(m))
         return SIEVE_FALSE;
+    uint64_t cost = value_cost(m, value);
     for (uint32_t i = 0; i < m->key_count && result == SIEVE_FALSE; i++) {
-        if (!sieve_run_work(m->run, value.n + m->keys[i].n + 16))
+        if (!sieve_run_work(m->run, cost + m->keys[i].n + 16))
             return SIEVE_BROKEN;
         result = functions[m->type](m, i, value);
         trace_value(m, value, m->keys[i], result == SIEVE_TRUE);

@@ -104,14 +104,14 @@ compare_field_params(struct sieve_run *r, const struct sieve_field *f,
                      const struct sieve_value *names, struct sieve_match *m)
 {
     struct span rest = span_skip(f->value, span_find(f->value, ';'));
-    struct params *params = sieve_run_alloc(r, sizeof(*params));
+    struct params params; /* 10 KiB, which would add up in the run's memory */
     struct arena arena;
 
-    if (params == NULL || !sieve_run_work(r, f->value.n + names->count))
+    if (!sieve_run_work(r, f->value.n + names->count * PARAMS_MAX))
         return SIEVE_BROKEN;
     arena_init(&arena, PARAMS_MEMORY);
-    params_parse(rest, &arena, params);
-    enum sieve_truth truth = compare_params(r, params, names, m);
+    params_parse(rest, &arena, &params);
+    enum sieve_truth truth = compare_params(r, &params, names, m);
     arena_release(&arena);
     return truth;
 }
