@@ -444,6 +444,9 @@ const struct sieve_fields *sieve_message_fields(struct sieve_run *r);
 struct sieve_part *sieve_message_parts(struct sieve_run *r);
 /* The part of a row; NULL: there is none, or the run has failed. */
 struct sieve_part *sieve_message_part(struct sieve_run *r, uint32_t row);
+/* The part that is the whole message for a script included in a loop over parts (RFC 6609 3.5);
+ * elsewhere the message itself, row 0. NULL: the run has failed. */
+struct sieve_part *sieve_message_root(struct sieve_run *r);
 /* The part behind `part` among those in `root` and root itself, depth first; NULL: it was the last.
  */
 struct sieve_part *sieve_part_next(const struct sieve_part *root, struct sieve_part *part);

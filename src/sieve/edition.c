@@ -139,8 +139,14 @@ uint64_t
 sieve_message_size(struct sieve_run *r)
 {
     struct span rest = r->in.message;
-    uint64_t size = rest.n;
+    struct sieve_part *part = r->frame != NULL && r->frame->has_part ? sieve_message_root(r) : NULL;
 
+    if (part != NULL && part->parent != NULL) {
+        const char *begin = part->raw_header.p;
+        rest = (struct span){begin, (size_t)(part->body.p - begin) + part->body.n};
+    }
+    struct span whole = rest;
+    uint64_t size = rest.n;
     if (r->sized.p == rest.p && r->sized.n == rest.n)
         return r->size;
     while (rest.n > 0) {
@@ -149,7 +155,7 @@ sieve_message_size(struct sieve_run *r)
             size++;
         rest = span_skip(rest, n + 1);
     }
-    r->sized = r->in.message;
+    r->sized = whole;
     r->size = size;
     return size;
 }

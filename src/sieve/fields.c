@@ -131,6 +131,19 @@ walk_parts(struct walk *w, const struct sieve_op *op, const struct span *names, 
     return truth;
 }
 
+/* The header of the message, or of the part that an included script takes for it. */
+static enum sieve_truth
+walk_message(struct walk *w, const struct span *names, uint32_t count)
+{
+    const struct frame *f = w->run->frame;
+
+    if (f == NULL || !f->has_part)
+        return walk_names(w, sieve_message_fields(w->run), names, count);
+    struct sieve_part *root = sieve_message_root(w->run);
+    const struct sieve_fields *fields = root == NULL ? NULL : sieve_part_fields(w->run, root);
+    return fields == NULL ? SIEVE_BROKEN : walk_names(w, fields, names, count);
+}
+
 enum sieve_truth
 sieve_fields_walk(struct sieve_run *r, const struct sieve_op *op, const struct sieve_value *names,
                   sieve_field_fn fn, void *arg)
@@ -149,5 +162,5 @@ sieve_fields_walk(struct sieve_run *r, const struct sieve_op *op, const struct s
         return SIEVE_BROKEN;
     if (sieve_op_tag(op, SIEVE_SLOT_MIME) != NULL)
         return walk_parts(&w, op, list, names->count);
-    return walk_names(&w, sieve_message_fields(r), list, names->count);
+    return walk_message(&w, list, names->count);
 }

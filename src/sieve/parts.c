@@ -275,6 +275,12 @@ sieve_message_parts(struct sieve_run *r)
 }
 
 struct sieve_part *
+sieve_message_root(struct sieve_run *r)
+{
+    return sieve_message_part(r, r->frame != NULL && r->frame->has_part ? r->frame->part_row : 0);
+}
+
+struct sieve_part *
 sieve_part_after(const struct sieve_part *root, struct sieve_part *part)
 {
     while (part != root && part->next == NULL)

@@ -298,6 +298,10 @@ run_unit(struct sieve_run *r, const struct unit *unit)
 {
     struct frame frame = {.caller = r->frame, .unit = unit};
 
+    if (r->part != NULL) {
+        frame.has_part = true;
+        frame.part_row = r->part->row;
+    }
     frame.values = sieve_run_alloc(r, unit->variables.own * sizeof(struct span));
     if (frame.values == NULL)
         return SIEVE_BREAKDOWN;

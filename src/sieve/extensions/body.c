@@ -84,7 +84,7 @@ match_content(struct sieve_run *r, struct sieve_match *m, struct sieve_part *par
 static enum sieve_truth
 test_content(struct sieve_run *r, struct sieve_match *m, const struct sieve_value *v)
 {
-    struct sieve_part *root = sieve_message_parts(r);
+    struct sieve_part *root = sieve_message_root(r);
     struct span *types = content_types(r, v);
     enum sieve_truth truth = root == NULL || types == NULL ? SIEVE_BROKEN : SIEVE_FALSE;
 
@@ -102,7 +102,7 @@ test_content(struct sieve_run *r, struct sieve_match *m, const struct sieve_valu
 static enum sieve_truth
 test_text(struct sieve_run *r, struct sieve_match *m)
 {
-    struct sieve_part *root = sieve_message_parts(r);
+    struct sieve_part *root = sieve_message_root(r);
     enum sieve_truth truth = root == NULL ? SIEVE_BROKEN : SIEVE_FALSE;
     struct span text;
 
@@ -118,8 +118,13 @@ test_text(struct sieve_run *r, struct sieve_match *m)
 static enum sieve_truth
 test_raw(struct sieve_run *r, struct sieve_match *m)
 {
+    struct sieve_part *root = sieve_message_root(r);
     struct span body;
 
+    if (root == NULL)
+        return SIEVE_BROKEN;
+    if (root->parent != NULL)
+        return sieve_match_value(m, root->body);
     return sieve_message_body(r, &body) ? sieve_match_value(m, body) : SIEVE_BROKEN;
 }
 

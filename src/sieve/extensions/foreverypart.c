@@ -118,13 +118,15 @@ run_part(struct sieve_run *r, const struct sieve_op *op, struct sieve_part *part
     return *step == SIEVE_GO && sieve_run_part(r) != NULL;
 }
 
-/* All parts of the message, itself first; or in a loop, those within the outer loop's part. */
+/* All parts of the message, itself first; or in a loop, those within the outer loop's part. The
+ * message of a script that was included in a loop is that loop's part. */
 static enum sieve_step
 run_loop(struct sieve_run *r, const struct sieve_op *op)
 {
     struct sieve_part *outer = sieve_run_part(r);
-    struct sieve_part *part = outer == NULL ? sieve_message_parts(r) : outer->first_child;
-    enum sieve_step step = outer == NULL && part == NULL ? SIEVE_BREAKDOWN : SIEVE_GO;
+    bool is_outermost = outer == NULL || (r->frame->has_part && r->frame->part_row == outer->row);
+    struct sieve_part *part = is_outermost ? sieve_message_root(r) : outer->first_child;
+    enum sieve_step step = is_outermost && part == NULL ? SIEVE_BREAKDOWN : SIEVE_GO;
 
     while (part != NULL && run_part(r, op, part, &step))
         part = next_part(r, outer == NULL ? 0 : outer->row, part);

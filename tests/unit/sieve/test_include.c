@@ -45,6 +45,16 @@ static const struct account_pair scripts[] = {
     {"personal/subject_tests",
      "require [\"include\", \"variables\"]; global [\"test\", \"test_mailbox\"]; "
      "if header :contains \"Subject\" \"${test}\" { set \"test_mailbox\" \"spam-${test}\"; }"},
+    {"personal/part",
+     "require [\"include\", \"variables\", \"body\", \"mime\", \"foreverypart\"]; global \"v\"; "
+     "if exists \"subject\" { set \"v\" \"${v} message\"; } "
+     "if header :matches \"x-part\" \"*\" { set \"v\" \"${v} ${1}\"; } "
+     "if body :raw :contains \"inner\" { set \"v\" \"${v} raw\"; } "
+     "if body :text :contains \"inner\" { set \"v\" \"${v} text\"; } "
+     "if size :under 60 { set \"v\" \"${v} small\"; } "
+     "foreverypart { set \"v\" \"${v}.\"; } "
+     "foreverypart { if header :mime :subtype \"content-type\" \"html\" { set \"v\" \"${v} html\"; "
+     "break; } } return; set \"v\" \"never\";"},
     {"personal/d1", INCLUDE "include \"d2\";"},
     {"personal/d2", INCLUDE "include \"d3\";"},
     {"personal/d3", "keep;"},
@@ -229,6 +239,25 @@ START_TEST(what_cannot_be_had_defers)
 }
 END_TEST
 
+/* 3.5: in a loop over parts, the part is the message of what is included. */
+START_TEST(a_part_is_a_message)
+{
+    static const char message[] = "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n"
+                                  "--b\nContent-Type: text/html\nX-Part: one\n\n<p>inner</p>\n"
+                                  "--b\nContent-Type: text/plain\n\nouter\n--b--\n";
+    const struct account account = {.scripts = scripts};
+    char *text = account_outcome(
+        &account,
+        "require [\"include\", \"variables\", \"foreverypart\", \"fileinto\"]; global \"v\"; "
+        "foreverypart { include \"part\"; set \"v\" \"${v};\"; } "
+        "if exists \"subject\" { fileinto \"${v}\"; }",
+        message);
+
+    ck_assert_str_eq(text, "fileinto  message raw text... html; one raw text small. html; small.;");
+    free(text);
+}
+END_TEST
+
 START_TEST(limits)
 {
     struct sieve_limits l;
@@ -303,6 +332,7 @@ main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, outcome, 0, COUNT(table));
     tcase_add_test(tc, what_cannot_be_had_defers);
+    tcase_add_test(tc, a_part_is_a_message);
     tcase_add_test(tc, limits);
     tcase_add_test(tc, a_bomb_runs_out_of_steps);
     tcase_add_test(tc, what_follows_return_is_never_reached);
