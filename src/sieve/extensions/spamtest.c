@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * RFC 5235: spamtest, spamtestplus and virustest. A scanner has left its result in a header field
- * of the message; settings say in which, and how it is to be read (docs/sieve.md):
+ * of the message; settings say in which, and how it is to be read (docs/sieve-extensions.md):
  * sieve_spamtest_status_header, _status_type, _max_header, _max_value, _text_valueN, and the same
  * of sieve_virustest.
  */
