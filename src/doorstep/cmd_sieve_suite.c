@@ -67,6 +67,7 @@ run_path(FTS *walk, struct counts *counts)
 
     for (FTSENT *e; (e = fts_read(walk)) != NULL;) {
         switch (e->fts_info) {
+        case FTS_SL: /* to a file; what it is called counts, not where it lies */
         case FTS_F:
             if (e->fts_level > 0 && !is_suite(e->fts_name))
                 break;

@@ -145,9 +145,8 @@ print_redirect(const struct relay_origin *o, const struct sieve_action *a, struc
            sieve_edition_print(a->edition, out);
 }
 
-/* sieve_redirect_envelope_from and its like: whose name stands on the envelope. */
-static const char *
-chosen_sender(const struct relay_origin *o, const char *name, const char *otherwise)
+const char *
+relay_chosen_address(const struct relay_origin *o, const char *name, const char *otherwise)
 {
     const char *choice = setting(o, name);
     const struct {
@@ -203,11 +202,11 @@ sender_of(const struct relay_origin *o, const struct sieve_action *a)
     if (o->envelope->sender[0] == '\0')
         return "";
     if (a->kind == SIEVE_REDIRECT)
-        return chosen_sender(o, "sieve_redirect_envelope_from", o->envelope->sender);
+        return relay_chosen_address(o, "sieve_redirect_envelope_from", o->envelope->sender);
     if (a->kind == SIEVE_NOTIFY)
-        return chosen_sender(o, "sieve_notify_mailto_envelope_from", o->user->address);
+        return relay_chosen_address(o, "sieve_notify_mailto_envelope_from", o->user->address);
     if (a->kind == SIEVE_REPORT)
-        return chosen_sender(o, "sieve_report_from", o->user->postmaster);
+        return relay_chosen_address(o, "sieve_report_from", o->user->postmaster);
     return "";
 }
 

@@ -40,6 +40,11 @@ bool report_print_abuse(const struct relay_origin *o, const struct sieve_action 
 /* Message-ID and Date, which every new message has. */
 bool relay_print_origin(const struct relay_origin *o, struct buf *out);
 
+/* Whose address a setting chooses: "sender", "recipient", "orig_recipient", "user_email",
+ * "postmaster", or an address; `otherwise` without the setting, or without that address. */
+const char *relay_chosen_address(const struct relay_origin *o, const char *name,
+                                 const char *otherwise);
+
 /* The first field of that name in a message, or nothing. */
 struct span relay_field(struct span message, const char *name);
 

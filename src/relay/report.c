@@ -127,11 +127,9 @@ print_abuse(const struct relay_origin *o, const struct sieve_action *a, struct s
             struct buf *out)
 {
     struct span subject = relay_field(message, "Subject");
-    const char *from = o->setting == NULL ? NULL : o->setting(o->arg, "sieve_report_from");
+    const char *from = relay_chosen_address(o, "sieve_report_from", o->user->postmaster);
     char line[512];
 
-    if (from == NULL || strchr(from, '@') == NULL)
-        from = o->user->postmaster;
     snprintf(line, sizeof(line), "Report: %.*s", subject.n < 400 ? (int)subject.n : 400,
              subject.p == NULL ? "" : subject.p);
     return relay_print_origin(o, out) && field_print_text(out, "Subject", span_of(line)) &&

@@ -177,11 +177,13 @@ collect_extensions(struct suite *s)
 static const char *
 folder_of(struct suite *s, const char *path)
 {
-    char *real = realpath(path, NULL);
-    const char *whole = real == NULL ? path : real, *slash = strrchr(whole, '/');
-    struct span folder = slash == NULL ? SPAN(".") : (struct span){whole, (size_t)(slash - whole)};
-    const char *kept = suite_keep(s, folder);
+    const char *slash = strrchr(path, '/');
+    struct span folder = {path, slash == NULL ? 0 : (size_t)(slash - path) + 1};
+    const char *kept = folder.n == 0 ? "." : suite_keep(s, folder);
+    char *real = realpath(kept, NULL);
 
+    if (real != NULL)
+        kept = suite_keep(s, span_of(real));
     free(real);
     return kept;
 }

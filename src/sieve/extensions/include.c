@@ -288,6 +288,17 @@ static const struct sieve_definition definitions[] = {
      .run = run_include},
     {.name = "return", .ends_block = true, .run = run_return},
     {.name = "global", .arguments = "l", .check = check_global, .run = run_global},
+    /* The names of "global" in drafts of RFC 6609, which old scripts still have. */
+    {.name = "import",
+     .arguments = "l",
+     .is_obsolete = true,
+     .check = check_global,
+     .run = run_global},
+    {.name = "export",
+     .arguments = "l",
+     .is_obsolete = true,
+     .check = check_global,
+     .run = run_global},
     {0},
 };
 

@@ -78,6 +78,8 @@ static const struct {
      "keep"},
     {"and the elsif", INCLUDE "if false { } elsif true { include \"elses\"; } else { discard; }",
      "keep"},
+    {"what drafts called global",
+     ALL "export \"v\"; include \"appends\"; import \"v\"; fileinto \"${v}\";", "fileinto x"},
     {"twice", ALL "global \"v\"; include \"appends\"; include \"appends\"; fileinto \"${v}\";",
      "fileinto xx"},
     {"once",
