@@ -113,6 +113,12 @@ bool variable_declare(struct sieve_check *c, struct sieve_place at, struct span 
 /* text_space() - the namespace of that name which the script may use, or NULL. */
 const struct sieve_namespace *text_space(struct sieve_check *c, struct span name);
 
+/* check_arguments() - those of n into op, whose definition is known. False: noted. */
+bool check_arguments(struct sieve_check *c, const struct node *n, struct sieve_op *op);
+
+/* check_was_reported() - remember a name that is unknown; true when it was met before. */
+bool check_was_reported(struct sieve_check *c, struct span name);
+
 /* check_excuse() - something is unknown: true behind an ihave that found something missing, to
  * which it may belong. */
 bool check_excuse(struct sieve_check *c);

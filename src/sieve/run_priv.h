@@ -13,7 +13,7 @@ struct frame { /* of one script of the program */
     struct span *values; /* of its own variables */
     bool has_part;       /* included in a loop over parts: part_row is its whole message */
     uint32_t part_row;
-    uint64_t found;      /* extensions, by number, that its ihave tests have found */
+    uint64_t found; /* extensions, by number, that its ihave tests have found */
 };
 
 struct sieve_edition {
