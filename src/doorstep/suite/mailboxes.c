@@ -175,6 +175,8 @@ suite_host_init(struct suite *s)
         .metadata = metadata,
         .environment = environment,
         .special_use_exists = special_use_exists,
+        .list_is_known = suite_list_is_known,
+        .list_has = suite_list_has,
         .program = suite_program,
         .setting = suite_setting,
         .arg = s,

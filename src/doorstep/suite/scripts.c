@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * Scripts that a suite compiles and runs: found beside the file, included from the folders
- * included/ and included-global/ there. Their errors are kept for test_error.
+ * included/ and included-global/ there, or where settings say (storages.c). Their errors are kept
+ * for test_error.
  */
 #include "suite_priv.h"
 
 #include <stdlib.h>
 
 #include <limits.h>
+
+#define SCRIPT_OCTETS_MAX ((size_t)64 << 20)
 
 /* ------------------------------------------------------------------ errors */
 
@@ -56,6 +59,8 @@ suite_load(void *arg, enum sieve_location location, struct span name, struct buf
 {
     const char *folder = location == SIEVE_PERSONAL ? "/included/" : "/included-global/";
 
+    if (suite_storage_read(arg, location, name, out))
+        return SIEVE_FOUND;
     return read_script(arg, folder, name, ".sieve", out) ? SIEVE_FOUND : SIEVE_MISSING;
 }
 
@@ -104,7 +109,7 @@ compile_file(struct suite *s, struct span path)
     struct sieve_program *p = NULL;
     struct buf text;
 
-    buf_init(&text, s->limits.script_max + 1);
+    buf_init(&text, SCRIPT_OCTETS_MAX); /* what passes sieve_max_script_size is told as that */
     if (read_script(s, "/", path, "", &text))
         p = compile_text(s, suite_keep(s, path), buf_span(&text));
     else

@@ -83,12 +83,36 @@ find(const struct suite *s, const char *name)
     return value;
 }
 
+/* "sieve_script/NAME/type" may be spelled ".../sieve_script_type" too. */
+static const char *
+find_in_group(const struct suite *s, const char *name)
+{
+    const char *first = strchr(name, '/'), *last = strrchr(name, '/');
+    char whole[512];
+
+    if (first == last || snprintf(whole, sizeof(whole), "%.*s%.*s_%s", (int)(last + 1 - name), name,
+                                  (int)(first - name), name, last + 1) >= (int)sizeof(whole))
+        return NULL;
+    return value_of(s, whole);
+}
+
+/* Where the original's default is another one than ours. */
+static const char *
+default_of(const char *name)
+{
+    return strcmp(name, "sieve_vacation_use_original_recipient") == 0 ? "no" : NULL;
+}
+
 /* 2.3 said when recipients are not checked, 2.4 says when they are. */
 const char *
 suite_setting(void *arg, const char *name)
 {
     const char *value = find(arg, name), *other = NULL;
 
+    if (value == NULL)
+        value = find_in_group(arg, name);
+    if (value == NULL)
+        value = default_of(name);
     if (value != NULL)
         return value;
     if (strcmp(name, "sieve_vacation_check_recipient") == 0)
@@ -101,8 +125,8 @@ suite_setting(void *arg, const char *name)
 /* ------------------------------------------------------------------ limits of the engine */
 
 /* "16k", "2 days", "512": a number and the first letter of a unit. */
-static uint64_t
-number_of(const char *value, bool is_time)
+uint64_t
+suite_number(const char *value, bool is_time)
 {
     static const char letters[] = "smhdwkMG";
     static const uint64_t factors[] = {1, 60, 3600, 86400, 604800, 1024, 1 << 20, 1 << 30};
@@ -128,23 +152,26 @@ static const struct {
     const char *name;
     bool is_time;
     size_t offset;
+    bool is_off_at_0; /* no limit then */
 } limits[] = {
-    {"sieve_max_script_size", false, offsetof(struct sieve_limits, script_max)},
-    {"sieve_max_actions", false, offsetof(struct sieve_limits, actions_max)},
-    {"sieve_max_redirects", false, offsetof(struct sieve_limits, redirects_max)},
-    {"sieve_variables_max_value_size", false, offsetof(struct sieve_limits, variable_max)},
-    {"sieve_variables_max_scope_size", false, offsetof(struct sieve_limits, variables_max)},
-    {"sieve_include_max_includes", false, offsetof(struct sieve_limits, includes_max)},
-    {"sieve_include_max_nesting_depth", false, offsetof(struct sieve_limits, include_depth_max)},
-    {"sieve_editheader_max_header_size", false, offsetof(struct sieve_limits, header_max)},
-    {"sieve_notify_max_notifications", false, offsetof(struct sieve_limits, notifies_max)},
-    {"sieve_vacation_min_period", true, offsetof(struct sieve_limits, vacation_min_seconds)},
-    {"sieve_vacation_default_period", true,
-     offsetof(struct sieve_limits, vacation_default_seconds)},
-    {"sieve_vacation_max_period", true, offsetof(struct sieve_limits, vacation_max_seconds)},
+    {"sieve_max_script_size", false, offsetof(struct sieve_limits, script_max), true},
+    {"sieve_max_actions", false, offsetof(struct sieve_limits, actions_max), true},
+    {"sieve_max_redirects", false, offsetof(struct sieve_limits, redirects_max), false},
+    {"sieve_variables_max_value_size", false, offsetof(struct sieve_limits, variable_max), false},
+    {"sieve_variables_max_scope_size", false, offsetof(struct sieve_limits, variables_max), false},
+    {"sieve_include_max_includes", false, offsetof(struct sieve_limits, includes_max), false},
+    {"sieve_include_max_nesting_depth", false, offsetof(struct sieve_limits, include_depth_max),
+     false},
+    {"sieve_editheader_max_header_size", false, offsetof(struct sieve_limits, header_max), false},
+    {"sieve_notify_max_notifications", false, offsetof(struct sieve_limits, notifies_max), false},
+    {"sieve_vacation_min_period", true, offsetof(struct sieve_limits, vacation_min_seconds), false},
+    {"sieve_vacation_default_period", true, offsetof(struct sieve_limits, vacation_default_seconds),
+     false},
+    {"sieve_vacation_max_period", true, offsetof(struct sieve_limits, vacation_max_seconds), false},
     {"sieve_duplicate_default_period", true,
-     offsetof(struct sieve_limits, duplicate_default_seconds)},
-    {"sieve_duplicate_max_period", true, offsetof(struct sieve_limits, duplicate_max_seconds)},
+     offsetof(struct sieve_limits, duplicate_default_seconds), false},
+    {"sieve_duplicate_max_period", true, offsetof(struct sieve_limits, duplicate_max_seconds),
+     false},
 };
 
 static void
@@ -156,7 +183,9 @@ apply_limits(struct suite *s)
         const char *value = suite_setting(s, limits[i].name);
         if (value == NULL || value[0] == '\0')
             continue;
-        uint32_t n = (uint32_t)number_of(value, limits[i].is_time);
+        uint32_t n = (uint32_t)suite_number(value, limits[i].is_time);
+        if (n == 0 && limits[i].is_off_at_0)
+            n = UINT32_MAX;
         memcpy((char *)&s->limits + limits[i].offset, &n, sizeof(n));
     }
 }

@@ -100,7 +100,7 @@ struct suite *suite_of(struct sieve_run *r);
 /* suite_keep() - NUL-terminated, as long as the suite; "" without memory. */
 const char *suite_keep(struct suite *s, struct span text);
 
-/* suite_read() - a file into out. False: it cannot be read, or is too long. */
+/* suite_read() - a file into out. False: it cannot be read, is too long, or is no regular file. */
 bool suite_read(const char *path, struct buf *out);
 
 /* ---- suite.c ---- */
@@ -178,7 +178,20 @@ enum sieve_answer suite_program(void *arg, const char *kind, const char *name,
                                 const char *const *arguments, uint32_t count, struct span in,
                                 struct buf *out);
 
+/* ---- storages.c ---- */
+
+/* As struct sieve_host's. */
+bool suite_list_is_known(void *arg, struct span list);
+enum sieve_answer suite_list_has(void *arg, struct span list, struct span value);
+
+/* suite_storage_read() - a script out of the storages that settings name, appended to out. */
+bool suite_storage_read(struct suite *s, enum sieve_location location, struct span name,
+                        struct buf *out);
+
 /* ---- settings.c ---- */
+
+/* suite_number() - "16k", "2 days" or "512"; UINT32_MAX when it is none, or larger. */
+uint64_t suite_number(const char *value, bool is_time);
 
 void suite_settings_stage(struct suite *s, const char *name, const char *value);
 void suite_settings_apply(struct suite *s);

@@ -51,7 +51,7 @@ is_forbidden_by_entries(struct sieve_run *r, struct span name, const char *what)
     struct span rest = span_of(sieve_setting(r, "sieve_editheader_header", ""));
 
     while (rest.n > 0) {
-        struct span entry = {rest.p, span_find(rest, ' ')};
+        struct span entry = {rest.p, strcspn(rest.p, " \t,")};
         if (entry.n > 0 && is_forbidden_by_entry(r, entry, name, what))
             return true;
         rest = span_skip(rest, entry.n + 1);

@@ -1,0 +1,3 @@
+# A script that only a dictionary has.
+require "include";
+include :personal "first";
