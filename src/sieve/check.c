@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The tree of a script to operations that can run: each name is looked up, its arguments are
- * check_arguments.c's. One wrong command is one error; its neighbours
- * are checked all the same.
+ * check_arguments.c's. One wrong command is one error; its neighbours are checked all the same.
  */
 #include "program_priv.h"
 
