@@ -46,7 +46,8 @@ struct sieve_run {
     uint64_t size;
     struct sieve_edition *first; /* the message as it came in */
     struct sieve_edition *edition;
-    struct sieve_part *part; /* foreverypart's */
+    struct sieve_part *part;     /* foreverypart's */
+    struct sieve_part *replaced; /* the part that came in its place, in this round of the loop */
     struct sieve_action *actions;
     uint32_t action_count, action_size;
     uint32_t script_begin; /* the first action of this script */

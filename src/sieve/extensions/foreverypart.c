@@ -89,7 +89,7 @@ run_break(struct sieve_run *r, const struct sieve_op *op)
 static struct sieve_part *
 next_part(struct sieve_run *r, uint32_t root, const struct sieve_part *before)
 {
-    bool is_replaced = before != sieve_run_part(r);
+    bool is_replaced = r->replaced != NULL && r->replaced == sieve_run_part(r);
     struct sieve_part *base = sieve_message_part(r, root);
     struct sieve_part *part = sieve_message_part(r, before->row);
 
@@ -110,6 +110,7 @@ run_part(struct sieve_run *r, const struct sieve_op *op, struct sieve_part *part
         return false;
     }
     sieve_run_set_part(r, part);
+    r->replaced = NULL;
     *step = sieve_run_block(r, op);
     if (*step == SIEVE_BREAK && loops->ended == op) {
         *step = SIEVE_GO;

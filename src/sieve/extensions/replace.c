@@ -182,8 +182,8 @@ replace(struct sieve_run *r, struct sieve_part *part, const struct replacement *
                                        : print_around(r, part, x, &whole);
     if (!entity_adopt(r, &whole, ok))
         return false;
-    if (part != NULL)
-        sieve_run_set_part(r, sieve_message_part(r, row));
+    r->replaced = part == NULL ? NULL : sieve_message_part(r, row);
+    sieve_run_set_part(r, r->replaced);
     return !sieve_run_has_failed(r);
 }
 

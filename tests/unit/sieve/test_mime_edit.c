@@ -141,6 +141,15 @@ static const struct {
     const char *name, *script, *expected;
 } outcomes[] = {
     {"the implicit keep stays", "replace \"a\"; enclose \"b\";", "(keep)"},
+    {"a loop goes on when one inside it has replaced a part",
+     "set \"n\" \"\"; foreverypart {set \"n\" \"${n}x\"; foreverypart {if header :mime \"x\" "
+     "\"1\" {replace \"new\";}}} if string \"${n}\" \"xxxx\" {discard;}",
+     "discard"},
+    {"a later loop goes into what was put in",
+     "foreverypart {if header :mime \"x\" \"1\" {replace :mime \"Content-Type: multipart/mixed; "
+     "boundary=c\r\n\r\n--c\r\n\r\n--c--\";}} set \"n\" \"\"; foreverypart {set \"n\" \"${n}x\";}"
+     "if string \"${n}\" \"xxxxx\" {discard;}",
+     "discard"},
     {"a loop ends when the message is enclosed",
      "set \"n\" \"\"; foreverypart {set \"n\" \"${n}x\"; enclose \"a\";}"
      "if string \"${n}\" \"x\" {discard;}",
