@@ -10,6 +10,20 @@
 
 #define SORT_NAME_SIZE 513           /* of a script, with its NUL */
 #define SORT_REPORT_MAX (256 * 1024) /* octets of what is wrong with it; longer ones are cut */
+#define SORT_RUNS_MAX 50000          /* of one message */
+
+/* What a sorter asks about the account of a run. */
+enum sort_question {
+    SORT_ASK_SCRIPT,      /* str hash: its text */
+    SORT_ASK_INCLUDE,     /* u8 1 for a global one, str name: its text */
+    SORT_ASK_MAILBOX,     /* str name */
+    SORT_ASK_SPECIAL_USE, /* str name or "", str use */
+    SORT_ASK_MAILBOX_ID,  /* str id */
+    SORT_ASK_DUPLICATE,   /* str key */
+    SORT_QUESTIONS
+};
+
+enum sort_verdict { SORT_NO, SORT_YES, SORT_NOT_NOW };
 
 enum door_frame_type {
     /* main -> any role. The first frames a role reads, on descriptor 3. */
@@ -57,10 +71,15 @@ enum door_frame_type {
                          * octets follow in SORT_MORE */
     SORT_MORE,          /* id; octets */
     SORT_CHECK,         /* id; str name, u64 octets, octets of a Sieve script; SORT_MORE as above */
+    SORT_RUN,  /* id of the SORT_MESSAGE behind it; packed struct filing_run: one for each run */
+    SORT_TOLD, /* id; u8 1 when more frames follow, a piece of: u8 enum sort_verdict, octets */
 
     /* sorter -> store; id; u8 1 when more frames follow, then a piece of the packed */
     SORT_FACTS = 160, /* facts */
     SORT_REPORT,      /* u32 errors, u32 warnings, str what is wrong with the script, UTF-8 */
+    SORT_EDITION,     /* behind the facts: an edited message of the run that is answered next */
+    SORT_FILED,       /* struct filing_result: one for each run, in order */
+    SORT_ASK, /* id; one frame: u32 run, u8 enum sort_question, its words; answered by SORT_TOLD */
 
     /* edge -> outbound; include/doorstep/filter.h has the bodies */
     FILTER_OPEN = 256, /* id: the session's; str key, u32 count and names of milters, u64 ticket,

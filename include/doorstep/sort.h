@@ -41,6 +41,7 @@ struct charsets *sort_prepare(void);
 struct sort_options {
     unsigned messages_max; /* to be served, then the role ends; 0: no end */
     struct sieve_limits sieve;
+    const char *hostname, *postmaster; /* as scripts and their reports name us */
 };
 
 /* sort_run() - the role: serve SORT_MESSAGE and SORT_CHECK on the door (taken) until it closes or

@@ -59,5 +59,5 @@ sorter_check(struct sorter *so, uint64_t id, const char *name)
     bool ok = pack_report(so, &report);
     sieve_program_free(p);
     sieve_report_release(&report);
-    return ok ? sorter_send(so, SORT_REPORT, id) : SORTER_IS_BROKEN;
+    return ok ? sorter_send(so, SORT_REPORT, id, buf_span(&so->packed)) : SORTER_IS_BROKEN;
 }

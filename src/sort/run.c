@@ -7,6 +7,8 @@
 #include "doorstep/sort.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +22,9 @@
 #define WINDOW 65536                   /* octets read from a descriptor at once */
 #define QUEUE_MAX (4 * DOOR_BODY_MAX)  /* of frames that wait for the store */
 #define ARENA_MAX (4 * SORT_FACTS_MAX) /* facts with their padding */
+#define WHOLE_MAX (80 * 1024 * 1024)   /* a message that comes inline */
+#define RUNS_ARENA_MAX (64 * 1024 * 1024)
+#define PROGRAMS_MAX (32 * 1024 * 1024)
 
 struct charsets *
 sort_prepare(void)
@@ -32,9 +37,8 @@ sort_prepare(void)
     return set;
 }
 
-/* Send what waits, also for a store that is slow to read. */
-static enum sorter_result
-flush(struct sorter *so)
+enum sorter_result
+sorter_flush(struct sorter *so)
 {
     for (;;) {
         switch (door_flush(so->door)) {
@@ -51,42 +55,18 @@ flush(struct sorter *so)
     }
 }
 
-/* The next frame, however long it takes. The facts of all messages that came in one packet leave in
- * one packet. */
-static enum sorter_result
-receive(struct sorter *so, struct door_frame *out)
-{
-    enum sorter_result result = door_holds(so->door) ? SORTER_GOES_ON : flush(so);
-
-    while (result == SORTER_GOES_ON) {
-        if (!door_wait(so->door, false, -1))
-            return SORTER_IS_DONE;
-        switch (door_receive(so->door, out)) {
-        case DOOR_OK:
-            return SORTER_GOES_ON;
-        case DOOR_AGAIN:
-            break;
-        case DOOR_CLOSED:
-            return SORTER_IS_DONE;
-        case DOOR_BROKEN:
-            return SORTER_IS_BROKEN;
-        }
-    }
-    return result;
-}
-
 static enum sorter_result
 send_piece(struct sorter *so, uint16_t type, uint64_t id, struct span piece)
 {
     if (!door_put(so->door, type, id, piece))
         return SORTER_IS_DONE;
-    return door_queued(so->door) > DOOR_BODY_MAX ? flush(so) : SORTER_GOES_ON;
+    return door_queued(so->door) > DOOR_BODY_MAX ? sorter_flush(so) : SORTER_GOES_ON;
 }
 
 enum sorter_result
-sorter_send(struct sorter *so, uint16_t type, uint64_t id)
+sorter_send(struct sorter *so, uint16_t type, uint64_t id, struct span packed)
 {
-    struct span rest = buf_span(&so->packed);
+    struct span rest = packed;
     enum sorter_result result = SORTER_GOES_ON;
     struct buf frame;
 
@@ -110,7 +90,7 @@ send_facts(struct sorter *so, uint64_t id, const struct facts *facts)
     buf_reset(&so->packed);
     pack_init(&p, &so->packed);
     facts_pack(facts, &p);
-    return p.full ? SORTER_IS_BROKEN : sorter_send(so, SORT_FACTS, id);
+    return p.full ? SORTER_IS_BROKEN : sorter_send(so, SORT_FACTS, id, buf_span(&so->packed));
 }
 
 static enum sorter_result
@@ -125,13 +105,42 @@ answer(struct sorter *so, uint64_t id, bool is_readable)
     return result;
 }
 
+static bool
+has_runs(const struct sorter *so, uint64_t id)
+{
+    return so->run_count > 0 && so->runs_id == id;
+}
+
+static enum sorter_result
+answer_inline(struct sorter *so, uint64_t id)
+{
+    enum sorter_result result = answer(so, id, true);
+
+    if (result == SORTER_GOES_ON && so->run_count > 0)
+        result = has_runs(so, id) ? sorter_file(so, id, buf_span(&so->whole)) : SORTER_IS_BROKEN;
+    buf_reset(&so->whole);
+    return result;
+}
+
+static enum sorter_result
+file_mapped(struct sorter *so, uint64_t id, int fd, uint64_t octets)
+{
+    void *p = octets == 0 ? MAP_FAILED : mmap(NULL, octets, PROT_READ, MAP_PRIVATE, fd, 0);
+
+    if (p == MAP_FAILED)
+        return SORTER_IS_BROKEN;
+    enum sorter_result result = sorter_file(so, id, (struct span){p, octets});
+    munmap(p, octets);
+    return result;
+}
+
 typedef bool (*take_fn)(struct sorter *so, struct span piece);
 
 static bool
 take_message(struct sorter *so, struct span piece)
 {
     sort_scan_feed(so->scan, piece.p, piece.n);
-    return true;
+    return so->run_count == 0 || buf_append_span(&so->whole, piece);
 }
 
 static bool
@@ -153,7 +162,7 @@ read_inline(struct sorter *so, uint64_t id, uint64_t octets, struct span first, 
         if (octets == 0)
             return SORTER_GOES_ON;
         struct door_frame frame;
-        enum sorter_result result = receive(so, &frame);
+        enum sorter_result result = sorter_receive(so, &frame);
         if (result != SORTER_GOES_ON)
             return result;
         if (frame.fd >= 0)
@@ -189,6 +198,17 @@ feed_descriptor(struct sorter *so, int fd, uint64_t octets)
 }
 
 static enum sorter_result
+serve_descriptor(struct sorter *so, uint64_t id, int fd, uint64_t octets)
+{
+    bool is_readable = feed_descriptor(so, fd, octets);
+    enum sorter_result result = answer(so, id, is_readable);
+
+    if (result != SORTER_GOES_ON || so->run_count == 0)
+        return result;
+    return is_readable && has_runs(so, id) ? file_mapped(so, id, fd, octets) : SORTER_IS_BROKEN;
+}
+
+static enum sorter_result
 serve_message(struct sorter *so, const struct door_frame *frame)
 {
     struct unpack u;
@@ -201,9 +221,10 @@ serve_message(struct sorter *so, const struct door_frame *frame)
     if (!is_request || (by_fd == 1 && u.rest.n > 0))
         return SORTER_IS_BROKEN;
     if (by_fd == 1)
-        return answer(so, frame->id, feed_descriptor(so, frame->fd, octets));
-    enum sorter_result result = read_inline(so, frame->id, octets, u.rest, take_message);
-    return result == SORTER_GOES_ON ? answer(so, frame->id, true) : result;
+        return serve_descriptor(so, frame->id, frame->fd, octets);
+    uint64_t id = frame->id;
+    enum sorter_result result = read_inline(so, id, octets, u.rest, take_message);
+    return result == SORTER_GOES_ON ? answer_inline(so, id) : result;
 }
 
 static enum sorter_result
@@ -231,6 +252,8 @@ serve_frame(struct sorter *so, const struct door_frame *frame)
         return serve_message(so, frame);
     case SORT_CHECK:
         return serve_check(so, frame);
+    case SORT_RUN:
+        return sorter_take_run(so, frame->id, frame->body);
     default:
         return SORTER_IS_BROKEN;
     }
@@ -240,7 +263,7 @@ static enum sorter_result
 serve_one(struct sorter *so)
 {
     struct door_frame frame = {.fd = -1};
-    enum sorter_result result = receive(so, &frame);
+    enum sorter_result result = sorter_receive(so, &frame);
 
     if (result != SORTER_GOES_ON)
         return result;
@@ -256,28 +279,39 @@ serve_one(struct sorter *so)
 int
 sort_run(struct charsets *charsets, int door_fd, const struct sort_options *options)
 {
-    struct sorter so = {
-        .options = options, .door = door_new(door_fd, QUEUE_MAX), .scan = sort_scan_new()};
+    struct sorter so = {.options = options,
+                        .charsets = charsets,
+                        .door = door_new(door_fd, QUEUE_MAX),
+                        .scan = sort_scan_new(),
+                        .programs = programs_new(PROGRAMS_MAX)};
     enum sorter_result result = SORTER_GOES_ON;
     unsigned messages_max = options->messages_max;
 
     buf_init(&so.window, WINDOW);
     buf_init(&so.script, options->sieve.script_max);
+    buf_init(&so.whole, WHOLE_MAX);
+    arena_init(&so.runs_arena, RUNS_ARENA_MAX);
     buf_init(&so.packed, SORT_FACTS_MAX);
     arena_init(&so.arena, ARENA_MAX);
-    if (so.door == NULL || so.scan == NULL)
+    if (so.door == NULL || so.scan == NULL || so.programs == NULL)
         result = SORTER_IS_BROKEN;
     else
         sort_scan_use_charsets(so.scan, charsets);
     for (unsigned served = 0; result == SORTER_GOES_ON; served++) {
-        if (messages_max > 0 && served >= messages_max && !door_holds(so.door))
+        if (messages_max > 0 && served >= messages_max && !door_holds(so.door) && so.held == NULL &&
+            so.run_count == 0)
             break; /* with all that came in the last packet answered */
         result = serve_one(&so);
     }
     if (result == SORTER_GOES_ON)
-        result = flush(&so);
+        result = sorter_flush(&so);
     buf_release(&so.packed);
     buf_release(&so.script);
+    buf_release(&so.whole);
+    arena_release(&so.runs_arena);
+    programs_free(so.programs);
+    free(so.runs);
+    sorter_drop_held(&so);
     arena_release(&so.arena);
     buf_release(&so.window);
     sort_scan_free(so.scan);

@@ -21,7 +21,9 @@ role_run_sorter(int main_fd, const struct settings *(*parse)(int fd), struct cha
     if (!role_confine_sorter(start.settings) || !role_say_ready(&start))
         return EX_OSERR;
 
-    struct sort_options options = {.messages_max = MESSAGES_MAX};
+    struct sort_options options = {.messages_max = MESSAGES_MAX,
+                                   .hostname = start.settings->hostname,
+                                   .postmaster = "postmaster"};
     sieve_limits_default(&options.sieve);
     options.sieve.script_max = (uint32_t)start.settings->sieve.script_size;
     return sort_run(charsets, start.store_door, &options);

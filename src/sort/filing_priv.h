@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One run of Sieve in a sorter, and what its files share.
+ */
+#ifndef SORT_FILING_PRIV_H
+#define SORT_FILING_PRIV_H
+
+#include "sorter_priv.h"
+
+#define EDITIONS_MAX FILING_ACTIONS_MAX
+
+struct filer {
+    struct sorter *sorter;
+    uint32_t number; /* of the run */
+    struct arena arena;
+    struct filing_run run;
+    struct sieve_run *sieve;
+    struct sieve_program *unkept; /* owned: of a script that includes others */
+    bool has_included;
+    enum sorter_result door; /* not SORTER_GOES_ON: a question failed, and all is over */
+    char error[1024];        /* of a script that does not compile */
+    struct filing_result result;
+    const struct sieve_edition *editions[EDITIONS_MAX];
+};
+
+/* filer_host - what scripts ask of the account; arg is the struct filer. */
+struct sieve_host filer_host(struct filer *f);
+
+/* filer_ask_text() - the text of a script; what as of sorter_ask(). */
+enum sort_verdict filer_ask_text(struct filer *f, enum sort_question what, struct span question,
+                                 struct buf *text);
+
+/* filer_take_actions() - those of the run into f->result, in f->arena. false: no memory, or more
+ * than a result can hold. */
+bool filer_take_actions(struct filer *f, const struct sieve_action *actions, uint32_t count);
+
+#endif
