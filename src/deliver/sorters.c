@@ -3,7 +3,7 @@
  * The pool of sorters: see sorters_priv.h. A sorter is hostile once it has seen its first message:
  * every reply is bounded and must be facts, or the sorter is thrown away.
  */
-#include "sorters_priv.h"
+#include "sorters_pool_priv.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,58 +14,21 @@
 
 #include <utlist.h>
 
-#include "doorstep/charset.h"
 #include "doorstep/clock.h"
-#include "doorstep/door.h"
-#include "doorstep/door_frames.h"
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 
-#define SLOTS_MAX 64
 #define QUEUE_MAX (80 * 1024 * 1024) /* unsent to one sorter: a message in memory (64M) */
 #define FACTS_MAX (2 * 1024 * 1024)  /* packed facts of one message */
 #define DEATHS_MAX 2                 /* sorters that one message may cost */
+#define QUESTIONS_TIMES 4            /* timeouts.sort, for one with all its questions */
 
 /* Messages that one sorter gets at once, in one packet: a wake-up for each costs as much as sorting
  * it, but one that hangs delays those behind it. */
 #define GIVEN_MAX 8
 #define GIVEN_OCTETS_MAX (DOOR_BODY_MAX - GIVEN_MAX * 64) /* and their frames' heads */
 
-struct request {
-    struct request *next, *prev;
-    uint64_t id;
-    struct message *msg; /* owned reference */
-    uint64_t asked_ms;
-    unsigned deaths;
-    struct arena *arena; /* the asker's, for its facts; NULL: msg is a script to be checked */
-    char *name;          /* owned: of the script, else NULL */
-    sorters_fn fn;
-    void *arg;
-};
-
-struct sorter {
-    struct sorters *pool;
-    uint32_t slot;
-    struct door *door; /* NULL: none there now */
-    struct loop_watch *watch;
-    struct loop_timer *deadline; /* of the first of those given */
-    struct request *given;       /* owned; answered in this order */
-    struct buf facts;            /* of the first, as they arrive */
-};
-
-struct sorters {
-    struct loop *loop;
-    const struct settings_timeouts *timeouts;
-    sorters_replace_fn replace;
-    void *arg;
-    uint64_t next_id;
-    struct request *waiting; /* in order: the oldest first */
-    struct loop_timer *late; /* runs while some wait */
-    struct loop_chore feed;  /* due when there is something to give, or somebody to give it to */
-    struct sorter slots[SLOTS_MAX];
-};
-
-static void
+void
 request_end(struct request *r, enum sorters_answer answer, const struct facts *facts,
             struct span packed)
 {
@@ -110,12 +73,23 @@ close_door(struct sorter *so)
 static void
 take_back(struct sorter *so)
 {
-    buf_reset(&so->facts); /* of the answer that broke off */
+    sorter_forget_partial(so);
     DL_CONCAT(so->given, so->pool->waiting);
     so->pool->waiting = so->given;
     so->given = NULL;
     watch_oldest(so->pool);
     feed_soon(so->pool);
+}
+
+/* The run that it was working on is at fault, not the message: what is left is tried again. */
+static bool
+gives_up_run(struct request *r)
+{
+    if (r->filing == NULL || !r->has_facts || r->filed_count == r->filing->count)
+        return false;
+    r->filed[r->filed_count++] = (struct sorters_filed){.is_killed = true};
+    r->deaths = 0;
+    return true;
 }
 
 /* The sorter is gone or not to be trusted any more. It worked on the first of its messages: that
@@ -133,77 +107,13 @@ lose_sorter(struct sorter *so, const char *reason)
     close_door(so);
     so->pool->replace(so->pool->arg, so->slot);
     take_back(so);
-    if (r == NULL || ++r->deaths < DEATHS_MAX)
+    if (r == NULL || ++r->deaths < DEATHS_MAX || gives_up_run(r))
         return;
     metrics_count(METRIC_UNSORTED, METRICS_NO_LABEL, r->name == NULL);
     log_event(LOG_LEVEL_ERROR, r->name == NULL ? "message_unsorted" : "script_unchecked", "digest",
               message_digest(r->msg), NULL);
     DL_DELETE(so->pool->waiting, r);
     request_end(r, SORTERS_UNKNOWN, NULL, SPAN_NONE);
-}
-
-/* The first of the given is answered. */
-static void
-end_first(struct sorter *so, enum sorters_answer answer, const struct facts *facts)
-{
-    struct request *r = so->given;
-
-    DL_DELETE(so->given, r);
-    if (so->given == NULL)
-        loop_timer_stop(so->deadline);
-    else
-        loop_timer_start(so->deadline, so->pool->timeouts->sort);
-    request_end(r, answer, facts, buf_span(&so->facts));
-    buf_reset(&so->facts);
-}
-
-/* The whole answer to the first of the given. False: these are no facts. */
-static bool
-take_facts(struct sorter *so)
-{
-    struct facts facts;
-    struct unpack u;
-
-    unpack_init(&u, buf_span(&so->facts));
-    if (!facts_unpack(&facts, so->given->arena, &u) || !unpack_done(&u))
-        return false;
-    end_first(so, SORTERS_FACTS, &facts);
-    return true;
-}
-
-/* The same for a script. */
-static bool
-take_report(struct sorter *so)
-{
-    struct unpack u;
-
-    unpack_init(&u, buf_span(&so->facts));
-    unpack_u32(&u);
-    unpack_u32(&u);
-    struct span text = unpack_span(&u, SORT_REPORT_MAX);
-    if (!unpack_done(&u) || !utf8_is_valid(text))
-        return false;
-    end_first(so, SORTERS_REPORT, NULL);
-    return true;
-}
-
-/* One piece of the answer. False: this is no sorter's answer. */
-static bool
-take_piece(struct sorter *so, const struct door_frame *f)
-{
-    struct request *r = so->given;
-    struct unpack u;
-
-    if (r == NULL || f->fd != -1 || f->id != r->id ||
-        f->type != (r->name == NULL ? SORT_FACTS : SORT_REPORT))
-        return false;
-    unpack_init(&u, f->body);
-    bool more = unpack_u8(&u) != 0;
-    if (u.broken || !buf_append_span(&so->facts, u.rest))
-        return false;
-    if (more)
-        return true;
-    return r->name == NULL ? take_facts(so) : take_report(so);
 }
 
 static void
@@ -226,7 +136,7 @@ read_answers(struct sorter *so)
             lose_sorter(so, got == DOOR_CLOSED ? "it ended" : "broken frame");
             return;
         }
-        if (!take_piece(so, &f)) {
+        if (!sorter_take(so, &f)) {
             close_stray(&f);
             lose_sorter(so, "bad answer");
             return;
@@ -257,10 +167,26 @@ on_door(void *arg, unsigned events)
         feed_soon(so->pool);
 }
 
+/* A question that nobody answers in time is no fault of the sorter's. */
 static void
 on_deadline(void *arg)
 {
-    lose_sorter(arg, "time is up");
+    struct sorter *so = arg;
+
+    if (so->given != NULL && so->given->asking != 0 && clock_ms() < so->end_ms &&
+        sorter_tell(so, SORT_NOT_NOW, SPAN_NONE)) {
+        loop_timer_start(so->deadline, so->pool->timeouts->sort);
+        update_watch(so);
+        return;
+    }
+    lose_sorter(so, "time is up");
+}
+
+void
+sorter_watch_next(struct sorter *so)
+{
+    so->end_ms = clock_ms() + QUESTIONS_TIMES * so->pool->timeouts->sort;
+    loop_timer_start(so->deadline, so->pool->timeouts->sort);
 }
 
 /* A descriptor that can only read: no writable one leaves the store. */
@@ -298,14 +224,31 @@ send_inline(struct sorter *so, const struct request *r, struct span head, struct
     return ok;
 }
 
+/* Before the message: what Sieve is to say of it. */
 static bool
-send_message(struct sorter *so, const struct request *r)
+send_runs(struct sorter *so, struct request *r)
+{
+    bool ok = true;
+
+    r->first = r->filed_count;
+    for (uint32_t i = r->first; ok && i < r->filing->count; i++) {
+        ok = door_put(so->door, SORT_RUN, r->id, r->filing->runs[i]);
+        if (ok && door_queued(so->door) > QUEUE_MAX / 8)
+            ok = door_flush(so->door) != DOOR_CLOSED;
+    }
+    return ok;
+}
+
+static bool
+send_message(struct sorter *so, struct request *r)
 {
     bool spilled;
     struct span bytes = message_inline(r->msg, &spilled);
     struct buf head;
     struct pack p;
 
+    if (r->filing != NULL && !send_runs(so, r))
+        return false;
     buf_init(&head, SORT_NAME_SIZE + 16);
     pack_init(&p, &head);
     if (r->name == NULL)
@@ -327,10 +270,10 @@ give(struct sorter *so)
     uint64_t octets = 0;
     bool ok = true;
 
-    loop_timer_start(so->deadline, s->timeouts->sort);
+    sorter_watch_next(so);
     for (unsigned n = 0; ok && n < GIVEN_MAX && s->waiting != NULL; n++) {
         struct request *r = s->waiting;
-        octets += message_traits(r->msg)->octets;
+        octets += message_traits(r->msg)->octets + (r->filing != NULL ? r->filing->octets : 0);
         if (n > 0 && octets > GIVEN_OCTETS_MAX)
             break;
         DL_DELETE(s->waiting, r);
@@ -377,6 +320,28 @@ sorters_ask(struct sorters *s, struct message *msg, struct arena *arena, sorters
         return;
     }
     *r = (struct request){.msg = message_ref(msg), .arena = arena, .fn = fn, .arg = arg};
+    queue(s, r);
+}
+
+void
+sorters_file(struct sorters *s, struct message *msg, struct arena *arena,
+             const struct sorters_filing *filing, sorters_fn fn, void *arg)
+{
+    struct request *r = malloc(sizeof *r);
+    struct sorters_filed *filed = arena_alloc(arena, filing->count * sizeof *filed);
+
+    if (r == NULL || filed == NULL) {
+        free(r);
+        fn(arg, SORTERS_UNKNOWN, NULL, SPAN_NONE);
+        return;
+    }
+    *filing->filed = filed;
+    *r = (struct request){.msg = message_ref(msg),
+                          .arena = arena,
+                          .fn = fn,
+                          .arg = arg,
+                          .filing = filing,
+                          .filed = filed};
     queue(s, r);
 }
 
@@ -476,6 +441,7 @@ sorters_free(struct sorters *s)
         take_back(so);
         close_door(so);
         loop_timer_free(so->deadline);
+        sorter_forget_partial(so);
         buf_release(&so->facts);
     }
     while (s->waiting != NULL) {

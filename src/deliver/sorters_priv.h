@@ -9,7 +9,9 @@
 #ifndef DELIVER_SORTERS_PRIV_H
 #define DELIVER_SORTERS_PRIV_H
 
+#include "doorstep/door_frames.h"
 #include "doorstep/facts.h"
+#include "doorstep/filing.h"
 #include "doorstep/loop.h"
 #include "doorstep/message.h"
 #include "doorstep/settings.h"
@@ -44,6 +46,40 @@ typedef void (*sorters_fn)(void *arg, enum sorters_answer answer, const struct f
  * called. */
 void sorters_ask(struct sorters *s, struct message *msg, struct arena *arena, sorters_fn fn,
                  void *arg);
+
+struct sorters_question { /* of a sorter, which waits for the answer; copied by who answers later */
+    struct sorters *pool;
+    uint32_t slot;
+    uint64_t number;
+};
+
+struct sorters_filed {
+    struct filing_result result;
+    struct message **editions; /* result.edition_count of them, owned by the asker */
+    bool is_killed;            /* no sorter survives this run: there is no result */
+};
+
+struct sorters_filing {      /* what Sieve is to say of a message; borrowed until fn was called */
+    const struct span *runs; /* packed struct filing_run, at most DOOR_BODY_MAX octets each */
+    uint32_t count;
+    uint64_t octets;                           /* of all of them */
+    uint64_t edition_max;                      /* octets of an edited message */
+    struct message *(*new_message)(void *arg); /* for one of them, NULL: no memory */
+    /* Answered, now or later, with sorters_tell(). run: number among runs. words: borrowed for the
+     * call, as enum sort_question says, hostile. */
+    void (*ask)(void *arg, const struct sorters_question *q, uint32_t run, enum sort_question what,
+                struct span words);
+    struct sorters_filed **filed; /* where the results will lie: in the arena, one for each run.
+                                   * Whole with SORTERS_FACTS; else some may have editions */
+};
+
+/* sorters_file() - sorters_ask(), and what Sieve says. A run that costs two sorters is given up,
+ * the others are not. */
+void sorters_file(struct sorters *s, struct message *msg, struct arena *arena,
+                  const struct sorters_filing *filing, sorters_fn fn, void *arg);
+
+/* sorters_tell() - octets: the text that was asked for. Nothing happens when nobody waits. */
+void sorters_tell(const struct sorters_question *q, enum sort_verdict verdict, struct span octets);
 
 /* sorters_check() - loop's thread. Is this a good script? text: sealed, in memory; a reference is
  * kept. name: copied, for the report. fn: without facts. */

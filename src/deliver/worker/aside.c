@@ -24,6 +24,8 @@ aside_put(struct worker *w, struct delivery *d, struct store_wait wait)
     if (now >= d->give_up_ms || d->account->aside >= ASIDE_MAX)
         return outcome_set(&d->why, OUTCOME_BUSY, "%s is busy", d->account->key);
     buf_release(&d->trace);
+    for (uint32_t i = 0; i < d->copy_count; i++)
+        buf_release(&d->copies[i].trace);
     d->again_ms = now + ms;
     d->account->aside++;
     DL_APPEND(w->aside, d);

@@ -66,10 +66,26 @@ keep_temporary(struct outcome *why)
         why->kind = OUTCOME_SYSTEM;
 }
 
+struct delivery *
+delivery_member(struct delivery *d, uint32_t i)
+{
+    return i == 0 ? d : &d->copies[i - 1];
+}
+
+const char *
+delivery_mailbox(const struct delivery *d)
+{
+    return d->into != NULL ? d->into : d->source->mailbox;
+}
+
 void
 batch_finish_one(struct delivery *d, struct delivery **finished)
 {
     keep_temporary(&d->why);
+    for (uint32_t i = 0; i < d->copy_count; i++) {
+        buf_release(&d->copies[i].trace);
+        buf_release(&d->copies[i].record);
+    }
     buf_release(&d->trace);
     if (!outcome_is_success(&d->why))
         log_event(outcome_is_temporary(&d->why) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,

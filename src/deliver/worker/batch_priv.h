@@ -57,6 +57,18 @@ struct delivery {
     bool remember;  /* only write the ledger's row: the transaction was answered 4xx */
     void (*done)(struct delivery *d); /* on the loop's thread, once */
 
+    /* Where Sieve wants it. Copies are deliveries of the same message in the same account, made
+     * together with this one or not at all; their job and done are not used. */
+    const char *into; /* mailbox; NULL: as source has it */
+    bool may_create;  /* that mailbox, when it is missing; else INBOX */
+    const char
+        *special_use;     /* a mailbox for that use comes before `into`; NULL: none is asked for */
+    unsigned flags;       /* STORE_SEEN ... */
+    const char *keywords; /* separated by spaces, or NULL */
+    struct span effects; /* of Sieve, as effects_pack() made them: of the account, with the first */
+    struct delivery *copies; /* borrowed; copy_count of them */
+    uint32_t copy_count;
+
     /* Results. */
     struct outcome why;
     char id[ID_SIZE]; /* of the delivery that holds: an earlier one's for a duplicate */
@@ -75,10 +87,18 @@ struct delivery {
     struct store_staged *staged;
     struct store_ref ref;
     struct buf trace;
+    struct buf record;   /* of a copy: of the journal */
+    bool is_merged;      /* a copy: another one went to the same mailbox */
     uint64_t again_ms;   /* aside: when to try again */
     uint64_t give_up_ms; /* aside: when to answer BUSY; 0 until it was busy once */
     bool reopened;       /* its hand was gone; asked for another once */
 };
+
+/* delivery_member() - the delivery itself (0), or one of its copies (1 to copy_count). */
+struct delivery *delivery_member(struct delivery *d, uint32_t i);
+
+/* delivery_mailbox() - where it goes. */
+const char *delivery_mailbox(const struct delivery *d);
 
 /* batch_run_delivery() - a job's run: gather; a full batch is carried out at once. */
 void batch_run_delivery(struct job *job, void *worker);

@@ -47,8 +47,8 @@ group(struct delivery **from, size_t count, same_fn same)
 
 /* The bytes once: behind the record, or in a file that it names. */
 static bool
-add_message(struct worker *w, struct delivery **list, size_t count, struct buf *record,
-            uint64_t *segment, struct outcome *why)
+add_record(struct worker *w, struct delivery *const *list, size_t count, struct buf *record,
+           uint64_t *segment, struct outcome *why)
 {
     const struct delivery_source *source = list[0]->source;
     bool spilled;
@@ -68,6 +68,31 @@ add_message(struct worker *w, struct delivery **list, size_t count, struct buf *
     return false;
 }
 
+/* Copies that scripts have changed have other bytes, and records of their own. They come first: the
+ * ledger knows the delivery by the last one, so that a crash in between makes a copy too much of
+ * what nobody acknowledged, and loses none. */
+static bool
+add_edited(struct worker *w, struct delivery *d, struct outcome *why)
+{
+    for (uint32_t i = 0; i < d->copy_count; i++) {
+        struct delivery *copy = &d->copies[i];
+        if (copy->source != d->source && !copy->is_merged &&
+            !add_record(w, &copy, 1, &copy->record, &copy->segment, why))
+            return false;
+    }
+    return true;
+}
+
+static bool
+add_message(struct worker *w, struct delivery **list, size_t count, struct buf *record,
+            uint64_t *segment, struct outcome *why)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!add_edited(w, list[i], why))
+            return false;
+    return add_record(w, list, count, record, segment, why);
+}
+
 static void
 discard_all(struct worker *w, const struct outcome *why, struct delivery **finished)
 {
@@ -77,6 +102,15 @@ discard_all(struct worker *w, const struct outcome *why, struct delivery **finis
         batch_finish_one(w->batch[n], finished);
     }
     w->batch_count = 0;
+}
+
+static void
+set_segment(struct delivery *d, uint64_t segment)
+{
+    d->segment = segment;
+    for (uint32_t i = 0; i < d->copy_count; i++)
+        if (d->copies[i].source == d->source)
+            d->copies[i].segment = segment;
 }
 
 /* One record a message, one sync for all. */
@@ -92,7 +126,7 @@ commit_journal(struct worker *w, struct delivery **finished)
         bool ok = add_message(w, w->batch + n, same, &w->records[records++], &segment, &why);
         for (; same > 0; same--, n++) {
             struct delivery *d = w->batch[n];
-            d->segment = segment;
+            set_segment(d, segment);
             if (ok) {
                 w->batch[kept++] = d;
                 continue;
@@ -111,14 +145,11 @@ commit_journal(struct worker *w, struct delivery **finished)
 
 /* Its record is on stable storage: another one must say that the client was told to come again. */
 static void
-add_cancel(struct worker *w, struct delivery *d, struct buf *record, struct outcome *why)
+cancel_one(struct worker *w, const struct delivery *d, struct buf *record, struct outcome *why)
 {
-    const struct outcome failed = d->why;
     uint64_t segment;
 
     buf_reset(record);
-    step_discard(d);
-    d->why = failed;
     struct span part = SPAN_NONE;
     if (record_cancel_pack(record, d)) {
         part = buf_span(record);
@@ -127,6 +158,30 @@ add_cancel(struct worker *w, struct delivery *d, struct buf *record, struct outc
     }
     log_event(LOG_LEVEL_ERROR, "cancel_not_written", "id", d->source->id, "account",
               d->account->key, "effect", "a crash now may deliver it once more", NULL);
+}
+
+static void
+add_cancel(struct worker *w, struct delivery *d, struct buf *record, struct outcome *why)
+{
+    const struct outcome failed = d->why;
+
+    step_discard(d);
+    d->why = failed;
+    cancel_one(w, d, record, why);
+    for (uint32_t i = 0; i < d->copy_count; i++)
+        if (!d->copies[i].is_merged)
+            cancel_one(w, &d->copies[i], &d->copies[i].record, why);
+}
+
+static bool
+publish(struct delivery *d)
+{
+    for (uint32_t i = 0; i <= d->copy_count; i++) {
+        struct delivery *m = delivery_member(d, i);
+        if (!m->is_merged && !store_publish(d->account->store, m->staged, &d->why))
+            return false;
+    }
+    return true;
 }
 
 /* Names that the journal does not stand for, one account's: a directory sync. */
@@ -162,7 +217,7 @@ commit_publish(struct worker *w, struct delivery **finished)
         size_t same = group(w->batch + n, count - n, same_account), first = kept;
         for (; same > 0; same--, n++) {
             struct delivery *d = w->batch[n];
-            if (store_publish(d->account->store, d->staged, &d->why))
+            if (publish(d))
                 w->batch[kept++] = d;
             else
                 failed[failed_count++] = d;
@@ -189,7 +244,7 @@ add_row(struct worker *w, struct delivery *d, struct row_message *message)
 
     if (r == NULL)
         return false;
-    if (!row_set_mailbox(r, d)) {
+    if (!row_take_words(r, d) || !row_set_mailbox(r, d)) {
         row_free(r);
         return false;
     }
@@ -201,6 +256,28 @@ add_row(struct worker *w, struct delivery *d, struct row_message *message)
         rows_key(d, l->recipient, r->keys[n++]);
     rows_add(w, oa, r);
     return true;
+}
+
+/* The rows of what scripts made of it besides. */
+static bool
+add_copy_rows(struct worker *w, struct delivery *d, struct row_message *message)
+{
+    bool ok = true;
+
+    for (uint32_t i = 0; i < d->copy_count; i++) {
+        struct delivery *copy = &d->copies[i];
+        const struct delivery_source *s = copy->source;
+        if (copy->is_merged)
+            continue;
+        struct row_message *own =
+            s == d->source ? NULL
+                           : row_message_new(s->id, s->received, rows_body_lines(s),
+                                             message_digest(s->msg), rows_packed_facts(s));
+        ok = (s == d->source || own != NULL) && add_row(w, copy, s == d->source ? message : own) &&
+             ok;
+        row_message_unref(own);
+    }
+    return ok;
 }
 
 static unsigned
@@ -216,8 +293,12 @@ settle(struct worker *w, struct delivery *d)
 {
     struct outcome why;
 
-    store_forget(d->account->store, d->staged);
-    d->staged = NULL;
+    for (uint32_t i = 0; i <= d->copy_count; i++) {
+        struct delivery *m = delivery_member(d, i);
+        if (!m->is_merged)
+            store_forget(d->account->store, m->staged);
+        m->staged = NULL;
+    }
     memcpy(d->id, d->source->id, sizeof d->id);
     outcome_set(&d->why, OUTCOME_DELIVERED, NULL);
     metrics_count(METRIC_DELIVERED, driver_label(d->account->store_settings), 1);
@@ -240,7 +321,7 @@ commit_settle(struct worker *w, struct delivery **finished)
                             message_digest(source->msg), rows_packed_facts(source));
         for (; same > 0; same--, n++) {
             struct delivery *d = w->batch[n];
-            if (message == NULL || !add_row(w, d, message))
+            if (message == NULL || !add_row(w, d, message) || !add_copy_rows(w, d, message))
                 log_event(LOG_LEVEL_ERROR, "no_memory_for_row", "account", d->account->key, NULL);
             settle(w, d);
             batch_finish_one(d, finished);

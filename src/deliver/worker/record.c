@@ -11,7 +11,8 @@
 #include "ledger_priv.h"
 #include "rows_priv.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2   /* of a message: 1 had neither keywords nor effects */
+#define RECORD_VERSION_1 1 /* of all others */
 #define PARTS_MAX 1000000u /* of one message; each takes more than a hundred octets */
 #define TEXT_MAX 4096u     /* of a path or name */
 
@@ -157,6 +158,8 @@ pack_part(struct pack *p, const struct record_part *part)
     pack_ref(p, &part->ref);
     pack_span(p, part->trace);
     pack_span(p, part->place);
+    pack_str(p, part->keywords);
+    pack_span(p, part->effects);
 }
 
 static bool
@@ -168,18 +171,50 @@ pack_delivery(struct pack *p, const struct delivery *d)
     bool ok = d->is_durable || store_place(d->account->store, d->staged, &place);
     const struct record_part part = {
         .account = d->target.account,
-        .mailbox = d->source->mailbox,
+        .mailbox = delivery_mailbox(d),
         .uid_validity = d->mailbox != 0 ? d->uid_validity : d->account->inbox_validity,
         .uid = d->uid,
         .is_durable = d->is_durable,
         .ref = d->ref,
         .trace = buf_span(&d->trace),
         .place = buf_span(&place),
+        .flags = d->flags,
+        .keywords = d->keywords,
+        .effects = d->effects,
     };
     pack_part(p, &part);
     pack_keys_of(p, d);
     buf_release(&place);
     return ok && !p->full;
+}
+
+static bool
+shares_record(const struct delivery *d, const struct delivery *copy)
+{
+    return copy->source == d->source && !copy->is_merged;
+}
+
+static uint32_t
+count_parts(struct delivery *const *list, size_t count)
+{
+    uint32_t parts = (uint32_t)count;
+
+    for (size_t i = 0; i < count; i++)
+        for (uint32_t n = 0; n < list[i]->copy_count; n++)
+            parts += shares_record(list[i], &list[i]->copies[n]);
+    return parts;
+}
+
+/* In the same account: with the delivery in one record, so that a crash takes all or none. */
+static bool
+pack_copies(struct pack *p, const struct delivery *d)
+{
+    bool ok = true;
+
+    for (uint32_t n = 0; ok && n < d->copy_count; n++)
+        if (shares_record(d, &d->copies[n]))
+            ok = pack_delivery(p, &d->copies[n]);
+    return ok;
 }
 
 bool
@@ -203,10 +238,10 @@ record_message_pack(struct buf *out, struct delivery *const *list, size_t count)
     address_print(&source->envelope->reverse_path, &sender);
     m.return_path = buf_str(&sender);
     pack_init(&p, out);
-    pack_head(&p, &m, (uint32_t)count);
+    pack_head(&p, &m, count_parts(list, count));
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++)
-        ok = pack_delivery(&p, list[i]);
+        ok = pack_delivery(&p, list[i]) && pack_copies(&p, list[i]);
     buf_release(&sender);
     return ok && !p.full;
 }
@@ -230,7 +265,7 @@ record_message_repack(struct buf *out, const struct record_message *m,
 }
 
 static void
-unpack_part(struct unpack *u, struct arena *arena, struct record_part *part)
+unpack_part(struct unpack *u, struct arena *arena, struct record_part *part, uint8_t version)
 {
     record_account_unpack(&part->account, u);
     part->mailbox = unpack_text(u, arena, STORE_MAILBOX_SIZE - 1);
@@ -241,15 +276,19 @@ unpack_part(struct unpack *u, struct arena *arena, struct record_part *part)
     unpack_ref(u, &part->ref);
     part->trace = unpack_span(u, RECORD_TRACE_MAX);
     part->place = unpack_span(u, RECORD_PLACE_MAX);
+    part->keywords = version == RECORD_VERSION_1 ? "" : unpack_text(u, arena, TEXT_MAX);
+    part->effects = version == RECORD_VERSION_1 ? SPAN_NONE : unpack_span(u, RECORD_EFFECTS_MAX);
     part->keys = unpack_keys(u, arena, &part->key_count);
     if (part->uid == 0 || part->uid_validity == 0)
         u->broken = true;
 }
 
-static void
+static uint8_t
 unpack_head(struct unpack *u, struct arena *arena, struct record_message *m)
 {
-    if (unpack_u8(u) != RECORD_VERSION)
+    uint8_t version = unpack_u8(u);
+
+    if (version != RECORD_VERSION && version != RECORD_VERSION_1)
         u->broken = true;
     unpack_str(u, m->id, sizeof m->id);
     m->received = unpack_time(u);
@@ -266,6 +305,7 @@ unpack_head(struct unpack *u, struct arena *arena, struct record_message *m)
     m->part_count = unpack_u32(u);
     if (m->part_count == 0 || m->part_count > PARTS_MAX || m->part_count > u->rest.n)
         u->broken = true;
+    return version;
 }
 
 bool
@@ -275,12 +315,12 @@ record_message_unpack(struct record_message *out, struct span record, struct are
 
     *out = (struct record_message){0};
     unpack_init(&u, record);
-    unpack_head(&u, arena, out);
+    uint8_t version = unpack_head(&u, arena, out);
     if (u.broken)
         return false;
     out->parts = arena_alloc(arena, out->part_count * sizeof *out->parts);
     for (uint32_t i = 0; out->parts != NULL && !u.broken && i < out->part_count; i++)
-        unpack_part(&u, arena, &out->parts[i]);
+        unpack_part(&u, arena, &out->parts[i], version);
     out->bytes = u.rest; /* what remains is the message */
     return out->parts != NULL && !u.broken && (*out->spool == '\0' || u.rest.n == 0);
 }
@@ -293,7 +333,7 @@ record_cancel_pack(struct buf *out, const struct delivery *d)
     struct pack p;
 
     pack_init(&p, out);
-    pack_u8(&p, RECORD_VERSION);
+    pack_u8(&p, RECORD_VERSION_1);
     pack_str(&p, d->target.account.user);
     pack_str(&p, d->target.account.domain);
     pack_str(&p, d->ref.name);
@@ -307,7 +347,7 @@ record_cancel_unpack(struct record_cancel *out, struct span record)
 
     *out = (struct record_cancel){0};
     unpack_init(&u, record);
-    bool is_known = unpack_u8(&u) == RECORD_VERSION;
+    bool is_known = unpack_u8(&u) == RECORD_VERSION_1;
     unpack_str(&u, out->user, sizeof out->user);
     unpack_str(&u, out->domain, sizeof out->domain);
     unpack_str(&u, out->name, sizeof out->name);
@@ -322,7 +362,7 @@ record_ledger_pack(struct buf *out, const struct delivery *d)
     struct pack p;
 
     pack_init(&p, out);
-    pack_u8(&p, RECORD_VERSION);
+    pack_u8(&p, RECORD_VERSION_1);
     record_account_pack(&p, &d->target.account);
     pack_str(&p, d->source->id);
     pack_u64(&p, (uint64_t)d->source->received.tv_sec);
@@ -337,7 +377,7 @@ record_ledger_unpack(struct record_ledger *out, struct span record, struct arena
 
     *out = (struct record_ledger){0};
     unpack_init(&u, record);
-    bool is_known = unpack_u8(&u) == RECORD_VERSION;
+    bool is_known = unpack_u8(&u) == RECORD_VERSION_1;
     record_account_unpack(&out->account, &u);
     unpack_str(&u, out->id, sizeof out->id);
     out->when = (int64_t)unpack_u64(&u);

@@ -22,6 +22,7 @@ enum record_type {
 #define RECORD_KEYS_MAX ENVELOPE_RECIPIENTS_MAX /* recipients that one part stands for */
 #define RECORD_TRACE_MAX 8192
 #define RECORD_PLACE_MAX 1024
+#define RECORD_EFFECTS_MAX (1024u * 1024)
 #define RECORD_FACTS_MAX (1024u * 1024) /* larger ones are found anew at the next look */
 #define RECORD_MAX (32u * 1024 * 1024)  /* of a record without the bytes of its message */
 
@@ -35,6 +36,8 @@ struct record_part {        /* what one account gets */
     struct store_ref ref;
     struct span trace;
     struct span place;       /* for store_restore() */
+    const char *keywords;    /* separated by spaces, or "" */
+    struct span effects;     /* of Sieve, packed; empty: none */
     const char *const *keys; /* of the ledger, hex; key_count of them */
     uint32_t key_count;
 };

@@ -177,7 +177,7 @@ add_row(struct restore *r, struct open_account *oa, int64_t mailbox, uint32_t ui
         .mailbox = mailbox,
         .uid = uid,
         .flags = r->part->flags,
-        .keywords = "",
+        .keywords = r->part->keywords,
         .received = m->received,
         .ref = r->part->ref,
         .octets = r->part->ref.wire_octets,

@@ -112,6 +112,22 @@ row_new(struct row_message *message, uint32_t key_count)
 }
 
 bool
+row_take_words(struct row *r, const struct delivery *d)
+{
+    r->flags = d->flags;
+    if (d->keywords != NULL && (r->keywords = strdup(d->keywords)) == NULL)
+        return false;
+    if (d->effects.n == 0)
+        return true;
+    r->effects = malloc(d->effects.n);
+    if (r->effects == NULL)
+        return false;
+    memcpy(r->effects, d->effects.p, d->effects.n);
+    r->effects_octets = d->effects.n;
+    return true;
+}
+
+bool
 row_set_mailbox(struct row *r, const struct delivery *d)
 {
     const struct open_account *oa = d->account;
@@ -121,7 +137,7 @@ row_set_mailbox(struct row *r, const struct delivery *d)
     if (d->mailbox == 0)
         return true;
     r->mailbox = d->mailbox;
-    r->mailbox_name = strdup(d->source->mailbox);
+    r->mailbox_name = strdup(delivery_mailbox(d));
     return r->mailbox_name != NULL;
 }
 
@@ -129,6 +145,8 @@ void
 row_free(struct row *r)
 {
     free(r->mailbox_name);
+    free(r->keywords);
+    free(r->effects);
     row_message_unref(r->message);
     free(r);
 }
@@ -277,7 +295,7 @@ add_message(struct open_account *oa, const struct row *r, uint32_t uid, struct o
         .mailbox = r->mailbox,
         .uid = uid,
         .flags = r->flags,
-        .keywords = "",
+        .keywords = r->keywords != NULL ? r->keywords : "",
         .received = r->message->received,
         .ref = r->ref,
         .octets = r->ref.wire_octets,

@@ -28,6 +28,9 @@ struct row {
     uint32_t uid;
     unsigned flags;
     struct store_ref ref;
+    char *keywords; /* owned, or NULL */
+    char *effects;  /* owned: of Sieve, packed; or NULL */
+    size_t effects_octets;
     uint64_t lines; /* with our trace */
     char id[ID_SIZE];
     time_t when;
@@ -42,6 +45,9 @@ void row_message_unref(struct row_message *m); /* NULL is allowed */
 /* row_new() - with room for key_count keys; message: takes a reference. NULL: no memory. */
 struct row *row_new(struct row_message *message, uint32_t key_count);
 void row_free(struct row *r);
+
+/* row_take_words() - flags, keywords and effects of the delivery, copied. false: no memory. */
+bool row_take_words(struct row *r, const struct delivery *d);
 
 /* row_set_mailbox() - where the delivery's message lies, in the index of now. false: no memory. */
 bool row_set_mailbox(struct row *r, const struct delivery *d);

@@ -10,7 +10,9 @@
 #include "doorstep/metrics.h"
 
 #include "aside_priv.h"
+#include "record_priv.h"
 #include "rows_priv.h"
+#include "target_priv.h"
 #include "trace_priv.h"
 
 /* What the account holds with the deliveries that are before this one in its batch: their rows come
@@ -26,8 +28,9 @@ usage_with_batch(struct worker *w, size_t n, uint64_t *octets, uint64_t *message
     for (size_t i = 0; i < n; i++) {
         if (w->batch[i]->account != oa)
             continue;
-        *octets += w->batch[i]->ref.stored_octets;
-        ++*messages;
+        for (uint32_t m = 0; m <= w->batch[i]->copy_count; m++)
+            *octets += delivery_member(w->batch[i], m)->ref.stored_octets;
+        *messages += 1 + w->batch[i]->copy_count;
     }
     return true;
 }
@@ -43,7 +46,8 @@ has_room(struct worker *w, size_t n, struct outcome *why)
         return true;
     if (!usage_with_batch(w, n, &octets, &messages, why))
         return false;
-    uint64_t size = message_traits(d->source->msg)->octets;
+    uint64_t size = message_traits(d->source->msg)->octets * (1 + (uint64_t)d->copy_count);
+    messages += d->copy_count;
     if (messages < a->quota_messages && octets <= a->quota && size <= a->quota - octets)
         return true;
     enum outcome_kind kind =
@@ -97,27 +101,14 @@ set_aside(struct worker *w, struct delivery *d, struct store_wait wait)
     return aside_put(w, d, wait) ? IS_ASIDE : IS_DONE;
 }
 
-/* Where it goes: INBOX, or a mailbox that is made when it is missing. */
+/* Where it goes; INBOX is there by definition. */
 static bool
 find_mailbox(struct worker *w, struct delivery *d)
 {
-    struct open_account *oa = d->account;
-    struct index_mailbox box;
-
-    if (!account_inbox(w, oa, &d->why))
-        return false;
     d->mailbox = 0;
-    if (strcmp(d->source->mailbox, "INBOX") == 0)
-        return true;
-    if (!store_mailbox_create(oa->store, d->source->mailbox, &d->why) &&
-        d->why.kind != OUTCOME_EXISTS)
+    if (!account_inbox(w, d->account, &d->why))
         return false;
-    if (!store_commit(oa->store, &d->why) ||
-        !account_mailbox(w, oa, d->source->mailbox, true, &box, &d->why))
-        return false;
-    d->mailbox = box.id;
-    d->uid_validity = box.uid_validity;
-    return true;
+    return strcmp(delivery_mailbox(d), "INBOX") == 0 || target_find(w, d);
 }
 
 static bool
@@ -158,6 +149,19 @@ prepare(struct worker *w, size_t n)
     return goes_on && build_trace(w, d) ? GOES_ON : IS_DONE;
 }
 
+/* A copy of a delivery that may go on. */
+static bool
+prepare_copy(struct worker *w, const struct delivery *d, struct delivery *copy)
+{
+    copy->account = d->account;
+    copy->target = d->target;
+    copy->links = NULL; /* the ledger knows the delivery itself */
+    copy->recipient = d->recipient;
+    copy->is_merged = false;
+    buf_init(&copy->record, RECORD_MAX);
+    return find_mailbox(w, copy) && build_trace(w, copy);
+}
+
 /* The same message by another transaction of this very batch: it waits for that one's outcome, and
  * the ledger then tells whether it was for the same recipient. */
 static bool
@@ -196,23 +200,22 @@ find_shared(struct worker *w, size_t n)
 }
 
 static enum store_result
-stage_bytes(struct worker *w, size_t n, struct store_wait *wait)
+stage_bytes(struct delivery *d, struct store_staged *shared, struct store_wait *wait)
 {
-    struct delivery *d = w->batch[n];
     const struct envelope *e = d->source->envelope;
-    struct store_staged *shared = find_shared(w, n);
     struct buf sender;
 
     buf_init(&sender, ADDRESS_PATH_MAX);
     address_print(&e->reverse_path, &sender);
     const struct store_mail mail = {
         .msg = d->source->msg,
-        .mailbox = d->source->mailbox,
+        .mailbox = delivery_mailbox(d),
         .trace = buf_span(&d->trace),
         .keep_bytes = e->body == BODY_BINARYMIME,
         .return_path = buf_str(&sender),
         .id = d->source->id,
         .received = d->source->received,
+        .flags = d->flags,
     };
     enum store_result result = STORE_FAILED;
     if (shared != NULL)
@@ -238,23 +241,67 @@ may_reopen(struct delivery *d)
 void
 step_discard(struct delivery *d)
 {
-    store_discard(d->account->store, d->staged);
-    d->staged = NULL;
+    for (uint32_t i = 0; i <= d->copy_count; i++) {
+        struct delivery *m = delivery_member(d, i);
+        if (m->staged != NULL)
+            store_discard(d->account->store, m->staged);
+        m->staged = NULL;
+    }
 }
 
-/* From here on the delivery is in a batch that will publish. */
-static enum step_result
+static bool
 take_uid(struct delivery *d)
 {
     struct open_account *oa = d->account;
 
     d->is_durable = !oa->is_journalled;
-    if (!index_reserve_uid(oa->index, d->mailbox != 0 ? d->mailbox : oa->inbox, &d->uid, &d->why)) {
-        step_discard(d);
-        return IS_DONE;
+    return index_reserve_uid(oa->index, d->mailbox != 0 ? d->mailbox : oa->inbox, &d->uid, &d->why);
+}
+
+/* Bytes and UID of one; the folder of a mailbox that the index knows may have been removed. */
+static enum store_result
+stage_one(struct worker *w, struct delivery *d, struct store_staged *shared,
+          struct store_wait *wait)
+{
+    enum store_result result = stage_bytes(d, shared, wait);
+
+    if (result == STORE_FAILED && target_renew(w, d))
+        result = stage_bytes(d, shared, wait);
+    if (result != STORE_DONE || take_uid(d))
+        return result;
+    return STORE_FAILED;
+}
+
+/* Where an earlier one of them went, the later one is not needed. */
+static bool
+is_merged(struct delivery *d, uint32_t i)
+{
+    const struct delivery *copy = delivery_member(d, i);
+
+    for (uint32_t j = 0; j < i; j++) {
+        const struct delivery *other = delivery_member(d, j);
+        if (!other->is_merged && other->source == copy->source && other->mailbox == copy->mailbox)
+            return true;
     }
-    oa->in_batch = true;
-    return GOES_ON;
+    return false;
+}
+
+/* All or none of them. */
+static enum store_result
+stage_copies(struct worker *w, struct delivery *d, struct store_wait *wait)
+{
+    enum store_result result = STORE_DONE;
+
+    for (uint32_t i = 1; result == STORE_DONE && i <= d->copy_count; i++) {
+        struct delivery *copy = delivery_member(d, i);
+        result = prepare_copy(w, d, copy) ? STORE_DONE : STORE_FAILED;
+        copy->is_merged = result == STORE_DONE && is_merged(d, i);
+        if (result == STORE_DONE && !copy->is_merged)
+            result = stage_one(w, copy, NULL, wait);
+        if (result == STORE_FAILED)
+            d->why = copy->why;
+    }
+    return result;
 }
 
 static enum step_result
@@ -268,14 +315,16 @@ stage(struct worker *w, size_t n)
         return prepared;
     if (is_twin(w, n))
         return set_aside(w, d, wait);
-    switch (stage_bytes(w, n, &wait)) {
-    case STORE_DONE:
-        return take_uid(d);
-    case STORE_LATER:
-        return set_aside(w, d, wait);
-    case STORE_FAILED:
-        break;
+    enum store_result staged = stage_one(w, d, find_shared(w, n), &wait);
+    if (staged == STORE_DONE)
+        staged = stage_copies(w, d, &wait);
+    if (staged == STORE_DONE) { /* from here on it is in a batch that will publish */
+        d->account->in_batch = true;
+        return GOES_ON;
     }
+    step_discard(d);
+    if (staged == STORE_LATER)
+        return set_aside(w, d, wait);
     if (!may_reopen(d))
         return IS_DONE;
     return set_aside(w, d, wait);
@@ -296,8 +345,13 @@ enum step_result
 step_sync(struct worker *w, size_t n)
 {
     struct delivery *d = w->batch[n];
+    bool ok = true;
 
-    if (!d->is_durable || store_sync(d->account->store, d->staged, &d->why))
+    for (uint32_t i = 0; ok && d->is_durable && i <= d->copy_count; i++) {
+        struct delivery *m = delivery_member(d, i);
+        ok = m->is_merged || store_sync(d->account->store, m->staged, &d->why);
+    }
+    if (ok)
         return GOES_ON;
     step_discard(d);
     return IS_DONE;

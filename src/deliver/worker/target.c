@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Mailboxes of deliveries: see target_priv.h. What the index knows is not looked for in the store:
+ * a message more a second in the same mailbox must not cost it a folder's sync.
+ */
+#include "target_priv.h"
+
+#include <string.h>
+
+#include "doorstep/log.h"
+
+#include "reconcile_priv.h"
+
+static bool
+take(struct delivery *d, const struct index_mailbox *box)
+{
+    d->mailbox = box->id;
+    d->uid_validity = box->uid_validity;
+    return true;
+}
+
+static bool
+make(struct worker *w, struct delivery *d, struct index_mailbox *box)
+{
+    struct open_account *oa = d->account;
+
+    if (!store_mailbox_name_check(d->into))
+        return outcome_set(&d->why, OUTCOME_BAD_REQUEST, "no mailbox can have that name");
+    if (!store_mailbox_create(oa->store, d->into, &d->why) && d->why.kind != OUTCOME_EXISTS)
+        return false;
+    return store_commit(oa->store, &d->why) && account_mailbox(w, oa, d->into, true, box, &d->why);
+}
+
+/* Another program may have made it. */
+static bool
+look_again(struct worker *w, struct delivery *d, struct index_mailbox *box)
+{
+    return reconcile_folders(w, d->account, &d->why) &&
+           index_mailbox_find(d->account->index, d->into, box, &d->why);
+}
+
+static bool
+use_inbox(struct delivery *d)
+{
+    log_event(LOG_LEVEL_WARNING, "mailbox_not_found", "id", d->source->id, "account",
+              d->account->key, "mailbox", d->into, "cause", d->why.cause, "effect",
+              "delivered to INBOX", NULL);
+    d->into = "INBOX";
+    d->mailbox = 0;
+    return true;
+}
+
+bool
+target_find(struct worker *w, struct delivery *d)
+{
+    struct index_mailbox box;
+
+    d->into = delivery_mailbox(d);
+    if (index_mailbox_find(d->account->index, d->into, &box, &d->why))
+        return take(d, &box);
+    if (d->why.kind != OUTCOME_NOT_FOUND)
+        return false;
+    bool is_found = d->may_create ? make(w, d, &box) : look_again(w, d, &box);
+    if (is_found)
+        return take(d, &box);
+    return d->why.kind != OUTCOME_CORRUPT && use_inbox(d);
+}
+
+bool
+target_renew(struct worker *w, struct delivery *d)
+{
+    struct index_mailbox box;
+
+    return d->mailbox != 0 && make(w, d, &box) && take(d, &box);
+}
