@@ -242,6 +242,29 @@ bool index_script_rename(struct index *ix, const char *from, const char *to, str
 /* index_script_activate() - this one and no other; NULL: none. NOT_FOUND changes nothing. */
 bool index_script_activate(struct index *ix, const char *name, struct outcome *why);
 
+/* What Sieve leaves behind. Changes inside a transaction. */
+#define INDEX_SIEVE_LOG_MAX 100 /* entries that are kept */
+
+/* index_seen_find() - is the key remembered now? NOT_FOUND. */
+bool index_seen_find(struct index *ix, const char *key, time_t now, struct outcome *why);
+bool index_seen_add(struct index *ix, const char *key, time_t until, struct outcome *why);
+bool index_seen_prune(struct index *ix, time_t now, struct outcome *why);
+
+struct index_outgoing { /* strings are borrowed */
+    int64_t id;
+    const char *once; /* the same twice is one */
+    const char *kind, *delivery_id, *sender, *details, *file;
+    time_t queued;
+};
+typedef bool (*index_outgoing_fn)(void *arg, const struct index_outgoing *o);
+bool index_outgoing_add(struct index *ix, const struct index_outgoing *o, struct outcome *why);
+bool index_outgoing_list(struct index *ix, index_outgoing_fn fn, void *arg, struct outcome *why);
+
+typedef bool (*index_log_fn)(void *arg, time_t logged, const char *delivery_id, const char *text);
+bool index_sieve_log_add(struct index *ix, time_t logged, const char *delivery_id, const char *text,
+                         struct outcome *why);
+bool index_sieve_log_list(struct index *ix, index_log_fn fn, void *arg, struct outcome *why);
+
 /* index_reconcile() - one mailbox compared with what the store lists (store_scan() entries); rows
  * are added (without facts), reflagged, expunged, in one transaction of the caller's. 100,000
  * entries in well under 2 s. */

@@ -179,6 +179,13 @@ struct settings_sieve {
     uint64_t scripts;     /* of one account */
     uint64_t script_size; /* octets of one script */
     uint64_t storage;     /* octets of all scripts of an account */
+    const char **before;  /* files of the administrator's, in this order */
+    size_t before_count;
+    const char **after;
+    size_t after_count;
+    const char *discard; /* for what the others would only discard; or "" */
+    bool create;         /* mailboxes that scripts name and that are missing */
+    bool notes;          /* tell users of scripts that fail, in their INBOX */
 };
 
 enum sandbox_mode { SANDBOX_REQUIRED, SANDBOX_BEST_EFFORT };

@@ -298,6 +298,16 @@ static const struct config_row sieve_rows[] = {
      .doc = "size of one script"},
     {"storage", KIND_SIZE, 0, "2M", KIB, GIB, AT(settings_sieve, storage),
      .doc = "size of all scripts of one account together"},
+    {"before", KIND_PATH, ROW_LIST, "", 0, 16, AT(settings_sieve, before),
+     COUNTED(settings_sieve, before_count), .doc = "scripts that run before an account's own"},
+    {"after", KIND_PATH, ROW_LIST, "", 0, 16, AT(settings_sieve, after),
+     COUNTED(settings_sieve, after_count), .doc = "scripts that run behind it"},
+    {"discard", KIND_PATH, ROW_OPTIONAL, "", 0, TEXT_MAX, AT(settings_sieve, discard),
+     .doc = "script that runs for what would only be discarded"},
+    {"create", KIND_BOOLEAN, 0, "yes", 0, 0, AT(settings_sieve, create),
+     .doc = "make mailboxes that scripts name and that are missing"},
+    {"notes", KIND_BOOLEAN, 0, "yes", 0, 0, AT(settings_sieve, notes),
+     .doc = "tell users in their INBOX of scripts that fail"},
 };
 
 static const struct config_row listen_title = {

@@ -13,6 +13,7 @@
 #include "doorstep/metrics_book.h"
 #include "doorstep/table.h"
 
+#include "active_priv.h"
 #include "batch_priv.h"
 #include "delivery_log_priv.h"
 #include "directory_priv.h"
@@ -68,6 +69,8 @@ struct deliver {
     struct syncer *syncer;
     struct workers *workers;
     struct usage *usage;
+    struct active *active;
+    struct global_scripts *global_scripts;
     struct rates *rates;
     struct disk *disk;
     struct job_thread *clerk; /* what may take its time: passwords, the delivery log */

@@ -5,9 +5,9 @@
  * order; SMTP's single answer is folded from them by the edge, so they go out together.
  *
  * The fold's policy for mixed outcomes (design section 8) is carried out here, since it delivers:
- * where some accounts have the message and others refused it for good over their quota, those get
- * it all the same, for there is no way left to tell the sender. An alias to several accounts is
- * folded the same way, in LMTP too.
+ * where some accounts have the message and others refused it for good, over their quota or by a
+ * script, those get it all the same, for there is no way left to tell the sender. An alias to
+ * several accounts is folded the same way, in LMTP too.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,8 @@
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 
-#include "transaction_priv.h"
+#include "filing_priv.h"
+#include "notes_priv.h"
 
 static void progress(struct transaction *t);
 
@@ -50,7 +51,7 @@ delivery_summary(const struct transaction *t, const struct parcel *p,
 {
     static const struct delivery_times none;
     const struct delivery_times *times = p != NULL ? &p->delivery.times : &none;
-    const uint64_t sort_us = t->times.sorted_us > 0 ? t->times.sorted_us - t->times.ended_us : 0;
+    const uint64_t sort_us = t->times.sorted_us > 0 ? t->times.sorted_us - t->times.resolved_us : 0;
     char outcome[32];
 
     if (!log_wants(LOG_LEVEL_INFO))
@@ -66,10 +67,11 @@ delivery_summary(const struct transaction *t, const struct parcel *p,
               log_num((long long)(clock_us() - t->started_us)), "outcome", outcome, NULL);
 }
 
-/* One line in the delivery log: for a parcel, or for a recipient that never became one (p NULL). */
+/* One line in the delivery log: for a parcel's copy, or for a recipient that never became one (p
+ * and copy NULL). */
 static void
 log_line(struct transaction *t, uint32_t recipient, const struct parcel *p,
-         const struct outcome *why)
+         const struct delivery *copy, const struct outcome *why)
 {
     struct buf from, to, account;
 
@@ -88,7 +90,8 @@ log_line(struct transaction *t, uint32_t recipient, const struct parcel *p,
         .from = buf_str(&from),
         .to = buf_str(&to),
         .account = buf_str(&account),
-        .mailbox = p != NULL && p->delivery.uid != 0 ? t->source.mailbox : NULL,
+        .mailbox = copy != NULL && copy->uid != 0 ? delivery_mailbox(copy) : NULL,
+        .sieve = p != NULL ? p->told : NULL,
         .client = t->envelope.client_ip,
         .client_name = t->envelope.client_name,
         .client_port = t->envelope.client_port,
@@ -100,7 +103,7 @@ log_line(struct transaction *t, uint32_t recipient, const struct parcel *p,
         .tls_cipher = t->envelope.tls_cipher,
         .require_tls = t->envelope.require_tls,
         .is_tls_optional = (t->facts.flags & FACTS_TLS_OPTIONAL) != 0 && !t->envelope.require_tls,
-        .uid = p != NULL ? p->delivery.uid : 0,
+        .uid = copy != NULL ? copy->uid : 0,
         .octets = message_traits(t->msg)->octets,
         .duration_ms = (clock_us() - t->started_us) / 1000,
         .why = why,
@@ -171,7 +174,7 @@ void
 transaction_refuse(struct transaction *t)
 {
     for (uint32_t i = 0; i < t->asked; i++) {
-        log_line(t, i, NULL, &t->why);
+        log_line(t, i, NULL, NULL, &t->why);
         complete(t, &t->recipients[i], &t->why, t->source.id);
     }
     send_answers(t);
@@ -192,17 +195,20 @@ post(struct parcel *p)
 }
 
 static bool
-is_refused_over_quota(const struct parcel *p)
+is_refused_late(const struct parcel *p)
 {
-    return p->is_done && !p->delivery.overshoot && p->delivery.why.kind == OUTCOME_OVER_QUOTA_HARD;
+    return p->is_done && !p->delivery.overshoot &&
+           (p->is_refused || p->delivery.why.kind == OUTCOME_OVER_QUOTA_HARD);
 }
 
-/* Sent again, past its quota: see the head of this file. */
+/* Sent again, past its quota or what its script says: see the head of this file. */
 static void
 post_overshoot(struct parcel *p)
 {
-    log_event(LOG_LEVEL_WARNING, "quota_overshot", "id", p->transaction->source.id, "account",
-              p->delivery.target.account.user, NULL);
+    if (p->is_refused)
+        filing_keep_refused(p);
+    log_event(LOG_LEVEL_WARNING, p->is_refused ? "reject_not_told" : "quota_overshot", "id",
+              p->transaction->source.id, "account", p->delivery.target.account.user, NULL);
     p->delivery.overshoot = true;
     post(p);
 }
@@ -219,7 +225,7 @@ overshoot_alias(struct recipient *r)
             return false;
     }
     for (struct link *l = r->links; delivered && l != NULL; l = l->next_of_recipient)
-        if (is_refused_over_quota(l->parcel)) {
+        if (is_refused_late(l->parcel)) {
             post_overshoot(l->parcel);
             again = true;
         }
@@ -315,7 +321,7 @@ fold_transaction(struct transaction *t)
     }
     HASH_ITER(hh, t->parcels, p, next)
     {
-        if (!delivered || temporary || !is_refused_over_quota(p))
+        if (!delivered || temporary || !is_refused_late(p))
             continue;
         for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
             reopen(t, &t->recipients[l->recipient]);
@@ -374,9 +380,15 @@ on_delivered(struct delivery *delivery)
     struct transaction *t = p->transaction;
 
     p->is_done = true;
+    if (p->failure != NULL && outcome_is_success(&delivery->why))
+        notes_send(t->deliver, &delivery->target.account, p->failure);
     count_parcel(t, p);
     observe_stages(t, delivery);
-    log_line(t, delivery->recipient, p, &delivery->why);
+    for (uint32_t i = 0; i <= delivery->copy_count; i++) {
+        struct delivery *copy = delivery_member(delivery, i);
+        if (i == 0 || (outcome_is_success(&delivery->why) && !copy->is_merged))
+            log_line(t, delivery->recipient, p, copy, &delivery->why);
+    }
     for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
         if (--t->recipients[l->recipient].pending == 0)
             recipient_done(t, &t->recipients[l->recipient]);
@@ -473,48 +485,110 @@ complete_deleted(struct transaction *t)
 
         if (!r->is_deleted || r->links != NULL)
             continue;
-        log_line(t, i, NULL, is_lost ? &t->added_failure : &discarded);
+        log_line(t, i, NULL, NULL, is_lost ? &t->added_failure : &discarded);
         complete(t, r, is_lost ? &t->added_failure : &discarded, t->source.id);
     }
 }
 
-/* All recipients are resolved: the deliveries set out together. */
+/* A parcel that is delivered nowhere is done when all have set out. */
 static void
-post_all(struct transaction *t)
+settle_now(void *arg)
 {
-    struct parcel *p, *next;
+    struct delivery *d = arg;
 
-    t->times.resolved_us = clock_us();
-    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_LOOKUP,
-                    t->times.resolved_us - t->times.sorted_us);
-    complete_deleted(t);
-    if (t->parcels == NULL) {
-        progress(t);
-        return;
-    }
-    HASH_ITER(hh, t->parcels, p, next)
-    {
-        if (p->links == NULL) { /* no memory for its link: its recipient was refused */
-            HASH_DEL(t->parcels, p);
-            free(p);
-            continue;
-        }
-        post(p);
+    while (d != NULL) {
+        struct delivery *next = d->next;
+        on_delivered(d);
+        d = next;
     }
 }
 
 static void
-refuse_recipient(struct recipient *r, const struct outcome *why)
+wait_for(struct parcel *p)
+{
+    for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
+        p->transaction->recipients[l->recipient].pending++;
+}
+
+static void
+drop_unlinked(struct transaction *t)
+{
+    struct parcel *p, *next;
+
+    HASH_ITER(hh, t->parcels, p, next)
+    {
+        if (p->links != NULL)
+            continue;
+        HASH_DEL(t->parcels, p); /* no memory for its link: its recipient was refused */
+        free(p);
+    }
+}
+
+/* The deliveries set out together. */
+static void
+post_all(struct transaction *t)
+{
+    struct delivery *settled = NULL;
+    struct parcel *p, *next;
+
+    HASH_ITER(hh, t->parcels, p, next)
+    {
+        if (!p->is_settled) {
+            post(p);
+            continue;
+        }
+        wait_for(p);
+        p->delivery.next = settled;
+        settled = &p->delivery;
+    }
+    if (settled != NULL)
+        loop_post(t->deliver->loop, settle_now, settled);
+}
+
+static void
+refuse_recipient(struct recipient *r)
 {
     struct transaction *t = r->transaction;
 
-    log_line(t, r->number, NULL, why);
+    log_line(t, r->number, NULL, NULL, &r->why);
     if (is_added(r)) {
         t->has_added_failure = true;
-        t->added_failure = *why;
+        t->added_failure = r->why;
     } else {
-        complete(t, r, why, t->source.id);
+        complete(t, r, &r->why, t->source.id);
     }
+}
+
+void
+transaction_deliver(struct transaction *t)
+{
+    for (uint32_t i = 0; i < t->envelope.recipient_count; i++)
+        if (t->recipients[i].is_refused)
+            refuse_recipient(&t->recipients[i]);
+    complete_deleted(t);
+    if (t->parcels == NULL)
+        progress(t);
+    else
+        post_all(t);
+}
+
+/* ---- whose it is ---- */
+
+static void
+on_all_resolved(struct transaction *t)
+{
+    t->times.resolved_us = clock_us();
+    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_LOOKUP,
+                    t->times.resolved_us - t->times.ended_us);
+    drop_unlinked(t);
+    transaction_sort(t);
+}
+
+static void
+refuse_later(struct recipient *r, const struct outcome *why)
+{
+    r->is_refused = true;
+    r->why = *why;
 }
 
 static void
@@ -525,22 +599,22 @@ on_resolved(void *arg, const struct account_targets *targets, const struct outco
     struct outcome none;
 
     if (!outcome_is_success(why)) {
-        refuse_recipient(r, why);
+        refuse_later(r, why);
     } else {
         for (size_t i = 0; i < targets->count; i++)
             if (!add_target(r, &targets->list[i]))
                 host_of(r)->lacks_target = true;
         if (host_of(r)->links == NULL) {
             outcome_set(&none, host_of(r)->lack, "no delivery for any of its accounts");
-            refuse_recipient(r, &none);
+            refuse_later(r, &none);
         }
     }
     if (--t->lookups == 0)
-        post_all(t);
+        on_all_resolved(t);
 }
 
 void
-transaction_deliver(struct transaction *t)
+transaction_resolve(struct transaction *t)
 {
     uint32_t count = t->envelope.recipient_count;
 
@@ -553,5 +627,5 @@ transaction_deliver(struct transaction *t)
                               on_resolved, &t->recipients[i]);
     }
     if (--t->lookups == 0)
-        post_all(t);
+        on_all_resolved(t);
 }

@@ -109,8 +109,8 @@ delivery_log_print_line(struct buf *out, struct delivery_log_time *kept,
            put_field(out, SPAN("message_id"), e->message_id) && put_name(out, SPAN("from")) &&
            put_json(out, e->from == NULL ? "" : e->from) && put_field(out, SPAN("to"), e->to) &&
            put_field(out, SPAN("account"), e->account) &&
-           put_field(out, SPAN("mailbox"), e->mailbox) && put_client(out, e) &&
-           (e->uid == 0 || put_number(out, SPAN("uid"), e->uid)) &&
+           put_field(out, SPAN("mailbox"), e->mailbox) && put_field(out, SPAN("sieve"), e->sieve) &&
+           put_client(out, e) && (e->uid == 0 || put_number(out, SPAN("uid"), e->uid)) &&
            put_number(out, SPAN("octets"), e->octets) &&
            put_number(out, SPAN("duration_ms"), e->duration_ms) && put_outcome(out, e->why) &&
            buf_append_str(out, "}\n");

@@ -21,6 +21,7 @@
 #include "doorstep/log.h"
 
 #include "deliver_priv.h"
+#include "filing_priv.h"
 
 #define CUT_OFF_S 5       /* for batches that are being written when main dies */
 #define PREDECESSOR_S 20  /* for a store that does so, on a busy machine */
@@ -154,13 +155,15 @@ start_parts(struct deliver *d, struct outcome *why)
     if (d->workers == NULL)
         return false;
     d->usage = usage_new(d->loop, d->workers);
+    d->active = active_new(d->loop, d->workers, d->settings->sieve.script_size);
     d->rates = rates_new(&d->settings->limits);
     d->clerk = job_thread_start("clerk", &(struct job_hooks){0}, d);
     if (d->clerk != NULL)
         delivery_log_gather(d->log, d->loop, d->clerk);
     if (d->clerk != NULL)
         d->disk = disk_new(d->settings, d->loop, d->clerk, on_disk, d);
-    return (d->usage != NULL && d->rates != NULL && d->disk != NULL && start_control(d)) ||
+    return (d->usage != NULL && d->active != NULL && d->rates != NULL && d->disk != NULL &&
+            start_control(d)) ||
            outcome_set(why, OUTCOME_SYSTEM, "no memory");
 }
 
@@ -410,6 +413,8 @@ release(struct deliver *d)
     sorters_free(d->sorters);
     hands_free(d->hands);
     usage_free(d->usage);
+    active_free(d->active);
+    global_scripts_free(d->global_scripts);
     delivery_log_close(d->log);
     metrics_book_free(d->metrics);
     if (d->control_fd >= 0)
@@ -463,7 +468,10 @@ deliver_run(int main_door, const struct deliver_hooks *hooks)
     if (d.main_door == NULL || sodium_init() < 0)
         return EXIT_FAILURE;
     d.settings = read_settings(d.main_door, hooks);
+    if (d.settings != NULL)
+        d.global_scripts = global_scripts_read(&d.settings->sieve);
     if (d.settings == NULL || !hooks->confine(d.settings)) {
+        global_scripts_free(d.global_scripts);
         door_free(d.main_door);
         return EXIT_FAILURE;
     }

@@ -10,7 +10,8 @@
 
 #include "deliver_priv.h"
 
-#define AGAIN_TEXT "the script could not be checked"
+#define AGAIN_MS 5
+#define AGAIN_TIMES 2000
 
 struct script_request *
 scripts_request_new(struct deliver *d, const struct account *a)
@@ -33,10 +34,12 @@ scripts_request_free(struct script_request *r)
     if (r == NULL)
         return;
     struct deliver *d = r->deliver;
+    loop_timer_free(r->again);
     message_unref(r->text);
     buf_release(&r->report);
     buf_release(&r->found);
     free(r->list);
+    json_decref(r->log);
     free(r);
     deliver_done_running(d);
 }
@@ -60,11 +63,29 @@ scripts_result_text(enum script_result result)
     return texts[result];
 }
 
+static void post(void *arg);
+
+/* An account whose index is lent, or whose hand is on its way, is asked again. */
+static bool
+try_again(struct script_request *r)
+{
+    if (r->is_ready || ++r->times > AGAIN_TIMES)
+        return false;
+    if (r->again == NULL)
+        r->again = loop_timer_new(r->deliver->loop, post, r);
+    if (r->again != NULL)
+        loop_timer_start(r->again, AGAIN_MS);
+    return r->again != NULL;
+}
+
 static void
 on_done(void *arg)
 {
     struct script_request *r = arg;
 
+    if (try_again(r))
+        return;
+    active_forget(r->deliver->active, r->account.user, r->account.domain);
     r->done(r);
 }
 
@@ -74,7 +95,8 @@ run_on_worker(struct job *job, void *worker)
     struct script_request *r = (struct script_request *)job;
     struct worker *w = worker;
 
-    if (!scripts_carry_out(w, r)) {
+    r->is_ready = scripts_carry_out(w, r);
+    if (!r->is_ready) {
         r->result = SCRIPT_FAILED;
         outcome_set(&r->why, OUTCOME_BUSY, "the account is not ready");
     }
@@ -82,8 +104,10 @@ run_on_worker(struct job *job, void *worker)
 }
 
 static void
-post(struct script_request *r)
+post(void *arg)
 {
+    struct script_request *r = arg;
+
     r->job.run = run_on_worker;
     workers_post(r->deliver->workers, r->account.user, r->account.domain, &r->job);
 }
@@ -98,12 +122,12 @@ on_report(void *arg, enum sorters_answer answer, const struct facts *facts, stru
     unpack_init(&u, packed);
     r->errors = unpack_u32(&u);
     r->warnings = unpack_u32(&u);
-    bool is_known = answer == SORTERS_REPORT &&
-                    buf_append_span(&r->report, unpack_span(&u, SORT_REPORT_MAX));
+    bool is_known =
+        answer == SORTERS_REPORT && buf_append_span(&r->report, unpack_span(&u, SORT_REPORT_MAX));
     r->result = r->errors == 0 ? SCRIPT_DONE : SCRIPT_REFUSED;
     if (!is_known) {
         r->result = SCRIPT_FAILED;
-        outcome_set(&r->why, OUTCOME_OVERLOAD, "%s", AGAIN_TEXT);
+        outcome_set(&r->why, OUTCOME_OVERLOAD, "the script could not be checked");
     }
     if (r->result == SCRIPT_DONE && r->verb == SCRIPT_PUT)
         post(r);

@@ -3,7 +3,7 @@
  * Receiving a message from an edge and having it sorted: see transaction_priv.h. The store holds
  * the bytes from the first one on; an edge keeps none.
  */
-#include "transaction_priv.h"
+#include "filing_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +44,7 @@ transaction_free(struct transaction *t)
     struct deliver *d = t->deliver;
     struct parcel *p, *next;
 
+    filing_release(t);
     HASH_ITER(hh, t->parcels, p, next)
     {
         HASH_DEL(t->parcels, p);
@@ -265,7 +266,8 @@ on_facts(void *arg, enum sorters_answer answer, const struct facts *facts, struc
     t->facts = facts != NULL ? *facts : (struct facts){.flags = FACTS_UNKNOWN};
     t->deliver->counters.unsorted += facts == NULL;
     t->times.sorted_us = clock_us();
-    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_SORT, t->times.sorted_us - t->times.ended_us);
+    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_SORT,
+                    t->times.sorted_us - t->times.resolved_us);
     if (facts != NULL)
         keep_packed(t, packed);
     t->source.from_queue = is_from_queue(t);
@@ -274,7 +276,14 @@ on_facts(void *arg, enum sorters_answer answer, const struct facts *facts, struc
         transaction_refuse(t);
         return;
     }
+    filing_plan(t, answer == SORTERS_FACTS);
     transaction_deliver(t);
+}
+
+struct message *
+transaction_new_message(struct transaction *t)
+{
+    return message_new((size_t)t->memory, open_spill, t->deliver);
 }
 
 /* What does not lie in memory, or is too large to be copied, is named by the journal. */
@@ -289,11 +298,11 @@ prepare_spool(struct transaction *t)
     return t->source.spool != NULL;
 }
 
-static void
-sort(struct transaction *t)
+void
+transaction_sort(struct transaction *t)
 {
     if (prepare_spool(t)) {
-        sorters_ask(t->deliver->sorters, t->msg, &t->arena, on_facts, t);
+        filing_sort(t, on_facts);
         return;
     }
     outcome_set(&t->why, OUTCOME_OVERLOAD, "no memory for a large message");
@@ -306,7 +315,7 @@ sort(struct transaction *t)
 static bool
 replace_message(struct transaction *t, const struct filter_result *r, int body_fd)
 {
-    struct message *m = message_new((size_t)t->memory, open_spill, t->deliver);
+    struct message *m = transaction_new_message(t);
 
     if (m == NULL)
         return outcome_set(&t->why, OUTCOME_OVERLOAD, "no memory for a message");
@@ -375,7 +384,7 @@ on_filtered(void *arg, const struct filter_result *r, int body_fd)
     switch (r->verdict) {
     case FILTER_PASS:
         if (apply(t, r, body_fd)) {
-            sort(t);
+            transaction_resolve(t);
             return;
         }
         break;
@@ -433,6 +442,6 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
     if (*t->envelope.filter != '\0')
         filters_ask(e->deliver->filters, t->msg, &t->envelope, &t->arena, on_filtered, t);
     else
-        sort(t);
+        transaction_resolve(t);
     return true;
 }

@@ -2,8 +2,8 @@
  *
  * One message on its way through the store: received, sorted, resolved, delivered, answered.
  *
- *   BEGIN, DATA...        END            facts           whose            each done
- *   RECEIVING ---------> SORTING ------> RESOLVING ----> DELIVERING ----> ANSWERED (freed)
+ *   BEGIN, DATA...        END            whose             facts, Sieve     each done
+ *   RECEIVING ---------> RESOLVING ----> SORTING --------> DELIVERING ----> ANSWERED (freed)
  *       | ABORT, edge gone
  *       v
  *     freed                  after END an edge that goes away changes nothing but the answers
@@ -20,6 +20,7 @@ struct recipient {
     struct link *links;
     bool is_deleted; /* a content filter took it off: it is answered, not delivered to */
     bool is_complete;
+    bool is_refused;   /* when it was looked up: `why` */
     bool lacks_target; /* one of its accounts gets no delivery: not everybody has the message */
     enum outcome_kind lack;
     struct outcome why;
@@ -31,8 +32,17 @@ struct parcel {               /* one account's copy */
     struct transaction *transaction;
     struct link *links;
     bool is_done;
-    UT_hash_handle hh; /* by key */
-    char key[];        /* account and detail */
+    struct active_script *script; /* a reference; NULL: none */
+    bool lacks_script;            /* nobody can say which one: another time */
+    bool has_run;
+    uint32_t run;              /* its number */
+    bool is_settled;           /* delivered nowhere: delivery.why says it all */
+    bool is_refused;           /* by a script */
+    struct sent_message *sent; /* what delivery.sent points to */
+    const char *failure;       /* why the account's script failed, or NULL */
+    const char *told;          /* what the script did, for the delivery log; or NULL */
+    UT_hash_handle hh;         /* by key */
+    char key[];                /* account and detail */
 };
 
 struct transaction {
@@ -62,6 +72,7 @@ struct transaction {
     struct outcome added_failure;
     struct facts facts;
     struct delivery_source source;
+    struct filing *filing; /* in the arena; NULL: not sorted yet */
     struct recipient *recipients;
     uint32_t lookups; /* recipients not resolved yet */
     struct parcel *parcels;
@@ -71,9 +82,16 @@ struct transaction {
     unsigned remembering; /* ledger rows under way */
 };
 
-/* transaction_deliver() - the envelope and facts are there: resolve, deliver, answer. deliveries.c
- */
+/* transaction_resolve() - the envelope is there: whose is it? transaction_sort() follows.
+ * transaction_deliver() - the facts are there too: deliver, answer. deliveries.c */
+void transaction_resolve(struct transaction *t);
 void transaction_deliver(struct transaction *t);
+
+/* transaction_sort() - facts, and what scripts say; transaction_deliver() follows. transaction.c */
+void transaction_sort(struct transaction *t);
+
+/* transaction_new_message() - for what scripts make of it; NULL: no memory. */
+struct message *transaction_new_message(struct transaction *t);
 
 /* transaction_refuse() - every recipient gets t->why. */
 void transaction_refuse(struct transaction *t);

@@ -128,6 +128,21 @@ cmd_sieve_list(struct tool *t)
                      "no scripts: all mail goes to INBOX", NULL, NULL);
 }
 
+static const struct table_column log_columns[] = {
+    {"time", "TIME", TABLE_DATE, false},
+    {"kind", "WHAT", TABLE_TEXT, false},
+    {"delivery", "DELIVERY", TABLE_TEXT, false},
+    {"text", "DETAILS", TABLE_TEXT, true},
+    {0},
+};
+
+int
+cmd_sieve_log(struct tool *t)
+{
+    return tool_list(t, "sieve.log", json_pack("{s:s}", "account", t->args[0]), log_columns,
+                     "nothing failed, and nothing waits to be sent", NULL, NULL);
+}
+
 static bool
 print_bytes(void *arg, struct span bytes)
 {

@@ -197,6 +197,7 @@ int cmd_sieve_explain(struct tool *t);
 int cmd_sieve_suite(struct tool *t);
 int cmd_sieve_install(struct tool *t);
 int cmd_sieve_list(struct tool *t);
+int cmd_sieve_log(struct tool *t);
 int cmd_sieve_get(struct tool *t);
 int cmd_sieve_delete(struct tool *t);
 int cmd_sieve_rename(struct tool *t);

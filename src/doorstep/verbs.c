@@ -206,6 +206,10 @@ const struct verb verbs[] = {
      sieve_install_options, cmd_sieve_install},
     {"sieve list", "ACCOUNT", 1, 1, "list the scripts of an account", "", no_options,
      cmd_sieve_list},
+    {"sieve log", "ACCOUNT", 1, 1, "what scripts failed at, and what waits to be sent",
+     "Mail that scripts send (redirect, vacation, notify) waits in the account: nothing relays it\n"
+     "yet.",
+     no_options, cmd_sieve_log},
     {"sieve get", "ACCOUNT NAME", 2, 2, "print a script as it was stored",
      "Not made safe for a terminal.", no_options, cmd_sieve_get},
     {"sieve delete", "ACCOUNT NAME", 2, 2, "delete a script",

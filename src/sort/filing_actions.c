@@ -80,14 +80,21 @@ take_storage(struct taking *t, const struct sieve_storage *s)
 
 /* ---- what leaves ---- */
 
+void
+filer_hash_key(struct span key, char out[FILING_KEY_SIZE])
+{
+    unsigned char hash[32];
+
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)key.p, key.n, NULL, 0);
+    sodium_bin2hex(out, FILING_KEY_SIZE, hash, sizeof hash);
+}
+
 static void
 take_key(struct taking *t, const char *key, uint32_t seconds)
 {
-    unsigned char hash[32];
-    char hex[2 * sizeof hash + 1];
+    char hex[FILING_KEY_SIZE];
 
-    crypto_generichash(hash, sizeof hash, (const unsigned char *)key, strlen(key), NULL, 0);
-    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+    filer_hash_key(span_of(key), hex);
     t->out->key = arena_copy(&t->f->arena, span_of(hex));
     t->out->seconds = seconds;
     t->failed = t->failed || t->out->key == NULL;

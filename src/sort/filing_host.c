@@ -64,13 +64,15 @@ mailbox_id_exists(void *arg, struct span id)
     return ask_words(arg, SORT_ASK_MAILBOX_ID, id, NULL);
 }
 
-/* When a mark ends was said when it was made; `last` makes another one with the actions. */
+/* How long a mark holds was said when it was made. */
 static enum sieve_answer
-duplicate(void *arg, struct span key, uint32_t seconds, bool last)
+duplicate(void *arg, struct span key, uint32_t seconds)
 {
+    char hex[FILING_KEY_SIZE];
+
     (void)seconds;
-    (void)last;
-    return ask_words(arg, SORT_ASK_DUPLICATE, key, NULL);
+    filer_hash_key(key, hex);
+    return ask_words(arg, SORT_ASK_DUPLICATE, span_of(hex), NULL);
 }
 
 struct sieve_host

@@ -30,6 +30,11 @@ struct sieve_host filer_host(struct filer *f);
 enum sort_verdict filer_ask_text(struct filer *f, enum sort_question what, struct span question,
                                  struct buf *text);
 
+#define FILING_KEY_SIZE 65
+
+/* filer_hash_key() - what a script remembers something by, as the store keeps it: in hex. */
+void filer_hash_key(struct span key, char out[FILING_KEY_SIZE]);
+
 /* filer_take_actions() - those of the run into f->result, in f->arena. false: no memory, or more
  * than a result can hold. */
 bool filer_take_actions(struct filer *f, const struct sieve_action *actions, uint32_t count);

@@ -3,10 +3,13 @@
 """Sieve scripts with the real daemon: how they are stored, and where the mail goes by LMTP. Ends in
 one line "N passed, N failed"; DOORSTEP and DOORSTEPD name the binaries."""
 
+import glob
 import json
+import os
+import smtplib
 import subprocess
 
-from harness import Daemon, Tests, expect
+from harness import Daemon, Tests, expect, message, until
 from private_daemon import DOORSTEP
 
 DATAERR = 65
@@ -107,6 +110,244 @@ def survives(daemon):
     expect(scripts(daemon, "kill@example.org") == {"a": True}, "lost by a kill")
 
 
+# --- filing
+
+
+def send(daemon, subject, *recipients, sender="bob@example.com", body="A line.\r\n", extra="", client=smtplib.LMTP):
+    """{recipient: (code, text)} as LMTP says them."""
+    data = extra.encode() + message(subject, body)
+    port = daemon.ports["lmtp" if client is smtplib.LMTP else "smtp"]
+    with client("127.0.0.1", port, timeout=60) as c:
+        c.ehlo_or_helo_if_needed()
+        c.mail(sender)
+        for r in recipients:
+            c.rcpt(r)
+        answers = {recipients[0]: c.data(data)}
+        for r in recipients[1:] if client is smtplib.LMTP else ():
+            answers[r] = c.getreply()
+    return {r: (code, text.decode()) for r, (code, text) in answers.items()}
+
+
+def account(daemon, name, script):
+    daemon.tool("account", "add", f"{name}@example.org")
+    done = install(daemon, f"{name}@example.org", script.encode(), "--activate")
+    expect(done.returncode == 0, f"{name}: {done.stderr.decode()}")
+    return f"{name}@example.org"
+
+
+def mail(daemon, name):
+    """{mailbox: [message, ...]} of a Maildir."""
+    root = f"{daemon.mail}/example.org/{name}"
+    found = {}
+    for path in glob.glob(f"{root}/*/*") + glob.glob(f"{root}/.*/*/*"):
+        folder, kind = os.path.split(os.path.dirname(path))
+        if kind in ("new", "cur") and os.path.isfile(path):
+            box = os.path.relpath(folder, root).lstrip(".") or "INBOX"
+            found.setdefault(box, []).append((os.path.basename(path), open(path, "rb").read()))
+    return found
+
+
+def where(daemon, name):
+    return {box: len(list) for box, list in mail(daemon, name).items()}
+
+
+def rows(daemon, name, mailbox="INBOX"):
+    return json.loads(daemon.tool("--json", "message", "list", f"{name}@example.org", mailbox))
+
+
+def filed(daemon):
+    to = account(
+        daemon,
+        "file",
+        'require ["fileinto", "copy", "imap4flags"];\n'
+        'if header :contains "subject" "list" { fileinto :flags ["\\\\Seen", "$Work"] "Lists/c"; stop; }\n'
+        'if header :contains "subject" "both" { fileinto :copy "A"; fileinto "B"; keep; }\n',
+    )
+    expect(send(daemon, "a list", to)[to][0] == 250, "not taken")
+    expect(where(daemon, "file") == {"Lists.c": 1}, f"{where(daemon, 'file')}")
+    [row] = rows(daemon, "file", "Lists/c")
+    expect(row["flags"] == ["\\Seen"] and row["keywords"] == ["$Work"], f"flags: {row}")
+    send(daemon, "for both", to)
+    expect(where(daemon, "file") == {"Lists.c": 1, "A": 1, "B": 1, "INBOX": 1}, f"{where(daemon, 'file')}")
+    send(daemon, "else", to)
+    expect(where(daemon, "file")["INBOX"] == 2, f"{where(daemon, 'file')}")
+    lines = json.loads(daemon.tool("--json", "trace", "both"))
+    boxes = sorted(line["mailbox"] for line in lines)
+    expect(boxes == ["A", "B", "INBOX"] and "fileinto A" in lines[0]["sieve"], f"trace: {lines}")
+
+
+def discarded(daemon):
+    to = account(daemon, "discard", 'if header :contains "subject" "spam" { discard; }')
+    expect(send(daemon, "spam", to)[to][0] == 250, "not taken")
+    expect(where(daemon, "discard") == {}, f"{where(daemon, 'discard')}")
+    [line] = json.loads(daemon.tool("--json", "trace", to))
+    expect("discard" in line["sieve"], f"{line}")
+    send(daemon, "ham", to)
+    expect(where(daemon, "discard") == {"INBOX": 1}, f"{where(daemon, 'discard')}")
+
+
+def rejected(daemon):
+    no = account(daemon, "reject", 'require "reject"; reject "I do not want\r\nthis.";')
+    yes = account(daemon, "accept", "keep;")
+    answers = send(daemon, "hello", yes, no, yes)
+    expect(answers[no][0] == 550 and "I do not want" in answers[no][1], f"{answers}")
+    expect(answers[yes][0] == 250, f"{answers}")
+    expect(where(daemon, "reject") == {} and where(daemon, "accept") == {"INBOX": 1}, "delivered wrongly")
+    [(code, text)] = send(daemon, "hello", no, client=smtplib.SMTP).values()
+    expect(code == 550 and "I do not want" in text, f"SMTP: {code} {text}")
+    [(code, text)] = send(daemon, "both", no, yes, client=smtplib.SMTP).values()
+    expect(code == 250 and where(daemon, "reject") == {"INBOX": 1}, f"SMTP, two: {code} {where(daemon, 'reject')}")
+
+
+def failing(daemon):
+    to = account(
+        daemon,
+        "fail",
+        'require ["body", "fileinto"];\n'
+        + 'if body :raw :contains "Nothing" { stop; }\n' * 1500
+        + 'fileinto "X";\n',
+    )
+    body = "Nothin. " * 8 + "\r\n"
+    body *= 4000
+    expect(send(daemon, "long", to, body=body)[to][0] == 250, "not taken")
+    got = mail(daemon, "fail")
+    expect(set(got) == {"INBOX"}, f"{set(got)}")
+    until(lambda: len(mail(daemon, "fail")["INBOX"]) == 2, "the note")
+    note = [m for _, m in mail(daemon, "fail")["INBOX"] if b"script" in m]
+    expect(len(note) == 1 and b"Auto-Submitted: auto-generated" in note[0], f"note: {note}")
+    send(daemon, "long again", to, body=body)
+    log = daemon.tool("sieve", "log", to).decode()
+    expect(log.count("too much") == 2, f"log: {log}")
+    expect(len(mail(daemon, "fail")["INBOX"]) == 3, "a second note on the same day")
+
+
+def leaving(daemon):
+    to = account(
+        daemon,
+        "leave",
+        'require ["copy", "vacation"];\nvacation "I am away.";\n'
+        'if header :contains "subject" "on" { redirect "eve@example.net"; }\n'
+        'if header :contains "subject" "copy" { redirect :copy "eve@example.net"; }\n',
+    )
+    head = "To: leave@example.org\r\n"
+    expect(send(daemon, "go", to, extra=head)[to][0] == 250, "not taken")
+    expect(send(daemon, "go again", to, extra=head)[to][0] == 250, "not taken")
+    expect(where(daemon, "leave") == {"INBOX": 2}, f"{where(daemon, 'leave')}")
+    log = json.loads(daemon.tool("--json", "sieve", "log", to))
+    expect([r["kind"] for r in log] == ["vacation"], f"one reply for one sender: {log}")
+    send(daemon, "on", to)
+    expect(where(daemon, "leave") == {"INBOX": 2}, f"{where(daemon, 'leave')}")
+    send(daemon, "copy", to)
+    expect(where(daemon, "leave") == {"INBOX": 3}, f"{where(daemon, 'leave')}")
+    daemon.kill()
+    daemon.start()
+    log = json.loads(daemon.tool("--json", "sieve", "log", to))
+    expect([r["kind"] for r in log] == ["vacation", "redirect", "redirect"], f"{log}")
+    files = glob.glob(f"{daemon.state}/accounts/example.org/leave/outgoing/*")
+    expect(len(files) == 2 and b"Subject: " in open(files[0], "rb").read(), f"{files}")
+
+
+def edited(daemon):
+    to = account(
+        daemon,
+        "edit",
+        'require ["editheader", "fileinto"];\nfileinto "Plain";\n'
+        'addheader "X-Seen" "yes";\ndeleteheader "Subject";\nkeep;\n',
+    )
+    expect(send(daemon, "edit", to)[to][0] == 250, "not taken")
+    got = mail(daemon, "edit")
+    expect(set(got) == {"INBOX", "Plain"}, f"{set(got)}")
+    expect(b"X-Seen: yes" in got["INBOX"][0][1] and b"Subject:" not in got["INBOX"][0][1], f"{got['INBOX']}")
+    expect(b"X-Seen" not in got["Plain"][0][1], f"{got['Plain']}")
+    [row] = rows(daemon, "edit")
+    expect(row["facts_known"] and row["subject"] == "", f"{row}")
+
+
+def many(daemon):
+    names = [f"many{i}" for i in range(100)]
+    for i, name in enumerate(names):
+        account(daemon, name, f'require "fileinto";\nfileinto "Box{i % 7}"; # {i}\n')
+    answers = send(daemon, "all", *[f"{n}@example.org" for n in names])
+    expect(all(code == 250 for code, _ in answers.values()), f"{answers}")
+    for i, name in enumerate(names):
+        expect(where(daemon, name) == {f"Box{i % 7}": 1}, f"{name}: {where(daemon, name)}")
+
+
+def asking(daemon):
+    to = account(
+        daemon,
+        "ask",
+        'require ["fileinto", "mailbox", "duplicate"];\n'
+        'if duplicate { fileinto "Twice"; stop; }\n'
+        'if mailboxexists "There" { fileinto "There"; stop; }\nfileinto "Else";\n',
+    )
+    send(daemon, "one", to)
+    expect(where(daemon, "ask") == {"Else": 1}, f"{where(daemon, 'ask')}")
+    daemon.tool("mailbox", "create", to, "There")
+    send(daemon, "two", to)
+    expect(where(daemon, "ask") == {"Else": 1, "There": 1}, f"{where(daemon, 'ask')}")
+    send(daemon, "two", to, body="Another line.\r\n")
+    expect(where(daemon, "ask") == {"Else": 1, "There": 1, "Twice": 1}, f"{where(daemon, 'ask')}")
+
+
+def included(daemon):
+    to = account(daemon, "include", 'require "include";\ninclude "more";\n')
+    install(daemon, to, b'require "fileinto";\nfileinto "More";\n', "--name", "more")
+    send(daemon, "one", to)
+    expect(where(daemon, "include") == {"More": 1}, f"{where(daemon, 'include')}")
+
+
+def bad_names(daemon):
+    to = account(daemon, "names", 'require "fileinto";\nfileinto "../../../etc/x";\n')
+    expect(send(daemon, "one", to)[to][0] == 250, "not taken")
+    expect(where(daemon, "names") == {"INBOX": 1}, f"{where(daemon, 'names')}")
+
+
+def changed(daemon):
+    to = account(daemon, "change", 'require "fileinto"; fileinto "A";')
+    send(daemon, "one", to)
+    install(daemon, to, b'require "fileinto"; fileinto "B";')
+    send(daemon, "two", to)
+    daemon.tool("sieve", "deactivate", to)
+    send(daemon, "three", to)
+    expect(where(daemon, "change") == {"A": 1, "B": 1, "INBOX": 1}, f"{where(daemon, 'change')}")
+
+
+def administrators(tests):
+    daemon = Daemon()
+    scripts = {
+        "before": 'require "fileinto"; if header :contains "subject" "virus" { fileinto "Bad"; stop; }',
+        "after": 'require "fileinto"; if header :contains "subject" "late" { fileinto "After"; }',
+        "discard": 'require "fileinto"; fileinto "Discarded";',
+    }
+    for name, text in scripts.items():
+        with open(f"{daemon.folder}/{name}.sieve", "w") as f:
+            f.write(text)
+    with open(daemon.configuration, "a") as f:
+        f.write(
+            f'sieve {{ before = {{"{daemon.folder}/before.sieve"}} after = {{"{daemon.folder}/after.sieve"}}\n'
+            f'discard = "{daemon.folder}/discard.sieve" }}\n'
+        )
+    try:
+        daemon.start()
+        tests.run("administrators' scripts run before, after, and for discards", layers, daemon)
+        daemon.end()
+    finally:
+        daemon.remove()
+
+
+def layers(daemon):
+    to = account(daemon, "layer", 'if header :contains "subject" "spam" { discard; }')
+    for subject in ("virus", "late", "spam", "ham"):
+        send(daemon, subject, to)
+    expect(
+        where(daemon, "layer") == {"Bad": 1, "After": 1, "Discarded": 1, "INBOX": 1}, f"{where(daemon, 'layer')}"
+    )
+    daemon.tool("account", "add", "plain@example.org")
+    send(daemon, "late", "plain@example.org")
+    expect(where(daemon, "plain") == {"After": 1}, f"no script of its own: {where(daemon, 'plain')}")
+
+
 def main():
     tests = Tests("sieve")
     daemon = Daemon(more=SETTINGS)
@@ -121,6 +362,24 @@ def main():
         daemon.end()
     finally:
         daemon.remove()
+    daemon = Daemon()
+    try:
+        daemon.start()
+        tests.run("fileinto, flags, several copies", filed, daemon)
+        tests.run("what is discarded is answered 250, and traced", discarded, daemon)
+        tests.run("reject: 550 for that recipient alone", rejected, daemon)
+        tests.run("edited headers", edited, daemon)
+        tests.run("a hundred recipients with scripts of their own", many, daemon)
+        tests.run("mailboxexists and duplicate ask the account", asking, daemon)
+        tests.run("include takes another script of the account", included, daemon)
+        tests.run("names that are no mailboxes", bad_names, daemon)
+        tests.run("another active script holds at once", changed, daemon)
+        tests.run("what leaves waits, also after a kill", leaving, daemon)
+        tests.run("a script that fails loses nothing", failing, daemon)
+        daemon.end()
+    finally:
+        daemon.remove()
+    administrators(tests)
     tests.end()
 
 

@@ -122,6 +122,12 @@ change_one(const char *name, bool add, unsigned *flags, struct buf *keywords)
     return true;
 }
 
+bool
+flags_add(const char *name, unsigned *flags, struct buf *keywords)
+{
+    return change_one(name, true, flags, keywords);
+}
+
 static const char *
 change_all(const json_t *list, bool add, unsigned *flags, struct buf *keywords)
 {

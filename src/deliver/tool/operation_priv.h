@@ -116,6 +116,7 @@ void operation_journal_verify(struct operation *op, struct worker *w);
 void operation_journal_replay(struct operation *op, struct worker *w);
 void operation_sieve_put(struct operation *op, struct worker *w);
 void operation_sieve_list(struct operation *op, struct worker *w);
+void operation_sieve_log(struct operation *op, struct worker *w);
 void operation_sieve_get(struct operation *op, struct worker *w);
 void operation_sieve_delete(struct operation *op, struct worker *w);
 void operation_sieve_rename(struct operation *op, struct worker *w);

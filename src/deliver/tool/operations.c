@@ -44,6 +44,7 @@ static const struct operation_row table[] = {
     {"journal.replay", ON_WORKERS, operation_journal_replay, false},
     {"sieve.put", ON_SCRIPTS, operation_sieve_put, false},
     {"sieve.list", ON_SCRIPTS, operation_sieve_list, false},
+    {"sieve.log", ON_SCRIPTS, operation_sieve_log, false},
     {"sieve.get", ON_SCRIPTS, operation_sieve_get, false},
     {"sieve.delete", ON_SCRIPTS, operation_sieve_delete, false},
     {"sieve.rename", ON_SCRIPTS, operation_sieve_rename, false},
@@ -148,6 +149,8 @@ end(struct operation *op)
     struct control_request *r = op->request;
 
     directory_forget(op->deliver->directory); /* accounts may have changed */
+    if (op->row->place == ON_ACCOUNT && op->account_count > 0)
+        active_forget(op->deliver->active, op->accounts[0].user, op->accounts[0].domain);
     if (op->failed)
         control_fail(r, &op->why);
     else

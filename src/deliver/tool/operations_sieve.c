@@ -65,6 +65,8 @@ on_done(struct script_request *r)
     else if (r->result != SCRIPT_DONE)
         fail_with(op, r);
     add_scripts(op, r);
+    for (size_t i = 0; i < json_array_size(r->log); i++)
+        operation_row(op, json_incref(json_array_get(r->log, i)));
     if (r->verb == SCRIPT_GET && r->result == SCRIPT_DONE) {
         op->message = message_from_memory(buf_span(&r->found));
         if (op->message == NULL)
@@ -143,6 +145,15 @@ void
 operation_sieve_list(struct operation *op, struct worker *w)
 {
     struct script_request *r = begin(op, SCRIPT_LIST);
+
+    (void)w;
+    ask_or_fail(op, r, true);
+}
+
+void
+operation_sieve_log(struct operation *op, struct worker *w)
+{
+    struct script_request *r = begin(op, SCRIPT_LOG);
 
     (void)w;
     ask_or_fail(op, r, true);

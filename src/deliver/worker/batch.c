@@ -175,8 +175,9 @@ remember_keys(struct worker *w, struct open_account *oa, struct delivery *d)
     uint32_t n = 0;
 
     buf_reset(record);
-    if (r == NULL || !record_ledger_pack(record, d)) {
-        free(r);
+    if (r == NULL || !row_take_words(r, d) || !record_ledger_pack(record, d)) {
+        if (r != NULL)
+            row_free(r);
         return outcome_set(&d->why, OUTCOME_SYSTEM, "no memory for the ledger");
     }
     memcpy(r->id, d->source->id, sizeof r->id);
@@ -206,6 +207,25 @@ remember(struct worker *w, struct delivery *d)
     answer(w, finished);
 }
 
+/* A script sends it on, or notes something, and keeps no copy here. */
+static void
+run_effects(struct worker *w, struct delivery *d)
+{
+    struct delivery *finished = NULL;
+    struct store_wait wait;
+    bool is_open =
+        account_open(w, &d->target.account, true, &d->account, &wait, &d->why) != ACCOUNT_FAILED;
+
+    if (!is_open)
+        d->account = NULL;
+    else if ((d->account->loan.is_lent || !step_is_known(w, d)) && step_keep_sent(d) &&
+             remember_keys(w, d->account, d))
+        outcome_set(&d->why, OUTCOME_DISCARDED, NULL);
+    memcpy(d->id, d->source->id, sizeof d->id);
+    batch_finish_one(d, &finished);
+    answer(w, finished);
+}
+
 void
 batch_run_delivery(struct job *job, void *worker)
 {
@@ -218,6 +238,11 @@ batch_run_delivery(struct job *job, void *worker)
         return;
     }
     metrics_gauge_add(METRIC_QUEUED, METRICS_QUEUE_WORKERS, -1);
+    if (d->effects_only) {
+        batch_finish(w);
+        run_effects(w, d);
+        return;
+    }
     w->batch[w->batch_count++] = d;
     if (w->batch_count == BATCH_MAX)
         batch_finish(w);

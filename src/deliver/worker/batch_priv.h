@@ -45,6 +45,11 @@ struct delivery_times { /* microseconds; 0 for what it did not come to */
     uint32_t publish_us;
 };
 
+struct sent_message {
+    const char *name;
+    const struct message *msg;
+};
+
 struct delivery {
     struct job job;        /* run = batch_run_delivery */
     struct delivery *next; /* in the aside list or among the finished */
@@ -66,6 +71,9 @@ struct delivery {
     unsigned flags;       /* STORE_SEEN ... */
     const char *keywords; /* separated by spaces, or NULL */
     struct span effects; /* of Sieve, as effects_pack() made them: of the account, with the first */
+    bool effects_only;   /* it goes to no mailbox */
+    const struct sent_message *sent; /* what effects name: kept before they are journalled */
+    uint32_t sent_count;
     struct delivery *copies; /* borrowed; copy_count of them */
     uint32_t copy_count;
 

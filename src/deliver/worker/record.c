@@ -11,7 +11,7 @@
 #include "ledger_priv.h"
 #include "rows_priv.h"
 
-#define RECORD_VERSION 2   /* of a message: 1 had neither keywords nor effects */
+#define RECORD_VERSION 2   /* of messages and the ledger: 1 had neither keywords nor effects */
 #define RECORD_VERSION_1 1 /* of all others */
 #define PARTS_MAX 1000000u /* of one message; each takes more than a hundred octets */
 #define TEXT_MAX 4096u     /* of a path or name */
@@ -362,11 +362,12 @@ record_ledger_pack(struct buf *out, const struct delivery *d)
     struct pack p;
 
     pack_init(&p, out);
-    pack_u8(&p, RECORD_VERSION_1);
+    pack_u8(&p, RECORD_VERSION);
     record_account_pack(&p, &d->target.account);
     pack_str(&p, d->source->id);
     pack_u64(&p, (uint64_t)d->source->received.tv_sec);
     pack_keys_of(&p, d);
+    pack_span(&p, d->effects);
     return !p.full;
 }
 
@@ -377,10 +378,12 @@ record_ledger_unpack(struct record_ledger *out, struct span record, struct arena
 
     *out = (struct record_ledger){0};
     unpack_init(&u, record);
-    bool is_known = unpack_u8(&u) == RECORD_VERSION_1;
+    uint8_t version = unpack_u8(&u);
     record_account_unpack(&out->account, &u);
     unpack_str(&u, out->id, sizeof out->id);
     out->when = (int64_t)unpack_u64(&u);
     out->keys = unpack_keys(&u, arena, &out->key_count);
-    return is_known && unpack_done(&u);
+    if (version == RECORD_VERSION)
+        out->effects = unpack_span(&u, RECORD_EFFECTS_MAX);
+    return (version == RECORD_VERSION || version == RECORD_VERSION_1) && unpack_done(&u);
 }

@@ -84,6 +84,7 @@ struct record_ledger {
     int64_t when; /* seconds since 1970 */
     const char *const *keys;
     uint32_t key_count;
+    struct span effects; /* as of a part */
 };
 
 bool record_ledger_pack(struct buf *out, const struct delivery *d);

@@ -12,6 +12,7 @@
 
 #include "doorstep/arena.h"
 
+#include "effects_priv.h"
 #include "rows_priv.h"
 #include "spool_priv.h"
 
@@ -280,7 +281,8 @@ write_row(struct restore *r, struct open_account *oa, const struct index_mailbox
         if (!index_ledger_add(oa->index, r->part->keys[i], r->message->id,
                               r->message->received.tv_sec, why))
             return false;
-    return true;
+    return effects_apply(oa->index, r->part->effects, r->message->id, r->message->received.tv_sec,
+                         why);
 }
 
 static bool
@@ -371,6 +373,7 @@ restore_ledger(struct open_account *oa, const struct record_ledger *l, struct ou
     bool ok = true;
     for (uint32_t i = 0; ok && i < l->key_count; i++)
         ok = index_ledger_add(oa->index, l->keys[i], l->id, (time_t)l->when, why);
+    ok = ok && effects_apply(oa->index, l->effects, l->id, (time_t)l->when, why);
     if (ok && index_commit_unsynced(oa->index, why))
         return true;
     index_rollback(oa->index);

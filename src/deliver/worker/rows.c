@@ -21,6 +21,7 @@
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 
+#include "effects_priv.h"
 #include "ledger_priv.h"
 #include "loan_priv.h"
 #include "record_priv.h"
@@ -322,7 +323,9 @@ add_row(struct open_account *oa, const struct row *r, struct outcome *why)
     for (uint32_t i = 0; i < r->key_count; i++)
         if (!index_ledger_add(oa->index, r->keys[i], r->id, r->when, why))
             return false;
-    return true;
+    return r->effects == NULL ||
+           effects_apply(oa->index, (struct span){r->effects, r->effects_octets}, r->id, r->when,
+                         why);
 }
 
 /* The first of them, in one transaction. */

@@ -6,8 +6,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "doorstep/clock.h"
+
+#include "rows_priv.h"
 
 static bool
 fail(struct script_request *r, enum script_result result)
@@ -99,6 +102,46 @@ get(struct open_account *oa, struct script_request *r)
     return index_script_find(oa->index, r->name, &s, &r->found, &r->why) || fail_why(r);
 }
 
+/* RFC 3339, UTC. */
+static json_t *
+time_json(time_t when)
+{
+    struct tm tm;
+    char text[40];
+
+    gmtime_r(&when, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return json_string(text);
+}
+
+static bool
+on_logged(void *arg, time_t logged, const char *delivery_id, const char *text)
+{
+    json_array_append_new(arg, json_pack("{s:o, s:s, s:s, s:s*}", "time", time_json(logged), "kind",
+                                         "failure", "delivery", delivery_id, "text", text));
+    return true;
+}
+
+static bool
+on_outgoing(void *arg, const struct index_outgoing *o)
+{
+    json_array_append_new(arg,
+                          json_pack("{s:o, s:s, s:s, s:s*}", "time", time_json(o->queued), "kind",
+                                    o->kind, "delivery", o->delivery_id, "text", o->details));
+    return true;
+}
+
+static bool
+read_log(struct worker *w, struct open_account *oa, struct script_request *r)
+{
+    r->log = json_array();
+    outcome_set(&r->why, OUTCOME_SYSTEM, "no memory for a log");
+    return (r->log != NULL && rows_flush(w, oa, &r->why) &&
+            index_sieve_log_list(oa->index, on_logged, r->log, &r->why) &&
+            index_outgoing_list(oa->index, on_outgoing, r->log, &r->why)) ||
+           fail(r, SCRIPT_FAILED);
+}
+
 /* ---- changing ---- */
 
 static bool
@@ -129,6 +172,7 @@ change(struct open_account *oa, struct script_request *r)
     case SCRIPT_HAVE_SPACE:
     case SCRIPT_LIST:
     case SCRIPT_GET:
+    case SCRIPT_LOG:
         break;
     }
     return true;
@@ -159,6 +203,8 @@ run(struct worker *w, struct open_account *oa, struct script_request *r)
         return list(oa, r);
     case SCRIPT_GET:
         return get(oa, r);
+    case SCRIPT_LOG:
+        return read_log(w, oa, r);
     case SCRIPT_PUT:
         return has_space(w, oa, r, message_traits(r->text)->octets) && change_durably(oa, r);
     case SCRIPT_DELETE:
@@ -176,7 +222,7 @@ run(struct worker *w, struct open_account *oa, struct script_request *r)
 static bool
 names_are_good(const struct script_request *r)
 {
-    bool needs_name = r->verb != SCRIPT_CHECK && r->verb != SCRIPT_LIST &&
+    bool needs_name = r->verb != SCRIPT_CHECK && r->verb != SCRIPT_LIST && r->verb != SCRIPT_LOG &&
                       (r->verb != SCRIPT_ACTIVATE || r->name[0] != '\0');
 
     return (!needs_name || index_script_name_check(r->name)) &&
@@ -189,7 +235,8 @@ note_absence(struct script_request *r)
 {
     if (r->why.kind != OUTCOME_NOT_FOUND)
         r->result = SCRIPT_FAILED;
-    else if (r->verb != SCRIPT_LIST && !(r->verb == SCRIPT_ACTIVATE && r->name[0] == '\0'))
+    else if (r->verb != SCRIPT_LIST && r->verb != SCRIPT_LOG &&
+             !(r->verb == SCRIPT_ACTIVATE && r->name[0] == '\0'))
         r->result = SCRIPT_MISSING;
 }
 

@@ -6,6 +6,8 @@
 #ifndef DELIVER_SCRIPT_STORE_PRIV_H
 #define DELIVER_SCRIPT_STORE_PRIV_H
 
+#include <jansson.h>
+
 #include "doorstep/message.h"
 
 #include "worker_priv.h"
@@ -18,7 +20,8 @@ enum script_verb {
     SCRIPT_GET,
     SCRIPT_DELETE,
     SCRIPT_RENAME,
-    SCRIPT_ACTIVATE /* an empty name: none */
+    SCRIPT_ACTIVATE, /* an empty name: none */
+    SCRIPT_LOG       /* what failed, and what waits to leave */
 };
 
 enum script_result { /* what RFC 5804 has response codes for */
@@ -46,6 +49,9 @@ struct script_request {
     void (*done)(struct script_request *r); /* on the loop's thread, once */
     void *arg;
     struct deliver *deliver;
+    struct loop_timer *again; /* owned; scripts.c's */
+    unsigned times;
+    bool is_ready;
 
     enum script_result result;
     struct outcome why;
@@ -54,6 +60,7 @@ struct script_request {
     struct buf found;          /* GET: the text */
     struct index_script *list; /* owned: LIST */
     size_t list_count;
+    json_t *log; /* owned: LOG, an array */
 };
 
 /* scripts_carry_out() - all but CHECK, on the account's worker; the text was checked before.

@@ -10,6 +10,7 @@
 #include "doorstep/metrics.h"
 
 #include "aside_priv.h"
+#include "effects_priv.h"
 #include "record_priv.h"
 #include "rows_priv.h"
 #include "target_priv.h"
@@ -58,8 +59,8 @@ has_room(struct worker *w, size_t n, struct outcome *why)
 }
 
 /* False when it goes on; true when an earlier delivery holds, or the index failed. */
-static bool
-is_known(struct worker *w, struct delivery *d)
+bool
+step_is_known(struct worker *w, struct delivery *d)
 {
     time_t since = clock_wall().tv_sec - (time_t)(w->with.settings->ledger_window / 1000);
     char key[INDEX_LEDGER_KEY_SIZE];
@@ -116,7 +117,7 @@ may_go_on(struct worker *w, size_t n)
 {
     struct delivery *d = w->batch[n];
 
-    return !is_known(w, d) && find_mailbox(w, d) && has_room(w, n, &d->why);
+    return !step_is_known(w, d) && find_mailbox(w, d) && has_room(w, n, &d->why);
 }
 
 /* Any look may find the index damaged: it is renewed, and asked once more. Not while a delivery of
@@ -286,6 +287,15 @@ is_merged(struct delivery *d, uint32_t i)
     return false;
 }
 
+bool
+step_keep_sent(struct delivery *d)
+{
+    for (uint32_t i = 0; i < d->sent_count; i++)
+        if (!effects_keep_message(d->account, d->sent[i].name, d->sent[i].msg, &d->why))
+            return false;
+    return true;
+}
+
 /* All or none of them. */
 static enum store_result
 stage_copies(struct worker *w, struct delivery *d, struct store_wait *wait)
@@ -318,6 +328,8 @@ stage(struct worker *w, size_t n)
     enum store_result staged = stage_one(w, d, find_shared(w, n), &wait);
     if (staged == STORE_DONE)
         staged = stage_copies(w, d, &wait);
+    if (staged == STORE_DONE && !step_keep_sent(d))
+        staged = STORE_FAILED;
     if (staged == STORE_DONE) { /* from here on it is in a batch that will publish */
         d->account->in_batch = true;
         return GOES_ON;

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Questions of scripts: see account_questions_priv.h.
+ */
+#include "account_questions_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "doorstep/clock.h"
+
+#include "filing_priv.h"
+#include "reconcile_priv.h"
+#include "rows_priv.h"
+
+#define WORDS_SIZE 1100
+
+struct question {
+    struct job job;
+    struct deliver *deliver;
+    struct sorters_question sorter;
+    struct account account;
+    enum sort_question what;
+    char first[WORDS_SIZE], second[WORDS_SIZE];
+    enum sort_verdict verdict;
+    struct buf text;
+};
+
+/* ---- on the account's worker ---- */
+
+static enum sort_verdict
+verdict_of(bool found, const struct outcome *why)
+{
+    if (found)
+        return SORT_YES;
+    return why->kind == OUTCOME_NOT_FOUND ? SORT_NO : SORT_NOT_NOW;
+}
+
+static enum sort_verdict
+has_mailbox(struct worker *w, struct open_account *oa, const char *name)
+{
+    struct index_mailbox box;
+    struct outcome why;
+
+    if (strcasecmp(name, "INBOX") == 0)
+        return SORT_YES;
+    if (!store_mailbox_name_check(name))
+        return SORT_NO;
+    bool found = index_mailbox_find(oa->index, name, &box, &why);
+    if (!found && why.kind == OUTCOME_NOT_FOUND && oa->store != NULL)
+        found = reconcile_folders(w, oa, &why) && index_mailbox_find(oa->index, name, &box, &why);
+    return verdict_of(found, &why);
+}
+
+struct use {
+    const char *mailbox, *use;
+    bool found;
+};
+
+static bool
+on_mailbox(void *arg, const struct index_mailbox *m)
+{
+    struct use *u = arg;
+
+    u->found = strcasecmp(m->special_use, u->use) == 0 && m->special_use[0] != '\0' &&
+               (u->mailbox[0] == '\0' || strcmp(m->name, u->mailbox) == 0);
+    return !u->found;
+}
+
+static enum sort_verdict
+has_use(struct open_account *oa, const char *mailbox, const char *use)
+{
+    struct use u = {mailbox, use, false};
+    struct outcome why;
+
+    if (!index_mailbox_list(oa->index, on_mailbox, &u, &why))
+        return SORT_NOT_NOW;
+    return u.found ? SORT_YES : SORT_NO;
+}
+
+static void
+look(struct question *q, struct worker *w, struct open_account *oa)
+{
+    struct index_script script;
+    struct outcome why = {0};
+
+    switch (q->what) {
+    case SORT_ASK_INCLUDE:
+        q->verdict =
+            verdict_of(index_script_find(oa->index, q->first, &script, &q->text, &why), &why);
+        break;
+    case SORT_ASK_MAILBOX:
+        q->verdict = has_mailbox(w, oa, q->first);
+        break;
+    case SORT_ASK_SPECIAL_USE:
+        q->verdict = has_use(oa, q->first, q->second);
+        break;
+    case SORT_ASK_DUPLICATE:
+        q->verdict =
+            rows_flush(w, oa, &why)
+                ? verdict_of(index_seen_find(oa->index, q->first, clock_wall().tv_sec, &why), &why)
+                : SORT_NOT_NOW;
+        break;
+    case SORT_ASK_SCRIPT:
+    case SORT_ASK_MAILBOX_ID: /* no mailbox has an id that a script could know */
+    case SORT_QUESTIONS:
+        q->verdict = SORT_NO;
+        break;
+    }
+}
+
+static void
+on_answered(void *arg)
+{
+    struct question *q = arg;
+    struct deliver *d = q->deliver;
+
+    sorters_tell(&q->sorter, q->verdict, buf_span(&q->text));
+    buf_release(&q->text);
+    free(q);
+    deliver_done_running(d);
+}
+
+static void
+run_question(struct job *job, void *worker)
+{
+    struct question *q = (struct question *)job;
+    struct worker *w = worker;
+    struct open_account *oa;
+    struct store_wait wait;
+    struct outcome why = {0};
+
+    q->verdict = SORT_NOT_NOW;
+    switch (account_open(w, &q->account, false, &oa, &wait, &why)) {
+    case ACCOUNT_FAILED:
+        if (why.kind == OUTCOME_NOT_FOUND) /* no mail yet: there is INBOX alone */
+            q->verdict = q->what == SORT_ASK_MAILBOX && strcasecmp(q->first, "INBOX") == 0
+                             ? SORT_YES
+                             : SORT_NO;
+        break;
+    case ACCOUNT_LATER:
+        if (!oa->loan.is_lent && oa->index != NULL)
+            look(q, w, oa);
+        break;
+    case ACCOUNT_OPEN:
+        look(q, w, oa);
+        break;
+    }
+    loop_post(w->with.loop, on_answered, q);
+}
+
+/* ---- on the loop ---- */
+
+/* A text that is known here: the active script's, or an administrator's. */
+static bool
+tell_script(struct deliver *d, const struct sorters_question *q, const struct active_script *script,
+            const char *hash)
+{
+    const struct global_scripts *g = d->global_scripts;
+
+    if (script != NULL && strcmp(script->hash, hash) == 0) {
+        sorters_tell(q, SORT_YES, (struct span){script->text, script->octets});
+        return true;
+    }
+    for (uint32_t i = 0; g != NULL && i < g->count; i++)
+        if (strcmp(g->list[i].hash, hash) == 0) {
+            sorters_tell(q, SORT_YES, buf_span(&g->list[i].text));
+            return true;
+        }
+    return false;
+}
+
+static bool
+read_words(struct question *q, enum sort_question what, struct span words)
+{
+    struct unpack u;
+
+    unpack_init(&u, words);
+    if (what == SORT_ASK_INCLUDE && unpack_u8(&u) != 0)
+        return false; /* there are no global scripts to be included */
+    unpack_str(&u, q->first, sizeof q->first);
+    if (what == SORT_ASK_SPECIAL_USE)
+        unpack_str(&u, q->second, sizeof q->second);
+    return unpack_done(&u);
+}
+
+void
+account_question_ask(struct deliver *d, const struct sorters_question *sorter,
+                     const struct account *account, const struct active_script *script,
+                     enum sort_question what, struct span words)
+{
+    struct question *q = calloc(1, sizeof *q);
+
+    if (q == NULL) {
+        sorters_tell(sorter, SORT_NOT_NOW, SPAN_NONE);
+        return;
+    }
+    *q = (struct question){.job.run = run_question,
+                           .deliver = d,
+                           .sorter = *sorter,
+                           .account = *account,
+                           .what = what};
+    buf_init(&q->text, d->settings->sieve.script_size);
+    if (!read_words(q, what, words) || what == SORT_ASK_SCRIPT) {
+        if (what != SORT_ASK_SCRIPT || !tell_script(d, sorter, script, q->first))
+            sorters_tell(sorter, SORT_NO, SPAN_NONE);
+        free(q);
+        return;
+    }
+    d->running++;
+    workers_post(d->workers, account->user, account->domain, &q->job);
+}
