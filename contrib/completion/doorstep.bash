@@ -24,7 +24,7 @@ _doorstep() {
     ban) choices='list remove add' ;;
     mailbox) choices='list create rename delete' ;;
     message) choices='list show cat flag move delete' ;;
-    sieve) choices='check run explain suite install list get delete rename activate deactivate' ;;
+    sieve) choices='check run explain suite install list log get delete rename activate deactivate' ;;
     journal) choices='show verify replay' ;;
     'ping') choices=' --wait' ;;
     'account add') choices=' --quota --quota-messages --disabled' ;;
