@@ -129,6 +129,16 @@ enum door_frame_type {
     AUTH_CHALLENGE,         /* id; octets */
     AUTH_DONE,              /* id; u8 verdict, str new password hash or "", str SCRAM keys or "" */
 
+    /* edge -> store: scripts (ManageSieve). The id is a log-in's: it begins as one of AUTH does,
+     * with the same frames behind it, and when it succeeds the store remembers whose it is until
+     * EDGE_SCRIPT_LOGOUT or the edge's end. One request at a time. */
+    EDGE_SCRIPT_LOGIN = 304, /* id; as EDGE_AUTH_BEGIN */
+    EDGE_SCRIPT_ASK,    /* id; u8 1 when more follows, a piece of managesieve_request_pack()'s */
+    EDGE_SCRIPT_LOGOUT, /* id; whatever it did is forgotten */
+
+    /* store -> edge */
+    STORE_SCRIPT = 312, /* id; u8 1 when more follows, a piece of managesieve_answer_pack()'s */
+
     /* main -> whoever reads counters (store, metrics) */
     MAIN_METRICS_PAGE = 288 /* u32 role (METRICS_ROLE_*); fd: its page, to be read only */
 };

@@ -14,8 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "doorstep/arena.h"
+#include "doorstep/pack.h"
 #include "doorstep/sasl.h"
 #include "doorstep/span.h"
+
+#define MANAGESIEVE_REPLY_MAX                                                                      \
+    (16u << 20) /* octets of one: a list of scripts, a script, a report                            \
+                 */
 
 enum managesieve_verb { /* what the owner is asked */
                         MANAGESIEVE_CHECK,
@@ -25,7 +31,8 @@ enum managesieve_verb { /* what the owner is asked */
                         MANAGESIEVE_GET,
                         MANAGESIEVE_DELETE,
                         MANAGESIEVE_RENAME,
-                        MANAGESIEVE_ACTIVATE
+                        MANAGESIEVE_ACTIVATE,
+                        MANAGESIEVE_VERBS
 };
 
 struct managesieve_request { /* all borrowed for the call */
@@ -61,23 +68,44 @@ struct managesieve_answer { /* all borrowed for the call */
     uint32_t list_count;
 };
 
-struct managesieve_config {     /* borrowed strings, for the session's life */
-    const char *implementation; /* "Doorstep 0.1.0" */
-    const char *extensions;     /* SIEVE capability */
-    uint64_t redirects_max;     /* MAXREDIRECTS */
-    uint64_t script_max;        /* octets of one script */
-    uint64_t failures_max;      /* log-ins that fail before the end */
-    uint64_t errors_max;        /* commands that are none before the end */
-    bool can_start_tls;         /* STARTTLS is offered */
-    bool requires_tls;          /* no log-in before it */
-    bool is_private;            /* TLS already, or a unix socket: PLAIN is allowed */
-    bool plain_without_tls;     /* PLAIN although anybody could read it */
-    bool has_binding;           /* SCRAM-SHA-256-PLUS */
-    bool has_outer_name;        /* EXTERNAL */
+/* The bodies of EDGE_SCRIPT_ASK and STORE_SCRIPT (door_frames.h), which may be longer than a frame
+ * and travel in pieces. */
+#define MANAGESIEVE_NAME_MAX 512   /* octets (1.6) */
+#define MANAGESIEVE_NAMES_MAX 4096 /* octets of a packed request beside its text */
+#define MANAGESIEVE_LIST_MAX 10000 /* scripts of an account */
+
+void managesieve_request_pack(const struct managesieve_request *r, struct pack *p);
+/* managesieve_request_unpack() - r borrows from the octets; text_max: of its text. false: it is
+ * none. */
+bool managesieve_request_unpack(struct managesieve_request *r, size_t text_max, struct span octets);
+
+void managesieve_answer_pack(const struct managesieve_answer *a, struct pack *p);
+/* managesieve_answer_unpack() - a borrows from the octets and from the arena. false: it is none, or
+ * there is no memory. */
+bool managesieve_answer_unpack(struct managesieve_answer *a, struct arena *arena,
+                               struct span octets);
+
+struct managesieve_config {        /* borrowed strings, for the session's life */
+    const char *implementation;    /* "Doorstep 0.1.0" */
+    const char *extensions;        /* SIEVE capability */
+    const char *notify;            /* NOTIFY capability; "": there is no enotify */
+    uint64_t redirects_max;        /* MAXREDIRECTS */
+    uint64_t script_max;           /* octets of one script */
+    uint64_t failures_max;         /* log-ins that fail before the end */
+    uint64_t errors_max;           /* commands that are none before the end */
+    uint64_t strange_commands_max; /* without a log-in before the end */
+    bool can_start_tls;            /* STARTTLS is offered */
+    bool requires_tls;             /* no log-in before it */
+    bool is_private;               /* TLS already, or a unix socket: PLAIN is allowed */
+    bool plain_without_tls;        /* PLAIN although anybody could read it */
+    bool has_binding;              /* SCRAM-SHA-256-PLUS */
+    bool has_outer_name;           /* EXTERNAL */
 };
 
 struct managesieve_calls {
-    void (*reply)(void *arg, struct span octets);
+    /* false: the client does not read; nothing is carried out until managesieve_writable(). */
+    bool (*reply)(void *arg, struct span octets);
+    bool (*can_start_tls)(void *arg); /* now */
     /* The octets of the handshake come next: managesieve_tls_started() when it is done. */
     void (*start_tls)(void *arg);
     /* As in smtp_session.h: false: nobody can tell now. */
@@ -99,9 +127,11 @@ struct managesieve *managesieve_new(const struct managesieve_config *config,
 void managesieve_free(struct managesieve *m); /* NULL is allowed */
 
 /* managesieve_feed() - what came; kept (managesieve_wants_input() is then false) while an answer is
- * owed. */
+ * owed, at most MANAGESIEVE_PENDING_MAX octets. */
+#define MANAGESIEVE_PENDING_MAX 65536
 void managesieve_feed(struct managesieve *m, struct span octets);
 bool managesieve_wants_input(const struct managesieve *m);
+void managesieve_writable(struct managesieve *m);
 
 /* managesieve_is_waiting() - for an answer of the owner's. managesieve_is_idle() - between two
  * commands. managesieve_steps() - commands so far, for deadlines. */

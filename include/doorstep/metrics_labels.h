@@ -11,7 +11,8 @@
     VALUE(METRICS_LMTP, "lmtp")                                                                    \
     VALUE(METRICS_SMTP, "smtp")                                                                    \
     VALUE(METRICS_POLICY, "policy")                                                                \
-    VALUE(METRICS_SOCKETMAP, "socketmap")
+    VALUE(METRICS_SOCKETMAP, "socketmap")                                                          \
+    VALUE(METRICS_MANAGESIEVE, "managesieve")
 
 /* In the order of enum outcome_kind (outcome.h). */
 #define METRICS_OUTCOMES(VALUE)                                                                    \

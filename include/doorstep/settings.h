@@ -18,8 +18,9 @@
 enum listen_protocol {
     LISTEN_LMTP,
     LISTEN_SMTP,
-    LISTEN_POLICY,   /* an MTA asks before it accepts: Postfix's policy protocol */
-    LISTEN_SOCKETMAP /* its look-ups: netstrings, as Sendmail and Postfix speak them */
+    LISTEN_POLICY,     /* an MTA asks before it accepts: Postfix's policy protocol */
+    LISTEN_SOCKETMAP,  /* its look-ups: netstrings, as Sendmail and Postfix speak them */
+    LISTEN_MANAGESIEVE /* a person's Sieve scripts (RFC 5804) */
 };
 enum listen_tls { LISTEN_TLS_NONE, LISTEN_TLS_OFFERED, LISTEN_TLS_REQUIRED, LISTEN_TLS_IMPLICIT };
 
@@ -232,8 +233,15 @@ struct settings {
  * and first address. false: it does not fit. */
 bool settings_listen_name(const struct settings_listen *listen, char *out, size_t size);
 
-/* settings_listen_takes_mail() - LMTP or SMTP; the others only answer an MTA's questions. */
+/* settings_listen_word() - of a protocol, as in the file. */
+const char *settings_listen_word(enum listen_protocol protocol);
+
+/* settings_listen_takes_mail() - LMTP or SMTP; the others answer an MTA's questions, or keep
+ * scripts. */
 bool settings_listen_takes_mail(const struct settings_listen *listen);
+
+/* settings_listen_has_logins() - somebody may log in there. */
+bool settings_listen_has_logins(const struct settings_listen *listen);
 
 /* settings_find_domain(), settings_find_store(), settings_find_milter() - by name; NULL when there
  * is none. */

@@ -34,17 +34,31 @@ settings_find_milter(const struct settings *s, const char *name)
     return NULL;
 }
 
+const char *
+settings_listen_word(enum listen_protocol protocol)
+{
+    static const char *const words[] = {[LISTEN_LMTP] = "lmtp",
+                                        [LISTEN_SMTP] = "smtp",
+                                        [LISTEN_POLICY] = "policy",
+                                        [LISTEN_SOCKETMAP] = "socketmap",
+                                        [LISTEN_MANAGESIEVE] = "managesieve"};
+
+    return words[protocol];
+}
+
 bool
 settings_listen_name(const struct settings_listen *listen, char *out, size_t size)
 {
-    static const char *const protocols[] = {[LISTEN_LMTP] = "lmtp",
-                                            [LISTEN_SMTP] = "smtp",
-                                            [LISTEN_POLICY] = "policy",
-                                            [LISTEN_SOCKETMAP] = "socketmap"};
-    int n = snprintf(out, size, "%s %s", protocols[listen->protocol],
+    int n = snprintf(out, size, "%s %s", settings_listen_word(listen->protocol),
                      listen->address_count > 0 ? listen->address[0].text : "");
 
     return n > 0 && (size_t)n < size;
+}
+
+bool
+settings_listen_has_logins(const struct settings_listen *listen)
+{
+    return listen->auth || listen->protocol == LISTEN_MANAGESIEVE;
 }
 
 bool

@@ -35,14 +35,16 @@ is_here(const struct settings_address *a)
                                       : IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
 }
 
-/* What only a listener that takes mail has. */
+/* What only a listener that takes mail has. ManageSieve cannot be without a log-in. */
 static const char *
 setting_of_mail(const struct settings_listen *l)
 {
-    if (l->tls != LISTEN_TLS_NONE)
+    if (l->tls != LISTEN_TLS_NONE && l->protocol != LISTEN_MANAGESIEVE)
         return "tls";
     if (l->auth)
         return "auth";
+    if (l->trusted_count > 0 && l->protocol == LISTEN_MANAGESIEVE)
+        return "trusted";
     if (l->require != REQUIRE_NONE)
         return "require";
     if (l->proxy_protocol)
@@ -51,13 +53,18 @@ setting_of_mail(const struct settings_listen *l)
 }
 
 static void
-check_questions(struct reader *r, const struct settings_listen *l, struct source_place at)
+check_no_mail(struct reader *r, const struct settings_listen *l, struct source_place at)
 {
     const char *name = setting_of_mail(l);
 
     if (name != NULL)
         source_error(r->errors, at, "listen: %s is for listeners that take mail, lmtp and smtp",
                      name);
+}
+
+static void
+check_questions(struct reader *r, const struct settings_listen *l, struct source_place at)
+{
     for (size_t i = 0; i < l->address_count && l->trusted_count == 0; i++) {
         if (!is_here(&l->address[i]))
             source_error(r->errors, at,
@@ -74,6 +81,8 @@ check_listen(struct reader *r, size_t i)
 
     check_pairs(r, l, at);
     if (!settings_listen_takes_mail(l))
+        check_no_mail(r, l, at);
+    if (l->protocol == LISTEN_POLICY || l->protocol == LISTEN_SOCKETMAP)
         check_questions(r, l, at);
     if (l->client_ca[0] != '\0' && l->tls == LISTEN_TLS_NONE)
         source_error(r->errors, at, "listen: client_ca needs tls");

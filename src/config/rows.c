@@ -19,7 +19,8 @@
 #define LISTEN_PAIRS_MAX 64
 
 /* Words of an enum stand in the order of the enum. */
-static const char *const protocol_words[] = {"lmtp", "smtp", "policy", "socketmap", NULL};
+static const char *const protocol_words[] = {"lmtp",      "smtp",        "policy",
+                                             "socketmap", "managesieve", NULL};
 static const char *const tls_words[] = {"none", "offered", "required", "implicit", NULL};
 static const char *const sandbox_words[] = {"required", "best_effort", NULL};
 static const char *const format_words[] = {"text", "json", NULL};
@@ -69,7 +70,7 @@ static const struct config_row root_rows[] = {
     {"sorters", KIND_COUNT, 0, "4", 1, 64, AT(settings, sorters),
      .doc = "processes that read message content"},
     {"edges", KIND_COUNT, 0, "1", 1, 64, AT(settings, edges),
-     .doc = "processes that speak LMTP and SMTP"},
+     .doc = "processes that clients and MTAs speak with"},
     {"durability", KIND_ENUM, 0, "strict", 0, 0, durability_words, AT(settings, durability),
      .doc = "what is on stable storage when a 250 is said"},
     {"journal_size", KIND_SIZE, 0, "512M", 4 * MIB, 1024 * GIB, AT(settings, journal_size),

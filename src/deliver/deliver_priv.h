@@ -41,16 +41,19 @@ struct counters { /* `doorstep stats` */
     uint64_t unsorted; /* messages whose facts stayed unknown */
 };
 
+#define EDGE_QUEUE_MAX (8u << 20) /* octets of answers that an edge may leave unread */
+
 struct edge { /* one edge's door */
     struct deliver *deliver;
     struct edge *next, *prev;
     uint32_t slot;
     struct door *door; /* NULL: it is gone */
     struct loop_watch *watch;
-    struct loop_chore flush;       /* due while answers of this turn wait */
-    struct transaction *receiving; /* uthash by id: whose end of data has not come */
-    uint64_t lookups;              /* recipients that it asked about and has no answer to */
-    unsigned references;           /* requests under way that will answer it */
+    struct loop_chore flush;        /* due while answers of this turn wait */
+    struct transaction *receiving;  /* uthash by id: whose end of data has not come */
+    struct script_session *scripts; /* uthash by id: who has logged in to his scripts */
+    uint64_t lookups;               /* recipients that it asked about and has no answer to */
+    unsigned references;            /* requests under way that will answer it */
 };
 
 struct deliver {

@@ -13,8 +13,9 @@
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
 
-#define QUEUE_MAX (8 * 1024 * 1024) /* octets of answers that an edge may leave unread */
-#define FRAMES_A_TURN 64            /* and the packet they end in; then others have their turn */
+#include "script_sessions_priv.h"
+
+#define FRAMES_A_TURN 64 /* and the packet they end in; then others have their turn */
 
 static void
 edge_free(struct edge *e)
@@ -45,6 +46,7 @@ drop_edge(struct edge *e, const char *reason)
     e->door = NULL;
     transactions_abort_all(e);
     logins_abort_all(e->deliver->logins, e);
+    script_sessions_close_all(e);
     edge_unref(e);
 }
 
@@ -116,10 +118,17 @@ take_frame(struct edge *e, const struct door_frame *f)
     case EDGE_DATA_ABORT:
         return transaction_abort(e, f->id);
     case EDGE_AUTH_BEGIN:
-        return logins_begin(e->deliver->logins, e, f->id, f->body);
+        return logins_begin(e->deliver->logins, e, f->id, f->body, false);
     case EDGE_AUTH_STEP:
         return logins_step(e->deliver->logins, e, f->id, f->body);
     case EDGE_AUTH_ABORT:
+        return logins_abort(e->deliver->logins, e, f->id);
+    case EDGE_SCRIPT_LOGIN:
+        return logins_begin(e->deliver->logins, e, f->id, f->body, true);
+    case EDGE_SCRIPT_ASK:
+        return script_session_ask(e, f->id, f->body);
+    case EDGE_SCRIPT_LOGOUT:
+        script_session_close(e, f->id);
         return logins_abort(e->deliver->logins, e, f->id);
     }
     return false;
@@ -128,7 +137,7 @@ take_frame(struct edge *e, const struct door_frame *f)
 static bool
 is_secret(const struct door_frame *f)
 {
-    return f->type == EDGE_AUTH_BEGIN || f->type == EDGE_AUTH_STEP;
+    return f->type == EDGE_AUTH_BEGIN || f->type == EDGE_AUTH_STEP || f->type == EDGE_SCRIPT_LOGIN;
 }
 
 static void
@@ -191,7 +200,7 @@ edge_add(struct deliver *d, uint32_t slot, int door_fd)
         close(door_fd);
         return;
     }
-    *e = (struct edge){.deliver = d, .slot = slot, .door = door_new(door_fd, QUEUE_MAX)};
+    *e = (struct edge){.deliver = d, .slot = slot, .door = door_new(door_fd, EDGE_QUEUE_MAX)};
     loop_chore_init(&e->flush, flush, e);
     if (e->door != NULL)
         e->watch = loop_watch_new(d->loop, door_fd, d->is_serving ? LOOP_READ : 0, on_door, e);

@@ -284,7 +284,7 @@ static bool
 needs_auth(const struct daemon *d)
 {
     for (size_t i = 0; i < d->settings->listen_count && !d->is_offline; i++) {
-        if (d->settings->listens[i].auth)
+        if (settings_listen_has_logins(&d->settings->listens[i]))
             return true;
     }
     return false;

@@ -4,23 +4,31 @@
  */
 #include "reply_priv.h"
 
-#include <string.h>
-
 #include "doorstep/charset.h"
 
 #define QUOTED_MAX 1024 /* octets of a quoted string (RFC 5804 4) */
 
 static bool
+is_special(char c)
+{
+    return c == '"' || c == '\\';
+}
+
+static bool
 can_be_quoted(struct span s)
 {
-    for (size_t i = 0; i < s.n; i++)
+    size_t n = s.n;
+
+    for (size_t i = 0; i < s.n && n <= QUOTED_MAX; i++) {
         if (s.p[i] == '\0' || s.p[i] == '\r' || s.p[i] == '\n')
             return false;
-    return s.n <= QUOTED_MAX / 2 && utf8_is_valid(s);
+        n += is_special(s.p[i]);
+    }
+    return n <= QUOTED_MAX && utf8_is_valid(s);
 }
 
 bool
-print_string(struct span s, struct buf *out)
+managesieve_print_string(struct span s, struct buf *out)
 {
     bool ok = true;
 
@@ -28,23 +36,22 @@ print_string(struct span s, struct buf *out)
         return buf_printf(out, "{%zu}\r\n", s.n) && buf_append_span(out, s);
     ok = buf_append_char(out, '"');
     for (size_t i = 0; ok && i < s.n; i++)
-        ok = (strchr("\"\\", s.p[i]) == NULL || buf_append_char(out, '\\')) &&
-             buf_append_char(out, s.p[i]);
+        ok = (!is_special(s.p[i]) || buf_append_char(out, '\\')) && buf_append_char(out, s.p[i]);
     return ok && buf_append_char(out, '"');
 }
 
 bool
-print_reply(const char *word, const char *code, struct span text, struct buf *out)
+managesieve_print_reply(const char *word, const char *code, struct span text, struct buf *out)
 {
     return buf_append_str(out, word) && (code == NULL || buf_printf(out, " (%s)", code)) &&
-           (text.n == 0 || (buf_append_char(out, ' ') && print_string(text, out))) &&
+           (text.n == 0 || (buf_append_char(out, ' ') && managesieve_print_string(text, out))) &&
            buf_append_str(out, "\r\n");
 }
 
 /* ------------------------------------------------------------------ capabilities */
 
 const char *
-mechanism_refusal(const struct managesieve_config *config, enum sasl_mechanism m)
+managesieve_refusal(const struct managesieve_config *config, enum sasl_mechanism m)
 {
     if (config->requires_tls)
         return "ENCRYPT-NEEDED";
@@ -70,7 +77,7 @@ print_mechanisms(const struct managesieve_config *config, struct buf *out)
     bool ok = buf_append_str(out, "\"SASL\" \""), is_first = true;
 
     for (unsigned m = 0; ok && m < SASL_MECHANISM_COUNT; m++) {
-        if (mechanism_refusal(config, (enum sasl_mechanism)m) != NULL)
+        if (managesieve_refusal(config, (enum sasl_mechanism)m) != NULL)
             continue;
         ok = (is_first || buf_append_char(out, ' ')) &&
              buf_append_str(out, sasl_mechanism_name((enum sasl_mechanism)m));
@@ -82,16 +89,18 @@ print_mechanisms(const struct managesieve_config *config, struct buf *out)
 static bool
 print_capability(const char *name, const char *value, struct buf *out)
 {
-    return print_string(span_of(name), out) && buf_append_char(out, ' ') &&
-           print_string(span_of(value), out) && buf_append_str(out, "\r\n");
+    return managesieve_print_string(span_of(name), out) && buf_append_char(out, ' ') &&
+           managesieve_print_string(span_of(value), out) && buf_append_str(out, "\r\n");
 }
 
 bool
-print_capabilities(const struct managesieve_config *config, const char *login, struct buf *out)
+managesieve_print_capabilities(const struct managesieve_config *config, const char *login,
+                               struct buf *out)
 {
     return print_capability("IMPLEMENTATION", config->implementation, out) &&
            print_capability("SIEVE", config->extensions, out) &&
-           print_capability("NOTIFY", "mailto", out) && print_mechanisms(config, out) &&
+           (config->notify[0] == '\0' || print_capability("NOTIFY", config->notify, out)) &&
+           print_mechanisms(config, out) &&
            (!config->can_start_tls || buf_append_str(out, "\"STARTTLS\"\r\n")) &&
            buf_printf(out, "\"MAXREDIRECTS\" \"%llu\"\r\n",
                       (unsigned long long)config->redirects_max) &&
@@ -118,13 +127,13 @@ static const struct {
 };
 
 const char *
-result_code(enum managesieve_result result)
+managesieve_code(enum managesieve_result result)
 {
     return results[result].code;
 }
 
 const char *
-result_text(enum managesieve_result result)
+managesieve_text(enum managesieve_result result)
 {
     return results[result].text;
 }

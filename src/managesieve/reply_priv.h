@@ -9,22 +9,22 @@
 
 #include "doorstep/buf.h"
 
-/* print_string() - quoted where that is possible and short, else a literal. */
-bool print_string(struct span s, struct buf *out);
+/* managesieve_print_string() - quoted where that is possible and short, else a literal. */
+bool managesieve_print_string(struct span s, struct buf *out);
 
-/* print_reply() - "OK", "NO" or "BYE", a response code or NULL, a text or NULL. */
-bool print_reply(const char *word, const char *code, struct span text, struct buf *out);
+/* managesieve_print_reply() - "OK", "NO" or "BYE", a response code or NULL, a text or NULL. */
+bool managesieve_print_reply(const char *word, const char *code, struct span text, struct buf *out);
 
-/* print_capabilities() - all lines of 1.7, without the final OK. login: or NULL. */
-bool print_capabilities(const struct managesieve_config *config, const char *login,
-                        struct buf *out);
+/* managesieve_print_capabilities() - all lines of 1.7, without the final OK. login: or NULL. */
+bool managesieve_print_capabilities(const struct managesieve_config *config, const char *login,
+                                    struct buf *out);
 
-/* mechanism_refusal() - the response code with which a mechanism is refused here; "" without one;
+/* managesieve_refusal() - the response code with which a mechanism is refused here; "" without one;
  * NULL: it may be used. */
-const char *mechanism_refusal(const struct managesieve_config *config, enum sasl_mechanism m);
+const char *managesieve_refusal(const struct managesieve_config *config, enum sasl_mechanism m);
 
-/* result_code(), result_text() - of an answer; code may be NULL. */
-const char *result_code(enum managesieve_result result);
-const char *result_text(enum managesieve_result result);
+/* managesieve_code(), managesieve_text() - of an answer; code may be NULL. */
+const char *managesieve_code(enum managesieve_result result);
+const char *managesieve_text(enum managesieve_result result);
 
 #endif

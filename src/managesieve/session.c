@@ -8,11 +8,10 @@
 #include <string.h>
 
 #include "doorstep/charset.h"
-#include "reader_priv.h"
+#include "wire_priv.h"
 #include "reply_priv.h"
 
-#define PENDING_MAX (64 * 1024)    /* octets kept while an answer is owed */
-#define OUTPUT_MAX (8ull << 20)    /* of one reply: a list of scripts, a script, a report */
+#define OUTPUT_MAX MANAGESIEVE_REPLY_MAX
 #define STRANGER_LITERAL_MAX 16384 /* before the log-in: what SASL says */
 
 enum session_state { GREETED, IN_AUTH, LOGGED_IN, IN_TLS, CLOSED };
@@ -24,39 +23,51 @@ struct managesieve {
     enum session_state state;
     bool is_waiting; /* for the owner */
     bool is_busy;    /* inside of a command: who answers at once does not start the next one */
+    bool is_full;    /* the client does not read: no more commands are carried out */
     enum managesieve_verb asked;
-    struct reader reader;
+    struct wire wire;
     struct buf pending;
     struct buf out;
     char *login; /* owned */
     uint64_t steps, failures, errors;
+    uint64_t strange_steps; /* commands before a log-in */
 };
 
 /* ------------------------------------------------------------------ replies */
 
 static void
-flush(struct managesieve *m)
+close_session(struct managesieve *m, const char *reason)
 {
-    if (m->out.len > 0)
-        m->calls->reply(m->arg, buf_span(&m->out));
+    if (m->state == CLOSED)
+        return;
+    if (m->state == IN_AUTH)
+        m->calls->auth_abort(m->arg);
+    m->state = CLOSED;
+    m->is_waiting = false;
+    m->calls->close(m->arg, reason);
+}
+
+/* A reply is sent whole or not at all: what a client reads is never half of one. */
+static void
+flush(struct managesieve *m, bool is_whole)
+{
+    if (m->state != CLOSED && !is_whole)
+        close_session(m, "out of memory");
+    else if (m->state != CLOSED && !m->calls->reply(m->arg, buf_span(&m->out)))
+        m->is_full = true;
     buf_release(&m->out);
-    buf_init(&m->out, OUTPUT_MAX);
+}
+
+static void
+say_span(struct managesieve *m, const char *word, const char *code, struct span text)
+{
+    flush(m, managesieve_print_reply(word, code, text, &m->out));
 }
 
 static void
 say(struct managesieve *m, const char *word, const char *code, const char *text)
 {
-    print_reply(word, code, span_of(text), &m->out);
-    flush(m);
-}
-
-static void
-close_session(struct managesieve *m, const char *reason)
-{
-    if (m->state == IN_AUTH && m->is_waiting)
-        m->calls->auth_abort(m->arg);
-    m->state = CLOSED;
-    m->calls->close(m->arg, reason);
+    say_span(m, word, code, span_of(text));
 }
 
 void
@@ -92,8 +103,8 @@ mistake(struct managesieve *m, const char *text)
 static void
 say_capabilities(struct managesieve *m)
 {
-    print_capabilities(&m->config, m->login, &m->out);
-    ok(m);
+    flush(m, managesieve_print_capabilities(&m->config, m->login, &m->out) &&
+                 managesieve_print_reply("OK", NULL, SPAN_NONE, &m->out));
 }
 
 /* ------------------------------------------------------------------ log-in (2.1) */
@@ -135,15 +146,15 @@ static void
 cmd_authenticate(struct managesieve *m)
 {
     enum sasl_mechanism mechanism;
-    struct span initial = reader_string(&m->reader, 1);
+    struct span initial = wire_string(&m->wire, 1);
     char *octets = NULL;
     size_t n = 0;
 
-    if (!sasl_mechanism_find(reader_string(&m->reader, 0), &mechanism)) {
+    if (!sasl_mechanism_find(wire_string(&m->wire, 0), &mechanism)) {
         no(m, NULL, "This mechanism is not supported.");
         return;
     }
-    const char *refusal = mechanism_refusal(&m->config, mechanism);
+    const char *refusal = managesieve_refusal(&m->config, mechanism);
     if (refusal != NULL) {
         no(m, refusal[0] == '\0' ? NULL : refusal, "This mechanism cannot be used here.");
         return;
@@ -164,11 +175,11 @@ cmd_authenticate(struct managesieve *m)
 static void
 auth_response(struct managesieve *m)
 {
-    struct span text = reader_string(&m->reader, 0);
+    struct span text = wire_string(&m->wire, 0);
     char *octets = NULL;
     size_t n = 0;
 
-    if (!m->reader.is_string || m->reader.count != 1 || span_equal(text, SPAN("*"))) {
+    if (!m->wire.is_string || m->wire.count != 1 || span_equal(text, SPAN("*"))) {
         m->calls->auth_abort(m->arg);
         failed_login(m, NULL, "The log-in was cancelled.");
     } else if (!decode(text, &octets, &n)) {
@@ -191,9 +202,7 @@ managesieve_challenge(struct managesieve *m, struct span octets)
         return;
     m->is_waiting = false;
     sasl_encode(octets, text);
-    print_string(span_of(text), &m->out);
-    buf_append_str(&m->out, "\r\n");
-    flush(m);
+    flush(m, managesieve_print_string(span_of(text), &m->out) && buf_append_str(&m->out, "\r\n"));
     managesieve_feed(m, SPAN_NONE);
 }
 
@@ -201,23 +210,24 @@ static void
 accept_login(struct managesieve *m, const char *login, struct span final)
 {
     char text[SASL_TEXT_SIZE(SASL_CHALLENGE_MAX)];
+    bool is_whole = true;
 
     m->login = strdup(login);
     if (m->login == NULL) {
+        m->calls->forget_login(m->arg);
         unavailable(m);
         return;
     }
     m->state = LOGGED_IN;
-    m->reader.literal_max = m->config.script_max;
-    buf_append_str(&m->out, "OK");
-    if (final.n > 0 && final.n <= SASL_CHALLENGE_MAX) {
-        sasl_encode(final, text);
-        buf_append_str(&m->out, " (SASL ");
-        print_string(span_of(text), &m->out);
-        buf_append_char(&m->out, ')');
+    m->wire.literal_max = m->config.script_max;
+    if (final.n == 0 || final.n > SASL_CHALLENGE_MAX) {
+        ok(m);
+        return;
     }
-    buf_append_str(&m->out, "\r\n");
-    flush(m);
+    sasl_encode(final, text);
+    is_whole = buf_append_str(&m->out, "OK (SASL ") &&
+               managesieve_print_string(span_of(text), &m->out) && buf_append_str(&m->out, ")\r\n");
+    flush(m, is_whole);
 }
 
 void
@@ -255,7 +265,7 @@ cmd_unauthenticate(struct managesieve *m)
     free(m->login);
     m->login = NULL;
     m->state = GREETED;
-    m->reader.literal_max = STRANGER_LITERAL_MAX;
+    m->wire.literal_max = STRANGER_LITERAL_MAX;
     ok(m);
 }
 
@@ -267,6 +277,10 @@ cmd_starttls(struct managesieve *m)
 {
     if (!m->config.can_start_tls) {
         no(m, NULL, "TLS is not possible here.");
+        return;
+    }
+    if (!m->calls->can_start_tls(m->arg)) {
+        no(m, "TRYLATER", "Too many are beginning TLS now.");
         return;
     }
     ok(m);
@@ -290,38 +304,49 @@ managesieve_tls_started(struct managesieve *m, bool has_binding, bool has_outer_
 
 /* ------------------------------------------------------------------ scripts (2.5 to 2.12) */
 
+static bool
+can_be_name(struct span s)
+{
+    return s.n <= MANAGESIEVE_NAME_MAX && (s.n == 0 || memchr(s.p, '\0', s.n) == NULL);
+}
+
+/* Names are the owner's to judge, but for what would be cut on the way to him. */
 static void
 ask(struct managesieve *m, const struct managesieve_request *r)
 {
+    if (!can_be_name(r->name) || !can_be_name(r->to)) {
+        no(m, NULL, managesieve_text(MANAGESIEVE_BAD_NAME));
+        return;
+    }
     m->asked = r->verb;
     m->is_waiting = true;
     if (m->calls->request(m->arg, r))
         return;
     m->is_waiting = false;
-    no(m, "TRYLATER", "This is not possible now.");
+    no(m, "TRYLATER", managesieve_text(MANAGESIEVE_FAILED));
 }
 
 static void
 cmd_havespace(struct managesieve *m)
 {
     ask(m, &(struct managesieve_request){.verb = MANAGESIEVE_HAVE_SPACE,
-                                         .name = reader_string(&m->reader, 0),
-                                         .octets = m->reader.arguments[1].number});
+                                         .name = wire_string(&m->wire, 0),
+                                         .octets = m->wire.arguments[1].number});
 }
 
 static void
 cmd_putscript(struct managesieve *m)
 {
     ask(m, &(struct managesieve_request){.verb = MANAGESIEVE_PUT,
-                                         .name = reader_string(&m->reader, 0),
-                                         .text = reader_string(&m->reader, 1)});
+                                         .name = wire_string(&m->wire, 0),
+                                         .text = wire_string(&m->wire, 1)});
 }
 
 static void
 cmd_checkscript(struct managesieve *m)
 {
-    ask(m, &(struct managesieve_request){.verb = MANAGESIEVE_CHECK,
-                                         .text = reader_string(&m->reader, 0)});
+    ask(m,
+        &(struct managesieve_request){.verb = MANAGESIEVE_CHECK, .text = wire_string(&m->wire, 0)});
 }
 
 static void
@@ -333,9 +358,8 @@ cmd_listscripts(struct managesieve *m)
 static void
 ask_by_name(struct managesieve *m, enum managesieve_verb verb)
 {
-    ask(m, &(struct managesieve_request){.verb = verb,
-                                         .name = reader_string(&m->reader, 0),
-                                         .to = reader_string(&m->reader, 1)});
+    ask(m, &(struct managesieve_request){
+               .verb = verb, .name = wire_string(&m->wire, 0), .to = wire_string(&m->wire, 1)});
 }
 
 static void
@@ -362,36 +386,34 @@ cmd_renamescript(struct managesieve *m)
     ask_by_name(m, MANAGESIEVE_RENAME);
 }
 
-static void
+static bool
 print_list(struct managesieve *m, const struct managesieve_answer *a)
 {
-    for (uint32_t i = 0; i < a->list_count; i++) {
-        print_string(span_of(a->list[i].name), &m->out);
-        buf_append_str(&m->out, a->list[i].is_active ? " ACTIVE\r\n" : "\r\n");
-    }
+    bool ok = true;
+
+    for (uint32_t i = 0; ok && i < a->list_count; i++)
+        ok = managesieve_print_string(span_of(a->list[i].name), &m->out) &&
+             buf_append_str(&m->out, a->list[i].is_active ? " ACTIVE\r\n" : "\r\n");
+    return ok;
 }
 
 /* A script is always a literal: whoever wrote it gets his own octets back (2.9). */
-static void
+static bool
 print_script(struct managesieve *m, struct span text)
 {
-    buf_printf(&m->out, "{%zu}\r\n", text.n);
-    buf_append_span(&m->out, text);
-    buf_append_str(&m->out, "\r\n");
+    return buf_printf(&m->out, "{%zu}\r\n", text.n) && buf_append_span(&m->out, text) &&
+           buf_append_str(&m->out, "\r\n");
 }
 
 static void
 say_done(struct managesieve *m, const struct managesieve_answer *a)
 {
     bool has_warnings = a->text.n > 0 && m->asked != MANAGESIEVE_GET;
+    bool is_whole = (m->asked != MANAGESIEVE_LIST || print_list(m, a)) &&
+                    (m->asked != MANAGESIEVE_GET || print_script(m, a->text));
 
-    if (m->asked == MANAGESIEVE_LIST)
-        print_list(m, a);
-    if (m->asked == MANAGESIEVE_GET)
-        print_script(m, a->text);
-    print_reply("OK", has_warnings ? "WARNINGS" : NULL, has_warnings ? a->text : SPAN_NONE,
-                &m->out);
-    flush(m);
+    flush(m, is_whole && managesieve_print_reply("OK", has_warnings ? "WARNINGS" : NULL,
+                                                 has_warnings ? a->text : SPAN_NONE, &m->out));
 }
 
 void
@@ -403,9 +425,8 @@ managesieve_answer(struct managesieve *m, const struct managesieve_answer *a)
     if (a->result == MANAGESIEVE_DONE) {
         say_done(m, a);
     } else {
-        struct span text = a->text.n > 0 ? a->text : span_of(result_text(a->result));
-        print_reply("NO", result_code(a->result), text, &m->out);
-        flush(m);
+        struct span text = a->text.n > 0 ? a->text : span_of(managesieve_text(a->result));
+        say_span(m, "NO", managesieve_code(a->result), text);
     }
     managesieve_feed(m, SPAN_NONE);
 }
@@ -422,16 +443,14 @@ cmd_logout(struct managesieve *m)
 static void
 cmd_noop(struct managesieve *m)
 {
-    struct span tag = reader_string(&m->reader, 0);
+    struct span tag = wire_string(&m->wire, 0);
 
     if (tag.p == NULL) {
         say(m, "OK", NULL, "Done");
         return;
     }
-    buf_append_str(&m->out, "OK (TAG ");
-    print_string(tag, &m->out);
-    buf_append_str(&m->out, ") \"Done\"\r\n");
-    flush(m);
+    flush(m, buf_append_str(&m->out, "OK (TAG ") && managesieve_print_string(tag, &m->out) &&
+                 buf_append_str(&m->out, ") \"Done\"\r\n"));
 }
 
 /* ------------------------------------------------------------------ the table */
@@ -473,7 +492,7 @@ find_command(struct span word)
 
 /* Strings are UTF-8 everywhere (RFC 5804 1.2). */
 static bool
-arguments_fit(const struct reader *r, const char *letters)
+arguments_fit(const struct wire *r, const char *letters)
 {
     bool may_end = false;
     uint32_t i = 0;
@@ -487,7 +506,7 @@ arguments_fit(const struct reader *r, const char *letters)
             return may_end;
         if (r->arguments[i].is_number != (*letters == 'n'))
             return false;
-        if (*letters == 's' && !utf8_is_valid(reader_string(r, i)))
+        if (*letters == 's' && !utf8_is_valid(wire_string(r, i)))
             return false;
         i++;
     }
@@ -497,16 +516,18 @@ arguments_fit(const struct reader *r, const char *letters)
 static void
 run_command(struct managesieve *m)
 {
-    const struct command *c = find_command(reader_word(&m->reader));
+    const struct command *c = find_command(wire_word(&m->wire));
 
     m->steps++;
-    if (m->state == IN_AUTH)
+    if (m->state != LOGGED_IN && ++m->strange_steps > m->config.strange_commands_max)
+        managesieve_bye(m, NULL, "Too many commands without a log-in.");
+    else if (m->state == IN_AUTH)
         auth_response(m);
-    else if (m->reader.is_string || c == NULL)
+    else if (m->wire.is_string || c == NULL)
         mistake(m, "There is no such command.");
     else if ((c->states & IN(m->state)) == 0)
         mistake(m, m->state == LOGGED_IN ? "Not after a log-in." : "Log in first.");
-    else if (!arguments_fit(&m->reader, c->arguments))
+    else if (!arguments_fit(&m->wire, c->arguments))
         mistake(m, "The arguments of this command are wrong.");
     else
         c->run(m);
@@ -515,15 +536,15 @@ run_command(struct managesieve *m)
 static void
 wrong_command(struct managesieve *m)
 {
-    const char *why = m->reader.why;
+    const char *why = m->wire.why;
 
     m->steps++;
     if (m->state == IN_AUTH) {
         m->calls->auth_abort(m->arg);
         m->state = GREETED;
     }
-    if (strstr(why, "too large") != NULL && m->state == LOGGED_IN)
-        no(m, "QUOTA/MAXSIZE", "The script is too long.");
+    if (m->wire.is_too_large && m->state == LOGGED_IN)
+        no(m, "QUOTA/MAXSIZE", managesieve_text(MANAGESIEVE_TOO_LONG));
     else
         mistake(m, why);
 }
@@ -533,7 +554,7 @@ wrong_command(struct managesieve *m)
 bool
 managesieve_wants_input(const struct managesieve *m)
 {
-    return m->state != CLOSED && (!m->is_waiting || m->pending.len == 0);
+    return m->state != CLOSED && m->pending.len == 0 && !m->is_full;
 }
 
 bool
@@ -545,7 +566,7 @@ managesieve_is_waiting(const struct managesieve *m)
 bool
 managesieve_is_idle(const struct managesieve *m)
 {
-    return !m->is_waiting && m->reader.state == READER_AT_WORD && m->reader.line == 0;
+    return !m->is_waiting && m->wire.state == WIRE_AT_WORD && m->wire.line == 0;
 }
 
 bool
@@ -570,27 +591,27 @@ managesieve_login(const struct managesieve *m)
 static void
 next_command(struct managesieve *m)
 {
-    if (m->reader.octets.data != NULL && m->state != LOGGED_IN)
-        explicit_bzero(m->reader.octets.data, m->reader.octets.len);
-    reader_next(&m->reader);
+    if (m->wire.octets.data != NULL && m->state != LOGGED_IN)
+        explicit_bzero(m->wire.octets.data, m->wire.octets.len);
+    wire_next(&m->wire);
 }
 
 static void
 take(struct managesieve *m, struct span *in)
 {
-    while (in->n > 0 && !m->is_waiting && m->state != CLOSED && m->state != IN_TLS) {
-        switch (reader_feed(&m->reader, in)) {
-        case READER_MORE:
+    while (in->n > 0 && !m->is_waiting && !m->is_full && m->state != CLOSED && m->state != IN_TLS) {
+        switch (wire_feed(&m->wire, in)) {
+        case WIRE_MORE:
             return;
-        case READER_COMMAND:
+        case WIRE_COMMAND:
             m->is_busy = true;
             run_command(m);
             m->is_busy = false;
             break;
-        case READER_WRONG:
+        case WIRE_WRONG:
             wrong_command(m);
             break;
-        case READER_HOPELESS:
+        case WIRE_HOPELESS:
             managesieve_bye(m, "QUOTA/MAXSIZE", "The literal is far too large.");
             break;
         }
@@ -623,6 +644,13 @@ managesieve_feed(struct managesieve *m, struct span octets)
         buf_consume(&m->pending, n - rest.n);
 }
 
+void
+managesieve_writable(struct managesieve *m)
+{
+    m->is_full = false;
+    managesieve_feed(m, SPAN_NONE);
+}
+
 struct managesieve *
 managesieve_new(const struct managesieve_config *config, const struct managesieve_calls *calls,
                 void *arg)
@@ -634,8 +662,8 @@ managesieve_new(const struct managesieve_config *config, const struct managesiev
     m->config = *config;
     m->calls = calls;
     m->arg = arg;
-    reader_init(&m->reader, config->script_max + READER_LINE_MAX, STRANGER_LITERAL_MAX);
-    buf_init(&m->pending, PENDING_MAX);
+    wire_init(&m->wire, config->script_max + WIRE_LINE_MAX, STRANGER_LITERAL_MAX);
+    buf_init(&m->pending, MANAGESIEVE_PENDING_MAX);
     buf_init(&m->out, OUTPUT_MAX);
     say_capabilities(m);
     return m;
@@ -646,7 +674,9 @@ managesieve_free(struct managesieve *m)
 {
     if (m == NULL)
         return;
-    reader_release(&m->reader);
+    wire_release(&m->wire);
+    if (m->pending.data != NULL) /* a password, perhaps, of one who did not wait */
+        explicit_bzero(m->pending.data, m->pending.size);
     buf_release(&m->pending);
     buf_release(&m->out);
     free(m->login);

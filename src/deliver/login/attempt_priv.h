@@ -53,6 +53,7 @@ struct attempt {
     struct loop_timer *timer; /* TURN_ROLE: it hangs; TURN_DELAY: say it now */
     uint64_t asked_ms;        /* when the client said its last piece */
     struct penalty_keys keys;
+    bool is_kept; /* a success opens a script_session */
     bool has_reserved;
     bool is_allowed; /* the secret that was lent is that of an account that may log in */
     bool has_account;

@@ -17,6 +17,7 @@
 
 #include "deliver_priv.h"
 #include "penalty_file_priv.h"
+#include "script_sessions_priv.h"
 
 #define QUEUE_MAX (4u << 20)  /* unsent octets to the role */
 #define ROLE_TIMEOUT_MS 60000 /* for one step, and all that wait in its queue */
@@ -109,6 +110,9 @@ attempt_end(struct attempt *a, enum sasl_verdict verdict)
     struct attempt_key key = a->key;
     char login[PENALTY_KEY_SIZE] = "";
 
+    if (verdict == SASL_ACCEPTED && a->is_kept &&
+        !script_session_open(key.edge, key.id, &a->secret.account))
+        verdict = SASL_UNAVAILABLE;
     metrics_count(METRIC_LOGINS, (unsigned)verdict, 1);
     if (verdict == SASL_ACCEPTED)
         memcpy(login, a->keys.account, sizeof(login));
@@ -217,7 +221,7 @@ tell_begin(struct attempt *a, const struct auth_begin *begin)
 }
 
 bool
-logins_begin(struct logins *l, struct edge *e, uint64_t id, struct span body)
+logins_begin(struct logins *l, struct edge *e, uint64_t id, struct span body, bool is_kept)
 {
     struct auth_client client;
     struct auth_begin begin;
@@ -227,13 +231,14 @@ logins_begin(struct logins *l, struct edge *e, uint64_t id, struct span body)
     unpack_init(&u, body);
     auth_client_unpack(&client, &u);
     auth_begin_unpack(&begin, &u);
-    if (!unpack_done(&u) || attempt_find(l, e, id) != NULL)
+    if (!unpack_done(&u) || attempt_find(l, e, id) != NULL || script_session_is_open(e, id))
         return false;
     a = attempt_new(l, e, id);
     if (a == NULL) {
         say_done(e, id, SASL_UNAVAILABLE, "");
         return true;
     }
+    a->is_kept = is_kept;
     a->client = client;
     a->mechanism = begin.mechanism;
     if (!penalty_key_address(client.address, a->keys.address))

@@ -33,8 +33,9 @@ void logins_free(struct logins *l);
 /* logins_add() - a door (taken) to the auth role; an older one is closed, its attempts fail. */
 void logins_add(struct logins *l, int door_fd);
 
-/* The edge's frames; false: it is broken. */
-bool logins_begin(struct logins *l, struct edge *e, uint64_t id, struct span body);
+/* The edge's frames; false: it is broken. is_kept: a success opens a script_session
+ * (script_sessions_priv.h). */
+bool logins_begin(struct logins *l, struct edge *e, uint64_t id, struct span body, bool is_kept);
 bool logins_step(struct logins *l, struct edge *e, uint64_t id, struct span body);
 bool logins_abort(struct logins *l, struct edge *e, uint64_t id);
 

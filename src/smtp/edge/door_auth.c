@@ -21,29 +21,37 @@ send_secret(struct door_store *d, uint16_t type, uint64_t id, struct buf *body)
     return is_sent;
 }
 
-bool
-door_store_auth_begin(struct door_store *d, struct door_client *c, const struct auth_client *client,
-                      const struct auth_begin *begin)
+struct door_request *
+door_auth_send(struct door_store *d, struct door_client *c, uint16_t type,
+               const struct auth_client *client, const struct auth_begin *begin)
 {
     struct door_request *r;
     struct buf body;
     struct pack p;
 
     if (d->door == NULL)
-        return false;
+        return NULL;
     r = door_request_add(d, c);
     if (r == NULL)
-        return false;
+        return NULL;
     r->is_auth = true;
+    r->is_scripts = type == EDGE_SCRIPT_LOGIN;
     buf_init(&body, DOOR_BODY_MAX);
     pack_init(&p, &body);
     auth_client_pack(client, &p);
     auth_begin_pack(begin, &p);
     c->auth = r;
-    if (send_secret(d, EDGE_AUTH_BEGIN, r->id, &body) && !p.full)
-        return true;
+    if (send_secret(d, type, r->id, &body) && !p.full)
+        return r;
     door_request_free(d, r);
-    return false;
+    return NULL;
+}
+
+bool
+door_store_auth_begin(struct door_store *d, struct door_client *c, const struct auth_client *client,
+                      const struct auth_begin *begin)
+{
+    return door_auth_send(d, c, EDGE_AUTH_BEGIN, client, begin) != NULL;
 }
 
 bool
@@ -66,7 +74,8 @@ door_store_auth_abort(struct door_store *d, struct door_client *c)
 {
     if (c->auth == NULL)
         return;
-    door_link_send(d, EDGE_AUTH_ABORT, c->auth->id, SPAN_NONE);
+    door_link_send(d, c->auth->is_scripts ? EDGE_SCRIPT_LOGOUT : EDGE_AUTH_ABORT, c->auth->id,
+                   SPAN_NONE);
     door_request_free(d, c->auth);
 }
 
@@ -104,7 +113,13 @@ door_auth_take_done(struct door_store *d, const struct door_frame *f)
     if (!r->is_auth)
         return false;
     c = r->client;
-    door_request_free(d, r);
+    if (r->is_scripts && verdict == SASL_ACCEPTED) {
+        r->is_auth = false;
+        c->auth = NULL;
+        c->scripts = r;
+    } else {
+        door_request_free(d, r);
+    }
     c->calls->auth_done(c->arg, (enum sasl_verdict)verdict, login);
     return true;
 }

@@ -11,7 +11,6 @@
 #include "doorstep/clock.h"
 #include "doorstep/log.h"
 
-#define QUEUE_MAX (16u << 20)  /* octets unsent; nothing more is sent */
 #define QUEUE_HIGH (1u << 20)  /* from here on connections in a message are paused, */
 #define QUEUE_LOW (256u << 10) /* below they go on */
 #define FRAMES_PER_TURN                                                                            \
@@ -197,6 +196,8 @@ take_frame(struct door_store *d, const struct door_frame *f)
         return door_auth_take_challenge(d, f);
     case STORE_AUTH_DONE:
         return door_auth_take_done(d, f);
+    case STORE_SCRIPT:
+        return door_scripts_take(d, f);
     case STORE_LOST:
         return take_lost(d, f);
     case STORE_DISK:
@@ -229,6 +230,11 @@ tell_lost(struct door_store *d, struct door_request *r)
     if (r->is_auth) {
         door_request_free(d, r);
         c->calls->auth_done(c->arg, SASL_UNAVAILABLE, "");
+        return;
+    }
+    if (r->is_scripts) {
+        door_request_free(d, r);
+        c->calls->script_lost(c->arg);
         return;
     }
     outcome_set(&o, OUTCOME_SYSTEM, "the store is away");
@@ -306,7 +312,7 @@ door_store_replace(struct door_store *d, int fd)
 
     if (d->door != NULL)
         store_is_gone(d, "replaced");
-    d->door = door_new(fd, QUEUE_MAX);
+    d->door = door_new(fd, DOOR_LINK_QUEUE_MAX);
     if (d->door == NULL) {
         close(fd);
         return;

@@ -15,6 +15,8 @@
 #define uthash_nonfatal_oom(request) ((request)->is_unlisted = true)
 #include "doorstep/table.h"
 
+#define DOOR_LINK_QUEUE_MAX (16u << 20) /* octets unsent; nothing more is sent */
+
 struct door_request {
     uint64_t id;
     struct door_client *client;
@@ -24,9 +26,12 @@ struct door_request {
     size_t body_length;
     uint32_t answers_missing; /* of a message that has ended */
     bool has_ended;
-    bool is_auth;     /* a log-in, neither question nor message */
-    bool is_lost;     /* lost() will be called */
-    bool is_unlisted; /* the table had no memory for it */
+    bool is_auth;      /* a log-in, neither question nor message */
+    bool is_scripts;   /* to scripts: it stays when it has succeeded */
+    bool is_asking;    /* for a script */
+    struct buf answer; /* so far */
+    bool is_lost;      /* lost() will be called */
+    bool is_unlisted;  /* the table had no memory for it */
     LIST_ENTRY(door_request) of_client;
     UT_hash_handle hh; /* by id */
 };
@@ -67,6 +72,17 @@ void door_client_stop_sending(struct door_client *c);
 /* Frames of the store; false: they are none. */
 bool door_auth_take_challenge(struct door_store *d, const struct door_frame *f);
 bool door_auth_take_done(struct door_store *d, const struct door_frame *f);
+
+/* door_auth_send() - EDGE_AUTH_BEGIN or EDGE_SCRIPT_LOGIN; the client's log-in from now on. NULL:
+ * it cannot be now. */
+struct door_request *door_auth_send(struct door_store *d, struct door_client *c, uint16_t type,
+                                    const struct auth_client *client,
+                                    const struct auth_begin *begin);
+
+/* --- door_scripts.c --- */
+
+/* STORE_SCRIPT; false: it is none. */
+bool door_scripts_take(struct door_store *d, const struct door_frame *f);
 
 /* --- door_alias.c --- */
 

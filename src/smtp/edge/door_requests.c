@@ -40,9 +40,12 @@ door_request_free(struct door_store *d, struct door_request *r)
     }
     if (r->client->auth == r)
         r->client->auth = NULL;
+    if (r->client->scripts == r)
+        r->client->scripts = NULL;
     LIST_REMOVE(r, of_client);
     HASH_DEL(d->requests, r);
     free(r->body);
+    buf_release(&r->answer);
     free(r);
 }
 

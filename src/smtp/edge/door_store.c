@@ -186,6 +186,7 @@ door_store_forget(struct door_store *d, struct door_client *c)
     struct door_request *r;
 
     door_store_auth_abort(d, c);
+    door_store_script_logout(d, c);
     while ((r = LIST_FIRST(&c->requests)) != NULL)
         door_request_free(d, r);
 }

@@ -19,6 +19,8 @@
 
 struct door_store;
 struct door_request;
+struct managesieve_answer;
+struct managesieve_request;
 
 struct door_client_calls { /* on the loop's thread, never from inside a door_store_* call but
                               door_store_replace() */
@@ -30,6 +32,9 @@ struct door_client_calls { /* on the loop's thread, never from inside a door_sto
     void (*lost)(void *arg, const struct outcome *o);
     void (*auth_challenge)(void *arg, struct span octets);
     void (*auth_done)(void *arg, enum sasl_verdict verdict, const char *login);
+    /* Of those who log in to their scripts. script_lost: the log-in went with the store. */
+    void (*script_answer)(void *arg, const struct managesieve_answer *a);
+    void (*script_lost)(void *arg);
     /* door_client.is_paused has changed; also from inside door_store_data(). */
     void (*paced)(void *arg);
 };
@@ -40,6 +45,7 @@ struct door_client { /* one connection, as the door sees it; in the connection's
     LIST_HEAD(, door_request) requests;
     struct door_request *message; /* the one under way, or NULL */
     struct door_request *auth;    /* the log-in under way, or NULL */
+    struct door_request *scripts; /* the log-in to them, or NULL */
     LIST_ENTRY(door_client) sender;
     bool is_sender; /* between begin and end */
     bool is_paused; /* too much waits unsent: read no more of the message for now */
@@ -80,6 +86,15 @@ bool door_store_auth_begin(struct door_store *d, struct door_client *c,
                            const struct auth_client *client, const struct auth_begin *begin);
 bool door_store_auth_step(struct door_store *d, struct door_client *c, struct span octets);
 void door_store_auth_abort(struct door_store *d, struct door_client *c);
+
+/* A log-in to scripts: as above, and when it has succeeded the store remembers it until
+ * door_store_script_logout(). One request at a time, answered by script_answer(); false: it cannot
+ * be now. */
+bool door_store_script_login(struct door_store *d, struct door_client *c,
+                             const struct auth_client *client, const struct auth_begin *begin);
+bool door_store_script_ask(struct door_store *d, struct door_client *c,
+                           const struct managesieve_request *r);
+void door_store_script_logout(struct door_store *d, struct door_client *c);
 
 /* door_store_is_disk_full() - the store says that a disk is nearly full: no new mail. */
 bool door_store_is_disk_full(const struct door_store *d);

@@ -16,6 +16,7 @@
 #include "doorstep/log.h"
 #include "edge_priv.h"
 #include "lookup_conn_priv.h"
+#include "manage_conn_priv.h"
 
 #define MAIN_QUEUE_MAX 65536
 #define ADDRESS_TEXT_MAX 512
@@ -65,6 +66,8 @@ on_accept(void *arg, int fd, const struct sockaddr_storage *peer)
 
     if (settings_listen_takes_mail(l->listen))
         edge_conn_open(&l->role->edge, l->listen, fd, peer);
+    else if (l->listen->protocol == LISTEN_MANAGESIEVE)
+        manage_conn_open(&l->role->edge, l->listen, fd, peer);
     else
         lookup_conn_open(&l->role->edge, l->listen, fd, peer);
 }
@@ -191,6 +194,7 @@ on_deadline(void *arg)
     loop_timer_start(r->deadline, FAREWELL_MS);
     edge_conns_stop(&r->edge);
     lookup_conns_stop(&r->edge);
+    manage_conns_stop(&r->edge);
 }
 
 static bool
@@ -206,6 +210,7 @@ drain(struct edge_role *r, struct span body)
     loop_timer_start(r->deadline, ms);
     edge_conns_drain(&r->edge);
     lookup_conns_drain(&r->edge);
+    manage_conns_drain(&r->edge);
     return retire(r);
 }
 
@@ -289,6 +294,7 @@ role_close(struct edge_role *r)
     if (r->edge.loop != NULL)
         loop_close_conns(r->edge.loop);
     edge_tls_free(&r->edge);
+    buf_release(&r->edge.sieve_extensions);
     networks_free(r->edge.networks);
     door_store_free(r->edge.store);
     filter_link_free(r->edge.filters);
@@ -310,6 +316,7 @@ edge_run(int main_door, const struct edge_hooks *hooks)
     signal(SIGHUP, SIG_IGN);
     LIST_INIT(&r.edge.conns);
     LIST_INIT(&r.edge.lookups);
+    LIST_INIT(&r.edge.managers);
     TAILQ_INIT(&r.edge.handshakes.running);
     TAILQ_INIT(&r.edge.handshakes.waiting);
     LIST_INIT(&r.listeners);

@@ -143,6 +143,27 @@ edge_handshake_leave(struct edge_conn *c)
     start_next(c->edge);
 }
 
+bool
+edge_handshakes_have_room(const struct edge *e)
+{
+    return e->handshakes.count < share_of_limit(e);
+}
+
+void
+edge_handshakes_enter(struct edge *e)
+{
+    e->handshakes.count++;
+    metrics_gauge_add(METRIC_TLS_HANDSHAKES_OPEN, METRICS_NO_LABEL, 1);
+}
+
+void
+edge_handshakes_leave(struct edge *e)
+{
+    e->handshakes.count--;
+    metrics_gauge_add(METRIC_TLS_HANDSHAKES_OPEN, METRICS_NO_LABEL, -1);
+    start_next(e);
+}
+
 void
 edge_handshake_timeout(struct edge_conn *c)
 {
@@ -158,36 +179,48 @@ edge_handshake_timeout(struct edge_conn *c)
 /* --- what became known --- */
 
 static void
-log_client(const struct edge_conn *c, const struct tls_facts *f)
+log_client(const char *id, const struct tls_facts *f)
 {
-    log_event(LOG_LEVEL_INFO, "tls_client", "id", c->id, "verified",
+    log_event(LOG_LEVEL_INFO, "tls_client", "id", id, "verified",
               f->is_client_verified ? "yes" : "no", "problem", f->client_problem, "subject",
               f->client_subject, "issuer", f->client_issuer, "fingerprint", f->client_fingerprint,
               NULL);
 }
 
 void
-edge_handshake_note(struct edge_conn *c, const struct tls_facts *f)
+edge_handshake_log(const char *id, const struct tls_facts *f, const char *by)
 {
-    log_event(LOG_LEVEL_INFO, "tls", "id", c->id, "version", f->version, "cipher", f->cipher,
-              "server_name", f->server_name, "resumed", f->is_resumed ? "yes" : "no", "by",
-              c->proxied != NULL && f == &c->proxied->facts ? "proxy" : "us", NULL);
+    log_event(LOG_LEVEL_INFO, "tls", "id", id, "version", f->version, "cipher", f->cipher,
+              "server_name", f->server_name, "resumed", f->is_resumed ? "yes" : "no", "by", by,
+              NULL);
     if (f->client_subject[0] != '\0' || f->client_fingerprint[0] != '\0')
-        log_client(c, f);
-    free(c->certificate);
-    c->certificate = NULL;
-    if (f->is_client_verified)
-        c->certificate = strdup(*f->client_email != '\0' ? f->client_email : f->client_common_name);
+        log_client(id, f);
 }
 
-static void
-count_tls(const struct edge_conn *c, const struct tls_facts *f)
+char *
+edge_handshake_name(const struct tls_facts *f)
+{
+    if (!f->is_client_verified)
+        return NULL;
+    return strdup(*f->client_email != '\0' ? f->client_email : f->client_common_name);
+}
+
+void
+edge_handshake_note(struct edge_conn *c, const struct tls_facts *f)
+{
+    edge_handshake_log(c->id, f, c->proxied != NULL && f == &c->proxied->facts ? "proxy" : "us");
+    free(c->certificate);
+    c->certificate = edge_handshake_name(f);
+}
+
+void
+edge_handshake_count(const struct tls_facts *f, uint64_t began_us)
 {
     metrics_count(METRIC_TLS_HANDSHAKES,
                   strcmp(f->version, "TLSv1.3") == 0 ? METRICS_TLS_1_3 : METRICS_TLS_1_2, 1);
     if (f->is_resumed)
         metrics_count(METRIC_TLS_RESUMED, METRICS_NO_LABEL, 1);
-    metrics_observe(METRIC_TLS_HANDSHAKE, METRICS_NO_LABEL, clock_us() - c->handshake.began_us);
+    metrics_observe(METRIC_TLS_HANDSHAKE, METRICS_NO_LABEL, clock_us() - began_us);
 }
 
 void
@@ -196,7 +229,7 @@ edge_handshake_done(void *arg, const struct tls_facts *facts)
     struct edge_conn *c = arg;
 
     edge_handshake_leave(c);
-    count_tls(c, facts);
+    edge_handshake_count(facts, c->handshake.began_us);
     edge_handshake_note(c, facts);
     smtp_session_tls_started(c->session, facts);
     if (c->listen->tls == LISTEN_TLS_IMPLICIT)

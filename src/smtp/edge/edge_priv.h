@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Inside the edge role: the role itself (edge.c), its connections (edge_accept.c, edge_conn.c;
- * where an MTA only asks, lookup_conn.c) and its side of the door to the store (door_store.c).
+ * where an MTA only asks, lookup_conn.c; where a person keeps scripts, manage_conn.c) and its side
+ * of the door to the store (door_store.c).
  */
 #ifndef DOORSTEP_SMTP_EDGE_PRIV_H
 #define DOORSTEP_SMTP_EDGE_PRIV_H
@@ -35,6 +36,8 @@ struct edge { /* what all connections share */
     struct networks *networks; /* from MAIN_GO on */
     struct edge_conn_list conns;
     LIST_HEAD(, lookup_conn) lookups;
+    LIST_HEAD(, manage_conn) managers;
+    struct buf sieve_extensions; /* what they are told; empty until the first of them */
     size_t conn_count;
     struct edge_handshakes handshakes;
     bool is_busy; /* so many that timeouts are short */
@@ -63,6 +66,20 @@ bool edge_tls_take_keys(struct edge *e, struct span body);
  */
 struct tls_context *edge_tls_context(const struct edge *e, const struct settings_listen *listen);
 void edge_tls_free(struct edge *e);
+
+/* Handshakes of connections that do not wait for their turn: room is asked for first. */
+bool edge_handshakes_have_room(const struct edge *e);
+void edge_handshakes_enter(struct edge *e);
+void edge_handshakes_leave(struct edge *e);
+
+/* What became known by one: a line in the log, whom a good certificate names (owned by the caller;
+ * NULL: nobody), and the metrics. */
+void edge_handshake_log(const char *id, const struct tls_facts *facts, const char *by);
+char *edge_handshake_name(const struct tls_facts *facts);
+void edge_handshake_count(const struct tls_facts *facts, uint64_t began_us);
+
+/* edge_has_system_accounts() - whose uid may stand for an account. */
+bool edge_has_system_accounts(const struct settings *s);
 
 /* edge_conn_open() - take an accepted socket and greet it. Past the limits it gets 421 and is
  * closed. */

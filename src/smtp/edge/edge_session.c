@@ -237,9 +237,8 @@ static const struct smtp_session_calls session_calls = {
 
 /* --- the session --- */
 
-/* Whose uid may stand for an account. */
-static bool
-has_system_accounts(const struct settings *s)
+bool
+edge_has_system_accounts(const struct settings *s)
 {
     for (size_t i = 0; i < s->domain_count; i++) {
         if (strcmp(s->domains[i].accounts, "passwd") == 0)
@@ -275,7 +274,7 @@ edge_session_new(struct edge_conn *c)
         .is_unix = c->is_unix,
         .auth = c->listen->auth,
         .auth_plain_without_tls = c->listen->auth_plain_without_tls,
-        .auth_external = c->is_unix && has_system_accounts(s),
+        .auth_external = c->is_unix && edge_has_system_accounts(s),
         .auth_failures_max = s->auth.session_failures,
     };
 

@@ -281,8 +281,8 @@ static void
 begin(struct lookup_conn *c, const struct settings_listen *listen)
 {
     log_event(LOG_LEVEL_INFO, "connect", "id", c->id, "protocol",
-              listen->protocol == LISTEN_POLICY ? "policy" : "socketmap", "peer",
-              c->peer[0] == '\0' ? "unix" : c->peer, NULL);
+              settings_listen_word(listen->protocol), "peer", c->peer[0] == '\0' ? "unix" : c->peer,
+              NULL);
     metrics_count(METRIC_SESSIONS, c->protocol, 1);
     metrics_gauge_add(METRIC_SESSIONS_OPEN, c->protocol, 1);
     LIST_INSERT_HEAD(&c->edge->lookups, c, link);
