@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "doorstep/charset.h"
 #include "doorstep/field.h"
 
 #define ORIGINAL_MAX ((size_t)64 << 20)
@@ -18,17 +19,28 @@ print_boundary(const struct relay_origin *o, struct buf *out, const char *end)
     return buf_printf(out, "--report-%s%s\r\n", o->id, end);
 }
 
-static bool
-print_header(const struct relay_origin *o, const char *from, const char *to, const char *type,
-             struct buf *out)
+/* What holds 8-bit parts says so itself (RFC 2045 6.4). */
+static const char *
+encoding_line(bool is_ascii)
 {
-    return field_print_mailboxes(out, "From", span_of(from)) &&
-           field_print_mailboxes(out, "To", span_of(to)) &&
+    return is_ascii ? "" : "Content-Transfer-Encoding: 8bit\r\n";
+}
+
+struct heading {
+    const char *from, *to, *type;
+    bool is_ascii; /* all that follows */
+};
+
+static bool
+print_header(const struct relay_origin *o, const struct heading *h, struct buf *out)
+{
+    return field_print_mailboxes(out, "From", span_of(h->from)) &&
+           field_print_mailboxes(out, "To", span_of(h->to)) &&
            buf_printf(out,
                       "MIME-Version: 1.0\r\n"
                       "Content-Type: multipart/report; report-type=%s;\r\n"
-                      " boundary=\"report-%s\"\r\n\r\n",
-                      type, o->id);
+                      " boundary=\"report-%s\"\r\n%s\r\n",
+                      h->type, o->id, encoding_line(h->is_ascii));
 }
 
 /* The header block of a message, without the empty line. */
@@ -47,11 +59,14 @@ static bool
 print_original(const struct relay_origin *o, struct span message, bool headers_only,
                struct buf *out)
 {
+    struct span shown = headers_only ? header_of(message) : message;
+
     return print_boundary(o, out, "") &&
-           buf_printf(out, "Content-Type: %s\r\n\r\n",
-                      headers_only ? "text/rfc822-headers" : "message/rfc822") &&
-           body_print_lines(out, headers_only ? header_of(message) : message) &&
-           buf_append_str(out, "\r\n") && print_boundary(o, out, "--");
+           buf_printf(out, "Content-Type: %s\r\n%s\r\n",
+                      headers_only ? "text/rfc822-headers" : "message/rfc822",
+                      encoding_line(utf8_is_ascii(shown))) &&
+           body_print_lines(out, shown) && buf_append_str(out, "\r\n") &&
+           print_boundary(o, out, "--");
 }
 
 /* ------------------------------------------------------------------ refusals */
@@ -87,13 +102,15 @@ print_refusal(const struct relay_origin *o, const struct sieve_action *a, struct
     char from[512];
 
     snprintf(from, sizeof(from), "Mail Delivery Subsystem <%s>", o->user->postmaster);
+    const struct heading h = {from, o->envelope->sender, "disposition-notification",
+                              utf8_is_ascii(message) &&
+                                  utf8_is_ascii(span_of(a->details.reject.text))};
     return relay_print_origin(o, out) &&
            field_print_raw(out, "References", relay_field(message, "Message-ID")) &&
            buf_append_str(out, "Auto-Submitted: auto-replied (rejected)\r\n"
                                "Subject: Automatically rejected mail\r\n") &&
-           print_header(o, from, o->envelope->sender, "disposition-notification", out) &&
-           print_reason(o, a, out) && print_disposition(o, message, out) &&
-           print_original(o, message, false, out);
+           print_header(o, &h, out) && print_reason(o, a, out) &&
+           print_disposition(o, message, out) && print_original(o, message, false, out);
 }
 
 bool
@@ -111,14 +128,26 @@ report_print_refusal(const struct relay_origin *o, const struct sieve_action *a,
 /* ------------------------------------------------------------------ abuse */
 
 static bool
+print_path(struct buf *out, const char *name, const char *path)
+{
+    struct buf value;
+
+    buf_init(&value, strlen(path) + 3);
+    bool ok = buf_printf(&value, "<%s>", path) && field_print_raw(out, name, buf_span(&value));
+    buf_release(&value);
+    return ok;
+}
+
+/* Paths keep their brackets here (RFC 5965 3.2). */
+static bool
 print_feedback(const struct relay_origin *o, const struct sieve_action *a, struct buf *out)
 {
     return print_boundary(o, out, "") &&
            buf_append_str(out, "Content-Type: message/feedback-report\r\n\r\nVersion: 1\r\n") &&
            buf_printf(out, "Feedback-Type: %s\r\n", a->details.report.feedback) &&
            buf_append_str(out, "User-Agent: Doorstep/" DOORSTEP_VERSION "\r\n") &&
-           field_print_address(out, "Original-Mail-From", "", o->envelope->sender) &&
-           field_print_address(out, "Original-Rcpt-To", "", o->envelope->recipient) &&
+           print_path(out, "Original-Mail-From", o->envelope->sender) &&
+           print_path(out, "Original-Rcpt-To", o->envelope->recipient) &&
            buf_append_str(out, "\r\n");
 }
 
@@ -130,13 +159,16 @@ print_abuse(const struct relay_origin *o, const struct sieve_action *a, struct s
     const char *from = relay_chosen_address(o, "sieve_report_from", o->user->postmaster);
     char line[512];
 
+    const struct heading h = {from, a->details.report.address, "feedback-report",
+                              utf8_is_ascii(message) &&
+                                  utf8_is_ascii(span_of(a->details.report.text))};
     snprintf(line, sizeof(line), "Report: %.*s", subject.n < 400 ? (int)subject.n : 400,
              subject.p == NULL ? "" : subject.p);
     return relay_print_origin(o, out) && field_print_text(out, "Subject", span_of(line)) &&
            buf_append_str(out, "Auto-Submitted: auto-generated (report)\r\n") &&
-           print_header(o, from, a->details.report.address, "feedback-report", out) &&
-           print_boundary(o, out, "") && body_print_text(out, span_of(a->details.report.text)) &&
-           buf_append_str(out, "\r\n") && print_feedback(o, a, out) &&
+           print_header(o, &h, out) && print_boundary(o, out, "") &&
+           body_print_text(out, span_of(a->details.report.text)) && buf_append_str(out, "\r\n") &&
+           print_feedback(o, a, out) &&
            print_original(o, message, a->details.report.headers_only, out);
 }
 

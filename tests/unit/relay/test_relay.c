@@ -306,6 +306,40 @@ START_TEST(long_lines_are_encoded)
 }
 END_TEST
 
+/* RFC 2045 6.4: what holds 8-bit parts says so; RFC 5965 3.2: paths have brackets. */
+static const struct {
+    const char *message, *script, *parts[3];
+    bool is_8bit;
+} wrapped[] = {
+    {HEAD "\r\nA line.\r\n", "require \"reject\"; reject \"No.\";", {"report-type="}, false},
+    {HEAD "\r\nA line.\r\n",
+     "require \"reject\"; reject \"N\xc3\xb6.\";",
+     {"\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n--report-"},
+     true},
+    {HEAD "\r\nGr\xc3\xbc\xc3\x9f.\r\n",
+     "require \"reject\"; reject \"No.\";",
+     {"\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n--report-",
+      "message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"},
+     true},
+    {HEAD "\r\nA line.\r\n",
+     "require \"vnd.dovecot.report\"; report \"abuse\" \"Spam.\" \"a@b.c\";",
+     {"Original-Mail-From: <bob@example.com>\r\n", "Original-Rcpt-To: <ann@example.org>\r\n"},
+     false},
+};
+
+START_TEST(reports_say_what_they_hold)
+{
+    struct world w;
+
+    world_init(&w, "bob@example.com", wrapped[_i].message, wrapped[_i].script);
+    ck_assert(relay_print(&w.origin, w.action, &w.message));
+    for (size_t i = 0; i < COUNT(wrapped[_i].parts) && wrapped[_i].parts[i] != NULL; i++)
+        check_has(&w, wrapped[_i].parts[i]);
+    ck_assert(wrapped[_i].is_8bit == (strstr(buf_str(&w.message), "8bit") != NULL));
+    world_release(&w);
+}
+END_TEST
+
 START_TEST(full_output_is_said)
 {
     struct world w;
@@ -337,6 +371,7 @@ main(void)
     tcase_add_test(cases, each_recipient_of_a_notification);
     tcase_add_loop_test(cases, nothing_breaks_out, 0, COUNT(hostile));
     tcase_add_test(cases, long_lines_are_encoded);
+    tcase_add_loop_test(cases, reports_say_what_they_hold, 0, COUNT(wrapped));
     tcase_add_test(cases, full_output_is_said);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
