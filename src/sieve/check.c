@@ -238,7 +238,9 @@ check_inside(struct sieve_check *c, const struct node *n, struct sieve_op *op)
         return sieve_check_error(c, op->at, "nested too deep");
     c->outer[c->depth++] = op;
     bool ok = check_tests(c, n, op);
-    ok = check_block(c, n, op) && ok;
+    /* Behind a test that does not belong here the block is that test's: one ';', one error. */
+    if (op->definition->tests != SIEVE_NO_TESTS || n->test_count == 0)
+        ok = check_block(c, n, op) && ok;
     c->depth--;
     return ok;
 }

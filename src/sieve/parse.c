@@ -18,8 +18,9 @@ struct parser {
     struct arena *arena;
     const struct sieve_limits *limits;
     uint32_t depth;
-    bool is_deep; /* the limit of nesting was noted */
-    bool is_full; /* no memory is left: what follows is not read */
+    uint32_t noted; /* tokens up to this offset were noted as unexpected */
+    bool is_deep;   /* the limit of nesting was noted */
+    bool is_full;   /* no memory is left: what follows is not read */
 };
 
 static void
@@ -66,6 +67,7 @@ unexpected(struct parser *p, const char *wanted)
 {
     char text[64];
 
+    p->noted = p->token.at.offset + 1;
     if (p->token.kind != TOKEN_WRONG && !p->is_full)
         fail(p, p->token.at, "unexpected %s, expected %s",
              token_describe(&p->token, text, sizeof(text)), wanted);
@@ -294,7 +296,8 @@ parse_script(const char *script, struct span text, const struct sieve_limits *li
             end = &(*end)->next;
         if (p.token.kind == TOKEN_END || report->errors > SIEVE_NOTES_MAX)
             break;
-        fail(&p, p.token.at, "unexpected '}'");
+        if (p.token.at.offset >= p.noted)
+            fail(&p, p.token.at, "unexpected '}'");
         advance(&p);
     }
     lexer_release(&p.lexer);

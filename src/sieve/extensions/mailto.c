@@ -188,11 +188,6 @@ mailto_parse(struct span uri, struct arena *arena, struct mailto *out, const cha
     }
     struct span rest = span_skip(uri, 7);
     struct span to = {rest.p, span_find(rest, '?')};
-    if (!add_addresses(to, arena, out, false, why) ||
-        !take_headers(span_skip(rest, to.n + 1), arena, out, why))
-        return false;
-    if (out->to_count + out->cc_count > 0)
-        return true;
-    *why = "it names no recipient";
-    return false;
+    return add_addresses(to, arena, out, false, why) &&
+           take_headers(span_skip(rest, to.n + 1), arena, out, why);
 }

@@ -97,6 +97,8 @@ check_notify(struct sieve_check *c, struct sieve_op *op)
     bool ok = mailto_parse(uri, &arena, &parsed, &why);
     if (!ok)
         sieve_check_error(c, op->arguments[0].at, "method of notify: %s", why);
+    else if (parsed.to_count + parsed.cc_count == 0)
+        sieve_check_warning(c, op->arguments[0].at, "nobody is notified: no recipient is named");
     arena_release(&arena);
     return ok;
 }
@@ -167,7 +169,7 @@ take_subject(struct sieve_run *r, const struct sieve_op *op, const struct mailto
 static bool
 take_mailto(struct sieve_run *r, const struct mailto *m, struct sieve_notify *n)
 {
-    n->reply.to = m->to_count > 0 ? m->to[0] : m->cc[0];
+    n->reply.to = m->to_count > 0 ? m->to[0] : m->cc_count > 0 ? m->cc[0] : "";
     return copy_list(r, m->to, m->to_count, &n->recipients) &&
            copy_list(r, m->cc, m->cc_count, &n->carbon) &&
            copy_list(r, m->headers, m->header_count, &n->headers);
@@ -203,10 +205,14 @@ take_tags(struct sieve_run *r, const struct sieve_op *op, struct sieve_notify *n
 
 /* 5436 2.7: nothing for what a program made, so that notifications do not cause one another. */
 static bool
-withhold(struct sieve_run *r, struct sieve_notify *n)
+withhold(struct sieve_run *r, const struct mailto *m, struct sieve_notify *n)
 {
     bool is_automatic;
 
+    if (m->to_count + m->cc_count == 0) {
+        n->withheld = "no recipient is named";
+        return true;
+    }
     if (!reply_is_automatic(r, &is_automatic))
         return false;
     n->withheld = is_automatic ? "the message was made by a program (Auto-Submitted)" : NULL;
@@ -222,7 +228,7 @@ run_notify(struct sieve_run *r, const struct sieve_op *op)
 
     if (m == NULL || !parse_method(r, op, m, n) || !take_tags(r, op, n) ||
         !take_subject(r, op, m, n) || !take_mailto(r, m, n) || !reply_fcc(r, op, &n->reply.fcc) ||
-        !withhold(r, n))
+        !withhold(r, m, n))
         return SIEVE_BREAKDOWN;
     return sieve_run_act(r, op, a) ? SIEVE_GO : SIEVE_BREAKDOWN;
 }
