@@ -7,6 +7,7 @@
 
 #include <strings.h>
 
+#include "doorstep/addresslist.h"
 #include "doorstep/field.h"
 
 /* ------------------------------------------------------------------ pieces */
@@ -111,7 +112,7 @@ static bool
 print_marks(const struct relay_origin *o, const struct sieve_notify *n, struct buf *out)
 {
     static const char *const words[] = {"High", "Normal", "Low"};
-    static const char *const priorities[] = {"1 (High)", "3 (Normal)", "5 (Low)"};
+    static const char *const priorities[] = {"1 (Highest)", "3 (Normal)", "5 (Lowest)"};
     int i = n->importance == NULL ? 1 : n->importance[0] - '1';
 
     i = i < 0 || i > 2 ? 1 : i;
@@ -123,7 +124,7 @@ static bool
 print_notify(const struct relay_origin *o, const struct sieve_notify *n, struct buf *out)
 {
     const struct sieve_reply *r = &n->reply;
-    const char *from = r->from == NULL ? o->user->address : r->from;
+    const char *from = r->from == NULL ? o->user->postmaster : r->from;
     bool ok = relay_print_origin(o, out) && print_marks(o, n, out) &&
               field_print_mailboxes(out, "From", span_of(from)) &&
               print_list(out, "To", n->recipients) && print_list(out, "Cc", n->carbon) &&
@@ -204,10 +205,34 @@ sender_of(const struct relay_origin *o, const struct sieve_action *a)
     if (a->kind == SIEVE_REDIRECT)
         return relay_chosen_address(o, "sieve_redirect_envelope_from", o->envelope->sender);
     if (a->kind == SIEVE_NOTIFY)
-        return relay_chosen_address(o, "sieve_notify_mailto_envelope_from", o->user->address);
-    if (a->kind == SIEVE_REPORT)
-        return relay_chosen_address(o, "sieve_report_from", o->user->postmaster);
+        return relay_chosen_address(o, "sieve_notify_mailto_envelope_from", o->user->postmaster);
     return "";
+}
+
+/* RFC 5436 2.7: the address in :from, unless a setting says otherwise. */
+static bool
+append_notify_sender(const struct sieve_action *a, struct buf *out)
+{
+    const char *from = a->details.notify.reply.from;
+    struct addresslist list;
+    struct addresslist_item item;
+    bool ok = true;
+
+    addresslist_init(&list, span_of(from));
+    if (addresslist_next(&list, &item) == ADDRESSLIST_MAILBOX)
+        ok = buf_append_span(out, item.local) &&
+             (item.domain.n == 0 ||
+              (buf_append_char(out, '@') && buf_append_span(out, item.domain)));
+    addresslist_release(&list);
+    return ok;
+}
+
+static bool
+is_sent_by_from(const struct relay_origin *o, const struct sieve_action *a)
+{
+    return a->kind == SIEVE_NOTIFY && a->details.notify.reply.from != NULL &&
+           o->envelope->sender[0] != '\0' &&
+           setting(o, "sieve_notify_mailto_envelope_from") == NULL;
 }
 
 bool
@@ -215,6 +240,8 @@ relay_reverse_path(const struct relay_origin *o, const struct sieve_action *a, s
 {
     struct span path = span_trim(span_of(sender_of(o, a)));
 
+    if (is_sent_by_from(o, a))
+        return append_notify_sender(a, out);
     if (path.n > 1 && path.p[0] == '<' && path.p[path.n - 1] == '>')
         path = (struct span){path.p + 1, path.n - 2};
     return buf_append_span(out, path);

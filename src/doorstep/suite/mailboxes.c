@@ -150,7 +150,7 @@ environment(void *arg, struct span name, struct buf *out)
         const char *name, *value;
     } items[] = {
         {"location", "MS"},
-        {"phase", "during"},
+        {"phase", "post"},
         {"name", "Pigeonhole Sieve"},
         {"vnd.dovecot.default-mailbox", "INBOX"},
         {"vnd.dovecot.username", "testsuite-mail-user@example.org"},

@@ -202,6 +202,29 @@ START_TEST(whose_name_stands_on_the_envelope)
     check_path(&w, "");
     ck_assert_str_eq(relay_recipient(&w.origin, w.action, 0), "bob@example.com");
     world_release(&w);
+    world_init(&w, "bob@example.com", HEAD "\r\n",
+               "require \"vnd.dovecot.report\"; report \"abuse\" \"x\" \"a@b.c\";");
+    check_path(&w, "");
+    world_release(&w);
+}
+END_TEST
+
+/* RFC 5436 2.7: :from, or the system's own; nothing when the message came from nobody. */
+START_TEST(whose_notification_it_is)
+{
+    static const char script[] =
+        "require \"enotify\"; notify :from \"Me <me@example.org>\" \"mailto:a@b.c\";";
+    struct world w;
+
+    world_init(&w, "bob@example.com", HEAD "\r\n", script);
+    check_path(&w, "me@example.org");
+    world_release(&w);
+    world_init(&w, "", HEAD "\r\n", script);
+    check_path(&w, "");
+    world_release(&w);
+    world_init(&w, "bob@example.com", HEAD "\r\n", "require \"enotify\"; notify \"mailto:a@b.c\";");
+    check_path(&w, "postmaster@example.org");
+    world_release(&w);
 }
 END_TEST
 
@@ -368,6 +391,7 @@ main(void)
     tcase_add_loop_test(cases, a_message_has, 0, COUNT(table));
     tcase_add_loop_test(cases, nothing_answers_the_null_path, 0, 2);
     tcase_add_test(cases, whose_name_stands_on_the_envelope);
+    tcase_add_test(cases, whose_notification_it_is);
     tcase_add_test(cases, each_recipient_of_a_notification);
     tcase_add_loop_test(cases, nothing_breaks_out, 0, COUNT(hostile));
     tcase_add_test(cases, long_lines_are_encoded);
