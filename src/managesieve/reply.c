@@ -71,16 +71,22 @@ managesieve_refusal(const struct managesieve_config *config, enum sasl_mechanism
     return "";
 }
 
+/* The order means nothing (1.7), but there are clients that know no mechanism except the first, or
+ * PLAIN. */
+static const enum sasl_mechanism order[SASL_MECHANISM_COUNT] = {
+    SASL_PLAIN, SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_256, SASL_LOGIN, SASL_EXTERNAL,
+};
+
 static bool
 print_mechanisms(const struct managesieve_config *config, struct buf *out)
 {
     bool ok = buf_append_str(out, "\"SASL\" \""), is_first = true;
 
-    for (unsigned m = 0; ok && m < SASL_MECHANISM_COUNT; m++) {
-        if (managesieve_refusal(config, (enum sasl_mechanism)m) != NULL)
+    for (size_t i = 0; ok && i < SASL_MECHANISM_COUNT; i++) {
+        if (managesieve_refusal(config, order[i]) != NULL)
             continue;
         ok = (is_first || buf_append_char(out, ' ')) &&
-             buf_append_str(out, sasl_mechanism_name((enum sasl_mechanism)m));
+             buf_append_str(out, sasl_mechanism_name(order[i]));
         is_first = false;
     }
     return ok && buf_append_str(out, "\"\r\n");

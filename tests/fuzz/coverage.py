@@ -44,6 +44,8 @@ PARSERS = {
     "milter": ["src/filter/milter/protocol.c", "src/filter/milter/milter.c", "src/filter/milter/message.c",
                "src/filter/milter/answers.c"],
     "params": ["src/mail/params.c"],
+    "managesieve": ["src/managesieve/wire.c", "src/managesieve/session.c", "src/managesieve/reply.c",
+                    "src/managesieve/frames.c"],
     "netstring": ["src/smtp/policy/netstring.c"],
     "policy": ["src/smtp/policy/policy.c", "src/smtp/policy/socketmap.c", "src/smtp/policy/lookup.c"],
     "policy_parse": ["src/smtp/policy/policy_parse.c"],

@@ -5,14 +5,20 @@ STARTTLS and implicit TLS; then what no client says: pipelining, octets beyond A
 octets, failed log-ins, a store that dies in between. The last line is "N passed, N failed"."""
 
 import base64
+import hashlib
+import hmac
+import os
 import re
 import shutil
+import signal
 import socket
+import subprocess
 import tempfile
 
 from certificates import Authority
-from harness import Daemon, Tests, expect
+from harness import Daemon, Tests, expect, until
 from private_daemon import free_ports
+from tls_client import context
 
 FOLDER = tempfile.mkdtemp(prefix="doorstep-managesieve.")
 ANN, BOB, PASSWORD = "ann@example.org", "bob@example.org", "correct horse"
@@ -121,7 +127,7 @@ class Client:
                 return self.take(m.end()).decode()
             if not self.more():
                 expect(self.pending == b"", f"closed within {self.pending[:200]!r}")
-                return ""
+                return None
 
     def line(self):
         is_quoted = self.more() if self.pending == b"" else True
@@ -129,7 +135,7 @@ class Client:
             return []
         starts_with_string = self.pending[:1] in b'"{'
         tokens = []
-        while (token := self.token()) is not None and token != "":
+        while (token := self.token()) is not None:
             tokens.append(token)
         return (["STRING"] if starts_with_string else []) + tokens
 
@@ -138,6 +144,12 @@ class Client:
         while lines[-1] and lines[-1][0] == "STRING":
             lines.append(self.line())
         return Reply([line[1:] if line and line[0] == "STRING" else line for line in lines])
+
+    def challenge(self):
+        """A line that holds one string, and no reply yet."""
+        line = self.line()
+        expect(len(line) == 2 and line[0] == "STRING", line)
+        return base64.b64decode(line[1])
 
     def send(self, octets):
         self.socket.sendall(octets.encode() if isinstance(octets, str) else octets)
@@ -202,7 +214,7 @@ def what_is_announced(d):
     expect(has["IMPLEMENTATION"].startswith("Doorstep ") and has["VERSION"] == "1.0", has)
     expect({"fileinto", "variables", "imap4flags"} <= set(has["SIEVE"].split()), has["SIEVE"])
     expect(not set(has["SIEVE"].split()) & {"vnd.dovecot.pipe", "vnd.dovecot.testsuite"}, has["SIEVE"])
-    expect(has["SASL"].split() == ["SCRAM-SHA-256", "PLAIN", "LOGIN"], has["SASL"])
+    expect(has["SASL"].split() == ["PLAIN", "SCRAM-SHA-256", "LOGIN"], has["SASL"])
     expect("STARTTLS" in has and "UNAUTHENTICATE" in has and "OWNER" not in has, has)
     expect(int(has["MAXREDIRECTS"]) > 0, has)
     for name in has["SIEVE"].split():
@@ -223,6 +235,430 @@ def a_script(d):
     expect(d.tool("sieve", "get", ANN, "main") == GOOD, "the tool has other octets")
 
 
+def refusals(d):
+    c = known(d, user=BOB)
+    c.put("a", GOOD)
+    reply = c.put("b", BAD, "NO")
+    expect("b:2:1: error: " in reply.text and "filinto" in reply.text and "^" in reply.text, reply)
+    reply = c.want("NO", f"CHECKSCRIPT {{{len(BAD)}+}}\r\n".encode() + BAD)
+    expect(":2:1: error: " in reply.text, reply)
+    c.want("OK", f"CHECKSCRIPT {{{len(GOOD)}+}}\r\n".encode() + GOOD)
+    unused = b"stop;\r\nkeep;\r\n"
+    reply = c.put("w", unused, "OK", "WARNINGS")
+    expect("warning" in reply.text and c.get("w") == unused, reply)
+    c.put("a", BAD, "NO")
+    expect(c.get("a") == GOOD, "a refused script took the place of a good one")
+    c.want("NO", 'GETSCRIPT "none"', "NONEXISTENT")
+    c.want("NO", 'SETACTIVE "none"', "NONEXISTENT")
+    c.want("NO", 'DELETESCRIPT "none"', "NONEXISTENT")
+    c.want("NO", 'RENAMESCRIPT "none" "b"', "NONEXISTENT")
+    c.want("NO", 'RENAMESCRIPT "a" "w"', "ALREADYEXISTS")
+    c.want("OK", 'SETACTIVE "a"')
+    c.want("NO", 'DELETESCRIPT "a"', "ACTIVE")
+    c.want("OK", 'RENAMESCRIPT "a" "b"')
+    expect(c.scripts() == {"b": True, "w": False}, c.scripts())
+    c.want("OK", 'SETACTIVE ""')
+    expect(c.scripts() == {"b": False, "w": False}, c.scripts())
+    c.want("OK", 'DELETESCRIPT "b"')
+    c.want("OK", 'DELETESCRIPT "w"')
+    expect(c.scripts() == {}, c.scripts())
+
+
+def quotas(d):
+    c = known(d, user=BOB)
+    c.want("OK", 'HAVESPACE "x" 102400')
+    c.want("NO", 'HAVESPACE "x" 102401', "QUOTA/MAXSIZE")
+    c.want("NO", 'HAVESPACE "x" 4294967295', "QUOTA/MAXSIZE")
+    c.put("long", b"#" * 102401, "NO", "QUOTA/MAXSIZE")
+    c.put("long", b"#" * 20_000_000, "NO", "QUOTA/MAXSIZE")
+    long = b"keep;\r\n#" + b"x" * 102390 + b"\r\n"
+    c.put("a", long)
+    expect(c.get("a") == long, "a long script came back otherwise")
+    c.put("b", long)
+    c.put("c", long, "NO", "QUOTA")
+    c.put("b", b"keep;\r\n")
+    c.put("c", b"keep;\r\n")
+    c.put("d", b"keep;\r\n")
+    c.want("NO", 'HAVESPACE "e" 10', "QUOTA/MAXSCRIPTS")
+    c.put("e", b"keep;\r\n", "NO", "QUOTA/MAXSCRIPTS")
+    c.put("d", b"stop;\r\n")
+    for name in "abcd":
+        c.want("OK", f'DELETESCRIPT "{name}"')
+    c.send(b'PUTSCRIPT "x" {99999999999+}\r\n')
+    expect(c.reply().word == "BYE" and c.is_closed(), "a literal without end")
+
+
+def names(d):
+    c = known(d, user=BOB)
+    odd = 'a "b" \\ / .. % (c) {3}'
+    for name in ("über uns", "日本語", "😀" * 128, odd, "ACTIVE"):
+        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+        c.put(quoted, GOOD)
+        c.want("OK", f'SETACTIVE "{quoted}"')
+        expect(c.scripts() == {name: True}, f"{name}: {c.scripts()}")
+        expect(c.get(quoted) == GOOD, name)
+        c.want("OK", 'SETACTIVE ""')
+        octets = name.encode()
+        c.want("OK", f"DELETESCRIPT {{{len(octets)}+}}\r\n".encode() + octets)
+    for name in ("", "a\tb", "a\x7fb", "a\u0085b", "a\u2028b", "x" * 513, "x" * 10000):
+        c.put(name, GOOD, "NO")
+    for octets in (b"a\0b", b"a\r\nb", b"\xff\xfe", b"\xed\xa0\x80", b"x" * 70000):
+        reply = c.say(b"GETSCRIPT {%d+}\r\n" % len(octets) + octets)
+        expect(reply.word == "NO", f"{octets[:9]}: {reply}")
+    expect(c.scripts() == {}, c.scripts())
+
+
+# --- log-ins ---
+
+
+def scram(c, user=ANN, password=PASSWORD, word="OK"):
+    first = f"n={user},r=abcdefghijkl"
+    c.send(f'AUTHENTICATE "SCRAM-SHA-256" "{b64("n,," + first)}"\r\n')
+    server = c.challenge().decode()
+    part = dict(p.split("=", 1) for p in server.split(","))
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(part["s"]), int(part["i"]))
+    last = f"c=biws,r={part['r']}"
+    text = f"{first},{server},{last}".encode()
+
+    def mac(key, octets):
+        return hmac.new(key, octets, "sha256").digest()
+
+    key = mac(salted, b"Client Key")
+    proof = bytes(x ^ y for x, y in zip(key, mac(hashlib.sha256(key).digest(), text)))
+    reply = c.want(word, f'"{b64(f"{last},p={b64(proof)}")}"')
+    if word == "OK":
+        signature = "v=" + b64(mac(mac(salted, b"Server Key"), text))
+        expect(reply.code == f'SASL "{b64(signature)}"', f"{reply}, wanted {signature}")
+
+
+def log_ins(d):
+    c = Client(d.ports["clear"])
+    for line in ("LISTSCRIPTS", 'GETSCRIPT "a"', 'SETACTIVE ""', "UNAUTHENTICATE"):
+        c.want("NO", line)
+    c.put("a", GOOD, "NO")
+    c.want("NO", 'AUTHENTICATE "GSSAPI"')
+    c.want("NO", 'AUTHENTICATE "PLAIN" "not base64"')
+    c.log_in(password="wrong", word="NO")
+    c.close()
+    c = Client(d.ports["clear"])
+    c.log_in(user="nobody@example.org", word="NO")
+    c.log_in()
+    c.log_in(word="NO")
+    c.want("NO", "STARTTLS")
+    c.want("OK", "UNAUTHENTICATE")
+    c.want("NO", "LISTSCRIPTS")
+    c.log_in(BOB)
+    expect(c.scripts() == {}, "somebody else's scripts")
+    c.want("OK", "UNAUTHENTICATE")
+    c.want("NO", "UNAUTHENTICATE")
+    expect("OWNER" not in capabilities(c.want("OK", "CAPABILITY")), "OWNER stays")
+    c.close()
+    c = Client(d.ports["clear"])
+    replies = [c.say(f'AUTHENTICATE "PLAIN" "{b64(chr(0) + ANN + chr(0) + "no")}"').word for _ in range(3)]
+    expect(replies[-1] == "BYE" and c.is_closed(), replies)
+
+
+def exchanges(d):
+    c = Client(d.ports["clear"])
+    c.send('AUTHENTICATE "PLAIN"\r\n')
+    expect(c.challenge() == b"", "PLAIN has nothing to ask")
+    c.want("NO", '"*"')
+    c.send('AUTHENTICATE "LOGIN"\r\n')
+    c.challenge()
+    c.send(f'"{b64(ANN)}"\r\n')
+    c.challenge()
+    secret = b64(PASSWORD)
+    c.want("OK", f"{{{len(secret)}+}}\r\n{secret}")
+    c.want("OK", "UNAUTHENTICATE")
+    scram(c)
+    c.want("OK", "UNAUTHENTICATE")
+    c.close()
+    c = Client(d.ports["clear"])
+    scram(c, password="wrong", word="NO")
+    c.send('AUTHENTICATE "SCRAM-SHA-256"\r\n')
+    c.challenge()
+    c.want("NO", "NOOP")
+    c.log_in()
+
+
+def disabled_meanwhile(d):
+    add_account(d, "carl@example.org")
+    c = known(d, user="carl@example.org")
+    c.put("a", GOOD)
+    d.tool("account", "set", "carl@example.org", "--disabled")
+    c.want("NO", "LISTSCRIPTS", "TRYLATER")
+    c.put("b", GOOD, "NO", "TRYLATER")
+    d.tool("account", "set", "carl@example.org", "--enabled")
+    expect(c.scripts() == {"a": False}, c.scripts())
+
+
+# --- TLS ---
+
+
+def tls(d, ca):
+    c = Client(d.ports["starttls"])
+    has = capabilities(c.greeting)
+    expect(has["SASL"] == "" and "STARTTLS" in has, has)
+    c.log_in(word="NO", code="ENCRYPT-NEEDED")
+    c.send("STARTTLS\r\n")
+    expect(c.reply().word == "OK", "STARTTLS")
+    c.wrap(context(ca.pem))
+    has = capabilities(c.reply())
+    expect("STARTTLS" not in has and "SCRAM-SHA-256-PLUS" in has["SASL"] and "PLAIN" in has["SASL"], has)
+    c.want("NO", "STARTTLS")
+    c.log_in()
+    expect("main" in c.scripts(), c.scripts())
+    c = Client(d.ports["implicit"], context(ca.pem))
+    expect("STARTTLS" not in capabilities(c.greeting), c.greeting)
+    scram(c)
+    expect("main" in c.scripts(), c.scripts())
+
+
+def injected(d, ca):
+    """What came in the clear behind STARTTLS is not carried out."""
+    c = Client(d.ports["starttls"])
+    c.send('STARTTLS\r\nNOOP "injected"\r\n')
+    expect(c.reply().word == "OK", "STARTTLS")
+    try:
+        c.wrap(context(ca.pem))
+    except OSError:
+        return
+    expect("injected" not in repr(c.reply()) + repr(c.say("NOOP")), "it was carried out")
+
+
+def by_certificate(d, ca):
+    pair = ca.issue("ann", emails=[ANN])
+    c = Client(d.ports["implicit"], context(ca.pem, pair))
+    expect("EXTERNAL" in capabilities(c.greeting)["SASL"], c.greeting)
+    c.want("OK", 'AUTHENTICATE "EXTERNAL" ""')
+    expect("main" in c.scripts(), c.scripts())
+    c = Client(d.ports["implicit"], context(ca.pem))
+    expect("EXTERNAL" not in capabilities(c.greeting)["SASL"], c.greeting)
+    c.want("NO", 'AUTHENTICATE "EXTERNAL" ""')
+
+
+# --- clients ---
+
+
+def run(*command, data=b""):
+    done = subprocess.run(command, input=data, capture_output=True, timeout=60)
+    expect(done.returncode == 0, f"{command[0]}: {done.returncode} {done.stdout[-800:]} {done.stderr[-800:]}")
+    return done.stdout.decode()
+
+
+def sieve_connect(d, ca):
+    script = f"{FOLDER}/rules.sieve"
+    with open(script, "wb") as f:
+        f.write(GOOD)
+
+    def do(*what):
+        return run("sieve-connect", "-s", "localhost", "-p", str(d.ports["starttls"]), "-u", BOB, "--passwordfd", "0",
+                   "--tlscafile", ca.pem, "-m", "PLAIN", *what, data=PASSWORD.encode() + b"\n")
+
+    do("--localsieve", script, "--remotesieve", "mine", "--upload")
+    do("--remotesieve", "mine", "--activate")
+    expect("mine" in do("--list") and "ACTIVE" in do("--list"), do("--list"))
+    do("--localsieve", f"{FOLDER}/back.sieve", "--remotesieve", "mine", "--download")
+    with open(f"{FOLDER}/back.sieve", "rb") as f:
+        expect(f.read().split() == GOOD.split(), "sieve-connect: another script came back")
+    do("--deactivate")
+    do("--remotesieve", "mine", "--delete")
+    expect("mine" not in do("--list"), do("--list"))
+
+
+SIEVELIB = """
+import sys
+from sievelib.managesieve import Client
+c = Client("127.0.0.1", int(sys.argv[1]))
+assert c.connect("bob@example.org", "correct horse", starttls=False, authmech=sys.argv[2]), c.errmsg
+assert c.havespace("mine", 100), c.errmsg
+assert c.putscript("mine", 'require ["fileinto"];\\nfileinto "Lists";\\n'), c.errmsg
+assert not c.putscript("other", 'filinto "x";\\n') and b"error" in c.errmsg, c.errmsg
+assert c.checkscript("keep;"), c.errmsg
+assert c.setactive("mine"), c.errmsg
+assert c.listscripts() == ("mine", []), c.listscripts()
+assert "fileinto" in c.getscript("mine"), c.errmsg
+assert c.renamescript("mine", "yours"), c.errmsg
+assert c.setactive(""), c.errmsg
+assert c.deletescript("yours"), c.errmsg
+c.logout()
+"""
+
+
+def sievelib(d):
+    for mechanism in ("PLAIN", "LOGIN"):
+        run("/usr/bin/python3", "-c", SIEVELIB, str(d.ports["clear"]), mechanism)
+
+
+PERL = """
+use Net::ManageSieve;
+my $s = Net::ManageSieve->new("localhost", Port => $ARGV[0], on_fail => "die",
+    tls => {mode => "require", SSL_ca_file => $ARGV[1], SSL_verifycn_name => "localhost"}) or die $@;
+$s->auth("bob\\@example.org", "correct horse") or die;
+$s->havespace("mine", 100) or die;
+$s->putscript("mine", qq{require "fileinto";\\r\\nfileinto "Lists";\\r\\n}) or die;
+eval { $s->putscript("bad", "filinto;"); 1 } and die "stored";
+$s->setactive("mine") or die;
+my @found = @{$s->listscripts};
+$found[0] eq "mine" && $found[-1] eq "mine" or die "@found";
+$s->getscript("mine") =~ /fileinto/ or die;
+$s->setactive("") or die;
+$s->deletescript("mine") or die;
+$s->logout;
+"""
+
+
+def net_managesieve(d, ca):
+    run("perl", "-e", PERL, str(d.ports["starttls"]), ca.pem)
+
+
+# --- what no client says ---
+
+
+def pipelined(d):
+    c = Client(d.ports["clear"])
+    secret = b64(f"\0{BOB}\0{PASSWORD}")
+    c.send(
+        f'AUTHENTICATE "PLAIN" {{{len(secret)}+}}\r\n{secret}\r\n'.encode()
+        + b'PUTSCRIPT "p" {%d+}\r\n%s\r\n' % (len(GOOD), GOOD)
+        + b'SETACTIVE "p"\r\nLISTSCRIPTS\r\nNOOP "t"\r\n' + b'GETSCRIPT "p"\r\n' * 300
+        + b'SETACTIVE ""\r\nDELETESCRIPT "p"\r\nLOGOUT\r\n'
+    )
+    for _ in range(3):
+        expect(c.reply().word == "OK", "in a row")
+    expect(c.reply().lines == [["p", "ACTIVE"]], "LISTSCRIPTS")
+    expect(c.reply().code == 'TAG "t"', "NOOP")
+    for _ in range(300):
+        expect(c.reply().lines == [[GOOD.decode()]], "GETSCRIPT")
+    for _ in range(3):
+        expect(c.reply().word == "OK", "the last ones")
+    expect(c.is_closed(), "LOGOUT")
+
+
+def not_read(d):
+    """A client that asks for much and reads nothing costs little, and hears all of it when it does."""
+    c = known(d, user=BOB)
+    long = b"keep;\r\n#" + b"x" * 100_000 + b"\r\n"
+    c.put("long", long)
+    c.send(b'GETSCRIPT "long"\r\n' * 400)
+    other = known(d)
+    expect("main" in other.scripts(), "others wait")
+    for _ in range(400):
+        expect(c.reply().lines == [[long.decode()]], "GETSCRIPT")
+    c.want("OK", 'DELETESCRIPT "long"')
+
+
+def octet_by_octet(d):
+    c = Client(d.ports["clear"])
+    secret = b64(f"\0{ANN}\0{PASSWORD}")
+    for octet in f'authenticate "plain" {{{len(secret)}+}}\r\n{secret}\r\n'.encode():
+        c.send(bytes((octet,)))
+    expect(c.reply().word == "OK", "octet by octet")
+    for octet in b'GetScript {4+}\r\nmain\r\n':
+        c.send(bytes((octet,)))
+    expect(c.reply().lines == [[GOOD.decode()]], "GETSCRIPT octet by octet")
+
+
+def odd(d):
+    lines = (
+        b"", b" ", b"XYZZY", b"NOOP x", b"NOOP (", b'NOOP "a', b'NOOP "a" "b"', b"NOOP {}", b"NOOP {+}", b"NOOP {-1}",
+        b"NOOP {1", b"NOOP {1x}", b'NOOP "a"b', b"NOOP 1", b"NOOP\0", b"\xff\xfe", b'"string"', b"{3+}\r\nabc",
+    )  # fmt: skip
+    for line in lines:
+        c = known(d)
+        c.want("NO", line)
+        expect("main" in c.scripts(), line)
+        c.close()
+    c = known(d)
+    expect(c.say(b'NOOP "a\nLISTSCRIPTS').word == "NO", "a bare LF ends a line")
+    c.reply()
+    for line in (b"NOOP" + b" " * 20000, b'NOOP "' + b"x" * 20000 + b'"', b"A" * 20000, b"NOOP " + b'"" ' * 3000):
+        c.want("NO", line)
+    c.want("OK", "NOOP ")
+    c = Client(d.ports["clear"])
+    c.send(b"XYZZY\r\n" * 19)
+    expect(all(c.reply().word == "NO" for _ in range(19)), "XYZZY")
+    expect(c.say("XYZZY").word == "BYE" and c.is_closed(), "the twentieth")
+    c = Client(d.ports["clear"])
+    c.send(b"NOOP {20000+}\r\n" + b"NOOP\r\n" * 3333 + b"NO\r\nNOOP\r\n")
+    expect([c.reply().word, c.reply().word] == ["NO", "OK"], "a literal too large for a stranger is not carried out")
+    c = Client(d.ports["clear"])
+    c.send(b"NOOP\r\n" * 1001)
+    words = [c.reply().word for _ in range(1001)]
+    expect(words == ["OK"] * 1000 + ["BYE"], words[-3:])
+
+
+def gone_in_the_middle(d):
+    begun = (b"AUTH", b'AUTHENTICATE "PLAIN"\r\n', b'AUTHENTICATE "SCRAM-SHA-256"\r\n"x', b"STARTTLS\r\n", b"{9+}")
+    for text in begun:
+        c = Client(d.ports["clear"])
+        c.send(text)
+        c.close()
+    for text in (b'PUTSCRIPT "gone" {100+}\r\nkeep;', b"LISTSCRIPTS\r\n" * 50, b'CHECKSCRIPT "keep;"\r\n'):
+        c = known(d)
+        c.send(text)
+        c.close()
+    expect("gone" not in known(d).scripts(), "half of a script")
+
+
+def by_unix(d):
+    c = Client(f"{d.folder}/sieve.sock")
+    expect("PLAIN" in capabilities(c.greeting)["SASL"].split(), c.greeting)
+    c.log_in()
+    expect("main" in c.scripts(), c.scripts())
+
+
+def store_pid(d):
+    main = d.process.pid
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                parent = int(f.read().rsplit(")", 1)[1].split()[1])
+            with open(f"/proc/{pid}/comm") as f, open(f"/proc/{pid}/cmdline") as g:
+                text = f.read() + g.read()
+        except OSError:
+            continue
+        if parent == main and "store" in text:
+            return int(pid)
+    return None
+
+
+def store_killed(d):
+    idle, other = known(d), Client(d.ports["clear"])
+    before = store_pid(d)
+    os.kill(before, signal.SIGKILL)
+    reply = idle.reply()
+    expect(reply.word == "BYE" and reply.code == "TRYLATER" and idle.is_closed(), reply)
+    until(lambda: store_pid(d) not in (None, before), "another store")
+
+    def again():
+        return other.say(f'AUTHENTICATE "PLAIN" "{b64(chr(0) + ANN + chr(0) + PASSWORD)}"').word == "OK"
+
+    until(again, "a log-in with the next store")
+    expect(other.scripts() == {"main": True}, other.scripts())
+    expect(other.get("main") == GOOD, "what was stored")
+
+
+def counted(d):
+    text = d.tool("metrics").decode()
+    for name in ("sessions_total", "received_bytes_total"):
+        found = re.search(rf'doorstep_{name}{{[^}}]*protocol="managesieve"[^}}]*}} (\d+)', text)
+        expect(found and int(found[1]) > 0, f"{name}: {found}")
+    log = d.log_text()
+    expect(b64(f"\0{ANN}\0{PASSWORD}") not in log and PASSWORD not in log, "a password in the log")
+
+
+def drained(d):
+    c = known(d)
+    d.terminate()
+    reply = c.reply()
+    expect(reply.word == "BYE" and reply.code == "TRYLATER" and c.is_closed(), reply)
+    process, d.process = d.process, None
+    expect(process.wait(60) == 0, "status")
+    alarms = [l for l in d.log_text().splitlines() if re.search("Sanitizer|runtime error|Assertion|edge_broken", l)]
+    expect(not alarms, "\n".join(alarms[:5]))
+
+
 def main():
     t = Tests("managesieve")
     ports = dict(zip(("clear", "starttls", "implicit"), free_ports(3)))
@@ -239,8 +675,24 @@ def main():
         add_account(daemon, ANN)
         add_account(daemon, BOB)
         t.run("what is announced", what_is_announced, daemon)
-        t.run("a script", a_script, daemon)
-        t.run("the end", daemon.end)
+        for check in (a_script, refusals, quotas, names, log_ins, exchanges, disabled_meanwhile):
+            t.run(check.__name__.replace("_", " "), check, daemon)
+        for check in (tls, injected, by_certificate):
+            t.run(check.__name__.replace("_", " "), check, daemon, ca)
+        if t.has("sieve-connect", "sieve-connect"):
+            t.run("sieve-connect", sieve_connect, daemon, ca)
+        if os.path.exists("/usr/lib/python3/dist-packages/sievelib"):
+            t.run("sievelib", sievelib, daemon)
+        else:
+            t.skip("sievelib", "python3-sievelib is not installed")
+        if os.path.exists("/usr/share/perl5/Net/ManageSieve.pm"):
+            t.run("Net::ManageSieve", net_managesieve, daemon, ca)
+        else:
+            t.skip("Net::ManageSieve", "libnet-managesieve-perl is not installed")
+        for check in (
+            pipelined, not_read, octet_by_octet, odd, gone_in_the_middle, by_unix, store_killed, counted, drained,
+        ):  # fmt: skip
+            t.run(check.__name__.replace("_", " "), check, daemon)
     finally:
         if daemon.process is not None:
             daemon.kill()
