@@ -192,9 +192,8 @@ converse(const uint8_t *data, size_t size, unsigned kind)
         .has_binding = true,
         .has_outer_name = true,
     };
-    struct owner o = {.is_late = (kind & 1) != 0,
-                      .is_reading = (kind & 2) != 0,
-                      .is_away = (kind & 4) != 0};
+    struct owner o = {
+        .is_late = (kind & 1) != 0, .is_reading = (kind & 2) != 0, .is_away = (kind & 4) != 0};
     size_t piece = kind / 16 + 1;
 
     o.m = managesieve_new(&config, &calls, &o);
