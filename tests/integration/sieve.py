@@ -8,6 +8,8 @@ import json
 import os
 import smtplib
 import subprocess
+import threading
+import time
 
 from harness import Daemon, Tests, expect, message, until
 from private_daemon import DOORSTEP
@@ -313,6 +315,34 @@ def changed(daemon):
     expect(where(daemon, "change") == {"A": 1, "B": 1, "INBOX": 1}, f"{where(daemon, 'change')}")
 
 
+def killed(daemon):
+    """Two copies in one account are one record: whenever the daemon is killed, both are there or none."""
+    to = account(daemon, "sweep", 'require ["fileinto", "copy"]; fileinto :copy "A"; fileinto "B";')
+    send(daemon, "first", to)
+    for i in range(8):
+        answers = []
+
+        def deliver(subject=f"sweep{i}"):
+            try:
+                answers.append(send(daemon, subject, to)[to][0])
+            except (OSError, smtplib.SMTPException):
+                pass
+
+        sender = threading.Thread(target=deliver)
+        sender.start()
+        time.sleep(i * 0.004)
+        daemon.kill()
+        sender.join()
+        daemon.start()
+        got = mail(daemon, "sweep")
+        copies = [sum(f"sweep{i}".encode() in m for _, m in got[box]) for box in ("A", "B")]
+        expect(copies in ([0, 0], [1, 1]), f"killed after {i * 4} ms: {copies} copies")
+        expect(copies == [1, 1] or 250 not in answers, f"acknowledged, and lost: {copies}")
+        for box in ("A", "B"):
+            uids = [r["uid"] for r in rows(daemon, "sweep", box)]
+            expect(len(uids) == len(got[box]) == len(set(uids)), f"{box}: {uids}")
+
+
 def administrators(tests):
     daemon = Daemon()
     scripts = {
@@ -376,6 +406,7 @@ def main():
         tests.run("another active script holds at once", changed, daemon)
         tests.run("what leaves waits, also after a kill", leaving, daemon)
         tests.run("a script that fails loses nothing", failing, daemon)
+        tests.run("copies of one message survive a kill together", killed, daemon)
         daemon.end()
     finally:
         daemon.remove()
