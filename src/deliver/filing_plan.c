@@ -104,7 +104,6 @@ fill(struct planning *pl, struct delivery *d, const struct filing_action *a)
 {
     d->source = source_of(pl, a->edition);
     d->into = name_of(a->mailbox);
-    d->special_use = a->special_use[0] != '\0' ? a->special_use : NULL;
     d->may_create = a->create || pl->t->deliver->settings->sieve.create;
     take_flags(pl, d, a);
     tell(pl, a, d->into);

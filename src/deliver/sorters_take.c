@@ -100,6 +100,8 @@ void
 sorter_forget_partial(struct sorter *so)
 {
     buf_reset(&so->facts);
+    if (so->given != NULL)
+        so->given->asking = 0; /* nobody waits for that answer any more */
     message_unref(so->edition);
     so->edition = NULL;
     while (so->edition_count > 0)

@@ -25,6 +25,7 @@ main(void)
     suite_add_tcase(s, record_tests());
     suite_add_tcase(s, replay_tests());
     suite_add_tcase(s, sorters_tests());
+    suite_add_tcase(s, sorters_filing_tests());
     suite_add_tcase(s, trace_tests());
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -19,6 +19,7 @@ TCase *record_change_tests(void);
 TCase *record_tests(void);
 TCase *replay_tests(void);
 TCase *sorters_tests(void);
+TCase *sorters_filing_tests(void);
 TCase *trace_tests(void);
 
 #endif
