@@ -422,6 +422,7 @@ find_parcel(struct transaction *t, const struct account_target *target, struct b
     p->transaction = t;
     p->delivery.job.run = batch_run_delivery;
     p->delivery.source = &t->source;
+    p->delivery.may_create = true; /* where a content filter wants it */
     p->delivery.target = *target;
     p->delivery.done = on_delivered;
     HASH_ADD_KEYPTR(hh, t->parcels, p->key, key->len, p);

@@ -64,10 +64,8 @@ struct delivery {
 
     /* Where Sieve wants it. Copies are deliveries of the same message in the same account, made
      * together with this one or not at all; their job and done are not used. */
-    const char *into; /* mailbox; NULL: as source has it */
-    bool may_create;  /* that mailbox, when it is missing; else INBOX */
-    const char
-        *special_use;     /* a mailbox for that use comes before `into`; NULL: none is asked for */
+    const char *into;     /* mailbox; NULL: as source has it */
+    bool may_create;      /* that mailbox, when it is missing; else INBOX */
     unsigned flags;       /* STORE_SEEN ... */
     const char *keywords; /* separated by spaces, or NULL */
     struct span effects; /* of Sieve, as effects_pack() made them: of the account, with the first */
