@@ -128,6 +128,50 @@ copy_list(struct sieve_run *r, const char *const *items, uint32_t count, struct 
 }
 
 static bool
+is_same_address(const char *a, const char *b)
+{
+    const char *domain = strrchr(a, '@');
+    size_t n = domain == NULL ? strlen(a) : (size_t)(domain - a);
+
+    return strncmp(a, b, n) == 0 && strcasecmp(a + n, b + n) == 0;
+}
+
+static bool
+is_listed(const struct sieve_strings *list, const char *address)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (is_same_address(list->items[i], address))
+            return true;
+    return false;
+}
+
+/* 5436 2.7: nobody is told twice by the same scripts. */
+static bool
+was_notified(struct sieve_run *r, const char *address)
+{
+    uint32_t count;
+    const struct sieve_action *actions = sieve_run_actions(r, &count);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (actions[i].kind == SIEVE_NOTIFY && actions[i].details.notify.withheld == NULL &&
+            (is_listed(&actions[i].details.notify.recipients, address) ||
+             is_listed(&actions[i].details.notify.carbon, address)))
+            return true;
+    return false;
+}
+
+static uint32_t
+drop_notified(struct sieve_run *r, const char **list, uint32_t count)
+{
+    uint32_t left = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (!was_notified(r, list[i]))
+            list[left++] = list[i];
+    return left;
+}
+
+static bool
 take_options(struct sieve_run *r, const struct sieve_op *op, struct sieve_strings *out)
 {
     const struct sieve_tagged *t = sieve_op_tag(op, SLOT_OPTIONS);
@@ -167,8 +211,10 @@ take_subject(struct sieve_run *r, const struct sieve_op *op, const struct mailto
 }
 
 static bool
-take_mailto(struct sieve_run *r, const struct mailto *m, struct sieve_notify *n)
+take_mailto(struct sieve_run *r, struct mailto *m, struct sieve_notify *n)
 {
+    m->to_count = drop_notified(r, m->to, m->to_count);
+    m->cc_count = drop_notified(r, m->cc, m->cc_count);
     n->reply.to = m->to_count > 0 ? m->to[0] : m->cc_count > 0 ? m->cc[0] : "";
     return copy_list(r, m->to, m->to_count, &n->recipients) &&
            copy_list(r, m->cc, m->cc_count, &n->carbon) &&
@@ -226,10 +272,14 @@ run_notify(struct sieve_run *r, const struct sieve_op *op)
     struct sieve_notify *n = &a.details.notify;
     struct mailto *m = sieve_run_alloc(r, sizeof(*m));
 
-    if (m == NULL || !parse_method(r, op, m, n) || !take_tags(r, op, n) ||
-        !take_subject(r, op, m, n) || !take_mailto(r, m, n) || !reply_fcc(r, op, &n->reply.fcc) ||
-        !withhold(r, m, n))
+    if (m == NULL || !parse_method(r, op, m, n))
         return SIEVE_BREAKDOWN;
+    uint32_t named = m->to_count + m->cc_count;
+    if (!take_tags(r, op, n) || !take_subject(r, op, m, n) || !take_mailto(r, m, n) ||
+        !reply_fcc(r, op, &n->reply.fcc) || !withhold(r, m, n))
+        return SIEVE_BREAKDOWN;
+    if (named > 0 && m->to_count + m->cc_count == 0)
+        return SIEVE_GO; /* all of them are told already */
     return sieve_run_act(r, op, a) ? SIEVE_GO : SIEVE_BREAKDOWN;
 }
 
