@@ -106,6 +106,28 @@ field_print_raw(struct buf *out, const char *name, struct span value)
     return ok;
 }
 
+/* What is not ASCII is no id (RFC 5322 3.6.4), and has no other form in a header. */
+bool
+field_print_ids(struct buf *out, const char *name, struct span value)
+{
+    struct buf ids;
+    bool ok = true;
+
+    buf_init(&ids, value.n + 1);
+    while (ok && value.n > 0) {
+        size_t n = 0;
+        while (n < value.n && strchr(" \t\r\n", value.p[n]) == NULL)
+            n++;
+        struct span word = {value.p, n};
+        if (n > 0 && utf8_is_ascii(word))
+            ok = (ids.len == 0 || buf_append_char(&ids, ' ')) && buf_append_span(&ids, word);
+        value = span_skip(value, n + 1);
+    }
+    ok = ok && field_print_raw(out, name, buf_span(&ids));
+    buf_release(&ids);
+    return ok;
+}
+
 bool
 field_print_address(struct buf *out, const char *name, const char *prefix, const char *address)
 {

@@ -51,8 +51,8 @@ print_vacation(const struct relay_origin *o, const struct sieve_vacation *v, str
     return relay_print_origin(o, out) && field_print_mailboxes(out, "From", span_of(from)) &&
            field_print_mailboxes(out, "To", span_of(to)) &&
            field_print_text(out, "Subject", span_of(r->subject)) &&
-           field_print_raw(out, "In-Reply-To", span_of(v->in_reply_to)) &&
-           field_print_raw(out, "References", span_of(v->references)) &&
+           field_print_ids(out, "In-Reply-To", span_of(v->in_reply_to)) &&
+           field_print_ids(out, "References", span_of(v->references)) &&
            buf_append_str(out, "Auto-Submitted: auto-replied (vacation)\r\n"
                                "Precedence: bulk\r\n"
                                "X-Auto-Response-Suppress: All\r\n"

@@ -15,6 +15,9 @@ bool field_print_text(struct buf *out, const char *name, struct span value);
 bool field_print_mailboxes(struct buf *out, const char *name, struct span list);
 /* What must be ASCII already: folded at its blanks. */
 bool field_print_raw(struct buf *out, const char *name, struct span value);
+
+/* Words that are message ids; those that are not ASCII are left out. */
+bool field_print_ids(struct buf *out, const char *name, struct span value);
 /* "Name: prefixaddress". */
 bool field_print_address(struct buf *out, const char *name, const char *prefix,
                          const char *address);

@@ -82,7 +82,7 @@ print_disposition(const struct relay_origin *o, struct span message, struct buf 
 
     if (ok && e->original_recipient[0] != '\0')
         ok = field_print_address(out, "Original-Recipient", "rfc822; ", e->original_recipient);
-    return ok && field_print_raw(out, "Original-Message-ID", relay_field(message, "Message-ID")) &&
+    return ok && field_print_ids(out, "Original-Message-ID", relay_field(message, "Message-ID")) &&
            buf_append_str(out, "Disposition: automatic-action/MDN-sent-automatically; deleted\r\n"
                                "\r\n");
 }
@@ -106,7 +106,7 @@ print_refusal(const struct relay_origin *o, const struct sieve_action *a, struct
                               utf8_is_ascii(message) &&
                                   utf8_is_ascii(span_of(a->details.reject.text))};
     return relay_print_origin(o, out) &&
-           field_print_raw(out, "References", relay_field(message, "Message-ID")) &&
+           field_print_ids(out, "References", relay_field(message, "Message-ID")) &&
            buf_append_str(out, "Auto-Submitted: auto-replied (rejected)\r\n"
                                "Subject: Automatically rejected mail\r\n") &&
            print_header(o, &h, out) && print_reason(o, a, out) &&

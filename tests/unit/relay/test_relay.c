@@ -6,6 +6,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "doorstep/charset.h"
 #include "doorstep/relay.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -258,7 +259,7 @@ check_header(const struct world *w)
         ck_assert_msg(line.p[0] == ' ' || line.p[0] == '\t' || span_find(line, ':') < line.n,
                       "%.*s", (int)line.n, line.p);
         ck_assert(!span_has_prefix_fold(line, SPAN("X-Smuggled")));
-        ck_assert(line.n <= 999);
+        ck_assert(line.n <= 999 && utf8_is_ascii(line));
         rest = span_skip(rest, line.n + 1);
     }
 }
@@ -285,6 +286,14 @@ static const struct {
     {"in a message of notify", HEAD "\r\n",
      "require [\"enotify\",\"encoded-character\"]; notify :message \"a${hex:0d "
      "0a}X-Smuggled: b\" \"mailto:a@b.c\";"},
+    {"an id that is not ASCII",
+     "From: bob@example.com\r\nTo: ann@example.org\r\nReferences: <a@b> "
+     "<\xc3\xbc@b>\r\nMessage-ID: "
+     "<\xc3\xbc@b>\r\n\r\n",
+     "require \"vacation\"; vacation \"x\";"},
+    {"an id that is not ASCII, refused",
+     "From: bob@example.com\r\nTo: ann@example.org\r\nMessage-ID: <\xc3\xbc@b>\r\n\r\n",
+     "require \"reject\"; reject \"x\";"},
     {"an id that is a very long word",
      "From: bob@example.com\r\nTo: ann@example.org\r\nMessage-ID: "
      "<aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
