@@ -154,6 +154,22 @@ is_path(enum envelope_part part)
            part == ENVELOPE_AUTH || part == ENVELOPE_ORCPT;
 }
 
+/* A quoted local part is what stands between the quotes (RFC 5321 4.1.2), as in a header. */
+static bool
+unquote(struct sieve_run *r, struct span *local)
+{
+    if (local->n < 2 || local->p[0] != '"' || local->p[local->n - 1] != '"')
+        return true;
+    char *copy = sieve_run_alloc(r, local->n);
+    size_t n = 0;
+    for (size_t i = 1; copy != NULL && i < local->n - 1; i++) {
+        i += local->p[i] == '\\' && i + 2 < local->n;
+        copy[n++] = local->p[i];
+    }
+    *local = (struct span){copy, n};
+    return copy != NULL;
+}
+
 /* The null reverse-path is "" in every part (5.4), and counts nothing (RFC 5231 4.2). */
 static enum sieve_truth
 compare_path(struct sieve_run *r, const struct sieve_op *op, struct sieve_match *m,
@@ -169,6 +185,8 @@ compare_path(struct sieve_run *r, const struct sieve_op *op, struct sieve_match 
         a.local.n = (size_t)(at - path);
         a.domain = span_of(at + 1);
     }
+    if (!unquote(r, &a.local))
+        return SIEVE_BROKEN;
     return sieve_address_part(r, op, &a, &value) ? sieve_match_value(m, value) : SIEVE_FALSE;
 }
 
