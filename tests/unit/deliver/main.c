@@ -24,6 +24,7 @@ main(void)
     suite_add_tcase(s, record_change_tests());
     suite_add_tcase(s, record_tests());
     suite_add_tcase(s, replay_tests());
+    suite_add_tcase(s, script_sessions_tests());
     suite_add_tcase(s, sorters_tests());
     suite_add_tcase(s, sorters_filing_tests());
     suite_add_tcase(s, trace_tests());

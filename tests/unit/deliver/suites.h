@@ -18,6 +18,7 @@ TCase *rates_tests(void);
 TCase *record_change_tests(void);
 TCase *record_tests(void);
 TCase *replay_tests(void);
+TCase *script_sessions_tests(void);
 TCase *sorters_tests(void);
 TCase *sorters_filing_tests(void);
 TCase *trace_tests(void);
