@@ -28,12 +28,14 @@ struct addresslist_item { /* spans are borrowed from the list until the next cal
     bool has_name;      /* "" <a@b> has an empty one */
     struct span route;  /* "@a,@b" of an obsolete route, or nothing */
     struct span local;  /* unquoted; nothing in <> */
+    bool is_quoted;     /* local was written with quotes, at least in part */
     struct span domain; /* as written without comments; nothing when there is none */
 };
 
 struct addresslist {
     struct span rest; /* borrowed */
     bool in_group;
+    bool has_quotes;   /* local, so far */
     bool is_truncated; /* ADDRESSLIST_MAX was passed, or memory ran out */
     size_t count;
     struct buf phrase, local, domain, route; /* of the current item */

@@ -38,6 +38,7 @@ reset_item(struct addresslist *list, struct addresslist_item *out)
     buf_reset(&list->local);
     buf_reset(&list->domain);
     buf_reset(&list->route);
+    list->has_quotes = false;
 }
 
 struct addresslist_words { /* what stands before '<', '@', ':', ',' or ';' */
@@ -58,6 +59,7 @@ take_quoted_word(struct addresslist *list)
 {
     struct span again = list->rest;
 
+    list->has_quotes = true;
     return token_take_quoted(&again, &list->phrase) && token_take_quoted(&list->rest, &list->local);
 }
 
@@ -182,6 +184,7 @@ take_angle(struct addresslist *list, struct addresslist_item *out, struct span *
 
     token_take_char(&list->rest, '<');
     buf_reset(&list->local);
+    list->has_quotes = false;
     bool fits = take_route(list);
     fits = take_words(list, SPAN("@>,;"), &w) && fits;
     if (token_take_char(&list->rest, '@'))
@@ -228,6 +231,7 @@ take_mailbox(struct addresslist *list, struct addresslist_words *w, struct addre
         out->has_name = true;
     }
     out->local = buf_span(&list->local);
+    out->is_quoted = list->has_quotes;
     out->domain = buf_span(&list->domain);
     list->is_truncated = list->is_truncated || !fits;
 }

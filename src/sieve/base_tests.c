@@ -232,13 +232,30 @@ check_address(struct sieve_check *c, struct sieve_op *op)
     return true;
 }
 
+/* What was written with quotes is the same address only with them (RFC 5322 3.4.1). */
+static void
+append_local(struct buf *out, const struct addresslist_item *item)
+{
+    if (!item->is_quoted) {
+        buf_append_span(out, item->local);
+        return;
+    }
+    buf_append_char(out, '"');
+    for (size_t i = 0; i < item->local.n; i++) {
+        if (item->local.p[i] == '"' || item->local.p[i] == '\\')
+            buf_append_char(out, '\\');
+        buf_append_char(out, item->local.p[i]);
+    }
+    buf_append_char(out, '"');
+}
+
 static enum sieve_truth
 compare_item(struct compare *c, const struct addresslist_item *item)
 {
     struct buf *whole = sieve_run_buf(c->run);
     struct span part;
 
-    buf_append_span(whole, item->local);
+    append_local(whole, item);
     if (item->domain.n > 0)
         buf_printf(whole, "@%.*s", (int)item->domain.n, item->domain.p);
     struct sieve_address a = {.local = item->local, .domain = item->domain};
