@@ -251,6 +251,15 @@ def relative_paths_work():
     has(result.stdout.decode(), "ok x.svtest: s\n1 passed, 0 failed\n")
 
 
+def nothing_hangs_a_suite():
+    many = ", ".join(['"again.sieve"'] * 8)
+    write("hang/again.sieve", f'require "vnd.dovecot.testsuite"; if test_multiscript [{many}] {{ }}')
+    write("hang/a.svtest", f'require "vnd.dovecot.testsuite"; test "again" {{ if test_multiscript [{many}] {{ }} }}')
+    write("hang/b.svtest", 'require "vnd.dovecot.testsuite"; test "fifo" { if test_script_compile "fifo" { test_fail "read"; } }')
+    os.mkfifo(os.path.join(FOLDER.name, "hang", "fifo"))
+    has(text_of(tool("suite", os.path.join(FOLDER.name, "hang")), 0), "2 passed, 0 failed")
+
+
 def main():
     tests = Tests("sieve tool")
     for check in (
@@ -279,6 +288,7 @@ def main():
         folders_are_searched_and_broken_files_cost_themselves_alone,
         nothing_to_run_is_said,
         relative_paths_work,
+        nothing_hangs_a_suite,
     ):
         tests.run(check.__name__.replace("_", " "), check)
     FOLDER.cleanup()

@@ -11,6 +11,7 @@
 #include <limits.h>
 
 #define SCRIPT_OCTETS_MAX ((size_t)64 << 20)
+#define COMPILES_MAX 10000 /* in a file: scripts that compile scripts come to an end */
 
 /* ------------------------------------------------------------------ errors */
 
@@ -109,6 +110,10 @@ compile_file(struct suite *s, struct span path)
     struct sieve_program *p = NULL;
     struct buf text;
 
+    if (++s->compile_count > COMPILES_MAX) {
+        suite_note(s, "too many scripts are compiled");
+        return NULL;
+    }
     buf_init(&text, SCRIPT_OCTETS_MAX); /* what passes sieve_max_script_size is told as that */
     if (read_script(s, "/", path, "", &text))
         p = compile_text(s, suite_keep(s, path), buf_span(&text));

@@ -79,6 +79,7 @@ struct suite {
 
     struct suite_program *programs; /* owned; the one compiled last comes first */
     struct sieve_program *compiled; /* borrowed, or NULL */
+    uint32_t compile_count;
     struct suite_binary *binaries;
     const char **errors; /* the heap's: what was noted since the last compile */
     uint32_t error_count, error_size;
