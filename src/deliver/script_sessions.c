@@ -89,7 +89,7 @@ send_pieces(struct edge *e, uint64_t id, struct span packed)
 static bool
 has_room(const struct edge *e, size_t octets)
 {
-    return e->door == NULL || octets < EDGE_QUEUE_MAX / 2 - door_queued(e->door);
+    return e->door == NULL || octets + door_queued(e->door) < EDGE_QUEUE_MAX / 2;
 }
 
 static void

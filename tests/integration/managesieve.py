@@ -11,12 +11,13 @@ import os
 import re
 import shutil
 import signal
+import smtplib
 import socket
 import subprocess
 import tempfile
 
 from certificates import Authority
-from harness import Daemon, Tests, expect, until
+from harness import Daemon, Tests, expect, message, until
 from private_daemon import free_ports
 from tls_client import context
 
@@ -221,6 +222,11 @@ def what_is_announced(d):
         expect(("NOTIFY" in has) == ("enotify" in has["SIEVE"].split()), name)
 
 
+def deliver(d, subject):
+    with smtplib.LMTP("127.0.0.1", d.ports["lmtp"], timeout=60) as lmtp:
+        lmtp.sendmail("bob@example.com", ANN, message(subject))
+
+
 def a_script(d):
     c = known(d)
     expect(capabilities(c.want("OK", "CAPABILITY"))["OWNER"] == ANN, "OWNER")
@@ -230,6 +236,8 @@ def a_script(d):
     expect(c.scripts() == {"main": False}, c.scripts())
     c.want("OK", 'SETACTIVE "main"')
     expect(c.scripts() == {"main": True}, c.scripts())
+    deliver(d, "the list")
+    expect(len(d.messages("ann/.Lists/new")) == 1, "it is not where the script says")
     c.want("OK", "LOGOUT")
     expect(c.is_closed(), "LOGOUT")
     expect(d.tool("sieve", "get", ANN, "main") == GOOD, "the tool has other octets")
@@ -548,6 +556,31 @@ def not_read(d):
     c.want("OK", 'DELETESCRIPT "long"')
 
 
+def many_at_once(d):
+    """Thirty who ask for more than the doors between edge and store hold: each is answered, or told to try later."""
+    c = known(d, user=BOB)
+    long = b"keep;\r\n#" + b"x" * 100_000 + b"\r\n"
+    c.put("long", long)
+    clients = [known(d, user=BOB) for _ in range(30)]
+    for other in clients:
+        other.send(b'GETSCRIPT "long"\r\n' * 4)
+    put = b'CHECKSCRIPT {%d+}\r\n%s\r\n' % (len(long), long)
+    for other in clients[:8]:
+        other.send(put)
+    answered = 0
+    for other in clients:
+        for _ in range(4):
+            reply = other.reply()
+            expect(reply.lines == [[long.decode()]] or reply.code == "TRYLATER", str(reply)[:300])
+            answered += reply.word == "OK"
+    expect(answered > 0, "nobody was answered")
+    for other in clients[:8]:
+        reply = other.reply()
+        expect(reply.word == "OK" or reply.code == "TRYLATER", reply)
+    c.want("OK", 'DELETESCRIPT "long"')
+    expect("edge_gone" not in d.log_text(), "the edge was dropped")
+
+
 def octet_by_octet(d):
     c = Client(d.ports["clear"])
     secret = b64(f"\0{ANN}\0{PASSWORD}")
@@ -653,6 +686,7 @@ def drained(d):
     d.terminate()
     reply = c.reply()
     expect(reply.word == "BYE" and reply.code == "TRYLATER" and c.is_closed(), reply)
+    c.close()
     process, d.process = d.process, None
     expect(process.wait(60) == 0, "status")
     alarms = [l for l in d.log_text().splitlines() if re.search("Sanitizer|runtime error|Assertion|edge_broken", l)]
@@ -690,7 +724,8 @@ def main():
         else:
             t.skip("Net::ManageSieve", "libnet-managesieve-perl is not installed")
         for check in (
-            pipelined, not_read, octet_by_octet, odd, gone_in_the_middle, by_unix, store_killed, counted, drained,
+            pipelined, not_read, many_at_once, octet_by_octet, odd, gone_in_the_middle, by_unix, store_killed, counted,
+            drained,
         ):  # fmt: skip
             t.run(check.__name__.replace("_", " "), check, daemon)
     finally:

@@ -54,7 +54,7 @@ door_store_script_ask(struct door_store *d, struct door_client *c,
     buf_init(&body, REQUEST_MAX);
     pack_init(&p, &body);
     managesieve_request_pack(request, &p);
-    is_sent = !p.full && body.len < DOOR_LINK_QUEUE_MAX / 2 - door_queued(d->door);
+    is_sent = !p.full && body.len + door_queued(d->door) < DOOR_LINK_QUEUE_MAX / 2;
     if (is_sent) {
         r->is_asking = true;
         buf_init(&r->answer, ANSWER_MAX);
