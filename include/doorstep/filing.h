@@ -76,7 +76,7 @@ struct filing_action {
     uint32_t line;       /* of `script`; 0: the implicit keep */
     const char *script;  /* name of the script, or "" */
     uint32_t edition;    /* which message: 0 as it came, else from 1: of the result's editions */
-    const char *mailbox; /* FILE; where a copy of what leaves goes (RFC 8580), or "" */
+    const char *mailbox; /* FILE, or "" */
     const char *special_use, *mailbox_id; /* "" or before the name (RFC 8579, RFC 9042) */
     bool create;
     bool has_flags;

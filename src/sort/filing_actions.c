@@ -100,6 +100,18 @@ take_key(struct taking *t, const char *key, uint32_t seconds)
     t->failed = t->failed || t->out->key == NULL;
 }
 
+/* RFC 8580: where the copy of what leaves goes, for whoever sends it. */
+static void
+add_fcc(struct taking *t, const struct sieve_storage *s)
+{
+    add_field(t, "fcc", s->mailbox);
+    add_field(t, "fcc-special-use", s->special_use);
+    add_field(t, "fcc-mailbox-id", s->mailbox_id);
+    add_field(t, "fcc-create", s->create ? "yes" : "");
+    if (s->has_flags)
+        add_list(t, "fcc-flag", &s->flags);
+}
+
 static void
 take_reply(struct taking *t, const struct sieve_reply *r)
 {
@@ -109,7 +121,7 @@ take_reply(struct taking *t, const struct sieve_reply *r)
     add_field(t, "subject", r->subject);
     add_field(t, r->is_mime ? "mime" : "text", r->text);
     if (r->fcc != NULL)
-        take_storage(t, r->fcc);
+        add_fcc(t, r->fcc);
 }
 
 static void

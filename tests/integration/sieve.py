@@ -249,6 +249,21 @@ def leaving(daemon):
     expect(len(files) == 2 and b"Subject: " in open(files[0], "rb").read(), f"{files}")
 
 
+def copies_of_replies(daemon):
+    """RFC 8580: nothing is sent yet, but what waits says where its copy goes."""
+    to = account(
+        daemon,
+        "fcc",
+        'require ["vacation", "fcc", "imap4flags", "mailbox"];\n'
+        'vacation :fcc "Replies" :create :flags ["\\\\Seen", "$Auto"] "I am away.";\n',
+    )
+    send(daemon, "go", to, extra=f"To: {to}\r\n")
+    [row] = json.loads(daemon.tool("--json", "sieve", "log", to))
+    lines = row["text"].splitlines()
+    for line in ("fcc: Replies", "fcc-create: yes", "fcc-flag: \\\\Seen", "fcc-flag: $Auto"):
+        expect(line in lines, f"{line} is not in {lines}")
+
+
 def edited(daemon):
     to = account(
         daemon,
@@ -405,6 +420,7 @@ def main():
         tests.run("names that are no mailboxes", bad_names, daemon)
         tests.run("another active script holds at once", changed, daemon)
         tests.run("what leaves waits, also after a kill", leaving, daemon)
+        tests.run("what waits says where its copy goes", copies_of_replies, daemon)
         tests.run("a script that fails loses nothing", failing, daemon)
         tests.run("copies of one message survive a kill together", killed, daemon)
         daemon.end()
