@@ -1,37 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The session of managesieve.h: a table of commands, and what each says.
+ * The session of managesieve.h: octets to commands, a table of these, and replies. See
+ * session_priv.h.
  */
-#include "doorstep/managesieve.h"
+#include "session_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "doorstep/charset.h"
-#include "wire_priv.h"
-#include "reply_priv.h"
-
-#define OUTPUT_MAX MANAGESIEVE_REPLY_MAX
-#define STRANGER_LITERAL_MAX 16384 /* before the log-in: what SASL says */
-
-enum session_state { GREETED, IN_AUTH, LOGGED_IN, IN_TLS, CLOSED };
-
-struct managesieve {
-    struct managesieve_config config;
-    const struct managesieve_calls *calls;
-    void *arg;
-    enum session_state state;
-    bool is_waiting; /* for the owner */
-    bool is_busy;    /* inside of a command: who answers at once does not start the next one */
-    bool is_full;    /* the client does not read: no more commands are carried out */
-    enum managesieve_verb asked;
-    struct wire wire;
-    struct buf pending;
-    struct buf out;
-    char *login; /* owned */
-    uint64_t steps, failures, errors;
-    uint64_t strange_steps; /* commands before a log-in */
-};
 
 /* ------------------------------------------------------------------ replies */
 
@@ -48,8 +25,8 @@ close_session(struct managesieve *m, const char *reason)
 }
 
 /* A reply is sent whole or not at all: what a client reads is never half of one. */
-static void
-flush(struct managesieve *m, bool is_whole)
+void
+managesieve_flush(struct managesieve *m, bool is_whole)
 {
     if (m->state != CLOSED && !is_whole)
         close_session(m, "out of memory");
@@ -58,16 +35,16 @@ flush(struct managesieve *m, bool is_whole)
     buf_release(&m->out);
 }
 
-static void
-say_span(struct managesieve *m, const char *word, const char *code, struct span text)
+void
+managesieve_say_span(struct managesieve *m, const char *word, const char *code, struct span text)
 {
-    flush(m, managesieve_print_reply(word, code, text, &m->out));
+    managesieve_flush(m, managesieve_print_reply(word, code, text, &m->out));
 }
 
-static void
-say(struct managesieve *m, const char *word, const char *code, const char *text)
+void
+managesieve_say(struct managesieve *m, const char *word, const char *code, const char *text)
 {
-    say_span(m, word, code, span_of(text));
+    managesieve_say_span(m, word, code, span_of(text));
 }
 
 void
@@ -75,20 +52,20 @@ managesieve_bye(struct managesieve *m, const char *code, const char *text)
 {
     if (m->state == CLOSED)
         return;
-    say(m, "BYE", code, text);
+    managesieve_say(m, "BYE", code, text);
     close_session(m, text);
 }
 
-static void
-no(struct managesieve *m, const char *code, const char *text)
+void
+managesieve_no(struct managesieve *m, const char *code, const char *text)
 {
-    say(m, "NO", code, text);
+    managesieve_say(m, "NO", code, text);
 }
 
-static void
-ok(struct managesieve *m)
+void
+managesieve_ok(struct managesieve *m)
 {
-    say(m, "OK", NULL, NULL);
+    managesieve_say(m, "OK", NULL, NULL);
 }
 
 static void
@@ -97,338 +74,14 @@ mistake(struct managesieve *m, const char *text)
     if (++m->errors >= m->config.errors_max)
         managesieve_bye(m, NULL, "Too many errors.");
     else
-        no(m, NULL, text);
-}
-
-static void
-say_capabilities(struct managesieve *m)
-{
-    flush(m, managesieve_print_capabilities(&m->config, m->login, &m->out) &&
-                 managesieve_print_reply("OK", NULL, SPAN_NONE, &m->out));
-}
-
-/* ------------------------------------------------------------------ log-in (2.1) */
-
-static void
-failed_login(struct managesieve *m, const char *code, const char *text)
-{
-    m->state = GREETED;
-    if (++m->failures >= m->config.failures_max)
-        managesieve_bye(m, NULL, "Too many failed log-ins.");
-    else
-        no(m, code, text);
-}
-
-static void
-unavailable(struct managesieve *m)
-{
-    m->state = GREETED;
-    m->is_waiting = false;
-    no(m, "TRYLATER", "Nobody can log in now.");
-}
-
-static bool
-decode(struct span text, char **out, size_t *n)
-{
-    *out = malloc(SASL_OCTETS_MAX);
-    return *out != NULL && sasl_decode(text, *out, SASL_OCTETS_MAX, n);
-}
-
-static void
-forget(char *octets)
-{
-    if (octets != NULL)
-        explicit_bzero(octets, SASL_OCTETS_MAX);
-    free(octets);
-}
-
-static void
-cmd_authenticate(struct managesieve *m)
-{
-    enum sasl_mechanism mechanism;
-    struct span initial = wire_string(&m->wire, 1);
-    char *octets = NULL;
-    size_t n = 0;
-
-    if (!sasl_mechanism_find(wire_string(&m->wire, 0), &mechanism)) {
-        no(m, NULL, "This mechanism is not supported.");
-        return;
-    }
-    const char *refusal = managesieve_refusal(&m->config, mechanism);
-    if (refusal != NULL) {
-        no(m, refusal[0] == '\0' ? NULL : refusal, "This mechanism cannot be used here.");
-        return;
-    }
-    bool has_initial = initial.p != NULL;
-    if (has_initial && !decode(initial, &octets, &n)) {
-        failed_login(m, NULL, "The initial response is no base64.");
-    } else {
-        m->state = IN_AUTH;
-        m->is_waiting = true;
-        if (!m->calls->auth_begin(m->arg, mechanism, has_initial, (struct span){octets, n}))
-            unavailable(m);
-    }
-    forget(octets);
-}
-
-/* What the client says to a challenge: a string, "*" gives up. */
-static void
-auth_response(struct managesieve *m)
-{
-    struct span text = wire_string(&m->wire, 0);
-    char *octets = NULL;
-    size_t n = 0;
-
-    if (!m->wire.is_string || m->wire.count != 1 || span_equal(text, SPAN("*"))) {
-        m->calls->auth_abort(m->arg);
-        failed_login(m, NULL, "The log-in was cancelled.");
-    } else if (!decode(text, &octets, &n)) {
-        m->calls->auth_abort(m->arg);
-        failed_login(m, NULL, "The response is no base64.");
-    } else {
-        m->is_waiting = true;
-        if (!m->calls->auth_step(m->arg, (struct span){octets, n}))
-            unavailable(m);
-    }
-    forget(octets);
+        managesieve_no(m, NULL, text);
 }
 
 void
-managesieve_challenge(struct managesieve *m, struct span octets)
+managesieve_say_capabilities(struct managesieve *m)
 {
-    char text[SASL_TEXT_SIZE(SASL_CHALLENGE_MAX)];
-
-    if (m->state != IN_AUTH || !m->is_waiting || octets.n > SASL_CHALLENGE_MAX)
-        return;
-    m->is_waiting = false;
-    sasl_encode(octets, text);
-    flush(m, managesieve_print_string(span_of(text), &m->out) && buf_append_str(&m->out, "\r\n"));
-    managesieve_feed(m, SPAN_NONE);
-}
-
-static void
-accept_login(struct managesieve *m, const char *login, struct span final)
-{
-    char text[SASL_TEXT_SIZE(SASL_CHALLENGE_MAX)];
-    bool is_whole = true;
-
-    m->login = strdup(login);
-    if (m->login == NULL) {
-        m->calls->forget_login(m->arg);
-        unavailable(m);
-        return;
-    }
-    m->state = LOGGED_IN;
-    m->wire.literal_max = m->config.script_max;
-    if (final.n == 0 || final.n > SASL_CHALLENGE_MAX) {
-        ok(m);
-        return;
-    }
-    sasl_encode(final, text);
-    is_whole = buf_append_str(&m->out, "OK (SASL ") &&
-               managesieve_print_string(span_of(text), &m->out) && buf_append_str(&m->out, ")\r\n");
-    flush(m, is_whole);
-}
-
-void
-managesieve_auth_done(struct managesieve *m, enum sasl_verdict verdict, const char *login,
-                      struct span final)
-{
-    if (m->state != IN_AUTH || !m->is_waiting)
-        return;
-    m->is_waiting = false;
-    switch (verdict) {
-    case SASL_ACCEPTED:
-        accept_login(m, login, final);
-        break;
-    case SASL_REFUSED:
-        failed_login(m, NULL, "The log-in has failed.");
-        break;
-    case SASL_MALFORMED:
-        failed_login(m, NULL, "The mechanism does not allow this.");
-        break;
-    case SASL_BANNED:
-        failed_login(m, "TRYLATER", "There were too many failed log-ins.");
-        break;
-    case SASL_UNAVAILABLE:
-    case SASL_VERDICT_COUNT:
-        unavailable(m);
-        break;
-    }
-    managesieve_feed(m, SPAN_NONE);
-}
-
-static void
-cmd_unauthenticate(struct managesieve *m)
-{
-    m->calls->forget_login(m->arg);
-    free(m->login);
-    m->login = NULL;
-    m->state = GREETED;
-    m->wire.literal_max = STRANGER_LITERAL_MAX;
-    ok(m);
-}
-
-/* ------------------------------------------------------------------ TLS (2.2) */
-
-/* What came in the clear behind the command is forgotten. */
-static void
-cmd_starttls(struct managesieve *m)
-{
-    if (!m->config.can_start_tls) {
-        no(m, NULL, "TLS is not possible here.");
-        return;
-    }
-    if (!m->calls->can_start_tls(m->arg)) {
-        no(m, "TRYLATER", "Too many are beginning TLS now.");
-        return;
-    }
-    ok(m);
-    m->state = IN_TLS;
-    buf_reset(&m->pending);
-    m->calls->start_tls(m->arg);
-}
-
-void
-managesieve_tls_started(struct managesieve *m, bool has_binding, bool has_outer_name)
-{
-    if (m->state != IN_TLS)
-        return;
-    m->state = GREETED;
-    m->config.can_start_tls = m->config.requires_tls = false;
-    m->config.is_private = true;
-    m->config.has_binding = has_binding;
-    m->config.has_outer_name = m->config.has_outer_name || has_outer_name;
-    say_capabilities(m);
-}
-
-/* ------------------------------------------------------------------ scripts (2.5 to 2.12) */
-
-static bool
-can_be_name(struct span s)
-{
-    return s.n <= MANAGESIEVE_NAME_MAX && (s.n == 0 || memchr(s.p, '\0', s.n) == NULL);
-}
-
-/* Names are the owner's to judge, but for what would be cut on the way to him. */
-static void
-ask(struct managesieve *m, const struct managesieve_request *r)
-{
-    if (!can_be_name(r->name) || !can_be_name(r->to)) {
-        no(m, NULL, managesieve_text(MANAGESIEVE_BAD_NAME));
-        return;
-    }
-    m->asked = r->verb;
-    m->is_waiting = true;
-    if (m->calls->request(m->arg, r))
-        return;
-    m->is_waiting = false;
-    no(m, "TRYLATER", managesieve_text(MANAGESIEVE_FAILED));
-}
-
-static void
-cmd_havespace(struct managesieve *m)
-{
-    ask(m, &(struct managesieve_request){.verb = MANAGESIEVE_HAVE_SPACE,
-                                         .name = wire_string(&m->wire, 0),
-                                         .octets = m->wire.arguments[1].number});
-}
-
-static void
-cmd_putscript(struct managesieve *m)
-{
-    ask(m, &(struct managesieve_request){.verb = MANAGESIEVE_PUT,
-                                         .name = wire_string(&m->wire, 0),
-                                         .text = wire_string(&m->wire, 1)});
-}
-
-static void
-cmd_checkscript(struct managesieve *m)
-{
-    ask(m,
-        &(struct managesieve_request){.verb = MANAGESIEVE_CHECK, .text = wire_string(&m->wire, 0)});
-}
-
-static void
-cmd_listscripts(struct managesieve *m)
-{
-    ask(m, &(struct managesieve_request){.verb = MANAGESIEVE_LIST});
-}
-
-static void
-ask_by_name(struct managesieve *m, enum managesieve_verb verb)
-{
-    ask(m, &(struct managesieve_request){
-               .verb = verb, .name = wire_string(&m->wire, 0), .to = wire_string(&m->wire, 1)});
-}
-
-static void
-cmd_getscript(struct managesieve *m)
-{
-    ask_by_name(m, MANAGESIEVE_GET);
-}
-
-static void
-cmd_deletescript(struct managesieve *m)
-{
-    ask_by_name(m, MANAGESIEVE_DELETE);
-}
-
-static void
-cmd_setactive(struct managesieve *m)
-{
-    ask_by_name(m, MANAGESIEVE_ACTIVATE);
-}
-
-static void
-cmd_renamescript(struct managesieve *m)
-{
-    ask_by_name(m, MANAGESIEVE_RENAME);
-}
-
-static bool
-print_list(struct managesieve *m, const struct managesieve_answer *a)
-{
-    bool ok = true;
-
-    for (uint32_t i = 0; ok && i < a->list_count; i++)
-        ok = managesieve_print_string(span_of(a->list[i].name), &m->out) &&
-             buf_append_str(&m->out, a->list[i].is_active ? " ACTIVE\r\n" : "\r\n");
-    return ok;
-}
-
-/* A script is always a literal: whoever wrote it gets his own octets back (2.9). */
-static bool
-print_script(struct managesieve *m, struct span text)
-{
-    return buf_printf(&m->out, "{%zu}\r\n", text.n) && buf_append_span(&m->out, text) &&
-           buf_append_str(&m->out, "\r\n");
-}
-
-static void
-say_done(struct managesieve *m, const struct managesieve_answer *a)
-{
-    bool has_warnings = a->text.n > 0 && m->asked != MANAGESIEVE_GET;
-    bool is_whole = (m->asked != MANAGESIEVE_LIST || print_list(m, a)) &&
-                    (m->asked != MANAGESIEVE_GET || print_script(m, a->text));
-
-    flush(m, is_whole && managesieve_print_reply("OK", has_warnings ? "WARNINGS" : NULL,
-                                                 has_warnings ? a->text : SPAN_NONE, &m->out));
-}
-
-void
-managesieve_answer(struct managesieve *m, const struct managesieve_answer *a)
-{
-    if (m->state != LOGGED_IN || !m->is_waiting)
-        return;
-    m->is_waiting = false;
-    if (a->result == MANAGESIEVE_DONE) {
-        say_done(m, a);
-    } else {
-        struct span text = a->text.n > 0 ? a->text : span_of(managesieve_text(a->result));
-        say_span(m, "NO", managesieve_code(a->result), text);
-    }
-    managesieve_feed(m, SPAN_NONE);
+    managesieve_flush(m, managesieve_print_capabilities(&m->config, m->login, &m->out) &&
+                             managesieve_print_reply("OK", NULL, SPAN_NONE, &m->out));
 }
 
 /* ------------------------------------------------------------------ anything else */
@@ -436,7 +89,7 @@ managesieve_answer(struct managesieve *m, const struct managesieve_answer *a)
 static void
 cmd_logout(struct managesieve *m)
 {
-    ok(m);
+    managesieve_ok(m);
     close_session(m, "logged out");
 }
 
@@ -446,11 +99,12 @@ cmd_noop(struct managesieve *m)
     struct span tag = wire_string(&m->wire, 0);
 
     if (tag.p == NULL) {
-        say(m, "OK", NULL, "Done");
+        managesieve_say(m, "OK", NULL, "Done");
         return;
     }
-    flush(m, buf_append_str(&m->out, "OK (TAG ") && managesieve_print_string(tag, &m->out) &&
-                 buf_append_str(&m->out, ") \"Done\"\r\n"));
+    managesieve_flush(m, buf_append_str(&m->out, "OK (TAG ") &&
+                             managesieve_print_string(tag, &m->out) &&
+                             buf_append_str(&m->out, ") \"Done\"\r\n"));
 }
 
 /* ------------------------------------------------------------------ the table */
@@ -465,20 +119,20 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"AUTHENTICATE", IN(GREETED), "s?s", cmd_authenticate},
-    {"STARTTLS", IN(GREETED), "", cmd_starttls},
+    {"AUTHENTICATE", IN(GREETED), "s?s", managesieve_cmd_authenticate},
+    {"STARTTLS", IN(GREETED), "", managesieve_cmd_starttls},
     {"LOGOUT", IN(GREETED) | IN(LOGGED_IN), "", cmd_logout},
-    {"CAPABILITY", IN(GREETED) | IN(LOGGED_IN), "", say_capabilities},
+    {"CAPABILITY", IN(GREETED) | IN(LOGGED_IN), "", managesieve_say_capabilities},
     {"NOOP", IN(GREETED) | IN(LOGGED_IN), "?s", cmd_noop},
-    {"UNAUTHENTICATE", IN(LOGGED_IN), "", cmd_unauthenticate},
-    {"HAVESPACE", IN(LOGGED_IN), "sn", cmd_havespace},
-    {"PUTSCRIPT", IN(LOGGED_IN), "ss", cmd_putscript},
-    {"CHECKSCRIPT", IN(LOGGED_IN), "s", cmd_checkscript},
-    {"LISTSCRIPTS", IN(LOGGED_IN), "", cmd_listscripts},
-    {"SETACTIVE", IN(LOGGED_IN), "s", cmd_setactive},
-    {"GETSCRIPT", IN(LOGGED_IN), "s", cmd_getscript},
-    {"DELETESCRIPT", IN(LOGGED_IN), "s", cmd_deletescript},
-    {"RENAMESCRIPT", IN(LOGGED_IN), "ss", cmd_renamescript},
+    {"UNAUTHENTICATE", IN(LOGGED_IN), "", managesieve_cmd_unauthenticate},
+    {"HAVESPACE", IN(LOGGED_IN), "sn", managesieve_cmd_havespace},
+    {"PUTSCRIPT", IN(LOGGED_IN), "ss", managesieve_cmd_putscript},
+    {"CHECKSCRIPT", IN(LOGGED_IN), "s", managesieve_cmd_checkscript},
+    {"LISTSCRIPTS", IN(LOGGED_IN), "", managesieve_cmd_listscripts},
+    {"SETACTIVE", IN(LOGGED_IN), "s", managesieve_cmd_setactive},
+    {"GETSCRIPT", IN(LOGGED_IN), "s", managesieve_cmd_getscript},
+    {"DELETESCRIPT", IN(LOGGED_IN), "s", managesieve_cmd_deletescript},
+    {"RENAMESCRIPT", IN(LOGGED_IN), "ss", managesieve_cmd_renamescript},
 };
 
 static const struct command *
@@ -522,7 +176,7 @@ run_command(struct managesieve *m)
     if (m->state != LOGGED_IN && ++m->strange_steps > m->config.strange_commands_max)
         managesieve_bye(m, NULL, "Too many commands without a log-in.");
     else if (m->state == IN_AUTH)
-        auth_response(m);
+        managesieve_auth_response(m);
     else if (m->wire.is_string || c == NULL)
         mistake(m, "There is no such command.");
     else if ((c->states & IN(m->state)) == 0)
@@ -544,7 +198,7 @@ wrong_command(struct managesieve *m)
         m->state = GREETED;
     }
     if (m->wire.is_too_large && m->state == LOGGED_IN)
-        no(m, "QUOTA/MAXSIZE", managesieve_text(MANAGESIEVE_TOO_LONG));
+        managesieve_no(m, "QUOTA/MAXSIZE", managesieve_text(MANAGESIEVE_TOO_LONG));
     else
         mistake(m, why);
 }
@@ -664,8 +318,8 @@ managesieve_new(const struct managesieve_config *config, const struct managesiev
     m->arg = arg;
     wire_init(&m->wire, config->script_max + WIRE_LINE_MAX, STRANGER_LITERAL_MAX);
     buf_init(&m->pending, MANAGESIEVE_PENDING_MAX);
-    buf_init(&m->out, OUTPUT_MAX);
-    say_capabilities(m);
+    buf_init(&m->out, MANAGESIEVE_REPLY_MAX);
+    managesieve_say_capabilities(m);
     return m;
 }
 
