@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "doorstep/address.h"
+#include "doorstep/buf.h"
 #include "doorstep/outcome.h"
 #include "doorstep/password.h"
 #include "doorstep/settings.h"
@@ -68,6 +69,12 @@ void accounts_close(struct accounts *a);
 bool accounts_resolve(struct accounts *a, const struct address *to, struct account_targets *out,
                       struct outcome *why);
 void account_targets_release(struct account_targets *t);
+
+/* accounts_own_aliases() - the addresses that lead to this account and to nobody else, through any
+ * number of aliases: appended to out, each with a NUL behind it, as many as it has room for. An
+ * alias of a subaddress is not among them. */
+bool accounts_own_aliases(struct accounts *a, const struct account *account, struct buf *out,
+                          struct outcome *why);
 
 /* accounts_find() - one account by its own name ("ann", "example.org"); NO_SUCH_USER when there is
  * none. */

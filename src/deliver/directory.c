@@ -18,13 +18,15 @@
 
 #define CHECKED_MS 1000 /* after so long nothing kept is believed until the thread has looked */
 #define KEPT_MAX 10000  /* entries; all are dropped past it */
+#define ALIASES_OCTETS (16 * 1024) /* of one account */
 
 struct answer {                     /* one address and what was found */
     struct account_targets targets; /* owned */
+    struct buf aliases;             /* of an account: directory_aliases() */
     struct outcome why;
     uint64_t until_ms; /* of a refusal: one who was made a moment ago is soon believed to exist */
     UT_hash_handle hh;
-    char key[]; /* local@domain */
+    char key[]; /* local@domain; of an account with a LF before it, which no address has */
 };
 
 struct directory {
@@ -44,11 +46,14 @@ struct question { /* one look-up on its way to the thread and back */
     struct arena arena; /* holds address */
     struct address to;
     struct account_targets targets;
+    struct account *account; /* owned; its aliases are asked for. NULL: whose is `to`? */
+    struct buf aliases;
     struct outcome why;
     uint64_t generation;
     uint64_t accounts_generation; /* before the look-up */
     uint64_t asked_ms;
     directory_fn fn;
+    directory_aliases_fn aliases_fn;
     void *arg;
 };
 
@@ -56,6 +61,7 @@ static void
 answer_free(struct answer *a)
 {
     account_targets_release(&a->targets);
+    buf_release(&a->aliases);
     free(a);
 }
 
@@ -73,8 +79,11 @@ directory_forget(struct directory *d)
 }
 
 static bool
-make_key(const struct address *to, struct buf *key)
+make_key(const struct address *to, const struct account *account, struct buf *key)
 {
+    if (account != NULL)
+        return buf_append_char(key, '\n') && buf_append_str(key, account->user) &&
+               buf_append_char(key, '@') && buf_append_str(key, account->domain);
     return buf_append_str(key, to->local) && buf_append_char(key, '@') &&
            buf_append_str(key, to->domain);
 }
@@ -105,7 +114,8 @@ keep(struct directory *d, struct question *q)
     struct buf key;
 
     buf_init(&key, 4096);
-    if (q->generation != d->generation || outcome_is_temporary(&q->why) || !make_key(&q->to, &key))
+    if (q->generation != d->generation || outcome_is_temporary(&q->why) ||
+        !make_key(&q->to, q->account, &key))
         goto out;
     struct answer *old = find_kept(d, &key);
     if (old != NULL) {
@@ -120,6 +130,8 @@ keep(struct directory *d, struct question *q)
     memcpy(a->key, key.data, key.len);
     a->targets = q->targets;
     q->targets = (struct account_targets){0};
+    a->aliases = q->aliases;
+    buf_init(&q->aliases, 0);
     a->why = q->why;
     a->until_ms = q->asked_ms + CHECKED_MS;
     HASH_ADD_KEYPTR(hh, d->kept, a->key, key.len, a);
@@ -133,7 +145,9 @@ static void
 question_free(struct question *q)
 {
     account_targets_release(&q->targets);
+    buf_release(&q->aliases);
     arena_release(&q->arena);
+    free(q->account);
     free(q);
 }
 
@@ -157,7 +171,10 @@ on_answered(void *arg)
     struct question *q = arg;
 
     take_news(q->d, q);
-    q->fn(q->arg, &q->targets, &q->why);
+    if (q->account != NULL)
+        q->aliases_fn(q->arg, buf_span(&q->aliases));
+    else
+        q->fn(q->arg, &q->targets, &q->why);
     if (HASH_COUNT(q->d->kept) >= KEPT_MAX)
         directory_forget(q->d);
     keep(q->d, q);
@@ -173,7 +190,10 @@ run_question(struct job *job, void *arg)
     struct accounts *accounts = directory_lock(d);
     q->accounts_generation = accounts_generation(accounts);
     q->asked_ms = clock_ms();
-    accounts_resolve(accounts, &q->to, &q->targets, &q->why);
+    if (q->account != NULL)
+        accounts_own_aliases(accounts, q->account, &q->aliases, &q->why);
+    else
+        accounts_resolve(accounts, &q->to, &q->targets, &q->why);
     directory_unlock(d);
     if (!loop_post(d->loop, on_answered, q))
         question_free(q);
@@ -198,6 +218,7 @@ ask(struct directory *d, const struct address *to, directory_fn fn, void *arg)
         *q = (struct question){.job.run = run_question, .d = d, .fn = fn, .arg = arg};
         q->generation = d->generation;
         arena_init(&q->arena, 4096);
+        buf_init(&q->aliases, 0);
         if (copy_address(q, to)) {
             job_thread_post(d->thread, &q->job);
             return;
@@ -214,13 +235,51 @@ directory_resolve(struct directory *d, const struct address *to, directory_fn fn
     struct buf key;
 
     buf_init(&key, 4096);
-    struct answer *a = is_checked(d) && make_key(to, &key) ? find_kept(d, &key) : NULL;
+    struct answer *a = is_checked(d) && make_key(to, NULL, &key) ? find_kept(d, &key) : NULL;
     buf_release(&key);
     metrics_count(METRIC_RCPT_LOOKUPS, a != NULL ? METRICS_LOOKUP_KEPT : METRICS_LOOKUP_ASKED, 1);
     if (a != NULL)
         fn(arg, &a->targets, &a->why);
     else
         ask(d, to, fn, arg);
+}
+
+static void
+ask_aliases(struct directory *d, const struct account *account, directory_aliases_fn fn, void *arg)
+{
+    struct question *q = calloc(1, sizeof *q);
+    struct account *copy = q == NULL ? NULL : malloc(sizeof *copy);
+
+    if (copy == NULL) {
+        free(q);
+        fn(arg, SPAN_NONE);
+        return;
+    }
+    *copy = *account;
+    *q = (struct question){.job.run = run_question,
+                           .d = d,
+                           .account = copy,
+                           .generation = d->generation,
+                           .aliases_fn = fn,
+                           .arg = arg};
+    arena_init(&q->arena, 0);
+    buf_init(&q->aliases, ALIASES_OCTETS);
+    job_thread_post(d->thread, &q->job);
+}
+
+void
+directory_aliases(struct directory *d, const struct account *account, directory_aliases_fn fn,
+                  void *arg)
+{
+    struct buf key;
+
+    buf_init(&key, 4096);
+    struct answer *a = is_checked(d) && make_key(NULL, account, &key) ? find_kept(d, &key) : NULL;
+    buf_release(&key);
+    if (a != NULL)
+        fn(arg, buf_span(&a->aliases));
+    else
+        ask_aliases(d, account, fn, arg);
 }
 
 void

@@ -25,6 +25,13 @@ typedef void (*directory_fn)(void *arg, const struct account_targets *targets,
 
 void directory_resolve(struct directory *d, const struct address *to, directory_fn fn, void *arg);
 
+/* directory_aliases() - the addresses that are this account's alone (accounts_own_aliases()); fn is
+ * called once, as above. aliases: each with a NUL behind it, borrowed for the call; none where they
+ * cannot be told now. */
+typedef void (*directory_aliases_fn)(void *arg, struct span aliases);
+void directory_aliases(struct directory *d, const struct account *account, directory_aliases_fn fn,
+                       void *arg);
+
 /* directory_forget() - drop what is remembered: an account or alias was changed. Loop's thread. */
 void directory_forget(struct directory *d);
 

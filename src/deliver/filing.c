@@ -94,6 +94,20 @@ original_of(const struct envelope_recipient *r)
     return semicolon != NULL && strncasecmp(r->orcpt, "rfc822;", 7) == 0 ? semicolon + 1 : "";
 }
 
+/* As many as a run may have. */
+static bool
+list_aliases(const struct parcel *p, struct filing_run *run)
+{
+    struct span rest = p->aliases;
+
+    run->aliases = arena_alloc(&p->transaction->arena, (rest.n / 2 + 1) * sizeof *run->aliases);
+    while (run->aliases != NULL && rest.n > 0 && run->alias_count < FILING_ALIASES_MAX) {
+        run->aliases[run->alias_count++] = rest.p;
+        rest = span_skip(rest, strlen(rest.p) + 1);
+    }
+    return run->aliases != NULL;
+}
+
 static bool
 pack_run(struct parcel *p, struct span *out)
 {
@@ -106,7 +120,7 @@ pack_run(struct parcel *p, struct span *out)
     struct filing_script scripts[FILING_SCRIPTS_MAX];
     struct buf packed;
     struct pack pk;
-    const struct filing_run run = {
+    struct filing_run run = {
         .sender = print_address(t, &e->reverse_path),
         .recipient = print_address(t, &to->address),
         .original_recipient = original_of(to),
@@ -121,6 +135,8 @@ pack_run(struct parcel *p, struct span *out)
         .script_count = put_scripts(p, scripts),
     };
 
+    if (!list_aliases(p, &run))
+        return false;
     buf_init(&packed, DOOR_BODY_MAX);
     pack_init(&pk, &packed);
     filing_run_pack(&run, &pk);
@@ -213,6 +229,23 @@ on_known(struct transaction *t)
 }
 
 static void
+one_known(struct transaction *t)
+{
+    if (--t->filing->looking == 0)
+        on_known(t);
+}
+
+static void
+on_aliases(void *arg, struct span aliases)
+{
+    struct parcel *p = arg;
+    const char *copy = arena_copy(&p->transaction->arena, aliases);
+
+    p->aliases = (struct span){copy, copy != NULL ? aliases.n : 0};
+    one_known(p->transaction);
+}
+
+static void
 on_script(void *arg, bool is_known, struct active_script *script)
 {
     struct parcel *p = arg;
@@ -220,8 +253,10 @@ on_script(void *arg, bool is_known, struct active_script *script)
 
     p->script = script;
     p->lacks_script = !is_known;
-    if (--t->filing->looking == 0)
-        on_known(t);
+    if (has_scripts(p))
+        directory_aliases(t->deliver->directory, &p->delivery.target.account, on_aliases, p);
+    else
+        one_known(t);
 }
 
 /* What an administrator's filter has put elsewhere stays there. */
@@ -247,8 +282,7 @@ filing_sort(struct transaction *t, sorters_fn fn)
     t->filing->looking = HASH_COUNT(t->parcels) + 1;
     for (struct parcel *p = t->parcels; p != NULL; p = p->hh.next)
         active_ask(t->deliver->active, &p->delivery.target.account, on_script, p);
-    if (--t->filing->looking == 0)
-        on_known(t);
+    one_known(t);
 }
 
 void

@@ -33,6 +33,7 @@ struct parcel {               /* one account's copy */
     struct link *links;
     bool is_done;
     struct active_script *script; /* a reference; NULL: none */
+    struct span aliases;          /* addresses of the account, each with a NUL behind it */
     bool lacks_script;            /* nobody can say which one: another time */
     bool has_run;
     uint32_t run;              /* its number */

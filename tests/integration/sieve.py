@@ -249,6 +249,24 @@ def leaving(daemon):
     expect(len(files) == 2 and b"Subject: " in open(files[0], "rb").read(), f"{files}")
 
 
+def by_an_alias(daemon):
+    """RFC 5230 4.5: who writes to an address of the account's gets an answer, whichever it is."""
+    to = account(daemon, "known", 'require "vacation"; vacation "I am away.";')
+    daemon.tool("account", "add", "other@example.org")
+    for alias, target in (("me", to), ("i", "me@example.org"), ("all", to), ("all", "other@example.org")):
+        daemon.tool("alias", "add", f"{alias}@example.org", target)
+    head = "To: {}@example.org\r\n"
+    send(daemon, "a list", to, sender="a@example.com", extra=head.format("all"))
+    send(daemon, "direct", to, sender="b@example.com", extra=head.format("I"))
+    send(daemon, "by it", "i@example.org", sender="c@example.com", extra=head.format("me"))
+    log = json.loads(daemon.tool("--json", "sieve", "log", to))
+    asked = [line for row in log for line in row["text"].splitlines() if line.startswith(("to:", "withheld:"))]
+    expect(asked == ["to: b@example.com", "to: c@example.com"], f"answered: {asked}")
+    daemon.tool("alias", "delete", "i@example.org")
+    send(daemon, "gone", to, sender="d@example.com", extra=head.format("i"))
+    expect(len(json.loads(daemon.tool("--json", "sieve", "log", to))) == 2, "the alias is gone")
+
+
 def copies_of_replies(daemon):
     """RFC 8580: nothing is sent yet, but what waits says where its copy goes."""
     to = account(
@@ -420,6 +438,7 @@ def main():
         tests.run("names that are no mailboxes", bad_names, daemon)
         tests.run("another active script holds at once", changed, daemon)
         tests.run("what leaves waits, also after a kill", leaving, daemon)
+        tests.run("addresses that are the account's alone are known", by_an_alias, daemon)
         tests.run("what waits says where its copy goes", copies_of_replies, daemon)
         tests.run("a script that fails loses nothing", failing, daemon)
         tests.run("copies of one message survive a kill together", killed, daemon)

@@ -117,6 +117,56 @@ START_TEST(an_address_belongs_to)
 }
 END_TEST
 
+struct own_row {
+    const char *user, *expected; /* aliases, a space behind each */
+};
+
+static const struct own_row own_rows[] = {
+    {"ann", "carl@file.example me@sqlite.example some@sqlite.example i@sqlite.example "
+            "myself@any.example "},
+    {"bob", ""}, /* who is ann as well */
+    {"ann+own", ""},
+    {"o'neil; --", ""},
+};
+
+START_TEST(own_aliases_of)
+{
+    const struct own_row *row = &own_rows[_i];
+    struct account account;
+    struct buf out;
+
+    fixture_alias(&f, "me@sqlite.example", "ann@sqlite.example");
+    fixture_alias(&f, "i@sqlite.example", "me@sqlite.example");
+    fixture_alias(&f, "myself@any.example", "i@sqlite.example");
+    OK(&f, accounts_find(f.a, row->user, "sqlite.example", &account, &f.why));
+    buf_init(&out, 1000);
+    OK(&f, accounts_own_aliases(f.a, &account, &out, &f.why));
+    for (size_t i = 0; i < out.len; i++)
+        out.data[i] = out.data[i] == '\0' ? ' ' : out.data[i];
+    ck_assert_str_eq(out.len == 0 ? "" : buf_str(&out), row->expected);
+    buf_release(&out);
+}
+END_TEST
+
+START_TEST(own_aliases_have_an_end)
+{
+    struct account account;
+    struct buf out;
+    char alias[64];
+
+    for (int i = 0; i < 50; i++) {
+        snprintf(alias, sizeof alias, "alias%d@sqlite.example", i);
+        fixture_alias(&f, alias, "ann@sqlite.example");
+    }
+    OK(&f, accounts_find(f.a, "ann", "sqlite.example", &account, &f.why));
+    buf_init(&out, 100);
+    OK(&f, accounts_own_aliases(f.a, &account, &out, &f.why));
+    ck_assert_uint_gt(out.len, 50);
+    ck_assert_int_eq(out.data[out.len - 1], '\0');
+    buf_release(&out);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -124,6 +174,8 @@ suite(void)
     TCase *t = tcase_create("table");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, an_address_belongs_to, 0, sizeof(rows) / sizeof(rows[0]));
+    tcase_add_loop_test(t, own_aliases_of, 0, sizeof(own_rows) / sizeof(own_rows[0]));
+    tcase_add_test(t, own_aliases_have_an_end);
     suite_add_tcase(s, t);
     return s;
 }
