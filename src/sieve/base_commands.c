@@ -10,6 +10,32 @@
 
 /* ------------------------------------------------------------------ control (3) */
 
+static bool
+require_named(struct sieve_check *c, struct sieve_place at, struct span name)
+{
+    if (!sieve_check_require(c, at, name))
+        return false;
+    c->asked[registry_number(c->compiler, name)] = at;
+    return true;
+}
+
+/* Two comparators may be named and need not be (RFC 5228 6.1): nobody is told. */
+static bool
+is_always_there(const struct sieve_extension *e)
+{
+    return e == &sieve_comparator_octet || e == &sieve_comparator_casemap;
+}
+
+void
+check_unused(struct sieve_check *c)
+{
+    const struct sieve_extension *e;
+
+    for (int i = 0; (e = registry_at(c->compiler, i)) != NULL; i++)
+        if (c->asked[i].line != 0 && !c->used[i] && !is_always_there(e))
+            sieve_check_warning(c, c->asked[i], "extension '%s' is required and not used", e->name);
+}
+
 /* Extensions take effect while the script is checked; nothing is left to run. */
 static bool
 check_require(struct sieve_check *c, struct sieve_op *op)
@@ -23,7 +49,7 @@ check_require(struct sieve_check *c, struct sieve_op *op)
             ok = sieve_check_error(c, sieve_text_place(&v->strings[i]),
                                    "the name of an extension must be constant");
         else
-            ok = sieve_check_require(c, sieve_text_place(&v->strings[i]), name) && ok;
+            ok = require_named(c, sieve_text_place(&v->strings[i]), name) && ok;
     }
     return ok;
 }

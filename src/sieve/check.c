@@ -54,6 +54,7 @@ void
 check_use(struct sieve_check *c, int number)
 {
     c->needs |= c->tested & (UINT64_C(1) << number);
+    c->used[number] = true;
 }
 
 bool
@@ -367,6 +368,8 @@ check_unit(struct sieve_check *c, const char *name, enum sieve_location location
     struct node *nodes = parse_script(c->unit->name, text, c->limits, &tree, c->report, &count);
     if (c->report->errors == errors)
         check_nodes(c, nodes, count, &c->unit->ops, &c->unit->op_count);
+    if (c->report->errors == errors)
+        check_unused(c);
     arena_release(&tree);
     c->unit->is_open = false;
     c->unit->is_broken = c->report->errors != errors;

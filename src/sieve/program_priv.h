@@ -9,7 +9,7 @@
 #include "doorstep/sieve_extension.h"
 #include "parse_priv.h"
 
-#define EXTENSIONS_MAX 96
+#define EXTENSIONS_MAX 64 /* a bit each in sieve_check.tested */
 #define NESTING_MAX 64
 #define MATCH_VALUES_MAX 33 /* ${0} to ${32} */
 #define VARIABLE_NAME_MAX 64
@@ -69,6 +69,8 @@ struct sieve_check {
     struct unit *unit;
     struct span source; /* of the unit */
     bool required[EXTENSIONS_MAX];
+    bool used[EXTENSIONS_MAX];
+    struct sieve_place asked[EXTENSIONS_MAX]; /* where require names it; line 0: nowhere */
     const struct sieve_op *outer[NESTING_MAX];
     uint32_t depth;
     const struct sieve_op *previous;
@@ -122,6 +124,9 @@ bool check_was_reported(struct sieve_check *c, struct span name);
 /* check_excuse() - something is unknown: true behind an ihave that found something missing, to
  * which it may belong. */
 bool check_excuse(struct sieve_check *c);
+
+/* check_unused() - a warning for each extension that was required in vain. */
+void check_unused(struct sieve_check *c);
 
 /* check_use() - extension `number` is made use of by the node being checked. */
 void check_use(struct sieve_check *c, int number);

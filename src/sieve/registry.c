@@ -64,6 +64,7 @@ const struct sieve_extension *const registry[] = {
 };
 
 #define REGISTRY_COUNT ((int)(sizeof(registry) / sizeof(registry[0])) - 1)
+_Static_assert(sizeof(registry) / sizeof(registry[0]) <= EXTENSIONS_MAX, "room for a guest");
 
 int
 registry_number_of(const struct sieve_extension *e)

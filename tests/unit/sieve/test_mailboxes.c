@@ -142,8 +142,10 @@ END_TEST
 
 START_TEST(what_cannot_be_is_a_warning)
 {
-    char *text = account_warnings(NULL, NEEDS "if anyof (mailboxexists \"\", metadataexists "
-                                              "\"A\" [\"x\", \"/private/a/\"]) { keep; }");
+    char *text = account_warnings(
+        NULL,
+        "require [\"mailbox\", \"mboxmetadata\"]; if anyof (mailboxexists \"\", metadataexists "
+        "\"A\" [\"x\", \"/private/a/\"]) { keep; }");
 
     ck_assert_str_eq(text, "1: '' can be no mailbox | "
                            "1: 'x' can be no annotation: names begin with /private/ or /shared/ | "

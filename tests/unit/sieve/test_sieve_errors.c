@@ -134,6 +134,31 @@ START_TEST(the_caret_stands_below_its_character)
 END_TEST
 
 /* More are counted than are kept. */
+START_TEST(what_is_required_in_vain_is_a_warning)
+{
+    struct sieve_limits limits;
+    struct sieve_compiler c = {.limits = &limits};
+    struct sieve_report *report = malloc(sizeof(*report));
+
+    ck_assert_ptr_nonnull(report);
+    sieve_limits_default(&limits);
+    sieve_report_init(report);
+    struct sieve_program *p = sieve_compile(
+        &c, "x",
+        SPAN("require [\"fileinto\", \"copy\", \"vacation\", \"comparator-i;octet\"];\n"
+             "fileinto :copy \"a\";"),
+        report);
+    ck_assert_ptr_nonnull(p);
+    ck_assert_uint_eq(report->errors, 0);
+    ck_assert_uint_eq(report->warnings, 1);
+    ck_assert_str_eq(report->notes[0].text, "extension 'vacation' is required and not used");
+    ck_assert_uint_eq(report->notes[0].at.column, 30);
+    sieve_program_free(p);
+    sieve_report_release(report);
+    free(report);
+}
+END_TEST
+
 START_TEST(a_thousand_errors)
 {
     struct sieve_limits limits;
@@ -168,6 +193,7 @@ main(void)
 
     tcase_add_loop_test(cases, says_what_is_wrong, 0, COUNT(table));
     tcase_add_test(cases, the_caret_stands_below_its_character);
+    tcase_add_test(cases, what_is_required_in_vain_is_a_warning);
     tcase_add_test(cases, a_thousand_errors);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
