@@ -244,10 +244,15 @@ bool index_script_activate(struct index *ix, const char *name, struct outcome *w
 
 /* What Sieve leaves behind. Changes inside a transaction. */
 #define INDEX_SIEVE_LOG_MAX 100 /* entries that are kept */
+#define INDEX_SEEN_MAX 10000    /* keys that are remembered */
+#define INDEX_SEEN_PRUNED 100   /* at once */
 
 /* index_seen_find() - is the key remembered now? NOT_FOUND. */
 bool index_seen_find(struct index *ix, const char *key, time_t now, struct outcome *why);
 bool index_seen_add(struct index *ix, const char *key, time_t until, struct outcome *why);
+
+/* index_seen_prune() - some of those whose time is over, and of those above INDEX_SEEN_MAX the ones
+ * whose time would be over first. */
 bool index_seen_prune(struct index *ix, time_t now, struct outcome *why);
 
 struct index_outgoing { /* strings are borrowed */

@@ -177,10 +177,12 @@ struct settings_metrics {
 };
 
 struct settings_sieve {
-    uint64_t scripts;     /* of one account */
-    uint64_t script_size; /* octets of one script */
-    uint64_t storage;     /* octets of all scripts of an account */
-    const char **before;  /* files of the administrator's, in this order */
+    uint64_t scripts;       /* of one account */
+    uint64_t script_size;   /* octets of one script */
+    uint64_t storage;       /* octets of all scripts of an account */
+    uint64_t outgoing;      /* what scripts of an account send and that waits: how many, */
+    uint64_t outgoing_size; /* and octets of all together */
+    const char **before;    /* files of the administrator's, in this order */
     size_t before_count;
     const char **after;
     size_t after_count;

@@ -61,6 +61,19 @@ field_of(const struct filing_action *a, const char *name)
     return "";
 }
 
+bool
+filing_action_leaves(const struct filing_action *a)
+{
+    return a->kind >= FILING_REDIRECT && a->kind <= FILING_PIPE &&
+           field_of(a, "withheld")[0] == '\0';
+}
+
+bool
+filing_action_has_message(const struct filing_action *a)
+{
+    return a->kind == FILING_REDIRECT || a->kind == FILING_REPORT || a->kind == FILING_PIPE;
+}
+
 /* The message itself is sent on: it is kept under a name of its own. */
 static const char *
 keep_message(struct packing *pk, const struct filing_action *a, uint32_t number)
@@ -100,8 +113,6 @@ print_sender(struct packing *pk)
 static void
 add_sent(struct packing *pk, const struct filing_action *a, uint32_t number)
 {
-    bool has_message =
-        a->kind == FILING_REDIRECT || a->kind == FILING_REPORT || a->kind == FILING_PIPE;
     uint64_t now = (uint64_t)pk->t->source.received.tv_sec;
     char once[sizeof pk->once + 16];
 
@@ -114,7 +125,7 @@ add_sent(struct packing *pk, const struct filing_action *a, uint32_t number)
                 .sender = print_sender(pk),
                 .details = print_fields(pk, a),
                 .once = once,
-                .file = has_message ? keep_message(pk, a, number) : "",
+                .file = filing_action_has_message(a) ? keep_message(pk, a, number) : "",
             });
 }
 
@@ -153,7 +164,7 @@ add_action(struct packing *pk, const struct filing_action *a, uint32_t number)
     case FILING_PIPE:
         break;
     }
-    if (field_of(a, "withheld")[0] != '\0') {
+    if (!filing_action_leaves(a)) {
         tell(pk, a, "(withheld)");
         return;
     }

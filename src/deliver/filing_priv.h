@@ -10,6 +10,8 @@
 
 #define FILING_SPOOLS_MAX 64
 
+typedef void (*filing_fn)(struct transaction *t, bool is_filed);
+
 struct filing { /* of a transaction; lies in its arena */
     struct sorters_filing asked;
     struct span *runs;
@@ -18,16 +20,28 @@ struct filing { /* of a transaction; lies in its arena */
     sorters_fn fn;
     struct spool_file *spools[FILING_SPOOLS_MAX]; /* owned: of edited messages */
     uint32_t spool_count;
-    uint32_t looking; /* parcels whose active script is not known yet */
+    uint32_t looking;  /* parcels whose active script is not known yet */
+    uint32_t checking; /* parcels of which nobody has said yet whether what they send has room */
+    bool is_filed;
+    filing_fn checked;
 };
 
 /* filing_sort() - all parcels are there: facts, and what Sieve says where accounts have scripts.
  * fn gets what sorters_ask() gives. */
 void filing_sort(struct transaction *t, sorters_fn fn);
 
+/* filing_check_room() - after that: what may not wait in its account any more becomes a failure of
+ * its script. fn is called once, perhaps at once. */
+void filing_check_room(struct transaction *t, bool is_filed, filing_fn fn);
+
 /* filing_plan() - after fn: where each parcel goes. A parcel that is delivered nowhere has its
  * answer in delivery.why, and p->is_settled. */
 void filing_plan(struct transaction *t, bool is_filed);
+
+/* filing_action_leaves() - does it wait to be sent? filing_action_has_message() - the message
+ * itself, not one that a script has made? */
+bool filing_action_leaves(const struct filing_action *a);
+bool filing_action_has_message(const struct filing_action *a);
 
 /* filing_take_effects() - what the script does besides filing, into p->delivery; told grows by what
  * the delivery log says of it. True: there is something. */

@@ -252,6 +252,13 @@ keep_packed(struct transaction *t, struct span packed)
 }
 
 static void
+on_checked(struct transaction *t, bool is_filed)
+{
+    filing_plan(t, is_filed);
+    transaction_deliver(t);
+}
+
+static void
 on_facts(void *arg, enum sorters_answer answer, const struct facts *facts, struct span packed)
 {
     struct transaction *t = arg;
@@ -276,8 +283,7 @@ on_facts(void *arg, enum sorters_answer answer, const struct facts *facts, struc
         transaction_refuse(t);
         return;
     }
-    filing_plan(t, answer == SORTERS_FACTS);
-    transaction_deliver(t);
+    filing_check_room(t, answer == SORTERS_FACTS, on_checked);
 }
 
 struct message *

@@ -39,10 +39,24 @@ bool
 index_seen_prune(struct index *ix, time_t now, struct outcome *why)
 {
     assert(ix->in_transaction);
-    struct db_statement *s = db_prepare(ix->db, "DELETE FROM seen WHERE until <= ?", why);
+    struct db_statement *s = db_prepare(ix->db,
+                                        "DELETE FROM seen WHERE key IN (SELECT key FROM seen "
+                                        "WHERE until <= ? ORDER BY until LIMIT ?)",
+                                        why);
     if (s == NULL)
         return false;
     db_bind_int(s, 1, now);
+    db_bind_int(s, 2, INDEX_SEEN_PRUNED);
+    if (!db_run(s, why))
+        return false;
+    s = db_prepare(ix->db,
+                   "DELETE FROM seen WHERE key IN (SELECT key FROM seen ORDER BY until "
+                   "LIMIT min(?, max(0, (SELECT count(*) FROM seen) - ?)))",
+                   why);
+    if (s == NULL)
+        return false;
+    db_bind_int(s, 1, INDEX_SEEN_PRUNED);
+    db_bind_int(s, 2, INDEX_SEEN_MAX);
     return db_run(s, why);
 }
 

@@ -267,6 +267,62 @@ def by_an_alias(daemon):
     expect(len(json.loads(daemon.tool("--json", "sieve", "log", to))) == 2, "the alias is gone")
 
 
+def bounded(tests):
+    daemon = Daemon(more='sieve { outgoing = 3 outgoing_size = 64K }')
+    try:
+        daemon.start()
+        tests.run("what waits is bounded in number", outgoing_rows, daemon)
+        tests.run("what waits is bounded in octets", outgoing_octets, daemon)
+        tests.run("a message that no row names is removed", outgoing_orphans, daemon)
+        tests.run("what waits goes with its account", outgoing_removed, daemon)
+        daemon.end()
+    finally:
+        daemon.remove()
+
+
+def waiting(daemon, name):
+    return glob.glob(f"{daemon.state}/accounts/example.org/{name}/outgoing/*")
+
+
+def outgoing_rows(daemon):
+    to = account(daemon, "full", 'redirect "eve@example.net";')
+    for i in range(3):
+        send(daemon, f"{i}", to)
+    expect(where(daemon, "full") == {} and len(waiting(daemon, "full")) == 3, f"{where(daemon, 'full')}")
+    send(daemon, "one more", to)
+    until(lambda: where(daemon, "full") == {"INBOX": 2}, "the message and the note")
+    log = json.loads(daemon.tool("--json", "sieve", "log", to))
+    kinds = [r["kind"] for r in log]
+    expect(kinds == ["failure"] + 3 * ["redirect"] and "waits already" in log[0]["text"], f"{log}")
+    expect(len(waiting(daemon, "full")) == 3, "a fourth message is kept")
+
+
+def outgoing_octets(daemon):
+    to = account(daemon, "large", 'require ["copy", "fileinto"]; redirect :copy "eve@example.net"; fileinto "A";')
+    body = 40 * 1024 // 64 * ("x" * 62 + "\r\n")
+    send(daemon, "one", to, body=body)
+    expect(where(daemon, "large") == {"A": 1}, f"{where(daemon, 'large')}")
+    send(daemon, "two", to, body=body)
+    until(lambda: where(daemon, "large") == {"A": 2, "INBOX": 2}, "the message in both, and the note")
+    expect(len(waiting(daemon, "large")) == 1, "the second is kept")
+
+
+def outgoing_orphans(daemon):
+    to = account(daemon, "orphan", 'redirect "eve@example.net";')
+    send(daemon, "one", to)
+    [path] = waiting(daemon, "orphan")
+    with open(f"{os.path.dirname(path)}/left.part", "wb") as f:
+        f.write(100 * 1024 * b"x")
+    send(daemon, "two", to)
+    names = [os.path.basename(p) for p in waiting(daemon, "orphan")]
+    expect(len(names) == 2 and "left.part" not in names and os.path.exists(path), f"{names}")
+
+
+def outgoing_removed(daemon):
+    daemon.tool("account", "delete", "--mail", "orphan@example.org")
+    expect(not os.path.exists(f"{daemon.state}/accounts/example.org/orphan/outgoing"), "it is there")
+
+
 def copies_of_replies(daemon):
     """RFC 8580: nothing is sent yet, but what waits says where its copy goes."""
     to = account(
@@ -446,6 +502,7 @@ def main():
     finally:
         daemon.remove()
     administrators(tests)
+    bounded(tests)
     tests.end()
 
 

@@ -10,6 +10,7 @@
 #include "change_priv.h"
 #include "kept_priv.h"
 #include "operation_priv.h"
+#include "outgoing_priv.h"
 #include "reconcile_priv.h"
 #include "rows_priv.h"
 #include "syncer_priv.h"
@@ -341,7 +342,7 @@ operation_account_delete(struct operation *op, struct worker *w)
         folder = NULL;
     batch_forget_account(w, a->user, a->domain);
     kept_forget(w, a->user, a->domain);
-    if (folder != NULL && !index_remove(folder, &op->why))
+    if (folder != NULL && !(outgoing_remove(folder, &op->why) && index_remove(folder, &op->why)))
         op->failed = true;
     free(folder);
 }

@@ -105,7 +105,7 @@ bool
 effects_apply(struct index *ix, struct span packed, const char *delivery_id, time_t when,
               struct outcome *why)
 {
-    bool ok = true;
+    bool ok = true, has_key = false;
     struct arena arena;
     struct unpack u;
     struct effect e;
@@ -114,10 +114,11 @@ effects_apply(struct index *ix, struct span packed, const char *delivery_id, tim
     unpack_init(&u, packed);
     while (ok && u.rest.n > 0 && unpack_effect(&e, &arena, &u)) {
         ok = apply(ix, &e, delivery_id, when, why);
+        has_key = has_key || e.key[0] != '\0';
         arena_reset(&arena);
     }
     arena_release(&arena);
-    return ok;
+    return ok && (!has_key || index_seen_prune(ix, when, why));
 }
 
 /* ---- messages that are to be sent ---- */

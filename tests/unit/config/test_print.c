@@ -50,7 +50,8 @@ static const char all_changed[] =
     "    delay = 2s delay_max = 3s address_failures = 7 account_failures = 8 ban = 1h\n"
     "    decay = 2h }\n"
     "metrics { address = {\"192.0.2.1:9090\"} allow_remote = yes }\n"
-    "sieve { scripts = 5 script_size = 64K storage = 1M before = {\"/etc/b\"} after = "
+    "sieve { scripts = 5 script_size = 64K storage = 1M outgoing = 7 outgoing_size = 3M\n"
+    "before = {\"/etc/b\"} after = "
     "{\"/etc/a\"}\n"
     "discard = \"/etc/d\" create = no notes = no }\n";
 

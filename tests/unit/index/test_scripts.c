@@ -235,6 +235,46 @@ START_TEST(names_have_a_length)
 }
 END_TEST
 
+static bool
+is_seen(const char *key)
+{
+    return index_seen_find(f.ix, key, 0, &f.why);
+}
+
+START_TEST(keys_are_forgotten_in_time)
+{
+    char key[32];
+
+    begin();
+    for (int i = 0; i < INDEX_SEEN_PRUNED + 2; i++) {
+        snprintf(key, sizeof key, "key %d", i);
+        OK(&f, index_seen_add(f.ix, key, 1000 + i, &f.why));
+    }
+    OK(&f, index_seen_prune(f.ix, 1000, &f.why));
+    ck_assert(!is_seen("key 0") && is_seen("key 1"));
+    OK(&f, index_seen_prune(f.ix, 1000000, &f.why));
+    snprintf(key, sizeof key, "key %d", INDEX_SEEN_PRUNED + 1); /* one look takes no more */
+    ck_assert(!is_seen("key 1") && is_seen(key));
+    commit();
+}
+END_TEST
+
+START_TEST(keys_have_a_number)
+{
+    char key[32];
+
+    begin();
+    for (int i = 0; i < INDEX_SEEN_MAX + 2; i++) {
+        snprintf(key, sizeof key, "key %d", i);
+        OK(&f, index_seen_add(f.ix, key, 1000 + i, &f.why));
+    }
+    OK(&f, index_seen_prune(f.ix, 0, &f.why));
+    OK(&f, index_seen_prune(f.ix, 0, &f.why)); /* within it: nothing */
+    ck_assert(!is_seen("key 0") && !is_seen("key 1") && is_seen("key 2"));
+    commit();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -254,6 +294,8 @@ main(void)
     tcase_add_loop_test(t, names_are_those_of_rfc_5804, 0,
                         sizeof name_cases / sizeof name_cases[0]);
     tcase_add_test(t, names_have_a_length);
+    tcase_add_test(t, keys_are_forgotten_in_time);
+    tcase_add_test(t, keys_have_a_number);
     suite_add_tcase(s, t);
     srunner_run_all(r, CK_ENV);
     int failed = srunner_ntests_failed(r);
