@@ -3,7 +3,7 @@ _doorstep() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' choices='' count=0 i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -c|--config|--wait|--quota|--quota-messages|--domain|--for|-f|--from|-r|--recipient|--to|--name|--since) ((i++)) ;;
+        -c|--config|--wait|--quota|--quota-messages|--domain|--for|-f|--from|-r|--recipient|--to|--mailbox|--name|--since) ((i++)) ;;
         -*) ;;
         *) case $count in
             0) verb=${COMP_WORDS[i]} ;;
@@ -24,7 +24,7 @@ _doorstep() {
     ban) choices='list remove add' ;;
     mailbox) choices='list create rename delete' ;;
     message) choices='list show cat flag move delete' ;;
-    sieve) choices='check run explain suite install list log get delete rename activate deactivate' ;;
+    sieve) choices='check run explain try suite install list log get delete rename activate deactivate' ;;
     journal) choices='show verify replay' ;;
     'ping') choices=' --wait' ;;
     'account add') choices=' --quota --quota-messages --disabled' ;;
@@ -36,6 +36,7 @@ _doorstep() {
     'sieve check') choices=' --administrator' ;;
     'sieve run') choices=' --from --to --administrator' ;;
     'sieve explain') choices=' --from --to --administrator' ;;
+    'sieve try') choices=' --mailbox --from --to' ;;
     'fsck') choices=' --repair --content' ;;
     'sieve install') choices=' --name --activate' ;;
     'top') choices=' --once' ;;

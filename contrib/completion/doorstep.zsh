@@ -7,7 +7,7 @@ _doorstep() {
     local choices=''
     for ((i = 2; i < CURRENT; i++)); do
         case ${given[i]} in
-        -c|--config|--wait|--quota|--quota-messages|--domain|--for|-f|--from|-r|--recipient|--to|--name|--since) ((i++)) ;;
+        -c|--config|--wait|--quota|--quota-messages|--domain|--for|-f|--from|-r|--recipient|--to|--mailbox|--name|--since) ((i++)) ;;
         -*) ;;
         *) case $count in
             0) verb=${given[i]} ;;
@@ -28,7 +28,7 @@ _doorstep() {
     ban) choices='list remove add' ;;
     mailbox) choices='list create rename delete' ;;
     message) choices='list show cat flag move delete' ;;
-    sieve) choices='check run explain suite install list log get delete rename activate deactivate' ;;
+    sieve) choices='check run explain try suite install list log get delete rename activate deactivate' ;;
     journal) choices='show verify replay' ;;
     'ping') choices=' --wait' ;;
     'account add') choices=' --quota --quota-messages --disabled' ;;
@@ -40,6 +40,7 @@ _doorstep() {
     'sieve check') choices=' --administrator' ;;
     'sieve run') choices=' --from --to --administrator' ;;
     'sieve explain') choices=' --from --to --administrator' ;;
+    'sieve try') choices=' --mailbox --from --to' ;;
     'fsck') choices=' --repair --content' ;;
     'sieve install') choices=' --name --activate' ;;
     'top') choices=' --once' ;;

@@ -194,6 +194,7 @@ int cmd_journal_replay(struct tool *t);
 int cmd_sieve_check(struct tool *t);
 int cmd_sieve_run(struct tool *t);
 int cmd_sieve_explain(struct tool *t);
+int cmd_sieve_try(struct tool *t);
 int cmd_sieve_suite(struct tool *t);
 int cmd_sieve_install(struct tool *t);
 int cmd_sieve_list(struct tool *t);

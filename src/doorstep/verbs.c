@@ -69,6 +69,13 @@ static const struct verb_option sieve_run_options[] = {
     {0},
 };
 
+static const struct verb_option sieve_try_options[] = {
+    {"mailbox", 0, "NAME", "only the messages of this mailbox; else those of all"},
+    {"from", 0, "ADDR", "envelope sender of all of them; else as each header says"},
+    {"to", 0, "ADDR", "envelope recipient; else the account"},
+    {0},
+};
+
 static const struct verb_option fsck_options[] = {
     {"repair", 0, NULL, "mend what is found"},
     {"content", 0, NULL, "read every message: are its bytes still those that were delivered?"},
@@ -177,6 +184,12 @@ const struct verb verbs[] = {
      "Of\n"
      "an account it is the active script, asked from the daemon.",
      sieve_run_options, cmd_sieve_explain},
+    {"sieve try", "SCRIPT ACCOUNT", 2, 2, "where would the mail that is already there have gone?",
+     "Runs a script, or - for the account's active one, on every message of the account and shows\n"
+     "those that would have gone elsewhere than they lie. Nothing is done. Exits 65 when the "
+     "script\n"
+     "is refused, 1 when it fails with a message.",
+     sieve_try_options, cmd_sieve_try},
     {"sieve suite", "PATH...", 1, TOOL_ARGS_ANY, "run tests of Sieve (.svtest files)",
      "PATH is a file, or a folder that is searched for *.svtest. The language is that of\n"
      "vnd.dovecot.testsuite: mailboxes, settings and mail that is sent are in memory. One line a\n"

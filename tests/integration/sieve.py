@@ -338,6 +338,42 @@ def copies_of_replies(daemon):
         expect(line in lines, f"{line} is not in {lines}")
 
 
+def tried(daemon):
+    """A dry run over the mail that is there: with a file's script, and with the active one."""
+    to = account(daemon, "try", 'require "fileinto"; if header "subject" "b" { fileinto "B"; }')
+    for subject in ("a", "b", "c"):
+        send(daemon, subject, to)
+    send(daemon, "d", "try+lists@example.org")
+    before = mail(daemon, "try")
+    done = tool(daemon, "--json", "sieve", "try", "-", to)
+    said = json.loads(done.stdout)
+    expect((said["tried"], said["elsewhere"], said["failed"]) == (4, 0, 0) and not said["messages"], f"{said}")
+    path = f"{daemon.folder}/try.sieve"
+    with open(path, "w") as f:
+        f.write(
+            'require ["fileinto", "copy", "envelope", "subaddress", "mailbox"];\n'
+            'if envelope :detail "to" "lists" { fileinto "Lists"; stop; }\n'
+            'if header "subject" "a" { discard; stop; }\n'
+            'if header "subject" "c" { redirect :copy "eve@example.net"; }\n'
+            'if mailboxexists "Nowhere" { discard; }\n'
+        )
+    done = tool(daemon, "--json", "sieve", "try", path, to)
+    said = json.loads(done.stdout)
+    found = sorted((m["mailbox"], m["subject"], m["would"]) for m in said["messages"])
+    expect(
+        found == [("B", "b", 'keep "INBOX"'), ("INBOX", "a", "discard"), ("INBOX", "d", 'fileinto "Lists"')]
+        and (said["tried"], said["elsewhere"]) == (4, 3)
+        and done.returncode == 0,
+        f"{said}",
+    )
+    done = tool(daemon, "sieve", "try", "--mailbox", "B", path, to)
+    expect(done.stdout.decode().endswith("1 of 1 messages would have gone elsewhere\n"), f"{done}")
+    with open(path, "w") as f:
+        f.write('redirect "not an address";')
+    expect(tool(daemon, "sieve", "try", path, to).returncode == DATAERR, "a script with errors")
+    expect(mail(daemon, "try") == before, "something was changed")
+
+
 def edited(daemon):
     to = account(
         daemon,
@@ -488,6 +524,7 @@ def main():
         tests.run("what is discarded is answered 250, and traced", discarded, daemon)
         tests.run("reject: 550 for that recipient alone", rejected, daemon)
         tests.run("edited headers", edited, daemon)
+        tests.run("a dry run over the mail that is there", tried, daemon)
         tests.run("a hundred recipients with scripts of their own", many, daemon)
         tests.run("mailboxexists and duplicate ask the account", asking, daemon)
         tests.run("include takes another script of the account", included, daemon)

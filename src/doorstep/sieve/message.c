@@ -138,6 +138,18 @@ message_read(struct message_input *m, const struct tool *t, const char *account)
 }
 
 void
+message_take(struct message_input *m, const struct tool *t, const char *account)
+{
+    static const char *const delivered[] = {"Delivered-To", NULL};
+
+    arena_reset(&m->arena);
+    make_envelope(m, t, account);
+    const char *to = address_of(m, delivered);
+    if (tool_option(t, "to") == NULL && to[0] != '\0')
+        m->envelope.recipient = to;
+}
+
+void
 message_release(struct message_input *m)
 {
     buf_release(&m->text);

@@ -58,6 +58,10 @@ struct message_input {
 int message_read(struct message_input *m, const struct tool *t, const char *account);
 void message_release(struct message_input *m);
 
+/* message_take() - the same of a stored message in m->text, whose recipient is the one that it was
+ * delivered to. buf_init() and arena_init() are the caller's. */
+void message_take(struct message_input *m, const struct tool *t, const char *account);
+
 /* ---- outcome.c: what comes of it ---- */
 
 /* outcome_json() - the actions, without the implicit keep; new reference. */
