@@ -19,6 +19,7 @@ import memory
 import processes
 import report
 import servers
+import sieve
 import syncs
 
 USERS = 1000
@@ -137,6 +138,7 @@ def parse():
     parser.add_argument("--no-dovecot", action="store_true")
     parser.add_argument("--load", type=parse_load, action="append", dest="loads")
     parser.add_argument("--slow-sync", type=int, metavar="MS")
+    parser.add_argument("--sieve", type=int, metavar="RULES")
     parser.add_argument("--syncs", action="store_true")
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--no-memory", action="store_true")
@@ -172,6 +174,17 @@ def measure_all(options, folder, both, result):
     report.print_machine(result["machine"], result["runs"])
 
 
+def use_script(folder, rules, with_dovecot):
+    """A script that looks at everything and files nothing elsewhere, for both; compiled, where that is needed."""
+    path = f"{folder}/rules.sieve"
+    with open(path, "w") as f:
+        f.write(sieve.script(rules, rest=""))
+    os.chmod(path, 0o644)
+    if with_dovecot:
+        subprocess.run(["sievec", path], check=True)
+    servers.Server.script = path
+
+
 def main():
     options = parse()
     signal.signal(signal.SIGTERM, on_terminate)
@@ -180,9 +193,12 @@ def main():
     if options.slow_sync is not None:
         library = f"{options.build}/tests/bench/slowsync.so"
         servers.Server.slow_sync = (library, options.slow_sync)
+    if options.sieve is not None:
+        use_script(folder, options.sieve, not options.no_dovecot)
     both = [servers.Doorstep(folder, options.build)]
     result = {"machine": machine(folder), "rounds": options.rounds, "seconds": options.seconds}
     result["slow_sync_ms"] = options.slow_sync or 0
+    result["sieve_rules"] = options.sieve or 0
     if not options.no_dovecot:
         both.append(servers.Dovecot(folder))
         result["machine"]["dovecot"] = servers.Dovecot.version()

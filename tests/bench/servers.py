@@ -31,7 +31,7 @@ store maildir {{
 limits {{
     connections = {connections}
 }}
-"""
+{sieve}"""
 
 DOVECOT_CONFIGURATION = """\
 base_dir = {folder}/run
@@ -67,7 +67,7 @@ service stats {{
 namespace inbox {{
   inbox = yes
 }}
-"""
+{sieve}"""
 
 
 def free_port():
@@ -82,6 +82,8 @@ class Server:
     configuration = ""
     name = ""
     slow_sync = None  # of all servers: (the library that is preloaded, milliseconds)
+    script = None  # of all servers: a Sieve script that runs for every message
+    with_script = ""  # how the configuration names it
 
     def __init__(self, folder, **values):
         self.folder = os.path.join(folder, self.name)
@@ -96,7 +98,11 @@ class Server:
         with open(self.file, "w") as f:
             f.write(
                 self.configuration.format(
-                    folder=self.folder, port=self.port, uid=MAIL_UID, **values
+                    folder=self.folder,
+                    port=self.port,
+                    uid=MAIL_UID,
+                    sieve=self.with_script.format(script=Server.script) if Server.script else "",
+                    **values,
                 )
             )
 
@@ -164,6 +170,7 @@ class Server:
 class Doorstep(Server):
     configuration = DOORSTEP_CONFIGURATION
     name = "doorstep"
+    with_script = 'sieve {{\n    before = {{"{script}"}}\n}}\n'
 
     def __init__(self, folder, build, connections=2000):
         self.build = build
@@ -183,6 +190,9 @@ class Dovecot(Server):
 
     configuration = DOVECOT_CONFIGURATION
     name = "dovecot"
+    with_script = (
+        "protocol lmtp {{\n  mail_plugins = sieve\n}}\nplugin {{\n  sieve_before = {script}\n}}\n"
+    )
 
     def give(self, folder):
         if folder.endswith("/mail"):  # the others are its master's

@@ -30,8 +30,8 @@ RULES = (
 )
 
 
-def script(rules):
-    return HEAD + "".join(RULES[n % len(RULES)].format(n=n) for n in range(rules)) + 'fileinto "Rest";\n'
+def script(rules, rest='fileinto "Rest";\n'):
+    return HEAD + "".join(RULES[n % len(RULES)].format(n=n) for n in range(rules)) + rest
 
 
 def message(octets):
