@@ -252,7 +252,8 @@ class Dialogue:
         time.sleep(float(rest))
 
     def step_tool(self, rest):
-        self.printed = self.daemon.tool(*shlex.split(rest)).decode(errors="replace").splitlines()
+        words = shlex.split(rest.replace("{folder}", self.daemon.folder))
+        self.printed = self.daemon.tool(*words).decode(errors="replace").splitlines()
 
     def step_says(self, pattern):
         if not any(matches(line, pattern) for line in self.printed):
