@@ -57,7 +57,10 @@ class Wire:
         if not accepted:
             self.say("RSET")
             return answers
-        self.say("DATA")
+        data = self.say("DATA")
+        if data[0] != "3":  # the store went away since RCPT
+            self.say("RSET")
+            return answers | dict.fromkeys(accepted, data)
         self.s.sendall(message + b".\r\n")
         for r in accepted:
             answers[r] = self.reply()
