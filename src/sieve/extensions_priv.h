@@ -44,15 +44,6 @@ extern const struct sieve_extension sieve_servermetadata;     /* RFC 5490 4 */
 extern const struct sieve_extension sieve_special_use;        /* RFC 8579 */
 extern const struct sieve_extension sieve_mailboxid;          /* RFC 9042 */
 extern const struct sieve_extension sieve_regex;              /* draft-murchison-sieve-regex */
-extern const struct sieve_extension sieve_date;               /* RFC 5260 */
-extern const struct sieve_extension sieve_index;              /* RFC 5260 6 */
-extern const struct sieve_extension sieve_imap4flags;         /* RFC 5232 */
-extern const struct sieve_extension sieve_imapflags;          /* what came before it */
-extern const struct sieve_extension sieve_mailbox;            /* RFC 5490 3 */
-extern const struct sieve_extension sieve_mboxmetadata;       /* RFC 5490 3 */
-extern const struct sieve_extension sieve_servermetadata;     /* RFC 5490 4 */
-extern const struct sieve_extension sieve_special_use;        /* RFC 8579 */
-extern const struct sieve_extension sieve_mailboxid;          /* RFC 9042 */
 extern const struct sieve_extension sieve_duplicate;          /* RFC 7352 */
 extern const struct sieve_extension sieve_environment;        /* RFC 5183 */
 extern const struct sieve_extension sieve_vnd_environment;    /* items and the namespace env */
@@ -66,31 +57,10 @@ extern const struct sieve_extension sieve_comparator_unicode; /* RFC 5051 */
 extern const struct sieve_extension sieve_replace;            /* RFC 5703 5 */
 extern const struct sieve_extension sieve_enclose;            /* RFC 5703 6 */
 extern const struct sieve_extension sieve_body;               /* RFC 5173 */
-extern const struct sieve_extension sieve_date;               /* RFC 5260 */
-extern const struct sieve_extension sieve_index;              /* RFC 5260 6 */
-extern const struct sieve_extension sieve_imap4flags;         /* RFC 5232 */
-extern const struct sieve_extension sieve_imapflags;          /* what came before it */
-extern const struct sieve_extension sieve_mailbox;            /* RFC 5490 3 */
-extern const struct sieve_extension sieve_mboxmetadata;       /* RFC 5490 3 */
-extern const struct sieve_extension sieve_servermetadata;     /* RFC 5490 4 */
-extern const struct sieve_extension sieve_special_use;        /* RFC 8579 */
-extern const struct sieve_extension sieve_mailboxid;          /* RFC 9042 */
-extern const struct sieve_extension sieve_regex;              /* draft-murchison-sieve-regex */
 extern const struct sieve_extension sieve_include;            /* RFC 6609 */
 extern const struct sieve_extension sieve_mime;               /* RFC 5703 4 */
 extern const struct sieve_extension sieve_foreverypart;       /* RFC 5703 3 */
 extern const struct sieve_extension sieve_extracttext;        /* RFC 5703 7 */
-extern const struct sieve_extension sieve_body;               /* RFC 5173 */
-extern const struct sieve_extension sieve_date;               /* RFC 5260 */
-extern const struct sieve_extension sieve_index;              /* RFC 5260 6 */
-extern const struct sieve_extension sieve_imap4flags;         /* RFC 5232 */
-extern const struct sieve_extension sieve_imapflags;          /* what came before it */
-extern const struct sieve_extension sieve_mailbox;            /* RFC 5490 3 */
-extern const struct sieve_extension sieve_mboxmetadata;       /* RFC 5490 3 */
-extern const struct sieve_extension sieve_servermetadata;     /* RFC 5490 4 */
-extern const struct sieve_extension sieve_special_use;        /* RFC 8579 */
-extern const struct sieve_extension sieve_mailboxid;          /* RFC 9042 */
-extern const struct sieve_extension sieve_regex;              /* draft-murchison-sieve-regex */
 
 /* date.c: minutes east of Greenwich, by this machine, at that moment. */
 int sieve_local_zone(int64_t seconds);
