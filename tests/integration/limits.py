@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 import threading
 
 from certificates import Authority
@@ -137,6 +138,7 @@ def too_many_hear_421():
     with setup:
         holder = stall(port)
         until(lambda: setup.value("doorstep_tls_handshakes_open") == 1, "a handshake is under way")
+        time.sleep(0.5)  # so that it is the next to begin when the first one's time is over, and not over itself
         waiters = [stall(port)]
         until(lambda: setup.value("doorstep_tls_handshakes_waiting") == 1, "another waits")
         c = setup.client("smtp")
