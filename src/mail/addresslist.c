@@ -273,3 +273,40 @@ addresslist_next(struct addresslist *list, struct addresslist_item *out)
         return ADDRESSLIST_MAILBOX;
     }
 }
+
+/* ------------------------------------------------------------------ of a header block */
+
+static bool
+append_first(struct span value, struct buf *out)
+{
+    struct addresslist list;
+    struct addresslist_item item;
+    enum addresslist_kind kind;
+    size_t len = out->len;
+    bool ok = false;
+
+    addresslist_init(&list, value);
+    do
+        kind = addresslist_next(&list, &item);
+    while (kind != ADDRESSLIST_END && (kind != ADDRESSLIST_MAILBOX || item.local.n == 0));
+    if (kind == ADDRESSLIST_MAILBOX)
+        ok = buf_append_span(out, item.local) &&
+             (item.domain.n == 0 ||
+              (buf_append_char(out, '@') && buf_append_span(out, item.domain)));
+    if (!ok)
+        out->len = len;
+    addresslist_release(&list);
+    return ok;
+}
+
+bool
+addresslist_first(struct span block, const char *name, struct buf *out)
+{
+    struct field f;
+    enum field_result result;
+    bool found = false;
+
+    while (!found && (result = field_next(&block, &f)) != FIELD_END)
+        found = result == FIELD_OK && field_is(&f, name) && append_first(f.value, out);
+    return found;
+}

@@ -10,50 +10,24 @@
 #include <unistd.h>
 
 #include "doorstep/addresslist.h"
-#include "doorstep/field.h"
 
 #define MESSAGE_MAX ((size_t)256 << 20)
+#define ADDRESS_OCTETS 8192
 
 /* ------------------------------------------------------------------ the envelope of a header */
-
-static const char *
-first_address(struct arena *arena, struct span value)
-{
-    struct addresslist list;
-    struct addresslist_item item;
-    enum addresslist_kind kind;
-    const char *found = NULL;
-    struct buf text;
-
-    buf_init(&text, 8192);
-    addresslist_init(&list, value);
-    while (found == NULL && (kind = addresslist_next(&list, &item)) != ADDRESSLIST_END) {
-        if (kind != ADDRESSLIST_MAILBOX || item.local.n == 0)
-            continue;
-        buf_append_span(&text, item.local);
-        if (item.domain.n > 0)
-            buf_printf(&text, "@%.*s", (int)item.domain.n, item.domain.p);
-        found = arena_copy(arena, buf_span(&text));
-    }
-    addresslist_release(&list);
-    buf_release(&text);
-    return found;
-}
 
 /* The first address in the first of the fields that has one; "" when none has. */
 static const char *
 address_of(struct message_input *m, const char *const *names)
 {
-    struct field f;
     const char *found = NULL;
+    struct buf text;
 
-    for (; found == NULL && *names != NULL; names++) {
-        struct span rest = buf_span(&m->text);
-        enum field_result result;
-        while (found == NULL && (result = field_next(&rest, &f)) != FIELD_END)
-            if (result == FIELD_OK && field_is(&f, *names))
-                found = first_address(&m->arena, f.value);
-    }
+    buf_init(&text, ADDRESS_OCTETS);
+    for (; found == NULL && *names != NULL; names++)
+        if (addresslist_first(buf_span(&m->text), *names, &text))
+            found = arena_copy(&m->arena, buf_span(&text));
+    buf_release(&text);
     return found == NULL ? "" : found;
 }
 

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 #include "doorstep/addresslist.h"
-#include "doorstep/field.h"
+
+#define ADDRESS_OCTETS 8192
 
 const char suite_default_message[] = "From: sender@example.com\n"
                                      "To: recipient@example.org\n"
@@ -18,51 +19,17 @@ const char suite_default_message[] = "From: sender@example.com\n"
 
 /* ------------------------------------------------------------------ envelope out of a header */
 
-/* The first address of a field, kept; NULL when there is none. */
-static const char *
-first_address(struct suite *s, struct span value)
-{
-    struct addresslist list;
-    struct addresslist_item item;
-    enum addresslist_kind kind;
-    const char *found = NULL;
-    struct buf text;
-
-    buf_init(&text, 8192);
-    addresslist_init(&list, value);
-    while (found == NULL && (kind = addresslist_next(&list, &item)) != ADDRESSLIST_END) {
-        if (kind != ADDRESSLIST_MAILBOX || item.local.n == 0)
-            continue;
-        buf_append_span(&text, item.local);
-        if (item.domain.n > 0)
-            buf_printf(&text, "@%.*s", (int)item.domain.n, item.domain.p);
-        found = suite_keep(s, buf_span(&text));
-    }
-    addresslist_release(&list);
-    buf_release(&text);
-    return found;
-}
-
-static const char *
-address_of(struct suite *s, struct span message, const char *name)
-{
-    struct field f;
-    enum field_result result;
-    const char *found = NULL;
-
-    while (found == NULL && (result = field_next(&message, &f)) != FIELD_END)
-        if (result == FIELD_OK && field_is(&f, name))
-            found = first_address(s, f.value);
-    return found;
-}
-
 static const char *
 first_of(struct suite *s, struct span message, const char *const *names, const char *otherwise)
 {
     const char *found = NULL;
+    struct buf text;
 
+    buf_init(&text, ADDRESS_OCTETS);
     for (; found == NULL && *names != NULL; names++)
-        found = address_of(s, message, *names);
+        if (addresslist_first(message, *names, &text))
+            found = suite_keep(s, buf_span(&text));
+    buf_release(&text);
     return found == NULL ? otherwise : found;
 }
 

@@ -164,6 +164,27 @@ START_TEST(floods_end)
 }
 END_TEST
 
+START_TEST(the_first_of_a_header)
+{
+    struct span block =
+        SPAN("Subject: x\r\nTo: undisclosed:;\r\nto: Bob <\"b o\"@example.com>, c@d\r\n"
+             "Cc: nobody\r\n\r\nFrom: a@b\r\n");
+    struct buf out;
+
+    buf_init(&out, 64);
+    ck_assert(addresslist_first(block, "To", &out));
+    ck_assert_str_eq(buf_str(&out), "b o@example.com");
+    ck_assert(!addresslist_first(block, "From", &out));
+    ck_assert(!addresslist_first(block, "Bcc", &out));
+    ck_assert_uint_eq(out.len, 15);
+    buf_release(&out);
+    buf_init(&out, 8);
+    ck_assert(!addresslist_first(block, "To", &out));
+    ck_assert_uint_eq(out.len, 0);
+    buf_release(&out);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -172,6 +193,7 @@ main(void)
 
     tcase_add_loop_test(cases, lists, 0, COUNT(table));
     tcase_add_loop_test(cases, floods_end, 0, COUNT(floods));
+    tcase_add_test(cases, the_first_of_a_header);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
