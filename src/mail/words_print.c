@@ -5,6 +5,8 @@
  */
 #include "doorstep/words.h"
 
+#include "doorstep/base64.h"
+
 #define COLUMNS 76      /* RFC 2047 2: of a line with encoded words */
 #define PIECE_MAX 700   /* octets that may stand without a fold: lines end at 998 */
 #define WORD_OCTETS 42u /* in one encoded word: 56 of base64, and 12 around them */
@@ -79,23 +81,6 @@ append_folded(struct buf *out, struct span s, size_t column, const char *line_en
     return ok;
 }
 
-static bool
-append_base64(struct buf *out, struct span s)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    bool ok = true;
-
-    for (; ok && s.n > 0; s = span_skip(s, 3)) {
-        unsigned char a = (unsigned char)s.p[0], b = s.n > 1 ? (unsigned char)s.p[1] : 0,
-                      c = s.n > 2 ? (unsigned char)s.p[2] : 0;
-        char group[4] = {digits[a >> 2], digits[(a & 3) << 4 | b >> 4],
-                         s.n > 1 ? digits[(b & 15) << 2 | c >> 6] : '=',
-                         s.n > 2 ? digits[c & 63] : '='};
-        ok = buf_append(out, group, 4);
-    }
-    return ok;
-}
-
 /* One word a line, no character in two words (RFC 2047 5). The first one stands in the line that
  * the name has begun, unless that is long. */
 static bool
@@ -107,7 +92,7 @@ append_encoded(struct buf *out, struct span s, size_t column, const char *line_e
         size_t room = is_new_line || column == 0 ? WORD_OCTETS : WORD_OCTETS - column * 3 / 4;
         struct span piece = utf8_cut(s, room < 4 ? 4 : room);
         ok = (!is_new_line || (buf_append_str(out, line_end) && buf_append_char(out, ' '))) &&
-             buf_append_str(out, "=?utf-8?B?") && append_base64(out, piece) &&
+             buf_append_str(out, "=?utf-8?B?") && base64_print(piece, out) &&
              buf_append_str(out, "?=");
         s = span_skip(s, piece.n);
     }

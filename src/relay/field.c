@@ -5,6 +5,7 @@
  */
 #include "relay_priv.h"
 
+#include "doorstep/base64.h"
 #include "doorstep/addresslist.h"
 #include "doorstep/charset.h"
 
@@ -12,23 +13,6 @@
 #define WORD_OCTETS 42 /* in one encoded word: 56 of base64, and 12 around them */
 
 /* ------------------------------------------------------------------ encoded words */
-
-static bool
-append_base64(struct buf *out, struct span s)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    bool ok = true;
-
-    for (; ok && s.n > 0; s = span_skip(s, 3)) {
-        unsigned char a = (unsigned char)s.p[0], b = s.n > 1 ? (unsigned char)s.p[1] : 0,
-                      c = s.n > 2 ? (unsigned char)s.p[2] : 0;
-        char group[4] = {digits[a >> 2], digits[(a & 3) << 4 | b >> 4],
-                         s.n > 1 ? digits[(b & 15) << 2 | c >> 6] : '=',
-                         s.n > 2 ? digits[c & 63] : '='};
-        ok = buf_append(out, group, 4);
-    }
-    return ok;
-}
 
 /* No character is cut in two (RFC 2047 5). */
 static bool
@@ -41,7 +25,7 @@ append_encoded(struct buf *out, struct span s)
         if (piece.n == 0)
             piece = (struct span){s.p, s.n < WORD_OCTETS ? s.n : WORD_OCTETS};
         ok = (is_first || buf_append_str(out, "\r\n ")) && buf_append_str(out, "=?utf-8?B?") &&
-             append_base64(out, piece) && buf_append_str(out, "?=");
+             base64_print(piece, out) && buf_append_str(out, "?=");
         is_first = false;
         s = span_skip(s, piece.n);
     }
