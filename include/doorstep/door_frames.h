@@ -41,6 +41,7 @@ enum door_frame_type {
                     * when certificates have changed. Those of unknown names are ignored */
     MAIN_TICKET_KEYS,        /* edge. tls_ticket_keys_pack(); the one before, then every hour */
     MAIN_OUTBOUND_DOOR = 24, /* edge, store. fd: its door to the (new) outbound role */
+    MAIN_RELAY_DOOR,         /* store, relay. fd: the door between them */
 
     /* any role -> main */
     ROLE_READY = 32,
@@ -49,6 +50,7 @@ enum door_frame_type {
     STORE_KILL_AUTH,          /* store. u32 slot, 0: it broke its door or hangs; another one */
     STORE_KILL_EDGE,          /* store. u32 slot: it broke its door; end it and send another */
     STORE_KILL_OUTBOUND = 40, /* store. u32 slot: it hangs or broke its door */
+    STORE_KILL_RELAY,         /* the same */
 
     /* edge -> store */
     EDGE_RCPT = 64,  /* id; u8 enum rcpt_asker, address, reverse-path address, u64 SIZE= or 0 */
@@ -138,6 +140,14 @@ enum door_frame_type {
 
     /* store -> edge */
     STORE_SCRIPT = 312, /* id; u8 1 when more follows, a piece of managesieve_answer_pack()'s */
+
+    /* store -> relay: a transaction with a next hop; include/doorstep/relay_job.h has the bodies */
+    RELAY_SEND = 320, /* id; u8 1 when more frames follow, a piece of the packed job; with the last
+                       * one fd: the message behind the job's head, sealed or read-only */
+    RELAY_CANCEL,     /* id; nobody waits for it any more: no result comes */
+
+    /* relay -> store */
+    RELAY_RESULT = 328, /* id; u8 1 when more frames follow, a piece of the packed result */
 
     /* main -> whoever reads counters (store, metrics) */
     MAIN_METRICS_PAGE = 288 /* u32 role (METRICS_ROLE_*); fd: its page, to be read only */

@@ -9,9 +9,9 @@
 #include <unistr.h>
 
 #include "doorstep/charset.h"
+#include "doorstep/unpack_string.h"
 
 #include "account_name_priv.h"
-#include "unpack_string_priv.h"
 
 #define FOLDED_MAX (3 * ADDRESS_SENDER_LOCAL_MAX + 1) /* NFC makes no UTF-8 longer than that */
 

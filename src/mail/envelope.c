@@ -6,7 +6,7 @@
  */
 #include "doorstep/envelope.h"
 
-#include "unpack_string_priv.h"
+#include "doorstep/unpack_string.h"
 
 /* Above what the edge lets through: RFC 3461 4.2 and 4.4 give ORCPT 500 and ENVID 100 characters.
  */

@@ -6,7 +6,7 @@
  */
 #include "doorstep/facts.h"
 
-#include "unpack_string_priv.h"
+#include "doorstep/unpack_string.h"
 
 #define FACTS_FLAGS_ALL                                                                            \
     (FACTS_HAS_ATTACHMENT | FACTS_TRUNCATED | FACTS_HEADER_BROKEN | FACTS_UNKNOWN |                \

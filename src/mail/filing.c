@@ -5,7 +5,7 @@
 #include "doorstep/filing.h"
 
 #include "doorstep/charset.h"
-#include "unpack_string_priv.h"
+#include "doorstep/unpack_string.h"
 
 static const char *const kind_names[FILING_KINDS] = {
     [FILING_FILE] = "fileinto",  [FILING_DISCARD_IT] = "discard", [FILING_REJECT] = "reject",

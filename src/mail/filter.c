@@ -5,7 +5,7 @@
  */
 #include "doorstep/filter.h"
 
-#include "unpack_string_priv.h"
+#include "doorstep/unpack_string.h"
 
 #define STRING_MAX 4096 /* of an event: command lines have far less */
 

@@ -3,7 +3,7 @@
  * Strings out of packed bytes into an arena. The other side of a door may be taken over, so what
  * could end a line or a C string early is refused here, before anybody uses it.
  */
-#include "unpack_string_priv.h"
+#include "doorstep/unpack_string.h"
 
 static bool
 has_nul(struct span s)

@@ -56,6 +56,7 @@ PARSERS = {
     "smtp_decode": ["src/smtp/decode.c"],
     "sasl": ["src/auth/exchange.c", "src/mail/sasl.c"],
     "auth_frames": ["src/auth/frames.c"],
+    "relay_job": ["src/relay/job.c"],
     "sieve_compile": ["src/sieve/lex.c", "src/sieve/parse.c", "src/sieve/text.c"],
     "sieve_run": ["src/sieve/match_wildcards.c", "src/sieve/fields.c", "src/relay/field.c"],
     "penalty_file": ["src/deliver/login/penalty_file.c: pack_one penalty_file_pack unpack_one unpack_head is_whole "

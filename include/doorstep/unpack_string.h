@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Strings out of packed bytes into an arena: what envelopes, addresses and facts are read with.
+ * Strings out of packed bytes into an arena: what envelopes, addresses, facts and jobs
+ * of the relay are read with.
  */
-#ifndef DOORSTEP_MAIL_UNPACK_STRING_PRIV_H
-#define DOORSTEP_MAIL_UNPACK_STRING_PRIV_H
+#ifndef DOORSTEP_UNPACK_STRING_H
+#define DOORSTEP_UNPACK_STRING_H
 
 #include "doorstep/arena.h"
 #include "doorstep/pack.h"
