@@ -17,6 +17,7 @@ TCase *penalties_tests(void);
 TCase *rates_tests(void);
 TCase *record_change_tests(void);
 TCase *record_tests(void);
+TCase *relay_policy_tests(void);
 TCase *replay_tests(void);
 TCase *script_sessions_tests(void);
 TCase *sorters_tests(void);
