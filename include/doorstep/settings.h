@@ -191,6 +191,61 @@ struct settings_sieve {
     bool notes;          /* tell users of scripts that fail, in their INBOX */
 };
 
+enum relay_protocol { RELAY_SMTP, RELAY_LMTP };
+
+/* Opportunistic: encrypts where that is offered, whoever it is that offers it (RFC 7435). */
+enum relay_tls { RELAY_TLS_OPPORTUNISTIC, RELAY_TLS_NONE, RELAY_TLS_REQUIRED, RELAY_TLS_IMPLICIT };
+
+struct settings_next_hop { /* "mail.example.net:587", "[::1]:2525", "unix:/path" */
+    const char *text;      /* as configured; NULL: none */
+    bool is_unix;
+    const char *path; /* unix: absolute */
+    const char *host; /* a domain in A-labels, or an address without brackets */
+    bool is_number;   /* host is an address */
+    uint16_t port;
+};
+
+struct settings_route {   /* where mail goes on to, and how */
+    const char *name;     /* of the section; "" is the smarthost of section relay */
+    const char **domains; /* "example.org", "*.example.org", "*" */
+    size_t domain_count;
+    struct settings_next_hop next_hop;
+    enum relay_protocol protocol;
+    enum relay_tls tls;
+    const char *tls_name;         /* that the certificate has to have; "": the next hop's host */
+    const char *ca;               /* PEM file in place of the system's authorities, or "" */
+    const char *user;             /* to log in as; "": no log-in */
+    const char *password_file;    /* main alone reads it */
+    uint64_t connections;         /* at a time */
+    uint64_t connection_messages; /* that one connection carries */
+    uint64_t recipients;          /* of a transaction */
+    uint64_t connect_timeout;     /* each address of the next hop gets so much: 30 s */
+    uint64_t reply_timeout;       /* for a whole reply: 5 min */
+    uint64_t data_timeout;        /* for the reply to the end of a message: 10 min */
+};
+
+enum redirect_sender {
+    REDIRECT_AUTO, /* in the file alone: SRS with a secret, else the original */
+    REDIRECT_ORIGINAL,
+    REDIRECT_RECIPIENT,
+    REDIRECT_SRS,
+    REDIRECT_NULL
+};
+
+struct settings_relay {
+    struct settings_route smarthost; /* where next_hop.text is not NULL: what no route takes */
+    uint64_t retry;                  /* first wait after a failure; it doubles: 5 min */
+    uint64_t retry_max;              /* the longest: 2 h */
+    uint64_t expire;                 /* then the sender is told: 5 days */
+    uint64_t expire_bounce;          /* of what has the null sender: 1 day */
+    uint64_t delay_report;           /* wait before the sender hears of a delay: 4 h */
+    uint64_t account_messages;       /* an hour that one account causes; UINT64_MAX: none */
+    uint64_t messages;               /* an hour in all; UINT64_MAX: none */
+    enum redirect_sender redirect_sender;
+    const char *srs_domain;      /* of rewritten reverse-paths; default: the first domain */
+    const char *srs_secret_file; /* main alone reads it; "": none */
+};
+
 enum sandbox_mode { SANDBOX_REQUIRED, SANDBOX_BEST_EFFORT };
 
 enum durability { DURABILITY_STRICT, DURABILITY_RELAXED };
@@ -224,6 +279,9 @@ struct settings {
     size_t store_count;
     struct settings_milter *milters;
     size_t milter_count;
+    struct settings_route *routes;
+    size_t route_count;
+    struct settings_relay relay;
     struct settings_limits limits;
     struct settings_timeouts timeouts;
     struct settings_auth auth;
@@ -250,5 +308,15 @@ bool settings_listen_has_logins(const struct settings_listen *listen);
 const struct settings_domain *settings_find_domain(const struct settings *s, const char *name);
 const struct settings_store *settings_find_store(const struct settings *s, const char *name);
 const struct settings_milter *settings_find_milter(const struct settings *s, const char *name);
+
+/* settings_find_route() - by name, "" for the smarthost; NULL when there is none. */
+const struct settings_route *settings_find_route(const struct settings *s, const char *name);
+
+/* settings_route_of_domain() - the first route that takes a domain (lower case A-labels, or an
+ * address literal), otherwise the smarthost; NULL: nothing takes it, and its mail waits. */
+const struct settings_route *settings_route_of_domain(const struct settings *s, const char *domain);
+
+/* settings_has_relay() - mail can leave for somewhere. */
+bool settings_has_relay(const struct settings *s);
 
 #endif

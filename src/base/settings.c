@@ -66,3 +66,42 @@ settings_listen_takes_mail(const struct settings_listen *listen)
 {
     return listen->protocol == LISTEN_LMTP || listen->protocol == LISTEN_SMTP;
 }
+
+const struct settings_route *
+settings_find_route(const struct settings *s, const char *name)
+{
+    if (name[0] == '\0')
+        return s->relay.smarthost.next_hop.text != NULL ? &s->relay.smarthost : NULL;
+    for (size_t i = 0; i < s->route_count; i++)
+        if (strcmp(s->routes[i].name, name) == 0)
+            return &s->routes[i];
+    return NULL;
+}
+
+/* "*" is for all, "*.example.org" for what lies below example.org. */
+static bool
+takes(const char *pattern, const char *domain)
+{
+    size_t n = strlen(domain), suffix;
+
+    if (pattern[0] != '*')
+        return strcmp(pattern, domain) == 0;
+    suffix = strlen(pattern + 1);
+    return suffix == 0 || (n > suffix && strcmp(domain + n - suffix, pattern + 1) == 0);
+}
+
+const struct settings_route *
+settings_route_of_domain(const struct settings *s, const char *domain)
+{
+    for (size_t i = 0; i < s->route_count; i++)
+        for (size_t k = 0; k < s->routes[i].domain_count; k++)
+            if (takes(s->routes[i].domains[k], domain))
+                return &s->routes[i];
+    return settings_find_route(s, "");
+}
+
+bool
+settings_has_relay(const struct settings *s)
+{
+    return s->relay.smarthost.next_hop.text != NULL || s->route_count > 0;
+}

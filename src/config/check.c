@@ -151,39 +151,23 @@ name_list(struct reader *r, size_t count)
 }
 
 static void
-check_domains_twice(struct reader *r)
+check_titles_twice(struct reader *r, enum config_section_id id)
 {
-    size_t count = r->settings->domain_count;
-    struct named *list = name_list(r, count);
+    const struct config_section *section = &config_sections[id];
+    const char *settings = (const char *)r->settings, *structs;
+    struct named *list;
+    size_t count;
 
-    for (size_t i = 0; list != NULL && i < count; i++)
-        list[i] = (struct named){r->settings->domains[i].name, r->places[SECTION_DOMAIN][i]};
+    memcpy(&count, settings + section->count_offset, sizeof(count));
+    memcpy(&structs, settings + section->offset, sizeof(structs));
+    list = name_list(r, count);
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        memcpy(&list[i].name, structs + i * section->size + section->title->offset,
+               sizeof(list[i].name));
+        list[i].at = r->places[id][i];
+    }
     if (list != NULL)
-        refuse_twice(r, "domain", list, count);
-}
-
-static void
-check_stores_twice(struct reader *r)
-{
-    size_t count = r->settings->store_count;
-    struct named *list = name_list(r, count);
-
-    for (size_t i = 0; list != NULL && i < count; i++)
-        list[i] = (struct named){r->settings->stores[i].name, r->places[SECTION_STORE][i]};
-    if (list != NULL)
-        refuse_twice(r, "store", list, count);
-}
-
-static void
-check_milters_twice(struct reader *r)
-{
-    size_t count = r->settings->milter_count;
-    struct named *list = name_list(r, count);
-
-    for (size_t i = 0; list != NULL && i < count; i++)
-        list[i] = (struct named){r->settings->milters[i].name, r->places[SECTION_MILTER][i]};
-    if (list != NULL)
-        refuse_twice(r, "milter", list, count);
+        refuse_twice(r, section->name, list, count);
 }
 
 static void
@@ -358,11 +342,12 @@ check_settings(struct reader *r)
                          r->settings->milters[i].name);
     if (r->errors->count > 0)
         return;
-    check_domains_twice(r);
-    check_milters_twice(r);
+    check_titles_twice(r, SECTION_DOMAIN);
+    check_titles_twice(r, SECTION_MILTER);
+    check_titles_twice(r, SECTION_ROUTE);
     for (size_t i = 0; i < r->settings->listen_count; i++)
         check_listen_milters(r, i);
-    check_stores_twice(r);
+    check_titles_twice(r, SECTION_STORE);
     check_addresses_twice(r);
     for (size_t i = 0; i < r->settings->domain_count; i++)
         check_domain(r, i);
@@ -373,6 +358,7 @@ check_settings(struct reader *r)
         check_proxy(r, i);
     }
     check_metrics(r);
+    check_relay(r);
     if (r->settings->domain_count == 0)
         source_error(r->errors, (struct source_place){first.file, 0},
                      "there is no domain section: no mail would be accepted");

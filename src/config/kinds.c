@@ -14,11 +14,12 @@ static const struct config_kind *const kinds[KIND_COUNT_OF_KINDS] = {
     [KIND_BOOLEAN] = &kind_boolean,   [KIND_CHARACTERS] = &kind_characters,
     [KIND_COUNT] = &kind_count,       [KIND_DOMAIN] = &kind_domain,
     [KIND_DURATION] = &kind_duration, [KIND_EITHER] = &kind_either,
-    [KIND_ENUM] = &kind_enum,         [KIND_MAILBOX] = &kind_mailbox,
-    [KIND_NAME] = &kind_name,         [KIND_NETWORK] = &kind_network,
-    [KIND_PATH] = &kind_path,         [KIND_SIZE] = &kind_size,
-    [KIND_TEMPLATE] = &kind_template, [KIND_USER] = &kind_user,
-    [KIND_WORD] = &kind_word,
+    [KIND_ENUM] = &kind_enum,         [KIND_LOGIN] = &kind_login,
+    [KIND_MAILBOX] = &kind_mailbox,   [KIND_NAME] = &kind_name,
+    [KIND_NETWORK] = &kind_network,   [KIND_NEXT_HOP] = &kind_next_hop,
+    [KIND_PATH] = &kind_path,         [KIND_PATTERN] = &kind_pattern,
+    [KIND_SIZE] = &kind_size,         [KIND_TEMPLATE] = &kind_template,
+    [KIND_USER] = &kind_user,         [KIND_WORD] = &kind_word,
 };
 
 const struct config_kind *

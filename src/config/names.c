@@ -65,6 +65,8 @@ domain_parse(const struct config_row *row, const char *text, struct arena *arena
     char domain[ADDRESS_DOMAIN_MAX + 1];
 
     (void)row;
+    if (text[0] == '\0')
+        return keep(span_of(text), arena, out, why);
     if (text[0] == '[' || !domain_normalize(span_of(text), domain, sizeof(domain))) {
         buf_append_str(why, "is no domain name");
         return false;
@@ -80,6 +82,14 @@ user_parse(const struct config_row *row, const char *text, struct arena *arena, 
         buf_append_str(why, "is no user name");
         return false;
     }
+    return check_length(row, text, why) && keep(span_of(text), arena, out, why);
+}
+
+/* Whatever another system calls its users. */
+static bool
+login_parse(const struct config_row *row, const char *text, struct arena *arena, void *out,
+            struct buf *why)
+{
     return check_length(row, text, why) && keep(span_of(text), arena, out, why);
 }
 
@@ -127,6 +137,24 @@ account_parse(const struct config_row *row, const char *text, struct arena *aren
         return false;
     }
     return check_length(row, text, why) && keep(span_of(text), arena, out, why);
+}
+
+/* Domains: "example.org", "*.example.org" for what lies below it, "*" for all. */
+static bool
+pattern_parse(const struct config_row *row, const char *text, struct arena *arena, void *out,
+              struct buf *why)
+{
+    size_t wild = strcmp(text, "*") == 0 ? 1 : strncmp(text, "*.", 2) == 0 ? 2 : 0;
+    char pattern[ADDRESS_DOMAIN_MAX + 3] = "*.";
+    bool is_all = wild == 1;
+
+    (void)row;
+    if (!is_all && (text[wild] == '[' || !domain_normalize(span_of(text + wild), pattern + wild,
+                                                           sizeof(pattern) - wild))) {
+        buf_append_str(why, "is none of example.org, *.example.org and *");
+        return false;
+    }
+    return keep(span_of(is_all ? "*" : pattern), arena, out, why);
 }
 
 /* Punctuation that may stand in a local part without quotes (atext, RFC 5321 4.1.2). */
@@ -249,8 +277,10 @@ template_parse(const struct config_row *row, const char *text, struct arena *are
 TEXT_KIND(account, "account");
 TEXT_KIND(characters, "characters");
 TEXT_KIND(domain, "domain");
+TEXT_KIND(login, "login");
 TEXT_KIND(mailbox, "mailbox");
 TEXT_KIND(name, "name");
 TEXT_KIND(path, "path");
+TEXT_KIND(pattern, "pattern");
 TEXT_KIND(template, "template");
 TEXT_KIND(user, "user");

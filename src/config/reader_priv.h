@@ -36,4 +36,7 @@ void check_settings(struct reader *r);
 /* check_listen() - section i of listen. */
 void check_listen(struct reader *r, size_t i);
 
+/* check_relay() - section relay and all of route. */
+void check_relay(struct reader *r);
+
 #endif

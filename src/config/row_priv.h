@@ -25,10 +25,13 @@ enum row_kind {
     KIND_DURATION,
     KIND_EITHER, /* one of two words, kept as bool: the second is true */
     KIND_ENUM,   /* one of row->words, kept as the enum with its place */
+    KIND_LOGIN,
     KIND_MAILBOX,
     KIND_NAME,
     KIND_NETWORK,
+    KIND_NEXT_HOP,
     KIND_PATH,
+    KIND_PATTERN,
     KIND_SIZE,
     KIND_TEMPLATE,
     KIND_USER,
@@ -62,6 +65,8 @@ enum config_section_id {
     SECTION_DOMAIN,
     SECTION_STORE,
     SECTION_MILTER,
+    SECTION_RELAY,
+    SECTION_ROUTE,
     SECTION_LIMITS,
     SECTION_TIMEOUTS,
     SECTION_AUTH,
@@ -83,6 +88,12 @@ struct config_section {
 };
 
 extern const struct config_section config_sections[SECTION_COUNT];
+
+/* rows_relay.c: parts of that table. */
+#define RELAY_ROWS 23
+#define ROUTE_ROWS 14
+extern const struct config_row relay_rows[RELAY_ROWS];
+extern const struct config_row route_rows[ROUTE_ROWS];
 
 /* What a kind can do. parse fills *out (one element); false: `why` says what is wrong with the
  * text, as the second half of a sentence. Memory comes from arena. print writes what parse reads,
@@ -116,10 +127,10 @@ bool row_set(const struct config_row *row, void *base, const char *const *texts,
 /* row_set_default() - fill the field from the fallback; nothing where that is NULL. */
 bool row_set_default(const struct config_row *row, void *base, struct arena *arena);
 
-/* The kinds, by file: numbers.c, words.c, names.c, addresses.c. */
+/* The kinds, by file: numbers.c, words.c, names.c, addresses.c, next_hop.c. */
 extern const struct config_kind kind_account, kind_address, kind_boolean, kind_characters,
-    kind_count, kind_domain, kind_duration, kind_either, kind_enum, kind_mailbox, kind_name,
-    kind_network, kind_path, kind_size, kind_template, kind_user, kind_word;
+    kind_count, kind_domain, kind_duration, kind_either, kind_enum, kind_login, kind_mailbox, kind_name,
+    kind_network, kind_next_hop, kind_path, kind_pattern, kind_size, kind_template, kind_user, kind_word;
 
 /* names.c: strings are printed and shown as they are. */
 bool text_print(const struct config_row *row, const void *value, struct buf *out);

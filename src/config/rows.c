@@ -323,6 +323,9 @@ static const struct config_row domain_title = {
 static const struct config_row store_title = {
     "name", KIND_NAME, 0, NULL, 1, 32, AT(settings_store, name), .doc = "name"};
 
+static const struct config_row route_title = {
+    "name", KIND_NAME, 0, NULL, 1, 32, AT(settings_route, name), .doc = "name"};
+
 static const struct config_row milter_title = {
     "name", KIND_NAME, 0, NULL, 1, 32, AT(settings_milter, name), .doc = "name"};
 
@@ -362,6 +365,20 @@ const struct config_section config_sections[SECTION_COUNT] = {
                         COUNTED(settings, milter_count),
                         .size = sizeof(struct settings_milter),
                         .max = 64},
+    [SECTION_RELAY] = {.name = "relay",
+                       .doc = "mail that leaves again",
+                       .rows = relay_rows,
+                       .count = RELAY_ROWS,
+                       AT(settings, relay)},
+    [SECTION_ROUTE] = {.name = "route",
+                       .doc = "another next hop for some domains",
+                       .rows = route_rows,
+                       .count = ROUTE_ROWS,
+                       .title = &route_title,
+                       AT(settings, routes),
+                       COUNTED(settings, route_count),
+                       .size = sizeof(struct settings_route),
+                       .max = 1000},
     [SECTION_LIMITS] = {.name = "limits",
                         .doc = "ceilings",
                         ROWS(limits_rows),

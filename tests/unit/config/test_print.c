@@ -36,6 +36,19 @@ static const char all_changed[] =
     "milter m { address = \"unix:/m\" on_failure = accept connect_timeout = 17ms\n"
     "    command_timeout = 18s content_timeout = 19min quarantine = \"Mail/Held\" }\n"
     "milter n { address = \"127.0.0.1:11332\" }\n"
+    "relay { smarthost = \"mail.example.net:587\" protocol = lmtp tls = required tls_name = "
+    "t.example\n"
+    "    ca = /ca user = \"u@x\" password_file = /pw connections = 2 connection_messages = 3\n"
+    "    recipients = 4 connect_timeout = 5s reply_timeout = 6s data_timeout = 7s retry = 8s\n"
+    "    retry_max = 9s expire = 10s expire_bounce = 11s delay_report = none\n"
+    "    account_messages = none messages = none redirect_sender = srs srs_domain = s.example\n"
+    "    srs_secret_file = /srs }\n"
+    "route r { domains = {\"*.example.org\", \"*\"} next_hop = \"unix:/r\" tls = none }\n"
+    "route s { domains = {\"e.example\"} next_hop = \"[2001:db8::1]:24\" protocol = lmtp\n"
+    "    tls = implicit tls_name = t.example ca = /ca user = u password_file = /pw connections = "
+    "2\n"
+    "    connection_messages = 3 recipients = 4 connect_timeout = 5s reply_timeout = 6s\n"
+    "    data_timeout = 7s }\n"
     "limits { message_size = 1M recipients = 2 connections = 3 command_line = 1000 errors = 4\n"
     "    message_memory = 5K memory = 2M transactions = 6 commands = 17\n"
     "    unknown_recipients = none tarpit_recipients = 8 network_connections = none\n"
@@ -129,6 +142,15 @@ is_equal(const struct config_row *row, const void *a, const void *b)
 
         return strcmp(p->text, q->text) == 0 && strcmp(p->path, q->path) == 0 &&
                p->mode == q->mode && memcmp(&p->ip, &q->ip, sizeof(p->ip)) == 0;
+    }
+    if (row->kind == KIND_NEXT_HOP) {
+        const struct settings_next_hop *p = a, *q = b;
+
+        if (p->text == NULL || q->text == NULL)
+            return p->text == q->text;
+        return strcmp(p->text, q->text) == 0 && strcmp(p->path, q->path) == 0 &&
+               strcmp(p->host, q->host) == 0 && p->port == q->port &&
+               p->is_number == q->is_number && p->is_unix == q->is_unix;
     }
     return memcmp(a, b, kind->size) == 0;
 }

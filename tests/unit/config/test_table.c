@@ -11,7 +11,7 @@
 #include "nearest_priv.h"
 #include "row_priv.h"
 
-#define LINES_MAX 1000
+#define LINES_MAX 2000
 #define LINE_SIZE 256
 
 struct manual {
@@ -154,6 +154,7 @@ union any_struct {
     struct settings_domain domain;
     struct settings_store store;
     struct settings_milter milter;
+    struct settings_route route;
 };
 
 START_TEST(every_default_is_a_value)
