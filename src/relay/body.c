@@ -4,9 +4,11 @@
  */
 #include "relay_priv.h"
 
+#include "doorstep/base64.h"
 #include "doorstep/charset.h"
 
 #define LINE_MAX_OCTETS 998 /* RFC 5322 2.1.1 */
+#define BASE64_OCTETS 57    /* in a line of 76 */
 
 /* ------------------------------------------------------------------ lines */
 
@@ -38,8 +40,8 @@ body_print_lines(struct buf *out, struct span text)
     return ok;
 }
 
-static bool
-has_long_line(struct span text)
+bool
+body_has_long_line(struct span text)
 {
     bool is_long = false;
 
@@ -67,8 +69,8 @@ append_quoted_octet(struct buf *out, unsigned char c, bool is_last, size_t *colu
     return is_plain ? buf_append_char(out, (char)c) : buf_printf(out, "=%02X", c);
 }
 
-static bool
-print_quoted(struct buf *out, struct span text)
+bool
+body_print_quoted(struct buf *out, struct span text)
 {
     bool ok = true;
 
@@ -82,19 +84,37 @@ print_quoted(struct buf *out, struct span text)
     return ok;
 }
 
+/* ------------------------------------------------------------------ base64 (2045 6.8) */
+
+bool
+body_print_base64(struct buf *out, struct span text)
+{
+    struct buf lines;
+
+    buf_init(&lines, text.n * 2 + 2);
+    bool ok = body_print_lines(&lines, text);
+    for (struct span rest = buf_span(&lines); ok && rest.n > 0;) {
+        struct span piece = {rest.p, rest.n < BASE64_OCTETS ? rest.n : BASE64_OCTETS};
+        ok = base64_print(piece, out) && buf_append_str(out, "\r\n");
+        rest = span_skip(rest, piece.n);
+    }
+    buf_release(&lines);
+    return ok;
+}
+
 /* ------------------------------------------------------------------ entities */
 
 bool
 body_print_text(struct buf *out, struct span text)
 {
-    bool is_long = has_long_line(text);
+    bool is_long = body_has_long_line(text);
     const char *encoding = is_long ? "quoted-printable" : utf8_is_ascii(text) ? "7bit" : "8bit";
 
     return buf_printf(out,
                       "Content-Type: text/plain; charset=utf-8\r\n"
                       "Content-Transfer-Encoding: %s\r\n\r\n",
                       encoding) &&
-           (is_long ? print_quoted(out, text) : body_print_lines(out, text));
+           (is_long ? body_print_quoted(out, text) : body_print_lines(out, text));
 }
 
 bool

@@ -10,7 +10,9 @@
 #include "doorstep/charset.h"
 
 #define COLUMNS 76
-#define WORD_OCTETS 42 /* in one encoded word: 56 of base64, and 12 around them */
+#define LINE_OCTETS 998  /* RFC 5322 2.1.1 */
+#define WORD_OCTETS 42   /* in one encoded word: 56 of base64, and 12 around them */
+#define PIECE_OCTETS 900 /* of a word that is not cut */
 
 /* ------------------------------------------------------------------ encoded words */
 
@@ -40,26 +42,40 @@ is_control(char c)
     return ((unsigned char)c < 32 && c != '\t') || c == 127;
 }
 
-/* Words as they are; a line is broken in front of one that would not fit. */
+/* Blanks and the word behind them; of a word that fits no line, its beginning. */
+static struct span
+next_piece(struct span s)
+{
+    size_t n = 0;
+
+    while (n < s.n && (s.p[n] == ' ' || s.p[n] == '\t'))
+        n++;
+    while (n < s.n && s.p[n] != ' ' && s.p[n] != '\t')
+        n++;
+    struct span piece = utf8_cut((struct span){s.p, n}, PIECE_OCTETS);
+    return piece.n > 0 ? piece : (struct span){s.p, PIECE_OCTETS};
+}
+
+/* Words as they are; a line is broken in front of one that would not fit, and inside one only that
+ * no line could hold. */
 static bool
 append_folded(struct buf *out, struct span s, size_t column)
 {
     bool ok = true;
 
     while (ok && s.n > 0) {
-        size_t n = 0;
-        while (n < s.n && (s.p[n] == ' ' || s.p[n] == '\t'))
-            n++;
-        while (n < s.n && s.p[n] != ' ' && s.p[n] != '\t')
-            n++;
-        bool is_blank_first = s.p[0] == ' ' || s.p[0] == '\t';
-        if (is_blank_first && column + n > COLUMNS) {
+        struct span piece = next_piece(s);
+        bool is_blank_first = piece.p[0] == ' ' || piece.p[0] == '\t';
+        if (is_blank_first && column + piece.n > COLUMNS) {
             ok = buf_append_str(out, "\r\n");
             column = 0;
+        } else if (column + piece.n > LINE_OCTETS) {
+            ok = buf_append_str(out, "\r\n ");
+            column = 1;
         }
-        ok = ok && buf_append(out, s.p, n);
-        column += n;
-        s = span_skip(s, n);
+        ok = ok && buf_append_span(out, piece);
+        column += piece.n;
+        s = span_skip(s, piece.n);
     }
     return ok;
 }
@@ -90,7 +106,8 @@ field_print_raw(struct buf *out, const char *name, struct span value)
     return ok;
 }
 
-/* What is not ASCII is no id (RFC 5322 3.6.4), and has no other form in a header. */
+/* What is not ASCII is no id (RFC 5322 3.6.4), and has no other form in a header; what fits no line
+ * cannot be said. */
 bool
 field_print_ids(struct buf *out, const char *name, struct span value)
 {
@@ -103,7 +120,7 @@ field_print_ids(struct buf *out, const char *name, struct span value)
         while (n < value.n && strchr(" \t\r\n", value.p[n]) == NULL)
             n++;
         struct span word = {value.p, n};
-        if (n > 0 && utf8_is_ascii(word))
+        if (n > 0 && n <= PIECE_OCTETS && utf8_is_ascii(word))
             ok = (ids.len == 0 || buf_append_char(&ids, ' ')) && buf_append_span(&ids, word);
         value = span_skip(value, n + 1);
     }

@@ -24,6 +24,17 @@ relay_field(struct span message, const char *name)
     return SPAN_NONE;
 }
 
+struct span
+relay_header(struct span message)
+{
+    struct span rest = message;
+    struct field f;
+
+    while (field_next(&rest, &f) != FIELD_END)
+        continue;
+    return (struct span){message.p, message.n - rest.n};
+}
+
 bool
 relay_print_origin(const struct relay_origin *o, struct buf *out)
 {

@@ -29,6 +29,11 @@ bool field_print_date(struct buf *out, const char *name, time_t when);
 bool body_print_lines(struct buf *out, struct span text);
 /* Content-Type and its like, an empty line, and the text as UTF-8. */
 bool body_print_text(struct buf *out, struct span text);
+/* Is there a line that no message may have (RFC 5322 2.1.1)? */
+bool body_has_long_line(struct span text);
+/* RFC 2045 6.7 and 6.8: text lines, and lines of base64 of the same. */
+bool body_print_quoted(struct buf *out, struct span text);
+bool body_print_base64(struct buf *out, struct span text);
 /* An entity that brings its own MIME header, or a text. */
 bool body_print_entity(struct buf *out, const char *text, bool is_mime);
 
@@ -50,5 +55,8 @@ const char *relay_chosen_address(const struct relay_origin *o, const char *name,
 
 /* The first field of that name in a message, or nothing. */
 struct span relay_field(struct span message, const char *name);
+
+/* The header block of a message, without the empty line. */
+struct span relay_header(struct span message);
 
 #endif

@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 #include "doorstep/charset.h"
-#include "doorstep/field.h"
 
 #define ORIGINAL_MAX ((size_t)64 << 20)
 
@@ -43,23 +42,11 @@ print_header(const struct relay_origin *o, const struct heading *h, struct buf *
                       h->type, o->id, encoding_line(h->is_ascii));
 }
 
-/* The header block of a message, without the empty line. */
-static struct span
-header_of(struct span message)
-{
-    struct span rest = message;
-    struct field f;
-
-    while (field_next(&rest, &f) != FIELD_END)
-        continue;
-    return (struct span){message.p, message.n - rest.n};
-}
-
 static bool
 print_original(const struct relay_origin *o, struct span message, bool headers_only,
                struct buf *out)
 {
-    struct span shown = headers_only ? header_of(message) : message;
+    struct span shown = headers_only ? relay_header(message) : message;
 
     return print_boundary(o, out, "") &&
            buf_printf(out, "Content-Type: %s\r\n%s\r\n",
