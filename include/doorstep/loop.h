@@ -112,6 +112,10 @@ void conn_set_timeout(struct conn *c, uint64_t ms); /* from now; 0 stops it */
  * on_tls(), then on_bytes() again. What is written before the handshake is done waits for it. The
  * owner sets the time for it. Once; false: no memory, and the connection is as before. */
 bool conn_start_tls(struct conn *c, struct tls_context *context);
+
+/* conn_start_tls_client() - the same where we are the client: a handshake is begun. */
+bool conn_start_tls_client(struct conn *c, struct tls_context *context,
+                           const struct tls_target *target);
 bool conn_is_in_handshake(const struct conn *c);
 
 /* conn_take() - octets of the peer's that its owner had read before what comes in now: on_bytes(),

@@ -75,6 +75,19 @@ void tls_context_free(struct tls_context *x);
 /* tls_context_set_keys() - from now on; until then no tickets are given. Copied. */
 void tls_context_set_keys(struct tls_context *x, const struct tls_ticket_keys *keys);
 
+/* --- the other side: connections of ours to other services --- */
+
+/* tls_client_context_new() - what conn_start_tls_client() needs, with one reference. authorities:
+ * PEM of those that are believed, SPAN_NONE for none. NULL: why says it. */
+struct tls_context *tls_client_context_new(struct span authorities, struct buf *why);
+
+struct tls_target {   /* whom a connection is meant for */
+    const char *name; /* the certificate has to have it; a domain in A-labels, or an address */
+    bool is_number;   /* an address: no server is named in the handshake (RFC 6066 section 3) */
+    bool is_strict;   /* ciphers and keys as our own services have them; otherwise whatever TLS 1.2
+                         still has: better than none (RFC 7435) */
+};
+
 /* --- a connection --- */
 
 /* Channel bindings (RFC 5929, RFC 9266). tls-unique is none: TLS 1.3 has it not. */
@@ -90,6 +103,9 @@ struct tls_facts {
     bool is_resumed;         /* by a ticket */
     bool has_binding;        /* conn_tls_binding() has an exporter, for SCRAM-SHA-256-PLUS */
     const char *server_name; /* that the client asked for (SNI), or "" */
+    /* A connection of ours: false and "" in one to us. Nothing fails for it, the owner decides. */
+    bool is_server_verified;    /* the certificate is good, and of the target's name */
+    const char *server_problem; /* why it is not, "" when it is */
     /* The client's certificate: all "" and false without one. */
     bool is_client_verified;        /* it is good, by client_ca of the listener */
     const char *client_problem;     /* why it is not, "" when it is */

@@ -20,19 +20,40 @@ struct conn_tls {
     struct buf plain;        /* that the owner wrote and nobody sealed yet */
 };
 
-bool
-conn_start_tls(struct conn *c, struct tls_context *context)
+static bool
+start(struct conn *c, struct tls_context *context, const struct tls_target *target)
 {
     struct conn_tls *t = calloc(1, sizeof(*t));
 
     if (t != NULL)
-        t->layer = tls_layer_new(context, &c->output);
+        t->layer = tls_layer_new(context, target, &c->output);
     if (t == NULL || t->layer == NULL) {
         free(t);
         return false;
     }
     buf_init(&t->plain, c->limits.output_max);
     c->tls = t;
+    return true;
+}
+
+bool
+conn_start_tls(struct conn *c, struct tls_context *context)
+{
+    return start(c, context, NULL);
+}
+
+/* The hello stands in the output behind what was written in plain. */
+bool
+conn_start_tls_client(struct conn *c, struct tls_context *context, const struct tls_target *target)
+{
+    if (!start(c, context, target))
+        return false;
+    if (tls_layer_handshake(c->tls->layer) != TLS_MORE) {
+        conn_tls_free(c->tls);
+        c->tls = NULL;
+        return false;
+    }
+    loop_chore_add(c->loop, &c->flush);
     return true;
 }
 

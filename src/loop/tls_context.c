@@ -12,12 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLIENT_CHAIN_OCTETS_MAX 32768
-#define CLIENT_CHAIN_DEPTH_MAX 8
-
-/* Authenticated encryption and forward secrecy; TLS 1.3 has nothing else. */
-#define CIPHERS_OF_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
-
 /* --- which certificate --- */
 
 static bool
@@ -94,35 +88,46 @@ choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_length,
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* A bad certificate is no reason to refuse mail that would be taken without any: what came of it
- * stays with the connection (SSL_get_verify_result(3)), and `require` asks for it. */
-static int
-go_on(int is_good, X509_STORE_CTX *store)
+/* A bad certificate is no reason to refuse mail that would be taken without any; `require` asks
+ * whether it is good. */
+int
+tls_go_on(int is_good, X509_STORE_CTX *store)
 {
     (void)is_good;
     (void)store;
     return 1;
 }
 
+STACK_OF(X509) * tls_believe(SSL_CTX *context, struct span pem, struct buf *why)
+{
+    STACK_OF(X509) *all = tls_certificates_load(pem, TLS_AUTHORITIES_MAX, why);
+
+    for (int i = 0; i < sk_X509_num(all); i++) {
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), sk_X509_value(all, i)) == 1)
+            continue;
+        buf_append_str(why, tls_error());
+        sk_X509_pop_free(all, X509_free);
+        return NULL;
+    }
+    return all;
+}
+
 static bool
 ask_clients(struct tls_context *x, struct span client_ca, struct buf *why)
 {
-    STACK_OF(X509) *all = tls_certificates_load(client_ca, TLS_AUTHORITIES_MAX, why);
+    STACK_OF(X509) *all = tls_believe(x->ssl, client_ca, why);
     bool done = all != NULL;
 
     for (int i = 0; done && i < sk_X509_num(all); i++) {
-        X509 *one = sk_X509_value(all, i);
-
-        done = X509_STORE_add_cert(SSL_CTX_get_cert_store(x->ssl), one) == 1 &&
-               SSL_CTX_add_client_CA(x->ssl, one) == 1;
+        done = SSL_CTX_add_client_CA(x->ssl, sk_X509_value(all, i)) == 1;
         if (!done)
             buf_append_str(why, tls_error());
     }
     sk_X509_pop_free(all, X509_free);
     x->asks_client = true;
-    SSL_CTX_set_verify(x->ssl, SSL_VERIFY_PEER, go_on);
-    SSL_CTX_set_verify_depth(x->ssl, CLIENT_CHAIN_DEPTH_MAX);
-    SSL_CTX_set_max_cert_list(x->ssl, CLIENT_CHAIN_OCTETS_MAX);
+    SSL_CTX_set_verify(x->ssl, SSL_VERIFY_PEER, tls_go_on);
+    SSL_CTX_set_verify_depth(x->ssl, TLS_PEER_CHAIN_DEPTH_MAX);
+    SSL_CTX_set_max_cert_list(x->ssl, TLS_PEER_CHAIN_OCTETS_MAX);
     return done;
 }
 
@@ -162,7 +167,7 @@ configure(struct tls_context *x)
     SSL_CTX_set_alpn_select_cb(x->ssl, choose_protocol, NULL);
     SSL_CTX_set_app_data(x->ssl, x);
     return SSL_CTX_set_min_proto_version(x->ssl, TLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_cipher_list(x->ssl, CIPHERS_OF_1_2) == 1 && set_context_id(x);
+           SSL_CTX_set_cipher_list(x->ssl, TLS_CIPHERS_OF_1_2) == 1 && set_context_id(x);
 }
 
 static bool

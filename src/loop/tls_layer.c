@@ -78,7 +78,7 @@ bio_method(void)
 /* --- begin and end --- */
 
 static bool
-layer_open(struct tls_layer *t)
+layer_open(struct tls_layer *t, const struct tls_target *target)
 {
     BIO *bio = bio_method() == NULL ? NULL : BIO_new(bio_method());
 
@@ -90,12 +90,14 @@ layer_open(struct tls_layer *t)
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio);
+    if (target != NULL)
+        return tls_client_aim(t->ssl, target);
     SSL_set_accept_state(t->ssl);
     return true;
 }
 
 struct tls_layer *
-tls_layer_new(struct tls_context *context, struct buf *output)
+tls_layer_new(struct tls_context *context, const struct tls_target *target, struct buf *output)
 {
     struct tls_layer *t = calloc(1, sizeof(*t));
 
@@ -103,7 +105,7 @@ tls_layer_new(struct tls_context *context, struct buf *output)
         return NULL;
     t->context = tls_context_keep(context);
     t->output = output;
-    if (layer_open(t))
+    if (layer_open(t, target))
         return t;
     ERR_clear_error();
     tls_layer_free(t);

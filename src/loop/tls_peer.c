@@ -110,6 +110,17 @@ print_fingerprint(char out[65], const X509 *certificate)
 /* --- facts --- */
 
 static void
+look_at_server(SSL *ssl, struct tls_facts *facts)
+{
+    long result = SSL_get_verify_result(ssl);
+
+    facts->is_server_verified = result == X509_V_OK && SSL_get0_peer_certificate(ssl) != NULL;
+    if (!facts->is_server_verified)
+        facts->server_problem =
+            result == X509_V_OK ? "it has no certificate" : X509_verify_cert_error_string(result);
+}
+
+static void
 look_at_client(SSL *ssl, struct tls_peer *p, struct tls_facts *facts)
 {
     X509 *certificate = SSL_get0_peer_certificate(ssl);
@@ -146,6 +157,7 @@ tls_peer_new(SSL *ssl, struct tls_facts *facts)
         .bits = (unsigned)SSL_get_cipher_bits(ssl, NULL),
         .is_resumed = SSL_session_reused(ssl) == 1,
         .server_name = p->server_name,
+        .server_problem = "",
         .client_problem = "",
         .client_subject = p->subject,
         .client_issuer = p->issuer,
@@ -155,7 +167,10 @@ tls_peer_new(SSL *ssl, struct tls_facts *facts)
         .client_fingerprint = p->fingerprint,
     };
     facts->has_binding = tls_peer_binding(ssl, TLS_BINDING_EXPORTER, binding, &length);
-    look_at_client(ssl, p, facts);
+    if (SSL_is_server(ssl))
+        look_at_client(ssl, p, facts);
+    else
+        look_at_server(ssl, facts);
     return p;
 }
 
@@ -177,16 +192,16 @@ export_binding(SSL *ssl, uint8_t out[TLS_BINDING_MAX], size_t *length)
 static bool
 hash_certificate(SSL *ssl, uint8_t out[TLS_BINDING_MAX], size_t *length)
 {
-    X509 *own = SSL_get_certificate(ssl);
+    X509 *sent = SSL_is_server(ssl) ? SSL_get_certificate(ssl) : SSL_get0_peer_certificate(ssl);
     int digest = NID_undef;
     const EVP_MD *md;
     unsigned n = 0;
 
-    if (SSL_session_reused(ssl) == 1 || own == NULL ||
-        X509_get_signature_info(own, &digest, NULL, NULL, NULL) != 1 || digest == NID_undef)
+    if (SSL_session_reused(ssl) == 1 || sent == NULL ||
+        X509_get_signature_info(sent, &digest, NULL, NULL, NULL) != 1 || digest == NID_undef)
         return false;
     md = digest == NID_md5 || digest == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(digest);
-    if (md == NULL || EVP_MD_get_size(md) > TLS_BINDING_MAX || X509_digest(own, md, out, &n) != 1)
+    if (md == NULL || EVP_MD_get_size(md) > TLS_BINDING_MAX || X509_digest(sent, md, out, &n) != 1)
         return false;
     *length = n;
     return true;

@@ -15,6 +15,13 @@
 #define TLS_SECURITY_LEVEL 2    /* SSL_CTX_set_security_level(3): 112 bits, RSA of 2048 */
 #define TLS_AUTHORITIES_MAX 256 /* certificates in one client_ca */
 
+/* Authenticated encryption and forward secrecy; TLS 1.3 has nothing else. */
+#define TLS_CIPHERS_OF_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
+
+/* What a peer may send for us to verify. */
+#define TLS_PEER_CHAIN_OCTETS_MAX 32768
+#define TLS_PEER_CHAIN_DEPTH_MAX 8
+
 /* tls_library_start() - before anything else of OpenSSL: no configuration file, no atexit. */
 void tls_library_start(void);
 
@@ -67,8 +74,22 @@ struct tls_context {
 
 struct tls_context *tls_context_keep(struct tls_context *x); /* one more reference */
 struct tls_context *tls_context_of(const SSL *ssl);
+
+/* tls_go_on() - for SSL_CTX_set_verify(3): what is wrong with a certificate stays with the
+ * connection (SSL_get_verify_result(3)), and whoever needs a good one asks for it. */
+int tls_go_on(int is_good, X509_STORE_CTX *store);
+
+/* tls_believe() - add all of a PEM text to the authorities. NULL: why says it; otherwise they are
+ * the caller's, for sk_X509_pop_free(). */
+STACK_OF(X509) * tls_believe(SSL_CTX *context, struct span pem, struct buf *why);
+
 int tls_ticket_seal_or_open(SSL *ssl, unsigned char name[16], unsigned char *iv,
                             EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int is_new);
+
+/* --- tls_client.c --- */
+
+/* tls_client_aim() - before the handshake; false without memory. */
+bool tls_client_aim(SSL *ssl, const struct tls_target *target);
 
 /* --- tls_peer.c --- */
 
@@ -99,8 +120,10 @@ enum tls_step {
     TLS_BROKEN /* tls_layer_failure() says why; an alert may have been written */
 };
 
-/* tls_layer_new() - keeps a reference to context; writes to output (borrowed). */
-struct tls_layer *tls_layer_new(struct tls_context *context, struct buf *output);
+/* tls_layer_new() - keeps a reference to context; writes to output (borrowed). target: whom a
+ * client's means; NULL for a service's. */
+struct tls_layer *tls_layer_new(struct tls_context *context, const struct tls_target *target,
+                                struct buf *output);
 void tls_layer_free(struct tls_layer *t); /* NULL is allowed */
 
 /* tls_layer_feed() - the next octets from the peer, borrowed until they were all read: call

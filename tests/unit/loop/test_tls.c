@@ -12,60 +12,9 @@
 #include <string.h>
 
 #include "../../../src/loop/tls_priv.h"
-
-#define DAY 86400
+#include "certificates.h"
 
 /* --- certificates --- */
-
-struct made { /* PEM texts */
-    char certificate[8192], key[8192];
-    struct tls_pair pair;
-};
-
-static struct span
-pem_text(BIO *bio, char *out, size_t size)
-{
-    char *p;
-    long n = BIO_get_mem_data(bio, &p);
-
-    ck_assert(n > 0 && (size_t)n < size);
-    memcpy(out, p, (size_t)n);
-    BIO_free(bio);
-    return (struct span){out, (size_t)n};
-}
-
-static void
-make(struct made *m, const char *host, long from, long to)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *c = X509_new();
-    BIO *text;
-    char names[300];
-    X509_EXTENSION *extension;
-
-    ck_assert(key != NULL && c != NULL);
-    X509_set_version(c, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(c), 1);
-    X509_gmtime_adj(X509_getm_notBefore(c), from);
-    X509_gmtime_adj(X509_getm_notAfter(c), to);
-    X509_set_pubkey(c, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(c), "CN", MBSTRING_ASC,
-                               (const unsigned char *)host, -1, -1, 0);
-    X509_set_issuer_name(c, X509_get_subject_name(c));
-    snprintf(names, sizeof(names), "DNS:%s", host);
-    extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
-    X509_add_ext(c, extension, -1);
-    X509_EXTENSION_free(extension);
-    ck_assert(X509_sign(c, key, EVP_sha384()) > 0);
-    text = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509(text, c);
-    m->pair.certificate = pem_text(text, m->certificate, sizeof(m->certificate));
-    text = BIO_new(BIO_s_mem());
-    PEM_write_bio_PrivateKey(text, key, NULL, NULL, 0, NULL, NULL);
-    m->pair.key = pem_text(text, m->key, sizeof(m->key));
-    X509_free(c);
-    EVP_PKEY_free(key);
-}
 
 static const struct {
     const char *name;
@@ -146,7 +95,7 @@ ends_open(struct ends *e, struct tls_context *service, int version, SSL_SESSION 
 {
     *e = (struct ends){.context = client_context(version)};
     buf_init(&e->to_client, 1 << 20);
-    e->server = tls_layer_new(service, &e->to_client);
+    e->server = tls_layer_new(service, NULL, &e->to_client);
     e->client = SSL_new(e->context);
     e->in = BIO_new(BIO_s_mem());
     e->out = BIO_new(BIO_s_mem());
