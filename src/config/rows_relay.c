@@ -28,88 +28,33 @@ _Static_assert(sizeof(enum relay_protocol) == sizeof(int) &&
 #define SMARTHOST(field) AT(settings_relay, smarthost.field)
 #define RELAY(field) AT(settings_relay, field)
 
+/* As the rows of other sections are written; the formatter does not know rows in a macro. */
+/* clang-format off */
 #define CONNECTION_ROWS(PLACE)                                                                     \
-    {"protocol",                                                                                   \
-     KIND_ENUM,                                                                                    \
-     0,                                                                                            \
-     "smtp",                                                                                       \
-     0,                                                                                            \
-     0,                                                                                            \
-     protocol_words,                                                                               \
-     PLACE(protocol),                                                                              \
+    {"protocol", KIND_ENUM, 0, "smtp", 0, 0, protocol_words, PLACE(protocol),                      \
      .doc = "what the next hop speaks"},                                                           \
-        {"tls",                                                                                    \
-         KIND_ENUM,                                                                                \
-         0,                                                                                        \
-         "opportunistic",                                                                          \
-         0,                                                                                        \
-         0,                                                                                        \
-         tls_words,                                                                                \
-         PLACE(tls),                                                                               \
-         .doc = "whether the connection is encrypted, and who has to be at its end"},              \
-        {"tls_name",                                                                               \
-         KIND_DOMAIN,                                                                              \
-         ROW_OPTIONAL,                                                                             \
-         "",                                                                                       \
-         0,                                                                                        \
-         255,                                                                                      \
-         PLACE(tls_name),                                                                          \
-         .doc = "name that the next hop's certificate has to have"},                               \
-        {"ca", KIND_PATH, ROW_OPTIONAL, "",                                                        \
-         0,    TEXT_MAX,  PLACE(ca),    .doc = "authorities in place of the system's (PEM)"},      \
-        {"user", KIND_LOGIN, ROW_OPTIONAL, "", 0, 255, PLACE(user), .doc = "whom to log in as"},   \
-        {"password_file",                                                                          \
-         KIND_PATH,                                                                                \
-         ROW_OPTIONAL,                                                                             \
-         "",                                                                                       \
-         0,                                                                                        \
-         TEXT_MAX,                                                                                 \
-         PLACE(password_file),                                                                     \
-         .doc = "file whose first line is the password"},                                          \
-        {"connections",                                                                            \
-         KIND_COUNT,                                                                               \
-         0,                                                                                        \
-         "10",                                                                                     \
-         1,                                                                                        \
-         1000,                                                                                     \
-         PLACE(connections),                                                                       \
-         .doc = "connections at a time"},                                                          \
-        {"connection_messages",                                                                    \
-         KIND_COUNT,                                                                               \
-         0,                                                                                        \
-         "100",                                                                                    \
-         1,                                                                                        \
-         100000,                                                                                   \
-         PLACE(connection_messages),                                                               \
-         .doc = "messages that one connection carries"},                                           \
-        {"recipients",                                                                             \
-         KIND_COUNT,                                                                               \
-         0,                                                                                        \
-         "100",                                                                                    \
-         1,                                                                                        \
-         1000,                                                                                     \
-         PLACE(recipients),                                                                        \
-         .doc = "recipients of one transaction"},                                                  \
-        {"connect_timeout",                                                                        \
-         KIND_DURATION,                                                                            \
-         0,                                                                                        \
-         "30s",                                                                                    \
-         10,                                                                                       \
-         HOUR,                                                                                     \
-         PLACE(connect_timeout),                                                                   \
-         .doc = "what each address of the next hop gets to answer"},                               \
-        {"reply_timeout",                                                                          \
-         KIND_DURATION,                                                                            \
-         0,                                                                                        \
-         "5min",                                                                                   \
-         10,                                                                                       \
-         HOUR,                                                                                     \
-         PLACE(reply_timeout),                                                                     \
-         .doc = "waiting for a reply"},                                                            \
-    {                                                                                              \
-        "data_timeout", KIND_DURATION, 0, "10min", 10, HOUR, PLACE(data_timeout),                  \
-            .doc = "waiting for the reply to the end of a message"                                 \
-    }
+    {"tls", KIND_ENUM, 0, "opportunistic", 0, 0, tls_words, PLACE(tls),                            \
+     .doc = "whether the connection is encrypted, and who has to be at its end"},                  \
+    {"tls_name", KIND_DOMAIN, ROW_OPTIONAL, "", 0, 255, PLACE(tls_name),                           \
+     .doc = "name that the next hop's certificate has to have"},                                   \
+    {"ca", KIND_PATH, ROW_OPTIONAL, "", 0, TEXT_MAX, PLACE(ca),                                    \
+     .doc = "authorities in place of the system's (PEM)"},                                         \
+    {"user", KIND_LOGIN, ROW_OPTIONAL, "", 0, 255, PLACE(user), .doc = "whom to log in as"},       \
+    {"password_file", KIND_PATH, ROW_OPTIONAL, "", 0, TEXT_MAX, PLACE(password_file),              \
+     .doc = "file whose first line is the password"},                                              \
+    {"connections", KIND_COUNT, 0, "10", 1, 1000, PLACE(connections),                              \
+     .doc = "connections at a time"},                                                              \
+    {"connection_messages", KIND_COUNT, 0, "100", 1, 100000, PLACE(connection_messages),           \
+     .doc = "messages that one connection carries"},                                               \
+    {"recipients", KIND_COUNT, 0, "100", 1, 1000, PLACE(recipients),                               \
+     .doc = "recipients of one transaction"},                                                      \
+    {"connect_timeout", KIND_DURATION, 0, "30s", 10, HOUR, PLACE(connect_timeout),                 \
+     .doc = "what each address of the next hop gets to answer"},                                   \
+    {"reply_timeout", KIND_DURATION, 0, "5min", 10, HOUR, PLACE(reply_timeout),                    \
+     .doc = "waiting for a reply"},                                                                \
+    {"data_timeout", KIND_DURATION, 0, "10min", 10, HOUR, PLACE(data_timeout),                     \
+     .doc = "waiting for the reply to the end of a message"}
+/* clang-format on */
 
 const struct config_row relay_rows[] = {
     {"smarthost", KIND_NEXT_HOP, ROW_OPTIONAL, "", 0, 0, SMARTHOST(next_hop),
