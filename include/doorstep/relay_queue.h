@@ -70,6 +70,10 @@ void queue_close(struct queue *q); /* NULL is allowed */
 bool queue_add(struct queue *q, const struct queue_item *items, size_t count, struct outcome *why);
 bool queue_sync(struct queue *q, struct outcome *why);
 
+/* queue_watch() - fn(arg) is called, from whatever thread and without the mutex, when something was
+ * added or became due by somebody's word; NULL: by nobody any more. Not while others use q. */
+void queue_watch(struct queue *q, void (*fn)(void *arg), void *arg);
+
 /* ---- messages: files in messages/, removed with the last item that names them */
 
 /* queue_message_begin() - NULL: why. commit: name is written, the file is on stable storage under
@@ -111,8 +115,17 @@ struct queue_taker {
 bool queue_due(struct queue *q, time_t now, unsigned max, const struct queue_taker *taker,
                struct outcome *why);
 
-/* queue_next_due() - when the next one that is neither held nor in flight is due; 0: none waits. */
-bool queue_next_due(struct queue *q, time_t *when, struct outcome *why);
+/* queue_next_due() - when the first one that is neither held nor in flight becomes due, of those
+ * that are due later than `after`; 0: none is. */
+bool queue_next_due(struct queue *q, time_t after, time_t *when, struct outcome *why);
+
+/* queue_overdue() - as queue_due(), for what has waited too long whether it is due or not. */
+struct queue_deadlines {
+    time_t expired; /* items that expire then or before */
+    time_t delayed; /* recipients of items queued then or before, where nobody was told */
+};
+bool queue_overdue(struct queue *q, const struct queue_deadlines *limits, unsigned max,
+                   const struct queue_taker *taker, struct outcome *why);
 
 /* queue_land() - in flight no longer, with nothing to say about it. */
 void queue_land(struct queue *q, const int64_t *recipients, size_t count);
@@ -123,6 +136,7 @@ struct queue_outcome { /* of one recipient */
     time_t next_attempt;
     bool is_delay_told;
     const char *reply, *host; /* as last_reply, last_host */
+    bool was_put_off;         /* nobody tried: it is not counted as an attempt */
 };
 
 struct queue_settlement { /* of one item */

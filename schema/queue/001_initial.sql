@@ -5,7 +5,7 @@
 -- is replayed after that sends nothing a second time.
 
 CREATE TABLE items (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never again another one's: it may be in flight
     once TEXT NOT NULL UNIQUE,         -- what makes two of them the same one: delivery and action
     kind TEXT NOT NULL,                -- redirect, vacation, notify, report, reject, dsn, forward
     account TEXT NOT NULL,             -- user@domain that caused it, or ''
@@ -26,10 +26,12 @@ CREATE TABLE items (
 ) STRICT;
 
 CREATE INDEX items_of_account ON items (account, octets);
+CREATE INDEX items_by_expiry ON items (expires);
+CREATE INDEX items_by_age ON items (queued);
 CREATE INDEX items_of_file ON items (file) WHERE file <> '';
 
 CREATE TABLE recipients (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     item INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
     address TEXT NOT NULL,             -- UTF-8, without brackets
     domain TEXT NOT NULL,              -- of the address, in small letters: what routes look at

@@ -119,20 +119,13 @@ on_row(struct walk *w, int64_t recipient, int64_t item, const char *domain, stru
     return true;
 }
 
+/* walk_rows() - s: recipients as on_row() takes them; its parameters are bound. */
 static bool
-walk_due(struct walk *w, time_t now, unsigned max, struct outcome *why)
+walk_rows(struct walk *w, struct db_statement *s, unsigned max, struct outcome *why)
 {
-    struct db_statement *s =
-        db_prepare(w->queue->db,
-                   "SELECT id, item, domain FROM recipients WHERE is_held = 0 AND "
-                   "next_attempt <= ? ORDER BY next_attempt, item",
-                   why);
     enum db_result result = DB_DONE;
     bool ok = true;
 
-    if (s == NULL)
-        return false;
-    db_bind_int(s, 1, now);
     while (ok && w->taken < max && (result = db_next(s, why)) == DB_ROW)
         ok = on_row(w, db_int(s, 0), db_int(s, 1), db_text(s, 2), why);
     if (result == DB_FAILED)
@@ -141,9 +134,9 @@ walk_due(struct walk *w, time_t now, unsigned max, struct outcome *why)
     return ok && (w->taken >= max || hand_out(w, why));
 }
 
-bool
-queue_due(struct queue *q, time_t now, unsigned max, const struct queue_taker *taker,
-          struct outcome *why)
+static bool
+walk(struct queue *q, const char *sql, time_t first, time_t second, unsigned max,
+     const struct queue_taker *taker, struct outcome *why)
 {
     struct walk *w = calloc(1, sizeof *w);
 
@@ -152,14 +145,42 @@ queue_due(struct queue *q, time_t now, unsigned max, const struct queue_taker *t
     w->queue = q;
     w->taker = taker;
     pthread_mutex_lock(&q->mutex);
-    bool ok = walk_due(w, now, max, why);
+    struct db_statement *s = db_prepare(q->db, sql, why);
+    if (s != NULL) {
+        db_bind_int(s, 1, first);
+        db_bind_int(s, 2, second);
+    }
+    bool ok = s != NULL && walk_rows(w, s, max, why);
     pthread_mutex_unlock(&q->mutex);
     free(w);
     return ok;
 }
 
 bool
-queue_next_due(struct queue *q, time_t *when, struct outcome *why)
+queue_due(struct queue *q, time_t now, unsigned max, const struct queue_taker *taker,
+          struct outcome *why)
+{
+    return walk(q,
+                "SELECT id, item, domain FROM recipients WHERE is_held = 0 AND "
+                "next_attempt BETWEEN ?2 AND ?1 ORDER BY next_attempt, item",
+                now, INT64_MIN, max, taker, why);
+}
+
+bool
+queue_overdue(struct queue *q, const struct queue_deadlines *limits, unsigned max,
+              const struct queue_taker *taker, struct outcome *why)
+{
+    return walk(q,
+                "SELECT id, item, domain FROM recipients WHERE is_held = 0 AND item IN "
+                "(SELECT id FROM items WHERE expires <= ?1) UNION "
+                "SELECT id, item, domain FROM recipients WHERE is_held = 0 AND "
+                "is_delay_told = 0 AND item IN (SELECT id FROM items WHERE queued <= ?2) "
+                "ORDER BY item",
+                limits->expired, limits->delayed, max, taker, why);
+}
+
+bool
+queue_next_due(struct queue *q, time_t after, time_t *when, struct outcome *why)
 {
     enum db_result result = DB_FAILED;
 
@@ -167,8 +188,11 @@ queue_next_due(struct queue *q, time_t *when, struct outcome *why)
     pthread_mutex_lock(&q->mutex);
     struct db_statement *s = db_prepare(q->db,
                                         "SELECT id, next_attempt FROM recipients WHERE "
-                                        "is_held = 0 ORDER BY next_attempt, item",
+                                        "is_held = 0 AND next_attempt > ? "
+                                        "ORDER BY next_attempt, item",
                                         why);
+    if (s != NULL)
+        db_bind_int(s, 1, after);
     while (s != NULL && *when == 0 && (result = db_next(s, why)) == DB_ROW)
         if (find(q, db_int(s, 0)) == NULL)
             *when = (time_t)db_int(s, 1);

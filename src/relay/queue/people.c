@@ -107,7 +107,10 @@ change(struct queue *q, const char *sql, int64_t id, int64_t number, uint64_t *c
     bool ok = s != NULL && db_run(s, why);
     if (ok)
         *changed = (uint64_t)db_changes(q->db);
-    return end_durable(q, ok, why);
+    ok = end_durable(q, ok, why);
+    if (ok && *changed > 0)
+        queue_tell(q);
+    return ok;
 }
 
 static const char set_held[] = "UPDATE recipients SET is_held = ?3 WHERE item BETWEEN ?1 AND ?2 "

@@ -145,6 +145,20 @@ queue_sync(struct queue *q, struct outcome *why)
     return ok;
 }
 
+void
+queue_watch(struct queue *q, void (*fn)(void *arg), void *arg)
+{
+    q->watch = fn;
+    q->watch_arg = arg;
+}
+
+void
+queue_tell(const struct queue *q)
+{
+    if (q->watch != NULL)
+        q->watch(q->watch_arg);
+}
+
 /* ------------------------------------------------------------------ adding */
 
 bool
@@ -156,7 +170,10 @@ queue_add(struct queue *q, const struct queue_item *items, size_t count, struct 
         return false;
     for (size_t i = 0; ok && i < count; i++)
         ok = item_insert(q, &items[i], why);
-    return queue_end(q, ok, why);
+    ok = queue_end(q, ok, why);
+    if (ok)
+        queue_tell(q);
+    return ok;
 }
 
 bool

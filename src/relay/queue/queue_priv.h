@@ -20,10 +20,12 @@ struct flight { /* a recipient that somebody has taken */
 };
 
 struct queue {
-    pthread_mutex_t mutex;  /* guards what follows */
-    struct db *db;          /* owned */
-    struct flight *flights; /* owned */
-    int messages;           /* the folder; never changes */
+    pthread_mutex_t mutex;    /* guards what follows */
+    struct db *db;            /* owned */
+    struct flight *flights;   /* owned */
+    int messages;             /* the folder; never changes */
+    void (*watch)(void *arg); /* likewise, while others use the queue; NULL: nobody */
+    void *watch_arg;
 };
 
 /* ---- queue.c */
@@ -32,6 +34,9 @@ struct queue {
  * commits (where ok) and gives the mutex back. It is in the kernel's hands then. */
 bool queue_begin(struct queue *q, struct outcome *why);
 bool queue_end(struct queue *q, bool ok, struct outcome *why);
+
+/* queue_tell() - the watcher, without the mutex. */
+void queue_tell(const struct queue *q);
 
 /* queue_keep_small() - after a transaction, with the mutex held: a WAL that has grown goes into the
  * database. */

@@ -25,17 +25,18 @@ put_off(struct queue *q, int64_t item, const struct queue_outcome *o, struct out
 {
     struct db_statement *s =
         db_prepare(q->db,
-                   "UPDATE recipients SET attempts = attempts + 1, next_attempt = ?, "
+                   "UPDATE recipients SET attempts = attempts + ?, next_attempt = ?, "
                    "is_delay_told = ?, last_reply = ?, last_host = ? WHERE id = ? AND item = ?",
                    why);
     if (s == NULL)
         return false;
-    db_bind_int(s, 1, o->next_attempt);
-    db_bind_int(s, 2, o->is_delay_told);
-    db_bind_text(s, 3, o->reply);
-    db_bind_text(s, 4, o->host);
-    db_bind_int(s, 5, o->recipient);
-    db_bind_int(s, 6, item);
+    db_bind_int(s, 1, o->was_put_off ? 0 : 1);
+    db_bind_int(s, 2, o->next_attempt);
+    db_bind_int(s, 3, o->is_delay_told);
+    db_bind_text(s, 4, o->reply);
+    db_bind_text(s, 5, o->host);
+    db_bind_int(s, 6, o->recipient);
+    db_bind_int(s, 7, item);
     return db_run(s, why);
 }
 

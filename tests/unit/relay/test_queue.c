@@ -197,7 +197,7 @@ end_all(const struct taken *t)
     struct queue_outcome o[8] = {{0}};
 
     for (size_t i = 0; i < t->count; i++)
-        o[i] = (struct queue_outcome){t->recipients[i], true, 0, false, "", ""};
+        o[i] = (struct queue_outcome){t->recipients[i], true, 0, false, "", "", false};
     settle(t->item, o, t->count, NULL);
 }
 
@@ -377,22 +377,158 @@ START_TEST(test_the_next_one_is_neither_held_nor_in_flight)
     uint64_t changed;
     time_t when;
 
-    ck_assert(queue_next_due(queue, &when, &why));
+    ck_assert(queue_next_due(queue, 0, &when, &why));
     ck_assert_int_eq(when, 0);
     add("a", "x@example.net");
     ck_assert(queue_add(queue, &later, 1, &why));
-    ck_assert(queue_next_due(queue, &when, &why));
+    ck_assert(queue_next_due(queue, 0, &when, &why));
     ck_assert_int_eq(when, NOW);
     ck_assert_str_eq(due(NOW).log, "a:x@example.net,;");
-    ck_assert(queue_next_due(queue, &when, &why));
+    ck_assert(queue_next_due(queue, 0, &when, &why));
     ck_assert_int_eq(when, NOW + 50);
     ck_assert(queue_hold(queue, 2, &changed, &why));
-    ck_assert(queue_next_due(queue, &when, &why));
+    ck_assert(queue_next_due(queue, 0, &when, &why));
     ck_assert_int_eq(when, 0);
 }
 END_TEST
 
+START_TEST(test_the_next_one_after_what_nobody_wants)
+{
+    const struct queue_recipient r = {.address = "x@example.com",
+                                      .orcpt = "",
+                                      .last_reply = "",
+                                      .last_host = "",
+                                      .next_attempt = NOW + 50};
+    const struct queue_item later = item("b", &r, 1);
+    time_t when;
+
+    add("a", "x@example.net");
+    ck_assert(queue_add(queue, &later, 1, &why));
+    ck_assert_uint_eq(due_unwanted(NOW, 9, "example.net").items, 0);
+    ck_assert(queue_next_due(queue, NOW, &when, &why));
+    ck_assert_int_eq(when, NOW + 50);
+}
+END_TEST
+
+static unsigned
+overdue(time_t expired, time_t delayed)
+{
+    struct taken t = {.refuse = true};
+    const struct queue_taker taker = {NULL, take, &t};
+    const struct queue_deadlines limits = {expired, delayed};
+
+    ck_assert_msg(queue_overdue(queue, &limits, 9, &taker, &why), "%s", why.cause);
+    return t.items;
+}
+
+START_TEST(test_what_waits_too_long_is_found_though_it_is_not_due)
+{
+    struct queue_recipient r[] = {recipient("x@example.net"), recipient("y@example.net")};
+
+    r[0].next_attempt = r[1].next_attempt = NOW + 50000;
+    const struct queue_item i = item("a", r, 2);
+    ck_assert(queue_add(queue, &i, 1, &why));
+    ck_assert_uint_eq(due(NOW + 100).items, 0);
+    ck_assert_uint_eq(overdue(NOW + 99, NOW - 1), 0);
+    ck_assert_uint_eq(overdue(NOW + 100, NOW - 1), 1);
+    ck_assert_uint_eq(overdue(NOW + 99, NOW), 1);
+    ck_assert_uint_eq(overdue(NOW + 100, NOW), 1); /* once, though it is both */
+}
+END_TEST
+
+START_TEST(test_who_was_told_and_what_is_held_is_not_overdue)
+{
+    struct queue_recipient r = recipient("x@example.net");
+    uint64_t changed;
+
+    r.is_delay_told = true;
+    const struct queue_item i = item("a", &r, 1);
+    ck_assert(queue_add(queue, &i, 1, &why));
+    ck_assert_uint_eq(overdue(NOW, NOW), 0);
+    ck_assert_uint_eq(overdue(NOW + 100, NOW), 1);
+    ck_assert(queue_hold(queue, QUEUE_ALL, &changed, &why));
+    ck_assert_uint_eq(overdue(NOW + 100, NOW), 0);
+}
+END_TEST
+
+static void
+count_call(void *arg)
+{
+    uint64_t items, octets;
+
+    ++*(int *)arg;
+    ck_assert(queue_usage(queue, "ann@example.org", &items, &octets, &why)); /* no mutex is held */
+}
+
+START_TEST(test_who_watches_hears_of_what_becomes_due)
+{
+    uint64_t changed;
+    int calls = 0;
+
+    queue_watch(queue, count_call, &calls);
+    add("a", "x@example.net");
+    ck_assert_int_eq(calls, 1);
+    due(NOW);
+    ck_assert_int_eq(calls, 1);
+    ck_assert(queue_hold(queue, QUEUE_ALL, &changed, &why));
+    ck_assert(queue_release(queue, QUEUE_ALL, &changed, &why));
+    ck_assert_int_ge(calls, 2);
+    queue_watch(queue, NULL, NULL);
+    add("b", "x@example.net");
+    ck_assert_int_le(calls, 3);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ settling */
+
+static bool
+check_unattempted(void *arg, const struct queue_item *i)
+{
+    (void)arg;
+    ck_assert_uint_eq(i->recipients[0].attempts, 0);
+    ck_assert_int_eq(i->recipients[0].next_attempt, NOW + 300);
+    return true;
+}
+
+START_TEST(test_what_was_put_off_was_no_attempt)
+{
+    add("a", "x@example.net");
+    struct taken t = due(NOW);
+    const struct queue_outcome o = {.recipient = t.recipients[0],
+                                    .next_attempt = NOW + 300,
+                                    .reply = "",
+                                    .host = "",
+                                    .was_put_off = true};
+    const struct queue_settlement s = {t.item, &o, 1, NULL};
+
+    ck_assert(queue_settle(queue, &s, 1, NOW, &why));
+    ck_assert(queue_show(queue, t.item, check_unattempted, NULL, &why));
+    ck_assert_uint_eq(due(NOW + 300).items, 1);
+}
+END_TEST
+
+static bool
+take_id(void *arg, const struct queue_item *i)
+{
+    *(int64_t *)arg = i->id;
+    return true;
+}
+
+START_TEST(test_no_number_comes_a_second_time)
+{
+    const struct queue_taker taker = {NULL, take, &(struct taken){0}};
+    int64_t first = 0, second = 0;
+
+    add("a", "x@example.net");
+    ck_assert(queue_list(queue, 0, 1, take_id, &first, &why));
+    ck_assert(queue_due(queue, NOW, 1, &taker, &why)); /* in flight */
+    ck_assert(queue_delete(queue, first, NOW, &why));
+    add("b", "x@example.net");
+    ck_assert(queue_list(queue, 0, 1, take_id, &second, &why));
+    ck_assert_int_ne(first, second);
+    ck_assert_uint_eq(due(NOW).items, 1);
+}
+END_TEST
 
 static bool
 check_put_off(void *arg, const struct queue_item *i)
@@ -416,8 +552,8 @@ START_TEST(test_one_goes_and_one_waits)
     ck_assert(queue_add(queue, &i, 1, &why));
     struct taken t = due(NOW);
     const struct queue_outcome o[] = {
-        {t.recipients[0], true, 0, false, "250 ok", "mx"},
-        {t.recipients[1], false, NOW + 300, true, "451 4.3.0 later", "mx[192.0.2.1]:25"},
+        {t.recipients[0], true, 0, false, "250 ok", "mx", false},
+        {t.recipients[1], false, NOW + 300, true, "451 4.3.0 later", "mx[192.0.2.1]:25", false},
     };
     settle(t.item, o, 2, NULL);
     ck_assert(queue_list(queue, 0, 10, check_put_off, NULL, &why));
@@ -435,7 +571,7 @@ START_TEST(test_a_report_comes_with_the_end)
 
     add("a", "x@example.net");
     struct taken t = due(NOW);
-    const struct queue_outcome o = {t.recipients[0], true, 0, false, "550 no", "mx"};
+    const struct queue_outcome o = {t.recipients[0], true, 0, false, "550 no", "mx", false};
     struct queue_item wrong = dsn;
     wrong.recipient_count = 0;
     const struct queue_settlement bad = {t.item, &o, 1, &wrong};
@@ -609,7 +745,7 @@ START_TEST(test_a_retry_is_due_now)
 
     add("a", "x@example.net");
     struct taken t = due(NOW);
-    const struct queue_outcome o = {t.recipients[0], false, NOW + 300, false, "", ""};
+    const struct queue_outcome o = {t.recipients[0], false, NOW + 300, false, "", "", false};
     settle(t.item, &o, 1, NULL);
     ck_assert(queue_retry(queue, t.item, NOW + 1, &changed, &why));
     ck_assert_uint_eq(changed, 1);
@@ -691,6 +827,12 @@ main(void)
         test_not_more_than_max,
         test_what_is_not_taken_or_landed_stays_due,
         test_the_next_one_is_neither_held_nor_in_flight,
+        test_the_next_one_after_what_nobody_wants,
+        test_what_waits_too_long_is_found_though_it_is_not_due,
+        test_who_was_told_and_what_is_held_is_not_overdue,
+        test_who_watches_hears_of_what_becomes_due,
+        test_what_was_put_off_was_no_attempt,
+        test_no_number_comes_a_second_time,
         test_one_goes_and_one_waits,
         test_a_report_comes_with_the_end,
         test_what_was_deleted_meanwhile_is_left_out,
