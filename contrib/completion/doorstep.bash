@@ -22,7 +22,7 @@ _doorstep() {
     account) choices='add list show set delete import passwd' ;;
     alias) choices='add list delete' ;;
     ban) choices='list remove add' ;;
-    mailbox) choices='list create rename delete' ;;
+    mailbox) choices='list create rename delete special-use metadata annotate' ;;
     message) choices='list show cat flag move delete' ;;
     sieve) choices='check run explain try suite install list log get delete rename activate deactivate' ;;
     journal) choices='show verify replay' ;;

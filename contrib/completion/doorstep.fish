@@ -34,10 +34,13 @@ complete -c doorstep -n '__fish_seen_subcommand_from ban; and not __fish_seen_su
 complete -c doorstep -n '__fish_seen_subcommand_from ban; and not __fish_seen_subcommand_from list remove add ' -x -a add -d 'let nobody log in from there, or as that one'
 complete -c doorstep -n '__fish_seen_subcommand_from ban; and __fish_seen_subcommand_from add' -l for -x -d 'how long (10min, 3d); without, as auth.ban says'
 complete -c doorstep -n __fish_use_subcommand -x -a mailbox
-complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete ' -x -a list -d 'list an account\'s mailboxes'
-complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete ' -x -a create -d 'create a mailbox'
-complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete ' -x -a rename -d 'rename a mailbox'
-complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete ' -x -a delete -d 'delete a mailbox and the mail in it'
+complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete special-use metadata annotate ' -x -a list -d 'list an account\'s mailboxes'
+complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete special-use metadata annotate ' -x -a create -d 'create a mailbox'
+complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete special-use metadata annotate ' -x -a rename -d 'rename a mailbox'
+complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete special-use metadata annotate ' -x -a delete -d 'delete a mailbox and the mail in it'
+complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete special-use metadata annotate ' -x -a special-use -d 'say what a mailbox is for'
+complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete special-use metadata annotate ' -x -a metadata -d 'list annotations'
+complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete special-use metadata annotate ' -x -a annotate -d 'set or remove an annotation'
 complete -c doorstep -n __fish_use_subcommand -x -a message
 complete -c doorstep -n '__fish_seen_subcommand_from message; and not __fish_seen_subcommand_from list show cat flag move delete ' -x -a list -d 'list messages (of INBOX)'
 complete -c doorstep -n '__fish_seen_subcommand_from message; and not __fish_seen_subcommand_from list show cat flag move delete ' -x -a show -d 'show what is known of a message'

@@ -20,6 +20,9 @@ enum sort_question {
     SORT_ASK_SPECIAL_USE, /* str name or "", str use */
     SORT_ASK_MAILBOX_ID,  /* str id */
     SORT_ASK_DUPLICATE,   /* str key */
+    SORT_ASK_METADATA,    /* str mailbox or "" for the server, str name: its value */
+    SORT_ASK_LIST,        /* str list, str value: is it on it? */
+    SORT_ASK_LIST_KNOWN,  /* str list */
     SORT_QUESTIONS
 };
 

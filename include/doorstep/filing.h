@@ -38,7 +38,8 @@ struct filing_script {
 struct filing_run { /* strings are "" where nothing is known */
     const char *sender, *recipient, *original_recipient, *login;
     const char *notify, *ret, *envid;
-    const char *address, *user; /* of the account */
+    const char *remote_ip, *remote_host; /* of the client that gave us the message */
+    const char *address, *user;          /* of the account */
     const char *delimiters;
     const char **aliases; /* further addresses of the account */
     uint32_t alias_count;

@@ -21,10 +21,14 @@
 
 struct index;
 
+#define INDEX_USE_SIZE 32
+#define INDEX_OBJECT_SIZE 24
+
 struct index_mailbox {
     int64_t id;
     char name[STORE_MAILBOX_SIZE];
-    char special_use[32]; /* "\\Sent", or "" (RFC 6154) */
+    char special_use[INDEX_USE_SIZE];  /* "\\Sent", or "" (RFC 6154) */
+    char object_id[INDEX_OBJECT_SIZE]; /* "M1790000000" (RFC 8474): stays when it is renamed */
     uint32_t uid_validity;
     uint32_t uid_next;
     uint64_t highest_modseq;
@@ -94,6 +98,20 @@ typedef bool (*index_message_fn)(void *arg, const struct index_message *m);
 /* index_mailbox_find() - false with NOT_FOUND when there is none of that name. */
 bool index_mailbox_find(struct index *ix, const char *name, struct index_mailbox *out,
                         struct outcome *why);
+
+/* index_mailbox_find_use() - the first by name whose special use that is, in any case;
+ * index_mailbox_find_object() - by object_id. NOT_FOUND. */
+bool index_mailbox_find_use(struct index *ix, const char *special_use, struct index_mailbox *out,
+                            struct outcome *why);
+bool index_mailbox_find_object(struct index *ix, const char *object_id, struct index_mailbox *out,
+                               struct outcome *why);
+
+/* index_use_check() - RFC 6154 6: a backslash and an atom, and not too long. */
+bool index_use_check(const char *special_use);
+
+/* index_mailbox_set_use() - "" takes it away. BAD_REQUEST. Inside a transaction. */
+bool index_mailbox_set_use(struct index *ix, int64_t id, const char *special_use,
+                           struct outcome *why);
 
 /* index_mailbox_add() - EXISTS when it does. uid_validity must be larger than any given before for
  * this account (accounts_uid_validity()). */
@@ -269,6 +287,23 @@ typedef bool (*index_log_fn)(void *arg, time_t logged, const char *delivery_id, 
 bool index_sieve_log_add(struct index *ix, time_t logged, const char *delivery_id, const char *text,
                          struct outcome *why);
 bool index_sieve_log_list(struct index *ix, index_log_fn fn, void *arg, struct outcome *why);
+
+/* Annotations (RFC 5464) of a mailbox; mailbox 0: of the account as a whole. Names are the same in
+ * any case. */
+#define INDEX_ANNOTATIONS_MAX 100        /* of one mailbox */
+#define INDEX_ANNOTATION_MAX (64 * 1024) /* octets of a value */
+typedef bool (*index_annotation_fn)(void *arg, const char *name, struct span value);
+
+/* index_annotation_find() - the value is appended to out. NOT_FOUND. */
+bool index_annotation_find(struct index *ix, int64_t mailbox, const char *name, struct buf *out,
+                           struct outcome *why);
+
+/* index_annotation_set() - value NULL: none. OVER_QUOTA_HARD: more or longer than allowed. Inside a
+ * transaction. */
+bool index_annotation_set(struct index *ix, int64_t mailbox, const char *name,
+                          const struct span *value, struct outcome *why);
+bool index_annotation_list(struct index *ix, int64_t mailbox, index_annotation_fn fn, void *arg,
+                           struct outcome *why);
 
 /* index_reconcile() - one mailbox compared with what the store lists (store_scan() entries); rows
  * are added (without facts), reflagged, expunged, in one transaction of the caller's. 100,000

@@ -186,9 +186,38 @@ struct settings_sieve {
     size_t before_count;
     const char **after;
     size_t after_count;
-    const char *discard; /* for what the others would only discard; or "" */
-    bool create;         /* mailboxes that scripts name and that are missing */
-    bool notes;          /* tell users of scripts that fail, in their INBOX */
+    const char *discard;   /* for what the others would only discard; or "" */
+    const char *global;    /* folder of scripts for `include :global`, or "" */
+    bool create;           /* mailboxes that scripts name and that are missing */
+    bool notes;            /* tell users of scripts that fail, in their INBOX */
+    const char **metadata; /* annotations of the server: "/shared/comment=text" */
+    size_t metadata_count;
+
+    /* What one run may do, and extensions' own settings. */
+    uint64_t max_actions, max_redirects, notify_max_notifications;
+    uint64_t variables_max_value_size, include_max_includes, include_max_nesting_depth;
+    uint64_t vacation_min_period, vacation_default_period, vacation_max_period; /* ms */
+    uint64_t duplicate_default_period, duplicate_max_period;                    /* ms */
+    const char *vacation_default_subject, *vacation_default_subject_template;
+    bool vacation_send_from_recipient, vacation_check_recipient;
+    bool vacation_use_original_recipient;
+    uint64_t editheader_max_header_size;
+    const char *editheader_protected, *editheader_forbid_add, *editheader_forbid_delete;
+    const char *spamtest_status_type, *spamtest_status_header;
+    const char *spamtest_score_max_value, *spamtest_score_max_header;
+    const char **spamtest_text_value; /* "5=high" */
+    size_t spamtest_text_value_count;
+    const char *virustest_status_type, *virustest_status_header;
+    const char *virustest_score_max_value, *virustest_score_max_header;
+    const char **virustest_text_value;
+    size_t virustest_text_value_count;
+    const char **environment; /* "NAME=VALUE": vnd.dovecot.config.NAME */
+    size_t environment_count;
+};
+
+struct settings_sieve_list { /* RFC 6134 */
+    const char *name;        /* as scripts call it: an URI as a rule */
+    const char *file;        /* one value a line */
 };
 
 enum relay_protocol { RELAY_SMTP, RELAY_LMTP };
@@ -287,6 +316,8 @@ struct settings {
     struct settings_auth auth;
     struct settings_metrics metrics;
     struct settings_sieve sieve;
+    struct settings_sieve_list *sieve_lists;
+    size_t sieve_list_count;
 };
 
 /* settings_listen_name() - what a listener is known by, whatever its place in the file: protocol

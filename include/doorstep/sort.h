@@ -42,6 +42,9 @@ struct sort_options {
     unsigned messages_max; /* to be served, then the role ends; 0: no end */
     struct sieve_limits sieve;
     const char *hostname, *postmaster; /* as scripts and their reports name us */
+    /* What the administrator has set for extensions, or NULL. May be NULL. */
+    const char *(*setting)(void *arg, const char *name);
+    void *arg;
 };
 
 /* sort_run() - the role: serve SORT_MESSAGE and SORT_CHECK on the door (taken) until it closes or

@@ -340,6 +340,7 @@ check_settings(struct reader *r)
         if (r->settings->milters[i].address.text == NULL)
             source_error(r->errors, r->places[SECTION_MILTER][i], "milter '%s' has no address",
                          r->settings->milters[i].name);
+    check_sieve(r);
     if (r->errors->count > 0)
         return;
     check_titles_twice(r, SECTION_DOMAIN);

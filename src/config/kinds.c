@@ -19,7 +19,8 @@ static const struct config_kind *const kinds[KIND_COUNT_OF_KINDS] = {
     [KIND_NETWORK] = &kind_network,   [KIND_NEXT_HOP] = &kind_next_hop,
     [KIND_PATH] = &kind_path,         [KIND_PATTERN] = &kind_pattern,
     [KIND_SIZE] = &kind_size,         [KIND_TEMPLATE] = &kind_template,
-    [KIND_USER] = &kind_user,         [KIND_WORD] = &kind_word,
+    [KIND_TEXT] = &kind_text,         [KIND_USER] = &kind_user,
+    [KIND_WORD] = &kind_word,
 };
 
 const struct config_kind *

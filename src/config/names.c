@@ -265,6 +265,13 @@ template_parse(const struct config_row *row, const char *text, struct arena *are
            keep(span_of(text), arena, out, why);
 }
 
+static bool
+text_parse(const struct config_row *row, const char *text, struct arena *arena, void *out,
+           struct buf *why)
+{
+    return check_length(row, text, why) && keep(span_of(text), arena, out, why);
+}
+
 #define TEXT_KIND(kind, word)                                                                      \
     const struct config_kind kind_##kind = {                                                       \
         .name = word,                                                                              \
@@ -283,4 +290,5 @@ TEXT_KIND(name, "name");
 TEXT_KIND(path, "path");
 TEXT_KIND(pattern, "pattern");
 TEXT_KIND(template, "template");
+TEXT_KIND(text, "text");
 TEXT_KIND(user, "user");

@@ -39,4 +39,7 @@ void check_listen(struct reader *r, size_t i);
 /* check_relay() - section relay and all of route. */
 void check_relay(struct reader *r);
 
+/* check_sieve() - sections sieve and sieve_list. */
+void check_sieve(struct reader *r);
+
 #endif

@@ -34,6 +34,7 @@ enum row_kind {
     KIND_PATTERN,
     KIND_SIZE,
     KIND_TEMPLATE,
+    KIND_TEXT, /* as it stands */
     KIND_USER,
     KIND_WORD, /* one of row->words, kept as the word */
     KIND_COUNT_OF_KINDS
@@ -72,6 +73,7 @@ enum config_section_id {
     SECTION_AUTH,
     SECTION_METRICS,
     SECTION_SIEVE,
+    SECTION_SIEVE_LIST,
     SECTION_COUNT
 };
 
@@ -129,8 +131,9 @@ bool row_set_default(const struct config_row *row, void *base, struct arena *are
 
 /* The kinds, by file: numbers.c, words.c, names.c, addresses.c, next_hop.c. */
 extern const struct config_kind kind_account, kind_address, kind_boolean, kind_characters,
-    kind_count, kind_domain, kind_duration, kind_either, kind_enum, kind_login, kind_mailbox, kind_name,
-    kind_network, kind_next_hop, kind_path, kind_pattern, kind_size, kind_template, kind_user, kind_word;
+    kind_count, kind_domain, kind_duration, kind_either, kind_enum, kind_login, kind_mailbox,
+    kind_name, kind_network, kind_next_hop, kind_path, kind_pattern, kind_size, kind_template,
+    kind_text, kind_user, kind_word;
 
 /* names.c: strings are printed and shown as they are. */
 bool text_print(const struct config_row *row, const void *value, struct buf *out);

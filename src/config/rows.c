@@ -33,6 +33,7 @@ static const char *const require_words[] = {"none", "auth", "trusted", "client_c
 static const char *const unknown_words[] = {"refuse", "dunno", NULL};
 static const char *const line_end_words[] = {"lf", "crlf", NULL};
 static const char *const failure_words[] = {"tempfail", "accept", NULL};
+static const char *const scanner_words[] = {"score", "strlen", "text", NULL};
 static const char *const lock_words[] = {"fcntl", "dotlock", "flock", NULL};
 
 _Static_assert(sizeof(enum bare_newline) == sizeof(int) && sizeof(enum store_lock) == sizeof(int) &&
@@ -313,6 +314,82 @@ static const struct config_row sieve_rows[] = {
      .doc = "make mailboxes that scripts name and that are missing"},
     {"notes", KIND_BOOLEAN, 0, "yes", 0, 0, AT(settings_sieve, notes),
      .doc = "tell users in their INBOX of scripts that fail"},
+    {"global", KIND_PATH, ROW_OPTIONAL, "", 0, TEXT_MAX, AT(settings_sieve, global),
+     .doc = "folder of scripts that 'include :global' takes"},
+    {"metadata", KIND_TEXT, ROW_LIST, "", 0, 100, AT(settings_sieve, metadata),
+     COUNTED(settings_sieve, metadata_count), .doc = "annotations of the server: NAME=VALUE"},
+    {"max_actions", KIND_COUNT, 0, "32", 1, 60, AT(settings_sieve, max_actions),
+     .doc = "actions of one run"},
+    {"max_redirects", KIND_COUNT, 0, "4", 0, 60, AT(settings_sieve, max_redirects),
+     .doc = "redirects of one run"},
+    {"notify_max_notifications", KIND_COUNT, 0, "10", 0, 60,
+     AT(settings_sieve, notify_max_notifications), .doc = "notifications of one run"},
+    {"variables_max_value_size", KIND_SIZE, 0, "4K", 128, MIB,
+     AT(settings_sieve, variables_max_value_size), .doc = "longest value of a variable"},
+    {"include_max_includes", KIND_COUNT, 0, "255", 0, 10000,
+     AT(settings_sieve, include_max_includes), .doc = "scripts that one script may include"},
+    {"include_max_nesting_depth", KIND_COUNT, 0, "10", 0, 30,
+     AT(settings_sieve, include_max_nesting_depth), .doc = "how deep they may include others"},
+    {"vacation_min_period", KIND_DURATION, 0, "1d", 0, 365 * DAY,
+     AT(settings_sieve, vacation_min_period), .doc = "shortest time between two replies"},
+    {"vacation_default_period", KIND_DURATION, 0, "7d", 0, 365 * DAY,
+     AT(settings_sieve, vacation_default_period), .doc = "the time where a script says none"},
+    {"vacation_max_period", KIND_DURATION, 0, "60d", 0, 3650 * DAY,
+     AT(settings_sieve, vacation_max_period), .doc = "longest time that a script may ask for"},
+    {"vacation_default_subject", KIND_TEXT, 0, "Automated reply", 1, 500,
+     AT(settings_sieve, vacation_default_subject), .doc = "for messages without a subject"},
+    {"vacation_default_subject_template", KIND_TEXT, 0, "Auto: %$", 1, 500,
+     AT(settings_sieve, vacation_default_subject_template), .doc = "for others; %$ is theirs"},
+    {"vacation_send_from_recipient", KIND_BOOLEAN, 0, "no", 0, 0,
+     AT(settings_sieve, vacation_send_from_recipient),
+     .doc = "send replies with the recipient as the sender"},
+    {"vacation_check_recipient", KIND_BOOLEAN, 0, "yes", 0, 0,
+     AT(settings_sieve, vacation_check_recipient),
+     .doc = "reply only to what names one of the account's addresses"},
+    {"vacation_use_original_recipient", KIND_BOOLEAN, 0, "yes", 0, 0,
+     AT(settings_sieve, vacation_use_original_recipient),
+     .doc = "the original recipient (ORCPT) is one of them"},
+    {"duplicate_default_period", KIND_DURATION, 0, "12h", SECOND, 365 * DAY,
+     AT(settings_sieve, duplicate_default_period), .doc = "how long duplicate remembers"},
+    {"duplicate_max_period", KIND_DURATION, 0, "2d", SECOND, 365 * DAY,
+     AT(settings_sieve, duplicate_max_period), .doc = "longest time that a script may ask for"},
+    {"editheader_max_header_size", KIND_SIZE, 0, "2K", 128, MIB,
+     AT(settings_sieve, editheader_max_header_size), .doc = "longest field that is added"},
+    {"editheader_protected", KIND_TEXT, ROW_OPTIONAL, "", 0, TEXT_MAX,
+     AT(settings_sieve, editheader_protected), .doc = "fields that scripts leave alone"},
+    {"editheader_forbid_add", KIND_TEXT, ROW_OPTIONAL, "", 0, TEXT_MAX,
+     AT(settings_sieve, editheader_forbid_add), .doc = "fields that they do not add"},
+    {"editheader_forbid_delete", KIND_TEXT, ROW_OPTIONAL, "", 0, TEXT_MAX,
+     AT(settings_sieve, editheader_forbid_delete), .doc = "fields that they do not delete"},
+    {"spamtest_status_type", KIND_WORD, 0, "score", 0, 0, scanner_words,
+     AT(settings_sieve, spamtest_status_type), .doc = "what a scanner's field says"},
+    {"spamtest_status_header", KIND_TEXT, ROW_OPTIONAL, "", 0, TEXT_MAX,
+     AT(settings_sieve, spamtest_status_header), .doc = "the field: NAME, or NAME: EXPRESSION"},
+    {"spamtest_score_max_value", KIND_TEXT, ROW_OPTIONAL, "", 0, 31,
+     AT(settings_sieve, spamtest_score_max_value), .doc = "score that is the worst of the scale"},
+    {"spamtest_score_max_header", KIND_TEXT, ROW_OPTIONAL, "", 0, TEXT_MAX,
+     AT(settings_sieve, spamtest_score_max_header), .doc = "or the field that says it"},
+    {"spamtest_text_value", KIND_TEXT, ROW_LIST, "", 0, 11, AT(settings_sieve, spamtest_text_value),
+     COUNTED(settings_sieve, spamtest_text_value_count), .doc = "texts of the scale: 5=high"},
+    {"virustest_status_type", KIND_WORD, 0, "score", 0, 0, scanner_words,
+     AT(settings_sieve, virustest_status_type), .doc = "what a scanner's field says"},
+    {"virustest_status_header", KIND_TEXT, ROW_OPTIONAL, "", 0, TEXT_MAX,
+     AT(settings_sieve, virustest_status_header), .doc = "the field: NAME, or NAME: EXPRESSION"},
+    {"virustest_score_max_value", KIND_TEXT, ROW_OPTIONAL, "", 0, 31,
+     AT(settings_sieve, virustest_score_max_value), .doc = "score that is the worst of the scale"},
+    {"virustest_score_max_header", KIND_TEXT, ROW_OPTIONAL, "", 0, TEXT_MAX,
+     AT(settings_sieve, virustest_score_max_header), .doc = "or the field that says it"},
+    {"virustest_text_value", KIND_TEXT, ROW_LIST, "", 0, 11,
+     AT(settings_sieve, virustest_text_value), COUNTED(settings_sieve, virustest_text_value_count),
+     .doc = "texts of the scale: 5=high"},
+    {"environment", KIND_TEXT, ROW_LIST, "", 0, 100, AT(settings_sieve, environment),
+     COUNTED(settings_sieve, environment_count),
+     .doc = "NAME=VALUE: items vnd.dovecot.config.NAME"},
+};
+
+static const struct config_row sieve_list_rows[] = {
+    {"file", KIND_PATH, 0, NULL, 1, TEXT_MAX, AT(settings_sieve_list, file),
+     .doc = "one value a line"},
 };
 
 static const struct config_row listen_title = {
@@ -328,6 +405,9 @@ static const struct config_row route_title = {
 
 static const struct config_row milter_title = {
     "name", KIND_NAME, 0, NULL, 1, 32, AT(settings_milter, name), .doc = "name"};
+
+static const struct config_row sieve_list_title = {
+    "name", KIND_TEXT, 0, NULL, 1, 255, AT(settings_sieve_list, name), .doc = "name"};
 
 #define ROWS(table) .rows = (table), .count = sizeof(table) / sizeof((table)[0])
 
@@ -396,4 +476,12 @@ const struct config_section config_sections[SECTION_COUNT] = {
                        .doc = "filter scripts of accounts (RFC 5228)",
                        ROWS(sieve_rows),
                        AT(settings, sieve)},
+    [SECTION_SIEVE_LIST] = {.name = "sieve_list",
+                            .doc = "a list that scripts may look into (RFC 6134)",
+                            ROWS(sieve_list_rows),
+                            .title = &sieve_list_title,
+                            AT(settings, sieve_lists),
+                            COUNTED(settings, sieve_list_count),
+                            .size = sizeof(struct settings_sieve_list),
+                            .max = 100},
 };

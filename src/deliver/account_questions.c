@@ -79,10 +79,23 @@ has_use(struct open_account *oa, const char *mailbox, const char *use)
     return u.found ? SORT_YES : SORT_NO;
 }
 
+/* mailbox "": of the account as a whole. */
+static enum sort_verdict
+find_annotation(struct open_account *oa, const char *mailbox, const char *name, struct buf *out)
+{
+    struct index_mailbox box = {.id = 0};
+    struct outcome why;
+
+    if (mailbox[0] != '\0' && !index_mailbox_find(oa->index, mailbox, &box, &why))
+        return verdict_of(false, &why);
+    return verdict_of(index_annotation_find(oa->index, box.id, name, out, &why), &why);
+}
+
 static void
 look(struct question *q, struct worker *w, struct open_account *oa)
 {
     struct index_script script;
+    struct index_mailbox box;
     struct outcome why = {0};
 
     switch (q->what) {
@@ -96,18 +109,38 @@ look(struct question *q, struct worker *w, struct open_account *oa)
     case SORT_ASK_SPECIAL_USE:
         q->verdict = has_use(oa, q->first, q->second);
         break;
+    case SORT_ASK_MAILBOX_ID:
+        q->verdict = verdict_of(index_mailbox_find_object(oa->index, q->first, &box, &why), &why);
+        break;
+    case SORT_ASK_METADATA:
+        q->verdict = find_annotation(oa, q->first, q->second, &q->text);
+        break;
     case SORT_ASK_DUPLICATE:
         q->verdict =
             rows_flush(w, oa, &why)
                 ? verdict_of(index_seen_find(oa->index, q->first, clock_wall().tv_sec, &why), &why)
                 : SORT_NOT_NOW;
         break;
-    case SORT_ASK_SCRIPT:
-    case SORT_ASK_MAILBOX_ID: /* no mailbox has an id that a script could know */
+    case SORT_ASK_SCRIPT: /* these are answered from memory */
+    case SORT_ASK_LIST:
+    case SORT_ASK_LIST_KNOWN:
     case SORT_QUESTIONS:
         q->verdict = SORT_NO;
         break;
     }
+}
+
+/* What the configuration says of the server: "NAME=VALUE". */
+static enum sort_verdict
+tell_annotation(const struct deliver *d, const char *name, struct buf *out)
+{
+    const struct settings_sieve *s = &d->settings->sieve;
+    size_t n = strlen(name);
+
+    for (size_t i = 0; i < s->metadata_count; i++)
+        if (strncasecmp(s->metadata[i], name, n) == 0 && s->metadata[i][n] == '=')
+            return buf_append_str(out, s->metadata[i] + n + 1) ? SORT_YES : SORT_NOT_NOW;
+    return SORT_NO;
 }
 
 static void
@@ -116,6 +149,8 @@ on_answered(void *arg)
     struct question *q = arg;
     struct deliver *d = q->deliver;
 
+    if (q->what == SORT_ASK_METADATA && q->verdict == SORT_NO && q->first[0] == '\0')
+        q->verdict = tell_annotation(d, q->second, &q->text);
     sorters_tell(&q->sorter, q->verdict, buf_span(&q->text));
     buf_release(&q->text);
     free(q);
@@ -152,6 +187,17 @@ run_question(struct job *job, void *worker)
 
 /* ---- on the loop ---- */
 
+static bool
+tell_include(const struct global_scripts *g, const struct sorters_question *q, const char *name)
+{
+    for (uint32_t i = 0; g != NULL && i < g->include_count; i++)
+        if (strcmp(g->includes[i].name, name) == 0) {
+            sorters_tell(q, SORT_YES, buf_span(&g->includes[i].text));
+            return true;
+        }
+    return false;
+}
+
 /* A text that is known here: the active script's, or an administrator's. */
 static bool
 tell_script(struct deliver *d, const struct sorters_question *q, const struct active_script *script,
@@ -171,18 +217,52 @@ tell_script(struct deliver *d, const struct sorters_question *q, const struct ac
     return false;
 }
 
+/* What needs no account. */
 static bool
-read_words(struct question *q, enum sort_question what, struct span words)
+tell_from_memory(struct deliver *d, const struct sorters_question *sorter, const struct question *q,
+                 const struct active_script *script)
 {
+    const struct global_scripts *g = d->global_scripts;
+    bool found;
+
+    switch (q->what) {
+    case SORT_ASK_SCRIPT:
+        return tell_script(d, sorter, script, q->first);
+    case SORT_ASK_INCLUDE:
+        return tell_include(g, sorter, q->first);
+    case SORT_ASK_LIST:
+        found = g != NULL && sieve_lists_has(g->lists, q->first, q->second);
+        break;
+    default:
+        found = g != NULL && sieve_lists_find(g->lists, q->first) != NULL;
+        break;
+    }
+    sorters_tell(sorter, found ? SORT_YES : SORT_NO, SPAN_NONE);
+    return true;
+}
+
+/* False: no account, mailbox or script is called that. */
+static bool
+read_words(struct question *q, struct span words, bool *is_global)
+{
+    bool has_second =
+        q->what == SORT_ASK_SPECIAL_USE || q->what == SORT_ASK_METADATA || q->what == SORT_ASK_LIST;
     struct unpack u;
 
     unpack_init(&u, words);
-    if (what == SORT_ASK_INCLUDE && unpack_u8(&u) != 0)
-        return false; /* there are no global scripts to be included */
+    *is_global = q->what == SORT_ASK_SCRIPT || q->what == SORT_ASK_LIST ||
+                 q->what == SORT_ASK_LIST_KNOWN ||
+                 (q->what == SORT_ASK_INCLUDE && unpack_u8(&u) != 0);
     unpack_str(&u, q->first, sizeof q->first);
-    if (what == SORT_ASK_SPECIAL_USE)
+    if (has_second)
         unpack_str(&u, q->second, sizeof q->second);
     return unpack_done(&u);
+}
+
+static size_t
+answer_max(const struct deliver *d, enum sort_question what)
+{
+    return what == SORT_ASK_METADATA ? INDEX_ANNOTATION_MAX : d->settings->sieve.script_size;
 }
 
 void
@@ -191,6 +271,7 @@ account_question_ask(struct deliver *d, const struct sorters_question *sorter,
                      enum sort_question what, struct span words)
 {
     struct question *q = calloc(1, sizeof *q);
+    bool is_global;
 
     if (q == NULL) {
         sorters_tell(sorter, SORT_NOT_NOW, SPAN_NONE);
@@ -201,13 +282,14 @@ account_question_ask(struct deliver *d, const struct sorters_question *sorter,
                            .sorter = *sorter,
                            .account = *account,
                            .what = what};
-    buf_init(&q->text, d->settings->sieve.script_size);
-    if (!read_words(q, what, words) || what == SORT_ASK_SCRIPT) {
-        if (what != SORT_ASK_SCRIPT || !tell_script(d, sorter, script, q->first))
+    bool is_read = read_words(q, words, &is_global);
+    if (!is_read || is_global) {
+        if (!is_read || !tell_from_memory(d, sorter, q, script))
             sorters_tell(sorter, SORT_NO, SPAN_NONE);
         free(q);
         return;
     }
+    buf_init(&q->text, answer_max(d, what));
     d->running++;
     workers_post(d->workers, account->user, account->domain, &q->job);
 }

@@ -94,6 +94,13 @@ original_of(const struct envelope_recipient *r)
     return semicolon != NULL && strncasecmp(r->orcpt, "rfc822;", 7) == 0 ? semicolon + 1 : "";
 }
 
+/* RFC 5183 4.1: the address without the tag of RFC 5321 4.1.3. */
+static const char *
+remote_ip(const struct envelope *e)
+{
+    return strncasecmp(e->client_ip, "IPv6:", 5) == 0 ? e->client_ip + 5 : e->client_ip;
+}
+
 /* As many as a run may have. */
 static bool
 list_aliases(const struct parcel *p, struct filing_run *run)
@@ -128,6 +135,8 @@ pack_run(struct parcel *p, struct span *out)
         .notify = print_notify(to->notify),
         .ret = ret[e->ret],
         .envid = e->envid,
+        .remote_ip = remote_ip(e),
+        .remote_host = strlen(e->client_name) < FILING_NAME_MAX ? e->client_name : "",
         .address = print_account(t, a),
         .user = a->user,
         .delimiters = domain != NULL ? domain->recipient_delimiter : "",

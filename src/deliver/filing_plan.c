@@ -99,11 +99,27 @@ tell(struct planning *pl, const struct filing_action *a, const char *what)
         buf_printf(&pl->told, " (%s:%u)", a->script, a->line);
 }
 
+/* Which mailbox that is, its worker finds out. Without memory it is the one that is named. */
+static struct wanted_mailbox *
+wanted_by(struct planning *pl, const struct filing_action *a)
+{
+    if (a->special_use[0] == '\0' && a->mailbox_id[0] == '\0')
+        return NULL;
+    struct wanted_mailbox *want = arena_alloc(&pl->t->arena, sizeof *want);
+    if (want != NULL)
+        *want = (struct wanted_mailbox){
+            .special_use = index_use_check(a->special_use) ? a->special_use : "",
+            .mailbox_id = a->mailbox_id,
+        };
+    return want;
+}
+
 static void
 fill(struct planning *pl, struct delivery *d, const struct filing_action *a)
 {
     d->source = source_of(pl, a->edition);
     d->into = name_of(a->mailbox);
+    d->wanted = wanted_by(pl, a);
     d->may_create = a->create || pl->t->deliver->settings->sieve.create;
     take_flags(pl, d, a);
     tell(pl, a, d->into);
@@ -121,7 +137,7 @@ static void
 add_inbox(struct planning *pl)
 {
     static const struct filing_action keep = {
-        .kind = FILING_FILE, .script = "", .mailbox = "INBOX", .special_use = ""};
+        .kind = FILING_FILE, .script = "", .mailbox = "INBOX", .special_use = "", .mailbox_id = ""};
 
     add_copy(pl, &keep);
 }
@@ -131,7 +147,7 @@ has_inbox(const struct planning *pl)
 {
     for (uint32_t i = 0; i < pl->count; i++) {
         const struct delivery *d = i == 0 ? &pl->p->delivery : &pl->list[i - 1];
-        if (strcmp(d->into, "INBOX") == 0)
+        if (d->wanted == NULL && strcmp(d->into, "INBOX") == 0)
             return true;
     }
     return false;
@@ -273,6 +289,7 @@ filing_keep_refused(struct parcel *p)
     p->is_settled = false;
     d->source = &p->transaction->source;
     d->into = "INBOX";
+    d->wanted = NULL;
     d->copies = NULL;
     d->copy_count = 0;
     d->overshoot = true;

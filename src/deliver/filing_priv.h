@@ -6,6 +6,7 @@
 #ifndef DELIVER_FILING_PRIV_H
 #define DELIVER_FILING_PRIV_H
 
+#include "sieve_lists_priv.h"
 #include "transaction_priv.h"
 
 #define FILING_SPOOLS_MAX 64
@@ -60,8 +61,12 @@ void filing_release(struct transaction *t);
 
 /* global_scripts_read() - the administrator's, from the files that the settings name; before the
  * store confines itself. What cannot be read is logged. global_scripts_free(): NULL is allowed. */
-struct global_scripts *global_scripts_read(const struct settings_sieve *s);
+struct global_scripts *global_scripts_read(const struct settings *s);
 void global_scripts_free(struct global_scripts *g);
+
+/* global_file_read() - a file of the administrator's, appended to out. What cannot be read is
+ * logged. */
+bool global_file_read(const char *path, struct buf *out);
 
 struct global_script {
     enum filing_layer layer;
@@ -70,9 +75,17 @@ struct global_script {
     struct buf text;
 };
 
+struct global_include {
+    char name[INDEX_SCRIPT_NAME_SIZE];
+    struct buf text;
+};
+
 struct global_scripts {
     struct global_script list[FILING_SCRIPTS_MAX - 1];
     uint32_t count;
+    struct global_include *includes; /* for `include :global` */
+    uint32_t include_count;
+    struct sieve_lists *lists;
 };
 
 #endif

@@ -469,7 +469,7 @@ deliver_run(int main_door, const struct deliver_hooks *hooks)
         return EXIT_FAILURE;
     d.settings = read_settings(d.main_door, hooks);
     if (d.settings != NULL)
-        d.global_scripts = global_scripts_read(&d.settings->sieve);
+        d.global_scripts = global_scripts_read(d.settings);
     if (d.settings == NULL || !hooks->confine(d.settings)) {
         global_scripts_free(d.global_scripts);
         door_free(d.main_door);

@@ -13,7 +13,7 @@
 
 #define MAILBOX_COLUMNS                                                                            \
     "id, name, special_use, uid_validity, uid_next, highest_modseq, messages, unseen, octets, "    \
-    "stored_octets, stamp"
+    "stored_octets, stamp, object_id"
 
 /* canonical() - RFC 9051 5.1: INBOX in any case is one mailbox. */
 static const char *
@@ -199,6 +199,7 @@ read_mailbox(struct index *ix, struct db_statement *s, struct index_mailbox *out
     index_row_copy(&row, 1, out->name, sizeof(out->name));
     index_row_copy(&row, 2, out->special_use, sizeof(out->special_use));
     out->uid_validity = index_row_u32(&row, 3);
+    index_row_copy(&row, 11, out->object_id, sizeof(out->object_id));
     if (!read_state(&row, &read, why))
         return false;
     const struct mailbox_state *state = state_in_memory(ix, out->id);
@@ -213,21 +214,46 @@ read_mailbox(struct index *ix, struct db_statement *s, struct index_mailbox *out
     return true;
 }
 
+static bool
+find(struct index *ix, const char *sql, const char *word, struct index_mailbox *out,
+     struct outcome *why)
+{
+    struct db_statement *s = db_prepare(ix->db, sql, why);
+    if (s == NULL)
+        return false;
+    db_bind_text(s, 1, word);
+    enum db_result result = db_next(s, why);
+    if (result == DB_DONE)
+        outcome_set(why, OUTCOME_NOT_FOUND, "no mailbox %s", word);
+    bool ok = result == DB_ROW && read_mailbox(ix, s, out, why);
+    db_finish(s);
+    return ok;
+}
+
 bool
 index_mailbox_find(struct index *ix, const char *name, struct index_mailbox *out,
                    struct outcome *why)
 {
-    struct db_statement *s =
-        db_prepare(ix->db, "SELECT " MAILBOX_COLUMNS " FROM mailboxes WHERE name = ?", why);
-    if (s == NULL)
-        return false;
-    db_bind_text(s, 1, canonical(name));
-    enum db_result result = db_next(s, why);
-    if (result == DB_DONE)
-        outcome_set(why, OUTCOME_NOT_FOUND, "no mailbox %s", name);
-    bool ok = result == DB_ROW && read_mailbox(ix, s, out, why);
-    db_finish(s);
-    return ok;
+    return find(ix, "SELECT " MAILBOX_COLUMNS " FROM mailboxes WHERE name = ?", canonical(name),
+                out, why);
+}
+
+bool
+index_mailbox_find_use(struct index *ix, const char *special_use, struct index_mailbox *out,
+                       struct outcome *why)
+{
+    return find(ix,
+                "SELECT " MAILBOX_COLUMNS " FROM mailboxes WHERE special_use != '' AND "
+                "special_use = ? COLLATE NOCASE ORDER BY name LIMIT 1",
+                special_use, out, why);
+}
+
+bool
+index_mailbox_find_object(struct index *ix, const char *object_id, struct index_mailbox *out,
+                          struct outcome *why)
+{
+    return find(ix, "SELECT " MAILBOX_COLUMNS " FROM mailboxes WHERE object_id = ? LIMIT 1",
+                object_id, out, why);
 }
 
 bool
@@ -240,8 +266,8 @@ index_mailbox_add(struct index *ix, const char *name, const char *special_use,
     struct db_statement *s =
         db_prepare(ix->db,
                    "INSERT INTO mailboxes (name, special_use, uid_validity, uid_next, "
-                   "highest_modseq, messages, unseen, octets, stored_octets, stamp) "
-                   "VALUES (?, ?, ?, 1, ?, 0, 0, 0, 0, 0)",
+                   "highest_modseq, messages, unseen, octets, stored_octets, stamp, object_id) "
+                   "VALUES (?, ?, ?3, 1, ?, 0, 0, 0, 0, 0, 'M' || ?3)",
                    why);
     if (s == NULL)
         return false;

@@ -104,6 +104,8 @@ filing_run_pack(const struct filing_run *run, struct pack *p)
     pack_str(p, run->notify);
     pack_str(p, run->ret);
     pack_str(p, run->envid);
+    pack_str(p, run->remote_ip);
+    pack_str(p, run->remote_host);
     pack_str(p, run->address);
     pack_str(p, run->user);
     pack_str(p, run->delimiters);
@@ -127,6 +129,8 @@ filing_run_unpack(struct filing_run *run, struct arena *arena, struct unpack *u)
     run->notify = unpack_string(u, arena, FILING_NAME_MAX);
     run->ret = unpack_string(u, arena, FILING_NAME_MAX);
     run->envid = unpack_string(u, arena, FILING_NAME_MAX);
+    run->remote_ip = unpack_string(u, arena, FILING_NAME_MAX);
+    run->remote_host = unpack_string(u, arena, FILING_NAME_MAX);
     run->address = unpack_string(u, arena, FILING_NAME_MAX);
     run->user = unpack_string(u, arena, FILING_NAME_MAX);
     run->delimiters = unpack_string(u, arena, FILING_NAME_MAX);

@@ -26,24 +26,34 @@ filer_ask_text(struct filer *f, enum sort_question what, struct span question, s
 }
 
 static enum sieve_answer
-ask_words(struct filer *f, enum sort_question what, struct span first, const struct span *second)
+ask_value(struct filer *f, enum sort_question what, struct span first, const struct span *second,
+          struct buf *out)
 {
     static const enum sieve_answer answers[] = {
         [SORT_NO] = SIEVE_NO, [SORT_YES] = SIEVE_YES, [SORT_NOT_NOW] = SIEVE_TEMPFAIL};
-    struct buf question, answer;
+    struct buf question;
     struct pack p;
 
     buf_init(&question, DOOR_BODY_MAX - 16);
-    buf_init(&answer, ANSWER_MAX);
     pack_init(&p, &question);
     pack_span(&p, first);
     if (second != NULL)
         pack_span(&p, *second);
     enum sort_verdict verdict =
-        p.full ? SORT_NO : ask(f, what, buf_span(&question), &answer); /* too long to be there */
+        p.full ? SORT_NO : ask(f, what, buf_span(&question), out); /* too long to be there */
     buf_release(&question);
-    buf_release(&answer);
     return answers[verdict];
+}
+
+static enum sieve_answer
+ask_words(struct filer *f, enum sort_question what, struct span first, const struct span *second)
+{
+    struct buf answer;
+
+    buf_init(&answer, ANSWER_MAX);
+    enum sieve_answer result = ask_value(f, what, first, second, &answer);
+    buf_release(&answer);
+    return result;
 }
 
 static enum sieve_answer
@@ -64,6 +74,46 @@ mailbox_id_exists(void *arg, struct span id)
     return ask_words(arg, SORT_ASK_MAILBOX_ID, id, NULL);
 }
 
+static enum sieve_answer
+metadata(void *arg, struct span mailbox, struct span name, struct buf *out)
+{
+    return ask_value(arg, SORT_ASK_METADATA, mailbox, &name, out);
+}
+
+static enum sieve_answer
+list_has(void *arg, struct span list, struct span value)
+{
+    return ask_words(arg, SORT_ASK_LIST, list, &value);
+}
+
+static bool
+list_is_known(void *arg, struct span list)
+{
+    return ask_words(arg, SORT_ASK_LIST_KNOWN, list, NULL) == SIEVE_YES;
+}
+
+/* RFC 5183 4.1: who gave us the message. The rest the engine knows itself. */
+static bool
+environment(void *arg, struct span name, struct buf *out)
+{
+    const struct filer *f = arg;
+
+    if (span_equal_fold(name, SPAN("remote-ip")))
+        return buf_append_str(out, f->run.remote_ip);
+    if (span_equal_fold(name, SPAN("remote-host")))
+        return buf_append_str(out, f->run.remote_host);
+    return false;
+}
+
+static const char *
+setting(void *arg, const char *name)
+{
+    const struct filer *f = arg;
+    const struct sort_options *o = f->sorter->options;
+
+    return o->setting == NULL ? NULL : o->setting(o->arg, name);
+}
+
 /* How long a mark holds was said when it was made. */
 static enum sieve_answer
 duplicate(void *arg, struct span key, uint32_t seconds)
@@ -82,7 +132,12 @@ filer_host(struct filer *f)
         .mailbox_exists = mailbox_exists,
         .special_use_exists = special_use_exists,
         .mailbox_id_exists = mailbox_id_exists,
+        .metadata = metadata,
         .duplicate = duplicate,
+        .list_has = list_has,
+        .list_is_known = list_is_known,
+        .environment = environment,
+        .setting = setting,
         .arg = f,
     };
 }

@@ -6,6 +6,7 @@ one line "N passed, N failed"; DOORSTEP and DOORSTEPD name the binaries."""
 import glob
 import json
 import os
+import signal
 import smtplib
 import subprocess
 import threading
@@ -424,6 +425,138 @@ def included(daemon):
     expect(where(daemon, "include") == {"More": 1}, f"{where(daemon, 'include')}")
 
 
+def special_uses(daemon):
+    """RFC 8579, RFC 9042, RFC 5490: what is said about mailboxes decides."""
+    to = account(
+        daemon,
+        "uses",
+        'require ["fileinto", "special-use", "mailbox", "mailboxid", "variables", "mboxmetadata", "servermetadata"];\n'
+        'if servermetadata "/private/away" "yes" { fileinto "Away"; stop; }\n'
+        'if metadata "Here" "/private/COLOUR" "red" { fileinto "Red"; stop; }\n'
+        'if header "subject" "archive" { fileinto :specialuse "\\\\Archive" :create "Old"; stop; }\n'
+        'if specialuse_exists "\\\\Junk" { fileinto :specialuse "\\\\junk" "Nowhere"; stop; }\n'
+        'if header "subject" "id" { fileinto :mailboxid "M0" "Else"; stop; }\n'
+        'fileinto :specialuse "\\\\Junk" "Spam";\n',
+    )
+    send(daemon, "one", to)
+    expect(where(daemon, "uses") == {"Spam": 1}, f"no mailbox has the use: {where(daemon, 'uses')}")
+    boxes = {r["name"]: r for r in json.loads(daemon.tool("--json", "mailbox", "list", to))}
+    expect(boxes["Spam"]["special_use"] == "\\Junk", f"made for a use, without it: {boxes['Spam']}")
+    daemon.tool("mailbox", "special-use", to, "Spam", "none")
+    send(daemon, "id", to)
+    expect(where(daemon, "uses") == {"Spam": 1, "Else": 1}, f"an id that is none: {where(daemon, 'uses')}")
+    daemon.tool("mailbox", "create", to, "Here")
+    daemon.tool("mailbox", "special-use", to, "Here", "\\Junk")
+    send(daemon, "two", to)
+    expect(where(daemon, "uses").get("Here") == 1, f"not by its use: {where(daemon, 'uses')}")
+    send(daemon, "archive", to)
+    send(daemon, "archive", to, body="Another.\r\n")
+    expect(where(daemon, "uses").get("Old") == 2, f"{where(daemon, 'uses')}")
+    for wrong in ("Junk", "\\", "\\a b", "\\" + "x" * 40):
+        expect(tool(daemon, "mailbox", "special-use", to, "Here", wrong).returncode != 0, f"taken: {wrong}")
+    daemon.tool("mailbox", "annotate", to, "Here", "/private/colour", "red")
+    send(daemon, "three", to)
+    expect(where(daemon, "uses").get("Red") == 1, f"annotation not seen: {where(daemon, 'uses')}")
+    daemon.tool("mailbox", "annotate", to, "", "/private/away", "yes")
+    send(daemon, "four", to)
+    expect(where(daemon, "uses").get("Away") == 1, f"the server's not seen: {where(daemon, 'uses')}")
+    shown = json.loads(daemon.tool("--json", "mailbox", "metadata", to, "Here"))
+    expect(shown == [{"annotation": "/private/colour", "value": "red"}], f"{shown}")
+    daemon.tool("mailbox", "annotate", to, "", "/private/away")
+    expect(json.loads(daemon.tool("--json", "mailbox", "metadata", to)) == [], "not removed")
+    expect(tool(daemon, "mailbox", "annotate", to, "Here", "colour", "x").returncode != 0, "a name that is none")
+
+
+def by_id(daemon):
+    to = account(daemon, "ids", "keep;")
+    daemon.tool("mailbox", "create", to, "First")
+    first = {r["name"]: r["id"] for r in json.loads(daemon.tool("--json", "mailbox", "list", to))}["First"]
+    daemon.tool("mailbox", "rename", to, "First", "Later")
+    install(
+        daemon,
+        to,
+        f'require ["fileinto", "mailboxid"]; if mailboxidexists "{first}" '
+        f'{{ fileinto :mailboxid "{first}" "First"; }}'.encode(),
+        "--activate",
+    )
+    send(daemon, "one", to)
+    expect(where(daemon, "ids") == {"Later": 1}, f"the renamed one: {where(daemon, 'ids')}")
+    daemon.tool("mailbox", "delete", to, "Later")
+    daemon.tool("mailbox", "create", to, "Later")
+    send(daemon, "two", to)
+    expect(where(daemon, "ids").get("INBOX") == 1, f"an id came again: {where(daemon, 'ids')}")
+
+
+def configured(tests):
+    daemon = Daemon()
+    os.mkdir(f"{daemon.folder}/global")
+    files = {
+        "global/spam.sieve": 'require ["fileinto", "spamtest", "relational", "comparator-i;ascii-numeric"];\n'
+        'if spamtest :value "ge" :comparator "i;ascii-numeric" "5" { fileinto "Spam"; }',
+        "vip.txt": "# ours\n\nBoss@Example.com\n",
+    }
+    for name, text in files.items():
+        with open(f"{daemon.folder}/{name}", "w") as f:
+            f.write(text)
+    with open(daemon.configuration, "a") as f:
+        f.write(
+            f'sieve {{ global = "{daemon.folder}/global" metadata = {{"/shared/comment=here"}} max_redirects = 1\n'
+            "spamtest_status_header = 'X-Score: ([0-9.]+)/.*' spamtest_score_max_value = \"10\"\n"
+            'editheader_protected = "x-ours" environment = {"site=west"} }\n'
+            f'sieve_list "tag:example.com,2026:vip" {{ file = "{daemon.folder}/vip.txt" }}\n'
+        )
+    try:
+        daemon.start()
+        tests.run("what the configuration says is seen by scripts", settings_seen, daemon)
+        tests.run("a list is read again with a reload", list_reloaded, daemon)
+        daemon.end()
+    finally:
+        daemon.remove()
+
+
+def settings_seen(daemon):
+    to = account(
+        daemon,
+        "conf",
+        'require ["include", "extlists", "fileinto", "servermetadata", "environment", "vnd.dovecot.environment",\n'
+        '"editheader", "variables"];\n'
+        'include :global "spam";\n'
+        'if header "subject" "spam" { stop; }\n'
+        'if header "subject" "metadata" { if servermetadata "/shared/COMMENT" "here" { fileinto "Metadata"; } stop; }\n'
+        'if header "subject" "config" { if environment "vnd.dovecot.config.site" "west" { fileinto "West"; } stop; }\n'
+        'if header "subject" "client" { if allof(environment "remote-ip" "127.0.0.1", environment "phase" "during",\n'
+        '  environment "location" "MDA") { fileinto "Client"; } stop; }\n'
+        'if header "subject" "twice" { redirect "a@example.net"; redirect "b@example.net"; stop; }\n'
+        'if header "subject" "ours" { deleteheader "x-ours"; keep; stop; }\n'
+        'if envelope :list "from" "tag:example.com,2026:vip" { fileinto "Vip"; }\n'.replace(
+            '"variables"]', '"variables", "envelope"]'
+        ),
+    )
+    send(daemon, "spam", to, extra="X-Score: 7.0/10\r\n")
+    for subject in ("metadata", "config", "client"):
+        send(daemon, subject, to)
+    send(daemon, "one", to, sender="boss@example.com")
+    send(daemon, "two", to, sender="boss@example.org")
+    expect(
+        where(daemon, "conf") == {"Spam": 1, "Metadata": 1, "West": 1, "Client": 1, "Vip": 1, "INBOX": 1},
+        f"{where(daemon, 'conf')}",
+    )
+    send(daemon, "twice", to)
+    expect(b"redirect" in daemon.tool("sieve", "log", to), "two redirects where one is allowed")
+    send(daemon, "ours", to, extra="X-Ours: stays\r\n")
+    expect(any(b"X-Ours: stays" in m for _, m in mail(daemon, "conf")["INBOX"]), "a protected field is gone")
+
+
+def list_reloaded(daemon):
+    with open(f"{daemon.folder}/vip.txt", "a") as f:
+        f.write("carl@example.com\n")
+    reloaded = daemon.log_text().count(" reloaded ")
+    daemon.process.send_signal(signal.SIGHUP)
+    until(lambda: daemon.log_text().count(" reloaded ") > reloaded, "the reload")
+    send(daemon, "carl", "conf@example.org", sender="carl@example.com")
+    expect(where(daemon, "conf").get("Vip") == 2, f"{where(daemon, 'conf')}")
+
+
 def bad_names(daemon):
     to = account(daemon, "names", 'require "fileinto";\nfileinto "../../../etc/x";\n')
     expect(send(daemon, "one", to)[to][0] == 250, "not taken")
@@ -528,6 +661,8 @@ def main():
         tests.run("a hundred recipients with scripts of their own", many, daemon)
         tests.run("mailboxexists and duplicate ask the account", asking, daemon)
         tests.run("include takes another script of the account", included, daemon)
+        tests.run("special uses and annotations of mailboxes", special_uses, daemon)
+        tests.run("mailboxes by their ids", by_id, daemon)
         tests.run("names that are no mailboxes", bad_names, daemon)
         tests.run("another active script holds at once", changed, daemon)
         tests.run("what leaves waits, also after a kill", leaving, daemon)
@@ -539,6 +674,7 @@ def main():
     finally:
         daemon.remove()
     administrators(tests)
+    configured(tests)
     bounded(tests)
     tests.end()
 

@@ -177,7 +177,7 @@ def test_help_lists_every_verb_and_the_manual_has_each():
         manual = f.read()
     with Folder() as folder:
         listed = expect(tool(folder, "help"), 0).out
-        verbs = re.findall(r"^  ([a-z]+(?: [a-z]+)?)(?= |$)", listed.split("\n\n")[2], re.M)
+        verbs = re.findall(r"^  ([a-z-]+(?: [a-z-]+)?)(?= |$)", listed.split("\n\n")[2], re.M)
         check(len(verbs) > 25, verbs)
         for verb in verbs:
             words = verb.split()

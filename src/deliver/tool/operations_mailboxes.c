@@ -32,12 +32,12 @@ list_mailbox(struct listing *l, const char *name)
 
     if (!operation_mailbox(l->op, l->w, l->oa, name, &m))
         return;
-    operation_row(l->op,
-                  json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "name", m.name,
-                            "uid_validity", (json_int_t)m.uid_validity, "uid_next",
-                            (json_int_t)m.uid_next, "highest_modseq", (json_int_t)m.highest_modseq,
-                            "messages", (json_int_t)m.messages, "unseen", (json_int_t)m.unseen,
-                            "octets", (json_int_t)m.octets, "special_use", m.special_use));
+    operation_row(l->op, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "name", m.name,
+                                   "uid_validity", (json_int_t)m.uid_validity, "uid_next",
+                                   (json_int_t)m.uid_next, "highest_modseq",
+                                   (json_int_t)m.highest_modseq, "messages", (json_int_t)m.messages,
+                                   "unseen", (json_int_t)m.unseen, "octets", (json_int_t)m.octets,
+                                   "special_use", m.special_use, "id", m.object_id));
 }
 
 void

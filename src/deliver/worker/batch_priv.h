@@ -50,6 +50,11 @@ struct sent_message {
     const struct message *msg;
 };
 
+struct wanted_mailbox {                   /* RFC 8579, RFC 9042: looked for before the name */
+    const char *special_use, *mailbox_id; /* or "" */
+    char name[STORE_MAILBOX_SIZE]; /* of what was found: the delivery's `into` from then on */
+};
+
 struct delivery {
     struct job job;        /* run = batch_run_delivery */
     struct delivery *next; /* in the aside list or among the finished */
@@ -64,10 +69,11 @@ struct delivery {
 
     /* Where Sieve wants it. Copies are deliveries of the same message in the same account, made
      * together with this one or not at all; their job and done are not used. */
-    const char *into;     /* mailbox; NULL: as source has it */
-    bool may_create;      /* that mailbox, when it is missing; else INBOX */
-    unsigned flags;       /* STORE_SEEN ... */
-    const char *keywords; /* separated by spaces, or NULL */
+    const char *into;              /* mailbox; NULL: as source has it */
+    struct wanted_mailbox *wanted; /* borrowed, or NULL */
+    bool may_create;               /* that mailbox, when it is missing; else INBOX */
+    unsigned flags;                /* STORE_SEEN ... */
+    const char *keywords;          /* separated by spaces, or NULL */
     struct span effects; /* of Sieve, as effects_pack() made them: of the account, with the first */
     bool effects_only;   /* it goes to no mailbox */
     const struct sent_message *sent; /* what effects name: kept before they are journalled */

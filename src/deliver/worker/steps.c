@@ -109,7 +109,7 @@ find_mailbox(struct worker *w, struct delivery *d)
     d->mailbox = 0;
     if (!account_inbox(w, d->account, &d->why))
         return false;
-    return strcmp(delivery_mailbox(d), "INBOX") == 0 || target_find(w, d);
+    return (d->wanted == NULL && strcmp(delivery_mailbox(d), "INBOX") == 0) || target_find(w, d);
 }
 
 static bool

@@ -14,9 +14,26 @@
 static bool
 take(struct delivery *d, const struct index_mailbox *box)
 {
-    d->mailbox = box->id;
+    d->mailbox = strcmp(d->into, "INBOX") == 0 ? 0 : box->id;
     d->uid_validity = box->uid_validity;
     return true;
+}
+
+/* RFC 8579 4.1: what is made for a special use gets it. */
+static bool
+mark_use(struct delivery *d, const struct index_mailbox *box)
+{
+    struct index *ix = d->account->index;
+
+    if (d->wanted->special_use[0] == '\0')
+        return true;
+    if (!index_begin(ix, &d->why))
+        return false;
+    bool ok = index_mailbox_set_use(ix, box->id, d->wanted->special_use, &d->why) &&
+              index_commit(ix, &d->why);
+    if (!ok)
+        index_rollback(ix);
+    return ok;
 }
 
 static bool
@@ -26,9 +43,12 @@ make(struct worker *w, struct delivery *d, struct index_mailbox *box)
 
     if (!store_mailbox_name_check(d->into))
         return outcome_set(&d->why, OUTCOME_BAD_REQUEST, "no mailbox can have that name");
-    if (!store_mailbox_create(oa->store, d->into, &d->why) && d->why.kind != OUTCOME_EXISTS)
+    bool is_new = store_mailbox_create(oa->store, d->into, &d->why);
+    if (!is_new && d->why.kind != OUTCOME_EXISTS)
         return false;
-    return store_commit(oa->store, &d->why) && account_mailbox(w, oa, d->into, true, box, &d->why);
+    return store_commit(oa->store, &d->why) &&
+           account_mailbox(w, oa, d->into, true, box, &d->why) &&
+           (!is_new || d->wanted == NULL || mark_use(d, box));
 }
 
 /* Another program may have made it. */
@@ -50,12 +70,35 @@ use_inbox(struct delivery *d)
     return true;
 }
 
+/* By its id, else by its use. */
+static bool
+find_wanted(struct delivery *d, struct index_mailbox *box)
+{
+    struct wanted_mailbox *want = d->wanted;
+    struct index *ix = d->account->index;
+    bool found = outcome_set(&d->why, OUTCOME_NOT_FOUND, NULL);
+
+    if (want->mailbox_id[0] != '\0')
+        found = index_mailbox_find_object(ix, want->mailbox_id, box, &d->why);
+    if (!found && d->why.kind == OUTCOME_NOT_FOUND && want->special_use[0] != '\0')
+        found = index_mailbox_find_use(ix, want->special_use, box, &d->why);
+    if (found) {
+        memcpy(want->name, box->name, sizeof want->name);
+        d->into = want->name;
+    }
+    return found;
+}
+
 bool
 target_find(struct worker *w, struct delivery *d)
 {
     struct index_mailbox box;
 
     d->into = delivery_mailbox(d);
+    if (d->wanted != NULL && find_wanted(d, &box))
+        return take(d, &box);
+    if (d->wanted != NULL && d->why.kind != OUTCOME_NOT_FOUND)
+        return false;
     if (index_mailbox_find(d->account->index, d->into, &box, &d->why))
         return take(d, &box);
     if (d->why.kind != OUTCOME_NOT_FOUND)

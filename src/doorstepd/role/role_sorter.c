@@ -7,6 +7,7 @@
 
 #include <sysexits.h>
 
+#include "doorstep/sieve_settings.h"
 #include "doorstep/sort.h"
 
 #define MESSAGES_MAX 10000 /* then a fresh process takes the slot */
@@ -21,10 +22,12 @@ role_run_sorter(int main_fd, const struct settings *(*parse)(int fd), struct cha
     if (!role_confine_sorter(start.settings) || !role_say_ready(&start))
         return EX_OSERR;
 
+    struct settings_sieve sieve = start.settings->sieve;
     struct sort_options options = {.messages_max = MESSAGES_MAX,
                                    .hostname = start.settings->hostname,
-                                   .postmaster = "postmaster"};
-    sieve_limits_default(&options.sieve);
-    options.sieve.script_max = (uint32_t)start.settings->sieve.script_size;
+                                   .postmaster = "postmaster",
+                                   .setting = sieve_settings_find,
+                                   .arg = &sieve};
+    sieve_settings_limits(&sieve, &options.sieve);
     return sort_run(charsets, start.store_door, &options);
 }

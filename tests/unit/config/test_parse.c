@@ -223,6 +223,13 @@ static const struct error_case error_cases[] = {
      DOMAIN "listen\nsmpt { address = {\"127.0.0.1:1\"} }",
      {"t:2: the protocol of section listen is none of lmtp, smtp, policy, socketmap, managesieve; "
       "did you mean 'smtp'?"}},
+    {"a list without a file", DOMAIN "sieve_list \"x\" { }", {"t:2: sieve_list 'x' has no file"}},
+    {"a list twice",
+     DOMAIN "sieve_list x { file = \"/a\" }\nsieve_list x { file = \"/b\" }",
+     {"t:3: sieve_list 'x' is given twice"}},
+    {"an annotation without a value",
+     DOMAIN "sieve { metadata = {\"/shared/x\"} }",
+     {"t: section sieve: metadata '/shared/x' is not NAME=VALUE"}},
     {"TLS without a certificate",
      DOMAIN "listen smtp { address = {\"127.0.0.1:1\"}\n tls = required }",
      {"t:2: listen: tls needs a certificate and its key"}},

@@ -66,7 +66,23 @@ static const char all_changed[] =
     "sieve { scripts = 5 script_size = 64K storage = 1M outgoing = 7 outgoing_size = 3M\n"
     "before = {\"/etc/b\"} after = "
     "{\"/etc/a\"}\n"
-    "discard = \"/etc/d\" create = no notes = no }\n";
+    "discard = \"/etc/d\" create = no notes = no global = \"/etc/g\" metadata = {\"/shared/a=b "
+    "c\"}\n"
+    "max_actions = 7 max_redirects = 8 notify_max_notifications = 9 variables_max_value_size = 5K\n"
+    "include_max_includes = 6 include_max_nesting_depth = 3 vacation_min_period = 1h\n"
+    "vacation_default_period = 2h vacation_max_period = 3h vacation_default_subject = \"x\"\n"
+    "vacation_default_subject_template = \"y\" vacation_send_from_recipient = yes\n"
+    "vacation_check_recipient = no vacation_use_original_recipient = no\n"
+    "duplicate_default_period = 1h duplicate_max_period = 3h editheader_max_header_size = 3K\n"
+    "editheader_protected = \"a b\" editheader_forbid_add = \"c\" editheader_forbid_delete = "
+    "\"d\"\n"
+    "spamtest_status_type = \"text\" spamtest_status_header = \"S\" spamtest_score_max_value = "
+    "\"5\"\n"
+    "spamtest_score_max_header = \"M\" spamtest_text_value = {\"1=a\"}\n"
+    "virustest_status_type = \"text\" virustest_status_header = \"S\"\n"
+    "virustest_score_max_value = \"5\" virustest_score_max_header = \"M\"\n"
+    "virustest_text_value = {\"1=a\"} environment = {\"a=b\"} }\n"
+    "sieve_list \"tag:a.example,2026:x\" { file = \"/etc/l\" }\n";
 
 static const struct {
     const char *name;

@@ -11,7 +11,7 @@
 #include "nearest_priv.h"
 #include "row_priv.h"
 
-#define LINES_MAX 2000
+#define LINES_MAX 4000
 #define LINE_SIZE 256
 
 struct manual {

@@ -275,6 +275,70 @@ START_TEST(keys_have_a_number)
 }
 END_TEST
 
+/* ---- what is said about mailboxes ---- */
+
+START_TEST(a_mailbox_is_found_by_its_use_and_by_its_id)
+{
+    struct index_mailbox m, other;
+
+    begin();
+    OK(&f, index_mailbox_add(f.ix, "B", "\\Junk", 2000, &m, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "A", "", 2001, &other, &f.why));
+    OK(&f, index_mailbox_find_use(f.ix, "\\JUNK", &m, &f.why));
+    ck_assert_str_eq(m.name, "B");
+    OK(&f, index_mailbox_set_use(f.ix, other.id, "\\junk", &f.why));
+    OK(&f, index_mailbox_find_use(f.ix, "\\Junk", &m, &f.why));
+    ck_assert_str_eq(m.name, "A"); /* the first by name */
+    ck_assert(!index_mailbox_find_use(f.ix, "", &m, &f.why) && f.why.kind == OUTCOME_NOT_FOUND);
+    ck_assert(!index_mailbox_set_use(f.ix, other.id, "Junk", &f.why));
+    OK(&f, index_mailbox_rename(f.ix, other.id, "C", &f.why));
+    OK(&f, index_mailbox_find_object(f.ix, other.object_id, &m, &f.why));
+    ck_assert_str_eq(m.name, "C");
+    ck_assert(!index_mailbox_find_object(f.ix, "", &m, &f.why));
+    commit();
+}
+END_TEST
+
+static bool
+annotation_is(int64_t mailbox, const char *name, const char *value)
+{
+    struct buf out;
+
+    buf_init(&out, 1000);
+    bool found = index_annotation_find(f.ix, mailbox, name, &out, &f.why);
+    bool same = found && value != NULL && strcmp(buf_str(&out), value) == 0;
+    ck_assert(found || f.why.kind == OUTCOME_NOT_FOUND);
+    buf_release(&out);
+    return value == NULL ? !found : same;
+}
+
+START_TEST(annotations_belong_to_a_mailbox)
+{
+    const struct span text = SPAN("text"), more = SPAN("more");
+    struct index_mailbox m;
+    char name[32];
+
+    begin();
+    OK(&f, index_mailbox_add(f.ix, "B", "", 2000, &m, &f.why));
+    OK(&f, index_annotation_set(f.ix, m.id, "/private/a", &text, &f.why));
+    OK(&f, index_annotation_set(f.ix, 0, "/private/a", &more, &f.why));
+    ck_assert(annotation_is(m.id, "/Private/A", "text") && annotation_is(0, "/private/a", "more"));
+    OK(&f, index_annotation_set(f.ix, m.id, "/PRIVATE/a", &more, &f.why));
+    ck_assert(annotation_is(m.id, "/private/a", "more"));
+    OK(&f, index_mailbox_delete(f.ix, m.id, &f.why));
+    ck_assert(annotation_is(m.id, "/private/a", NULL) && annotation_is(0, "/private/a", "more"));
+    OK(&f, index_annotation_set(f.ix, 0, "/private/a", NULL, &f.why));
+    ck_assert(annotation_is(0, "/private/a", NULL));
+    for (int i = 0; i < INDEX_ANNOTATIONS_MAX; i++) {
+        snprintf(name, sizeof name, "/private/%d", i);
+        OK(&f, index_annotation_set(f.ix, 0, name, &text, &f.why));
+    }
+    ck_assert(!index_annotation_set(f.ix, 0, "/private/one-more", &text, &f.why));
+    OK(&f, index_annotation_set(f.ix, 0, "/private/1", &more, &f.why));
+    commit();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -296,6 +360,8 @@ main(void)
     tcase_add_test(t, names_have_a_length);
     tcase_add_test(t, keys_are_forgotten_in_time);
     tcase_add_test(t, keys_have_a_number);
+    tcase_add_test(t, a_mailbox_is_found_by_its_use_and_by_its_id);
+    tcase_add_test(t, annotations_belong_to_a_mailbox);
     suite_add_tcase(s, t);
     srunner_run_all(r, CK_ENV);
     int failed = srunner_ntests_failed(r);

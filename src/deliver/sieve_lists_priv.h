@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Lists that scripts may look into (RFC 6134), from files that the configuration names: read once,
+ * before the store confines itself, and again with each reload.
+ */
+#ifndef DELIVER_SIEVE_LISTS_PRIV_H
+#define DELIVER_SIEVE_LISTS_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct settings;
+struct sieve_lists;
+struct sieve_list;
+
+/* sieve_lists_read() - what cannot be read is logged, and no list. NULL: there are none, or no
+ * memory. */
+struct sieve_lists *sieve_lists_read(const struct settings *s);
+void sieve_lists_free(struct sieve_lists *l); /* NULL is allowed */
+
+/* sieve_lists_find() - by the name that scripts give it; NULL. */
+const struct sieve_list *sieve_lists_find(const struct sieve_lists *l, const char *name);
+
+/* sieve_lists_has() - is the value one of its lines, in any case? */
+bool sieve_lists_has(const struct sieve_lists *l, const char *name, const char *value);
+
+#endif
