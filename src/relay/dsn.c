@@ -94,20 +94,20 @@ returns_whole(const struct dsn *d)
 /* ------------------------------------------------------------------ parts */
 
 static bool
-print_boundary(const struct dsn *d, const char *end, struct buf *out)
+print_boundary(const char *boundary, const char *end, struct buf *out)
 {
-    return buf_printf(out, "--dsn-%s%s\r\n", d->id, end);
+    return buf_printf(out, "--%s%s\r\n", boundary, end);
 }
 
 static bool
-print_explanation(const struct dsn *d, struct buf *out)
+print_explanation(const struct dsn *d, const char *boundary, struct buf *out)
 {
     struct buf text;
 
     buf_init(&text, (size_t)1 << 20);
     bool ok = dsn_print_text(d, returns_whole(d), &text);
     bool is_ascii = utf8_is_ascii(buf_span(&text)) && !body_has_long_line(buf_span(&text));
-    ok = ok && print_boundary(d, "", out) &&
+    ok = ok && print_boundary(boundary, "", out) &&
          buf_printf(out,
                     "Content-Description: Notification\r\n"
                     "Content-Type: text/plain; charset=utf-8\r\n"
@@ -121,14 +121,14 @@ print_explanation(const struct dsn *d, struct buf *out)
 }
 
 static bool
-print_report(const struct dsn *d, struct buf *out)
+print_report(const struct dsn *d, const char *boundary, struct buf *out)
 {
     struct buf fields;
 
     buf_init(&fields, out->max);
     bool ok = dsn_print_status(d, dsn_needs_smtputf8(d), &fields);
     bool is_ascii = utf8_is_ascii(buf_span(&fields));
-    ok = ok && print_boundary(d, "", out) &&
+    ok = ok && print_boundary(boundary, "", out) &&
          buf_printf(out,
                     "Content-Description: Delivery report\r\n"
                     "Content-Type: message/%sdelivery-status\r\n%s\r\n",
@@ -183,16 +183,17 @@ header_alone(const struct dsn *d)
 }
 
 static bool
-print_original(const struct dsn *d, struct buf *out)
+print_original(const struct dsn *d, const char *boundary, struct buf *out)
 {
     struct returned r = returns_whole(d) ? whole_message(d) : header_alone(d);
 
-    return print_boundary(d, "", out) &&
+    return print_boundary(boundary, "", out) &&
            buf_printf(out,
                       "Content-Description: %s\r\nContent-Type: %s\r\n"
                       "Content-Transfer-Encoding: %s\r\n\r\n",
                       r.description, r.type, r.encoding) &&
-           r.print(out, r.octets) && buf_append_str(out, "\r\n") && print_boundary(d, "--", out);
+           r.print(out, r.octets) && buf_append_str(out, "\r\n") &&
+           print_boundary(boundary, "--", out);
 }
 
 /* ------------------------------------------------------------------ header */
@@ -223,7 +224,7 @@ print_to(const struct dsn *d, struct buf *out)
 }
 
 static bool
-print_header(const struct dsn *d, bool is_ascii, struct buf *out)
+print_header(const struct dsn *d, const char *boundary, bool is_ascii, struct buf *out)
 {
     return buf_printf(out, "Message-ID: <%s@%s>\r\n", d->id, d->hostname) &&
            field_print_date(out, "Date", d->now) &&
@@ -235,19 +236,22 @@ print_header(const struct dsn *d, bool is_ascii, struct buf *out)
                                "MIME-Version: 1.0\r\n") &&
            buf_printf(out,
                       "Content-Type: multipart/report; report-type=delivery-status;\r\n"
-                      " boundary=\"dsn-%s\"\r\n%s\r\n",
-                      d->id, is_ascii ? "" : "Content-Transfer-Encoding: 8bit\r\n");
+                      " boundary=\"%s\"\r\n%s\r\n",
+                      boundary, is_ascii ? "" : "Content-Transfer-Encoding: 8bit\r\n");
 }
 
 bool
 dsn_print(const struct dsn *d, struct buf *out)
 {
+    char boundary[RELAY_BOUNDARY_SIZE];
     size_t before = out->len;
     struct buf parts;
 
+    relay_make_boundary(d->id, d->original, boundary);
     buf_init(&parts, out->max);
-    bool ok = print_explanation(d, &parts) && print_report(d, &parts) &&
-              print_original(d, &parts) && print_header(d, utf8_is_ascii(buf_span(&parts)), out) &&
+    bool ok = print_explanation(d, boundary, &parts) && print_report(d, boundary, &parts) &&
+              print_original(d, boundary, &parts) &&
+              print_header(d, boundary, utf8_is_ascii(buf_span(&parts)), out) &&
               buf_append_span(out, buf_span(&parts));
     buf_release(&parts);
     if (!ok)

@@ -5,6 +5,7 @@
  */
 #include "relay_priv.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 #include "doorstep/addresslist.h"
@@ -33,6 +34,16 @@ relay_header(struct span message)
     while (field_next(&rest, &f) != FIELD_END)
         continue;
     return (struct span){message.p, message.n - rest.n};
+}
+
+void
+relay_make_boundary(const char *id, struct span message, char out[RELAY_BOUNDARY_SIZE])
+{
+    unsigned n = 0;
+
+    do {
+        snprintf(out, RELAY_BOUNDARY_SIZE, "%u=%.50s", n++, id);
+    } while (message.n > 0 && memmem(message.p, message.n, out, strlen(out)) != NULL);
 }
 
 bool

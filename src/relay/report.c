@@ -11,13 +11,6 @@
 
 #define ORIGINAL_MAX ((size_t)64 << 20)
 
-/* What no line of the message can be: our own id is in it. */
-static bool
-print_boundary(const struct relay_origin *o, struct buf *out, const char *end)
-{
-    return buf_printf(out, "--report-%s%s\r\n", o->id, end);
-}
-
 /* What holds 8-bit parts says so itself (RFC 2045 6.4). */
 static const char *
 encoding_line(bool is_ascii)
@@ -28,41 +21,48 @@ encoding_line(bool is_ascii)
 struct heading {
     const char *from, *to, *type;
     bool is_ascii; /* all that follows */
+    char boundary[RELAY_BOUNDARY_SIZE];
 };
 
 static bool
-print_header(const struct relay_origin *o, const struct heading *h, struct buf *out)
+print_boundary(const struct heading *h, struct buf *out, const char *end)
+{
+    return buf_printf(out, "--%s%s\r\n", h->boundary, end);
+}
+
+static bool
+print_header(const struct heading *h, struct buf *out)
 {
     return field_print_mailboxes(out, "From", span_of(h->from)) &&
            field_print_mailboxes(out, "To", span_of(h->to)) &&
            buf_printf(out,
                       "MIME-Version: 1.0\r\n"
                       "Content-Type: multipart/report; report-type=%s;\r\n"
-                      " boundary=\"report-%s\"\r\n%s\r\n",
-                      h->type, o->id, encoding_line(h->is_ascii));
+                      " boundary=\"%s\"\r\n%s\r\n",
+                      h->type, h->boundary, encoding_line(h->is_ascii));
 }
 
 static bool
-print_original(const struct relay_origin *o, struct span message, bool headers_only,
-               struct buf *out)
+print_original(const struct heading *h, struct span message, bool headers_only, struct buf *out)
 {
     struct span shown = headers_only ? relay_header(message) : message;
 
-    return print_boundary(o, out, "") &&
+    return print_boundary(h, out, "") &&
            buf_printf(out, "Content-Type: %s\r\n%s\r\n",
                       headers_only ? "text/rfc822-headers" : "message/rfc822",
                       encoding_line(utf8_is_ascii(shown))) &&
            body_print_lines(out, shown) && buf_append_str(out, "\r\n") &&
-           print_boundary(o, out, "--");
+           print_boundary(h, out, "--");
 }
 
 /* ------------------------------------------------------------------ refusals */
 
 static bool
-print_disposition(const struct relay_origin *o, struct span message, struct buf *out)
+print_disposition(const struct relay_origin *o, const struct heading *h, struct span message,
+                  struct buf *out)
 {
     const struct sieve_envelope *e = o->envelope;
-    bool ok = print_boundary(o, out, "") &&
+    bool ok = print_boundary(h, out, "") &&
               buf_append_str(out, "Content-Type: message/disposition-notification\r\n\r\n") &&
               buf_printf(out, "Reporting-UA: %s; Doorstep\r\n", o->user->hostname) &&
               field_print_address(out, "Final-Recipient", "rfc822; ", e->recipient);
@@ -75,9 +75,9 @@ print_disposition(const struct relay_origin *o, struct span message, struct buf 
 }
 
 static bool
-print_reason(const struct relay_origin *o, const struct sieve_action *a, struct buf *out)
+print_reason(const struct heading *h, const struct sieve_action *a, struct buf *out)
 {
-    return print_boundary(o, out, "") &&
+    return print_boundary(h, out, "") &&
            body_print_entity(out, a->details.reject.text, a->details.reject.is_mime) &&
            buf_append_str(out, "\r\n");
 }
@@ -89,15 +89,16 @@ print_refusal(const struct relay_origin *o, const struct sieve_action *a, struct
     char from[512];
 
     snprintf(from, sizeof(from), "Mail Delivery Subsystem <%s>", o->user->postmaster);
-    const struct heading h = {from, o->envelope->sender, "disposition-notification",
-                              utf8_is_ascii(message) &&
-                                  utf8_is_ascii(span_of(a->details.reject.text))};
+    struct heading h = {from, o->envelope->sender, "disposition-notification",
+                        utf8_is_ascii(message) && utf8_is_ascii(span_of(a->details.reject.text)),
+                        ""};
+    relay_make_boundary(o->id, message, h.boundary);
     return relay_print_origin(o, out) &&
            field_print_ids(out, "References", relay_field(message, "Message-ID")) &&
            buf_append_str(out, "Auto-Submitted: auto-replied (rejected)\r\n"
                                "Subject: Automatically rejected mail\r\n") &&
-           print_header(o, &h, out) && print_reason(o, a, out) &&
-           print_disposition(o, message, out) && print_original(o, message, false, out);
+           print_header(&h, out) && print_reason(&h, a, out) &&
+           print_disposition(o, &h, message, out) && print_original(&h, message, false, out);
 }
 
 bool
@@ -129,8 +130,7 @@ print_path(struct buf *out, const char *name, const char *path)
 static bool
 print_feedback(const struct relay_origin *o, const struct sieve_action *a, struct buf *out)
 {
-    return print_boundary(o, out, "") &&
-           buf_append_str(out, "Content-Type: message/feedback-report\r\n\r\nVersion: 1\r\n") &&
+    return buf_append_str(out, "Content-Type: message/feedback-report\r\n\r\nVersion: 1\r\n") &&
            buf_printf(out, "Feedback-Type: %s\r\n", a->details.report.feedback) &&
            buf_append_str(out, "User-Agent: Doorstep/" DOORSTEP_VERSION "\r\n") &&
            print_path(out, "Original-Mail-From", o->envelope->sender) &&
@@ -146,17 +146,18 @@ print_abuse(const struct relay_origin *o, const struct sieve_action *a, struct s
     const char *from = relay_chosen_address(o, "sieve_report_from", o->user->postmaster);
     char line[512];
 
-    const struct heading h = {from, a->details.report.address, "feedback-report",
-                              utf8_is_ascii(message) &&
-                                  utf8_is_ascii(span_of(a->details.report.text))};
+    struct heading h = {from, a->details.report.address, "feedback-report",
+                        utf8_is_ascii(message) && utf8_is_ascii(span_of(a->details.report.text)),
+                        ""};
+    relay_make_boundary(o->id, message, h.boundary);
     snprintf(line, sizeof(line), "Report: %.*s", subject.n < 400 ? (int)subject.n : 400,
              subject.p == NULL ? "" : subject.p);
     return relay_print_origin(o, out) && field_print_text(out, "Subject", span_of(line)) &&
            buf_append_str(out, "Auto-Submitted: auto-generated (report)\r\n") &&
-           print_header(o, &h, out) && print_boundary(o, out, "") &&
+           print_header(&h, out) && print_boundary(&h, out, "") &&
            body_print_text(out, span_of(a->details.report.text)) && buf_append_str(out, "\r\n") &&
-           print_feedback(o, a, out) &&
-           print_original(o, message, a->details.report.headers_only, out);
+           print_boundary(&h, out, "") && print_feedback(o, a, out) &&
+           print_original(&h, message, a->details.report.headers_only, out);
 }
 
 bool

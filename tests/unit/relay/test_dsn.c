@@ -130,7 +130,7 @@ START_TEST(a_failure_says)
                     "Last-Attempt-Date: Tue, 14 Nov 2023 22:13:20 +0000\r\n"
                     "\r\n");
     check_has(&out, "Content-Type: message/rfc822\r\n"
-                    "Content-Transfer-Encoding: 7bit\r\n\r\n" MESSAGE "\r\n--dsn-id--\r\n");
+                    "Content-Transfer-Encoding: 7bit\r\n\r\n" MESSAGE "\r\n--0=id--\r\n");
     check_has_not(&out, "8bit");
     check_has_not(&out, "Will-Retry-Until");
     buf_release(&out);
@@ -281,7 +281,7 @@ START_TEST(what_cannot_be_a_part)
     d.original_octets = message.len;
     print(&d, &out);
     check_has(&out, "Content-Type: text/rfc822-headers\r\n"
-                    "Content-Transfer-Encoding: 7bit\r\n\r\n" HEAD "\r\n--dsn-id--\r\n");
+                    "Content-Transfer-Encoding: 7bit\r\n\r\n" HEAD "\r\n--0=id--\r\n");
     buf_release(&message);
     buf_release(&out);
 }
@@ -309,7 +309,7 @@ START_TEST(addresses_of_rfc_6533)
     print(&d, &out);
     check_has(&out, "message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
     check_has(&out, "\r\nFinal-Recipient: utf-8; " UTF8 "\r\n");
-    check_has(&out, "boundary=\"dsn-id\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+    check_has(&out, "boundary=\"0=id\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
     buf_release(&out);
 }
 END_TEST
@@ -344,7 +344,7 @@ START_TEST(eight_bit_bodies_are_said)
 
     print(&d, &out);
     check_has(&out, "message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
-    check_has(&out, "boundary=\"dsn-id\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+    check_has(&out, "boundary=\"0=id\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
     ck_assert(!dsn_needs_smtputf8(&d));
     buf_release(&out);
 }
@@ -377,7 +377,7 @@ static const struct {
     const char *name, *text, *remote, *orcpt, *envid, *message;
 } hostile[] = {
     {"line ends in a reply", "no\r\nAction: delivered\n\nevil\r.\r\n", "", "", "", MESSAGE},
-    {"a boundary in a reply", "no\r\n--dsn-id--\r\n", "", "", "", MESSAGE},
+    {"a boundary in a reply", "no\r\n--0=id--\r\n", "", "", "", MESSAGE},
     {"marks that turn text", "\xe2\x80\xae lla \xc2\x9b\x1b[2J", "", "", "", MESSAGE},
     {"no UTF-8", "\xff\xfe\x80", "", "", "", MESSAGE},
     {"a reply of one long word", X1000 X1000, "", "", "", MESSAGE},
@@ -411,7 +411,7 @@ check_lines(struct span rest, const char *name)
         ck_assert_msg(memchr(rest.p, '\r', n - 1) == NULL, "%s: CR", name);
         ck_assert_msg(n <= 999, "%s: %zu octets in a line", name, n);
         ck_assert_msg(n < 3 || strncmp(rest.p, "X: ", 3) != 0, "%s: broke out", name);
-        boundaries += n > 8 && strncmp(rest.p, "--dsn-id", 8) == 0;
+        boundaries += n > 6 && strncmp(rest.p, "--0=id", 6) == 0;
         rest = span_skip(rest, n + 1);
     }
     ck_assert_msg(boundaries == 4, "%s: %u boundaries", name, boundaries);
