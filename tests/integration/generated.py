@@ -292,6 +292,11 @@ class Rspamd(Program):
         return {name: s["score"] for name, s in answer["symbols"].items() if s["score"] > 0}
 
 
+# It knows no SMTPUTF8: a part of the type message/global-delivery-status (RFC 6533 4.1) is a whole message to it.
+UNKNOWN_TO_RSPAMD = {"BROKEN_CONTENT_TYPE"}
+UNKNOWN_IN_HEADERS = {"TO_NEEDS_ENCODING", "INVALID_RCPT_8BIT", "BROKEN_HEADERS"}
+
+
 def rspamd_finds_nothing(rspamd):
     for name, script in SCRIPTS.items():
         made = by_script(script, [ODD["plain"]])[0]
@@ -299,7 +304,11 @@ def rspamd_finds_nothing(rspamd):
         expect(not found, f"{name}: {found}\n{made.decode(errors='replace')}")
     for name, options in REPORTS.items():
         made = report(ODD["plain"], **options)
-        found = rspamd.dislikes(made, "", options.get("sender", "ann@example.org").encode())
+        found = set(rspamd.dislikes(made, "", options.get("sender", "ann@example.org").encode()))
+        if b"message/global-delivery-status" in made:
+            found -= UNKNOWN_TO_RSPAMD
+        if "sender" in options:
+            found -= UNKNOWN_IN_HEADERS
         expect(not found, f"{name}: {found}\n{made.decode(errors='replace')}")
 
 
