@@ -66,6 +66,32 @@ struct loop_signal *loop_signal_new(struct loop *l, int signum, void (*fn)(void 
                                     void *arg);
 void loop_signal_free(struct loop_signal *s);
 
+/* Host names. */
+#define LOOP_ADDRESSES_MAX 16
+
+struct loop_address {
+    struct sockaddr_storage ip; /* with the port */
+    socklen_t length;
+};
+
+struct loop_addresses { /* in the order to be tried (RFC 6724) */
+    struct loop_address list[LOOP_ADDRESSES_MAX];
+    unsigned count;      /* 0: problem says why */
+    const char *problem; /* static text */
+};
+
+struct loop_lookup;
+/* loop_lookup_new() - fn is called once, on the loop's thread, after this has returned. NULL
+ * without memory. */
+struct loop_lookup *loop_lookup_new(struct loop *l, const char *host, uint16_t port,
+                                    void (*fn)(void *arg, const struct loop_addresses *found),
+                                    void *arg);
+/* loop_lookup_cancel() - before fn was called: it never is. NULL is allowed. */
+void loop_lookup_cancel(struct loop_lookup *u);
+/* loop_lookup_prepare() - have what look-ups load by a name loaded, by a question about a name that
+ * cannot exist; may take seconds. Before the process locks itself in, on its only thread. */
+void loop_lookup_prepare(void);
+
 /* Connections. */
 struct conn;
 

@@ -72,6 +72,9 @@ struct tls_context *tls_context_new(const struct tls_service *service, struct bu
 /* tls_context_free() - give the reference back; connections keep theirs. NULL is allowed. */
 void tls_context_free(struct tls_context *x);
 
+/* tls_context_keep() - one more reference. */
+struct tls_context *tls_context_keep(struct tls_context *x);
+
 /* tls_context_set_keys() - from now on; until then no tickets are given. Copied. */
 void tls_context_set_keys(struct tls_context *x, const struct tls_ticket_keys *keys);
 

@@ -72,7 +72,6 @@ struct tls_context {
     struct tls_tickets tickets;
 };
 
-struct tls_context *tls_context_keep(struct tls_context *x); /* one more reference */
 struct tls_context *tls_context_of(const SSL *ssl);
 
 /* tls_go_on() - for SSL_CTX_set_verify(3): what is wrong with a certificate stays with the
