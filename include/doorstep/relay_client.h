@@ -19,20 +19,14 @@
 #include <sys/types.h>
 
 #include "doorstep/relay_job.h"
+#include "doorstep/settings.h"
 
 struct relay_client;
 struct relay_logins;
 
-enum relay_tls {
-    RELAY_TLS_NONE,
-    RELAY_TLS_OPPORTUNISTIC, /* STARTTLS where it is announced; nobody's name is verified */
-    RELAY_TLS_REQUIRED,      /* STARTTLS and a verified name, or nothing is sent */
-    RELAY_TLS_IMPLICIT       /* the owner begins with TLS; a verified name, or nothing is sent */
-};
-
 struct relay_client_config { /* strings are borrowed while the client lives; none is NULL */
     bool is_lmtp;
-    bool is_unix; /* a unix socket: nobody on the way can read along */
+    bool is_here; /* a unix socket, or loopback: nobody on the way can read along */
     enum relay_tls tls;
     const char *hostname;        /* what EHLO says */
     const char *host;            /* relay_result.host */
@@ -46,6 +40,7 @@ struct relay_tls_facts { /* borrowed for the call */
     const char *version; /* "TLSv1.3" */
     const char *cipher;
     bool is_verified;    /* the certificate is good, and that of who was asked for */
+    const char *problem; /* why it is not, or "" */
     struct span binding; /* tls-exporter (RFC 9266), or SPAN_NONE */
 };
 

@@ -350,7 +350,7 @@ relay_client_tls_started(struct relay_client *c, const struct relay_tls_facts *f
 bool
 relay_client_send(struct relay_client *c, const struct relay_job *job)
 {
-    if (c->state != CLIENT_IDLE || !transaction_begin(c, job))
+    if (c->state != CLIENT_IDLE || !client_transaction_begin(c, job))
         return false;
     run(c);
     return true;

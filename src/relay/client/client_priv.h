@@ -120,9 +120,9 @@ void hello_on_starttls(struct relay_client *c);
 void hello_on_auth(struct relay_client *c);
 void hello_on_tls(struct relay_client *c, const struct relay_tls_facts *facts);
 
-/* transaction.c: one envelope. transaction_begin() - false without memory. transaction_say() and
- * transfer_say() do one thing that may be done now; false: there is none. */
-bool transaction_begin(struct relay_client *c, const struct relay_job *job);
+/* transaction.c: one envelope. client_transaction_begin() - false without memory. transaction_say()
+ * and transfer_say() do one thing that may be done now; false: there is none. */
+bool client_transaction_begin(struct relay_client *c, const struct relay_job *job);
 bool transaction_say(struct relay_client *c);
 void transaction_on_reply(struct relay_client *c);
 enum relay_wait transaction_waits_for(const struct transaction *t);

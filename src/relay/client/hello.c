@@ -79,7 +79,7 @@ say_auth(struct relay_client *c)
 static void
 begin_auth(struct relay_client *c)
 {
-    bool may_show = c->config.is_unix || (c->is_secret && c->is_verified);
+    bool may_show = c->config.is_here || (c->is_secret && c->is_verified);
     struct span binding = {c->binding, c->binding_length};
     enum sasl_mechanism m;
 
@@ -232,13 +232,22 @@ forget_plain(struct relay_client *c)
     reply_init(&c->reply);
 }
 
+static void
+refuse_certificate(struct relay_client *c, const char *problem)
+{
+    char text[RELAY_STRING_MAX];
+
+    snprintf(text, sizeof(text), "the next hop's certificate cannot be verified: %s", problem);
+    client_give_up(c, "4.7.5", text);
+}
+
 void
 hello_on_tls(struct relay_client *c, const struct relay_tls_facts *facts)
 {
     forget_plain(c);
     keep_facts(c, facts);
     if (c->config.tls != RELAY_TLS_OPPORTUNISTIC && !facts->is_verified)
-        client_give_up(c, "4.7.5", "the next hop's certificate cannot be verified");
+        refuse_certificate(c, facts->problem);
     else if (c->config.tls == RELAY_TLS_IMPLICIT)
         c->state = CLIENT_GREETING;
     else

@@ -66,7 +66,7 @@ transaction_settle(struct relay_client *c, const struct relay_answer *a)
 /* ------------------------------------------------------------------ begin and end */
 
 bool
-transaction_begin(struct relay_client *c, const struct relay_job *job)
+client_transaction_begin(struct relay_client *c, const struct relay_job *job)
 {
     c->t.job = job;
     if (!envelope_plan(c)) {
