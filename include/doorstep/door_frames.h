@@ -44,7 +44,9 @@ enum door_frame_type {
                     * when certificates have changed. Those of unknown names are ignored */
     MAIN_TICKET_KEYS,        /* edge. tls_ticket_keys_pack(); the one before, then every hour */
     MAIN_OUTBOUND_DOOR = 24, /* edge, store. fd: its door to the (new) outbound role */
-    MAIN_RELAY_DOOR,         /* store, relay. fd: the door between them */
+    MAIN_RELAY_DOOR,         /* store. u32 slot, 0; fd: its door to the (new) relay role, which has
+                              * the other end as MAIN_STORE_DOOR */
+    MAIN_RELAY_SECRETS,      /* relay. fd: sealed memfd; include/doorstep/relay_secrets.h */
 
     /* any role -> main */
     ROLE_READY = 32,

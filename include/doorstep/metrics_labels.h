@@ -94,6 +94,7 @@
     VALUE(METRICS_ROLE_HAND, "hand")                                                               \
     VALUE(METRICS_ROLE_AUTH, "auth")                                                               \
     VALUE(METRICS_ROLE_OUTBOUND, "outbound")                                                       \
+    VALUE(METRICS_ROLE_RELAY, "relay")                                                             \
     VALUE(METRICS_ROLE_METRICS, "metrics")
 
 /* Limits whose passing is answered or ends a session (doorstep.conf(5), limits and timeouts). */

@@ -347,7 +347,12 @@ const struct settings_route *settings_find_route(const struct settings *s, const
  * address literal), otherwise the smarthost; NULL: nothing takes it, and its mail waits. */
 const struct settings_route *settings_route_of_domain(const struct settings *s, const char *domain);
 
-/* settings_has_relay() - mail can leave for somewhere. */
+/* settings_is_here() - nobody stands between us and the next hop: a unix socket, or loopback. */
+bool settings_is_here(const struct settings_next_hop *hop);
+
+/* settings_has_relay() - mail can leave for somewhere; settings_relay_has_names(): and a name has
+ * to be looked up for that. */
 bool settings_has_relay(const struct settings *s);
+bool settings_relay_has_names(const struct settings *s);
 
 #endif

@@ -101,7 +101,30 @@ settings_route_of_domain(const struct settings *s, const char *domain)
 }
 
 bool
+settings_is_here(const struct settings_next_hop *hop)
+{
+    return hop->is_unix || (hop->is_number &&
+                            (strncmp(hop->host, "127.", 4) == 0 || strcmp(hop->host, "::1") == 0));
+}
+
+bool
 settings_has_relay(const struct settings *s)
 {
     return s->relay.smarthost.next_hop.text != NULL || s->route_count > 0;
+}
+
+static bool
+has_name(const struct settings_next_hop *hop)
+{
+    return hop->text != NULL && !hop->is_unix && !hop->is_number;
+}
+
+bool
+settings_relay_has_names(const struct settings *s)
+{
+    bool any = has_name(&s->relay.smarthost.next_hop);
+
+    for (size_t i = 0; i < s->route_count; i++)
+        any = any || has_name(&s->routes[i].next_hop);
+    return any;
 }

@@ -24,14 +24,6 @@ refuse(struct reader *r, const struct checked *c, const char *what)
         source_error(r->errors, c->at, "%s: %s", c->kind, what);
 }
 
-/* Nobody between us and the next hop. */
-static bool
-is_here(const struct settings_next_hop *hop)
-{
-    return hop->is_unix || (hop->is_number &&
-                            (strncmp(hop->host, "127.", 4) == 0 || strcmp(hop->host, "::1") == 0));
-}
-
 static void
 check_tls(struct reader *r, const struct checked *c)
 {
@@ -55,7 +47,7 @@ check_login(struct reader *r, const struct checked *c)
     if (has_user != has_file)
         refuse(r, c, "user and password_file need each other");
     else if (has_user && route->tls != RELAY_TLS_REQUIRED && route->tls != RELAY_TLS_IMPLICIT &&
-             !is_here(&route->next_hop))
+             !settings_is_here(&route->next_hop))
         refuse(r, c,
                "a password needs tls = \"required\" or \"implicit\", or a next hop on this "
                "host");

@@ -82,6 +82,7 @@ struct deliver {
     struct control *control;
     struct held_request *held; /* the tool's, until the replay is over; tool/operations.c */
     int control_fd;            /* until the loop starts to serve it */
+    int relay_fd;              /* door to the relay role, or -1 */
     int lock_fd;               /* state_dir/store.lock: one store at a time */
     unsigned running;   /* look-ups of recipients, transactions from their begin on, and the tool's
                          * operations */

@@ -252,6 +252,14 @@ take_auth_door(struct deliver *d, int fd)
 }
 
 /* A frame with a descriptor to keep. */
+static void
+take_relay_door(struct deliver *d, int fd)
+{
+    if (d->relay_fd >= 0)
+        close(d->relay_fd);
+    d->relay_fd = fd;
+}
+
 static bool
 take_descriptor(struct deliver *d, struct door_frame *f)
 {
@@ -275,6 +283,9 @@ take_descriptor(struct deliver *d, struct door_frame *f)
         break;
     case MAIN_OUTBOUND_DOOR:
         filters_connect(d->filters, f->fd);
+        break;
+    case MAIN_RELAY_DOOR:
+        take_relay_door(d, f->fd);
         break;
     case MAIN_CONTROL:
         d->control_fd = f->fd;
@@ -300,6 +311,7 @@ take_frame(struct deliver *d, struct door_frame *f)
     case MAIN_SORTER_DOOR:
     case MAIN_AUTH_DOOR:
     case MAIN_OUTBOUND_DOOR:
+    case MAIN_RELAY_DOOR:
     case MAIN_CONTROL:
     case MAIN_METRICS_PAGE:
         return take_descriptor(d, f);
@@ -461,8 +473,11 @@ init(struct deliver *d)
 int
 deliver_run(int main_door, const struct deliver_hooks *hooks)
 {
-    struct deliver d = {
-        .control_fd = -1, .auth_fd = -1, .lock_fd = -1, .exit_status = EXIT_FAILURE};
+    struct deliver d = {.control_fd = -1,
+                        .auth_fd = -1,
+                        .lock_fd = -1,
+                        .relay_fd = -1,
+                        .exit_status = EXIT_FAILURE};
 
     d.main_door = door_new(main_door, MAIN_QUEUE_MAX);
     if (d.main_door == NULL || sodium_init() < 0)

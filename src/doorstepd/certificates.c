@@ -6,12 +6,9 @@
  */
 #include "certificates_priv.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,18 +23,10 @@
 /* --- one --- */
 
 static void
-wipe(struct buf *b)
-{
-    if (b->data != NULL)
-        explicit_bzero(b->data, b->size);
-    buf_release(b);
-}
-
-static void
 certificate_free(struct certificate *one)
 {
-    wipe(&one->pem);
-    wipe(&one->key);
+    guarded_wipe(&one->pem);
+    guarded_wipe(&one->key);
     free(one->path);
     free(one->key_path);
     free(one);
@@ -62,72 +51,6 @@ certificate_new(const char *path, const char *key_path)
 
 /* --- files --- */
 
-/* In one piece, so that no half of a key stays behind in memory that was grown. */
-static bool
-read_all(int fd, size_t size, struct buf *out, struct buf *why)
-{
-    ssize_t n = 1;
-
-    if (!buf_reserve(out, size + 1)) {
-        buf_append_str(why, "is too large");
-        return false;
-    }
-    while (n > 0 && out->len < size) {
-        n = read(fd, out->data + out->len, size - out->len);
-        if (n > 0)
-            out->len += (size_t)n;
-    }
-    out->data[out->len] = '\0';
-    if (n >= 0)
-        return true;
-    buf_printf(why, "cannot be read (%s)", strerror(errno));
-    return false;
-}
-
-static bool
-may_write(const struct stat *st, const struct identity *who)
-{
-    return who != NULL && who->uid != 0 &&
-           (st->st_uid == who->uid || (st->st_gid == who->gid && (st->st_mode & S_IWGRP) != 0));
-}
-
-/* A key that everybody can read is nobody's secret, and a file that a role can write would let it
- * say who we are. */
-static bool
-is_guarded(const struct certificates *c, const struct stat *st, bool is_key, struct buf *why)
-{
-    if (!S_ISREG(st->st_mode))
-        buf_append_str(why, "is no file");
-    else if (is_key && (st->st_mode & S_IROTH) != 0)
-        buf_append_str(why, "may be read by everybody; chmod o-r it, and make a new key");
-    else if ((st->st_mode & S_IWOTH) != 0)
-        buf_append_str(why, "may be changed by everybody; chmod o-w it");
-    else if (may_write(st, c->them) || may_write(st, c->store))
-        buf_append_str(why, "may be changed by a user that roles run as; chown it");
-    else
-        return true;
-    return false;
-}
-
-static bool
-read_file(const struct certificates *c, const char *path, bool is_key, struct buf *out,
-          struct buf *why)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    bool done;
-
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        buf_printf(why, "cannot be opened (%s)", strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    done = is_guarded(c, &st, is_key, why) && read_all(fd, (size_t)st.st_size, out, why);
-    close(fd);
-    return done;
-}
-
 static bool
 certificate_read(const struct certificates *c, struct certificate *one, struct buf *why)
 {
@@ -135,13 +58,13 @@ certificate_read(const struct certificates *c, struct certificate *one, struct b
     struct tls_pair pair;
 
     buf_printf(why, "%s: ", one->path);
-    if (!read_file(c, one->path, false, &one->pem, why))
+    if (!guarded_file_read(&c->guard, one->path, false, &one->pem, why))
         return false;
     if (!is_pair)
         return tls_authorities_check(buf_span(&one->pem), why);
     buf_reset(why);
     buf_printf(why, "%s: ", one->key_path);
-    if (!read_file(c, one->key_path, true, &one->key, why))
+    if (!guarded_file_read(&c->guard, one->key_path, true, &one->key, why))
         return false;
     buf_reset(why);
     buf_printf(why, "%s, %s: ", one->path, one->key_path);
@@ -165,8 +88,8 @@ find(const struct certificates *c, const char *path, const char *key_path)
 static bool
 keep(struct certificate *one, const struct certificate *in_force, const char *why)
 {
-    wipe(&one->pem);
-    wipe(&one->key);
+    guarded_wipe(&one->pem);
+    guarded_wipe(&one->key);
     one->pem.max = TLS_AUTHORITIES_PEM_MAX;
     one->not_after = in_force->not_after;
     if (!buf_append_span(&one->pem, buf_span(&in_force->pem)) ||
@@ -258,7 +181,7 @@ seal(struct certificates *c, const struct settings *s)
     pack_init(&p, &bundle);
     if (buf_reserve(&bundle, TLS_PEM_MAX) && pack_all(c, s, count, &p))
         c->fd = sealed_memfd("doorstep-tls", buf_span(&bundle));
-    wipe(&bundle);
+    guarded_wipe(&bundle);
     return c->fd >= 0;
 }
 

@@ -13,7 +13,7 @@
 #include "doorstep/settings.h"
 #include "doorstep/tls.h"
 
-#include "privileges.h"
+#include "guarded_file_priv.h"
 
 struct certificate { /* a pair, or a file of authorities: then there is no key */
     struct certificate *next;
@@ -23,10 +23,9 @@ struct certificate { /* a pair, or a file of authorities: then there is no key *
 };
 
 struct certificates {
-    struct certificate *list;    /* owned */
-    int fd;                      /* owned; what MAIN_TLS hands over, or -1: there are none */
-    const struct identity *them; /* borrowed: whom roles run as, or NULL: nobody else */
-    const struct identity *store;
+    struct certificate *list; /* owned */
+    int fd;                   /* owned; what MAIN_TLS hands over, or -1: there are none */
+    struct file_guard guard;
 };
 
 void certificates_init(struct certificates *c);

@@ -221,7 +221,7 @@ find_identities(struct daemon *d)
 }
 
 static bool
-load_certificates(struct daemon *d)
+load_files(struct daemon *d)
 {
     struct buf why;
     bool done;
@@ -229,11 +229,11 @@ load_certificates(struct daemon *d)
     if (d->is_offline)
         return true;
     buf_init(&why, WHY_MAX);
-    if (d->is_root) {
-        d->certificates.them = &d->sandbox_user;
-        d->certificates.store = &d->store_user;
-    }
-    done = certificates_load(&d->certificates, d->settings, NULL, &why);
+    if (d->is_root)
+        d->certificates.guard = d->relay_files.guard =
+            (struct file_guard){&d->sandbox_user, &d->store_user};
+    done = certificates_load(&d->certificates, d->settings, NULL, &why) &&
+           relay_files_load(&d->relay_files, d->settings, &why);
     buf_release(&why);
     certificates_warn(&d->certificates);
     if (!ticket_keys_rotate(&d->ticket_keys))
@@ -286,6 +286,7 @@ release(struct daemon *d)
     if (d->settings_fd >= 0)
         close(d->settings_fd);
     certificates_release(&d->certificates);
+    relay_files_release(&d->relay_files);
     explicit_bzero(&d->ticket_keys, sizeof(d->ticket_keys));
     config_free(d->config);
     notify_close(&d->notify);
@@ -299,7 +300,7 @@ run(struct daemon *d, struct activation *given)
         return EX_CONFIG;
     d->settings = config_settings(d->config);
     daemon_set_log_level(d);
-    if (!find_identities(d) || !load_certificates(d))
+    if (!find_identities(d) || !load_files(d))
         return EX_CONFIG;
     if (!acquire(d, given))
         return EX_UNAVAILABLE;
@@ -325,6 +326,7 @@ daemon_run(const struct daemon_options *options)
     activation_open(&given); /* first: nothing else may have taken descriptor 3 */
     notify_open(&d.notify);
     state_dir_init(&d.state);
+    relay_files_init(&d.relay_files);
     log_start("main", LOG_LEVEL_INFO);
     setenv("UV_USE_IO_URING", "0", 1); /* its rings would keep old credentials (CVE-2024-22017) */
     signal(SIGPIPE, SIG_IGN);
@@ -344,6 +346,7 @@ daemon_check(const struct daemon_options *options)
     struct config *config = load(options->config_path);
 
     struct certificates certificates;
+    struct relay_files relay_files;
     struct buf why;
     bool is_fine;
 
@@ -351,10 +354,13 @@ daemon_check(const struct daemon_options *options)
         return EX_CONFIG;
     buf_init(&why, WHY_MAX);
     certificates_init(&certificates);
-    is_fine = certificates_load(&certificates, config_settings(config), NULL, &why);
+    relay_files_init(&relay_files);
+    is_fine = certificates_load(&certificates, config_settings(config), NULL, &why) &&
+              relay_files_load(&relay_files, config_settings(config), &why);
     if (is_fine) /* the log has said why it is not */
         puts("configuration is fine");
     certificates_release(&certificates);
+    relay_files_release(&relay_files);
     buf_release(&why);
     config_free(config);
     return is_fine ? EX_OK : EX_CONFIG;

@@ -35,6 +35,7 @@
 #include "listen_priv.h"
 #include "notify_priv.h"
 #include "privileges.h"
+#include "relay_files_priv.h"
 #include "state_dir_priv.h"
 
 enum daemon_phase {
@@ -53,7 +54,8 @@ enum role_kind {
     ROLE_HAND,
     ROLE_METRICS,
     ROLE_AUTH,
-    ROLE_OUTBOUND
+    ROLE_OUTBOUND,
+    ROLE_RELAY
 };
 
 /*   WAITING --start--> STARTING --ROLE_READY--> SERVING --RETIRE, DRAIN--> LEAVING
@@ -103,6 +105,7 @@ struct daemon {
     struct state_dir state;
     struct listen_set listens;
     struct certificates certificates;
+    struct relay_files relay_files;
     struct tls_ticket_keys ticket_keys;
     struct loop_timer *hourly; /* new ticket keys, a look at the certificates' lives */
     struct notify notify;

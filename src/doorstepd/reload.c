@@ -85,17 +85,37 @@ is_possible(struct daemon *d, const struct settings *s)
     return false;
 }
 
+struct files { /* that only main can read, as they are now */
+    struct certificates certificates;
+    struct relay_files relay;
+};
+
+static void
+files_init(struct files *f)
+{
+    certificates_init(&f->certificates);
+    relay_files_init(&f->relay);
+}
+
+static void
+files_release(struct files *f)
+{
+    certificates_release(&f->certificates);
+    relay_files_release(&f->relay);
+}
+
 /* A pair that was spoiled is no reason: the one in force stays. */
 static bool
-load_certificates(struct daemon *d, const struct settings *s, struct certificates *next)
+load_files(struct daemon *d, const struct settings *s, struct files *next)
 {
     struct buf why;
     bool done;
 
     buf_init(&why, WHY_MAX);
-    next->them = d->certificates.them;
-    next->store = d->certificates.store;
-    done = certificates_load(next, s, &d->certificates, &why);
+    next->certificates.guard = d->certificates.guard;
+    next->relay.guard = d->relay_files.guard;
+    done = certificates_load(&next->certificates, s, &d->certificates, &why) &&
+           relay_files_load(&next->relay, s, &why);
     if (!done)
         refuse(d, buf_str(&why));
     buf_release(&why);
@@ -105,7 +125,7 @@ load_certificates(struct daemon *d, const struct settings *s, struct certificate
 /* All that can fail, in an order in which nothing has to be undone but the sockets, which
  * listen_open() undoes itself. */
 static bool
-acquire(struct daemon *d, const struct config *config, int *settings_fd, struct certificates *next)
+acquire(struct daemon *d, const struct config *config, int *settings_fd, struct files *next)
 {
     const struct settings *s = config_settings(config);
     struct activation none = {.count = 0};
@@ -117,7 +137,7 @@ acquire(struct daemon *d, const struct config *config, int *settings_fd, struct 
         refuse(d, "sandbox_user cannot be used");
     else if (!folders_make_mail(s, d->is_root ? &d->store_user : NULL))
         refuse(d, "a folder for mail cannot be made");
-    else if (!load_certificates(d, s, next))
+    else if (!load_files(d, s, next))
         return false;
     else if ((*settings_fd = settings_seal(config)) < 0)
         refuse(d, "no memory");
@@ -131,11 +151,12 @@ acquire(struct daemon *d, const struct config *config, int *settings_fd, struct 
 }
 
 static void
-put_in_force(struct daemon *d, struct config *config, int settings_fd,
-             const struct certificates *next)
+put_in_force(struct daemon *d, struct config *config, int settings_fd, const struct files *next)
 {
     certificates_release(&d->certificates);
-    d->certificates = *next;
+    relay_files_release(&d->relay_files);
+    d->certificates = next->certificates;
+    d->relay_files = next->relay;
     certificates_warn(&d->certificates);
     config_free(d->config);
     close(d->settings_fd);
@@ -149,17 +170,19 @@ put_in_force(struct daemon *d, struct config *config, int settings_fd,
 
 /* Whoever renews a certificate has this: sessions, store and configuration stay as they are. */
 static bool
-are_certificates_all(const struct daemon *d, int settings_fd, const struct certificates *next)
+are_certificates_all(const struct daemon *d, int settings_fd, const struct files *next)
 {
     return d->phase == DAEMON_RUNNING && settings_same(settings_fd, d->settings_fd) &&
-           !certificates_equal(next, &d->certificates);
+           relay_files_equal(&next->relay, &d->relay_files) &&
+           !certificates_equal(&next->certificates, &d->certificates);
 }
 
 static void
-renew_certificates(struct daemon *d, const struct certificates *next)
+renew_certificates(struct daemon *d, struct files *next)
 {
     certificates_release(&d->certificates);
-    d->certificates = *next;
+    d->certificates = next->certificates;
+    relay_files_release(&next->relay);
     certificates_warn(&d->certificates);
     roles_renew_tls(d);
     daemon_announce(d, "reloaded");
@@ -209,7 +232,7 @@ void
 reload_begin(struct daemon *d)
 {
     struct config *config;
-    struct certificates next;
+    struct files next;
     int settings_fd = -1;
 
     d->wants_reload = d->phase == DAEMON_STARTING;
@@ -218,9 +241,9 @@ reload_begin(struct daemon *d)
     config = load(d);
     if (config == NULL)
         return;
-    certificates_init(&next);
+    files_init(&next);
     if (!acquire(d, config, &settings_fd, &next)) {
-        certificates_release(&next);
+        files_release(&next);
         if (settings_fd >= 0)
             close(settings_fd);
         config_free(config);

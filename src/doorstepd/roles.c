@@ -138,14 +138,23 @@ connect_edge(struct role *edge)
     close(end);
 }
 
-/* Helpers of the store: sorters and the auth role have no other door. */
+/* Helpers of the store have no other door. */
+static bool
+is_helper(enum role_kind kind)
+{
+    return kind == ROLE_SORTER || kind == ROLE_AUTH || kind == ROLE_RELAY;
+}
+
 static void
 connect_helper(struct role *helper)
 {
+    enum door_frame_type type = helper->kind == ROLE_AUTH    ? MAIN_AUTH_DOOR
+                                : helper->kind == ROLE_RELAY ? MAIN_RELAY_DOOR
+                                                             : MAIN_SORTER_DOOR;
+
     if (helper->store_end >= 0)
         close(helper->store_end);
-    helper->store_end =
-        door_to_store(helper, helper->kind == ROLE_AUTH ? MAIN_AUTH_DOOR : MAIN_SORTER_DOOR);
+    helper->store_end = door_to_store(helper, type);
 }
 
 /* The outbound role has a door to every edge and to the store. */
@@ -254,6 +263,8 @@ start_helper(struct role *helper)
     if (helper->store_end < 0 || !supervise_spawn(helper, identity_of(helper)))
         return;
     send_settings(helper);
+    if (helper->kind == ROLE_RELAY)
+        supervise_send(helper, MAIN_RELAY_SECRETS, 0, SPAN_NONE, helper->daemon->relay_files.fd);
     supervise_send(helper, MAIN_STORE_DOOR, 0, SPAN_NONE, helper->store_end);
     close(helper->store_end);
     helper->store_end = -1;
@@ -290,6 +301,12 @@ needs_auth(const struct daemon *d)
     return false;
 }
 
+static bool
+wants_relay(const struct daemon *d)
+{
+    return !d->is_offline && d->relay_files.fd >= 0;
+}
+
 static void
 start_store(struct role *store)
 {
@@ -305,6 +322,8 @@ start_store(struct role *store)
         renew_helper(d, ROLE_SORTER, slot);
     if (needs_auth(d))
         renew_helper(d, ROLE_AUTH, 0);
+    if (wants_relay(d))
+        renew_helper(d, ROLE_RELAY, 0);
     for (struct role *r = d->roles; r != NULL; r = r->next) {
         if (r->kind == ROLE_EDGE && has_process(r))
             connect_edge(r);
@@ -394,6 +413,7 @@ roles_start(struct role *r)
         break;
     case ROLE_SORTER:
     case ROLE_AUTH:
+    case ROLE_RELAY:
         start_helper(r);
         break;
     case ROLE_METRICS:
@@ -476,6 +496,8 @@ roles_on_frame(struct role *r, const struct door_frame *frame)
         on_dismissed(role_in_slot(r->daemon, ROLE_EDGE, frame->body));
     } else if (frame->type == STORE_KILL_OUTBOUND && is_store) {
         on_dismissed(role_in_slot(r->daemon, ROLE_OUTBOUND, frame->body));
+    } else if (frame->type == STORE_KILL_RELAY && is_store) {
+        on_dismissed(role_in_slot(r->daemon, ROLE_RELAY, frame->body));
     } else {
         log_event(LOG_LEVEL_ERROR, "door_broken", "role", supervise_name(r->kind), "pid",
                   log_num(r->pid), "frame", log_num(frame->type), NULL);
@@ -504,6 +526,8 @@ is_over(const struct role *r)
         return r->slot >= d->settings->sorters;
     if (r->kind == ROLE_AUTH)
         return !needs_auth(d);
+    if (r->kind == ROLE_RELAY)
+        return !wants_relay(d);
     return daemon_is_ending(d) || r->state == ROLE_LEAVING || r->generation != d->generation;
 }
 
@@ -522,8 +546,7 @@ waits_for_store(const struct role *r, bool is_clean)
 {
     const struct role *store = roles_store(r->daemon);
 
-    return (r->kind == ROLE_SORTER || r->kind == ROLE_AUTH) && is_clean &&
-           (!has_process(store) || store->state == ROLE_LEAVING);
+    return is_helper(r->kind) && is_clean && (!has_process(store) || store->state == ROLE_LEAVING);
 }
 
 void

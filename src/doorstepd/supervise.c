@@ -35,7 +35,7 @@ supervise_name(enum role_kind kind)
     static const char *const names[] = {
         [ROLE_EDGE] = "edge",         [ROLE_STORE] = "store",     [ROLE_SORTER] = "sorter",
         [ROLE_HAND] = "hand",         [ROLE_METRICS] = "metrics", [ROLE_AUTH] = "auth",
-        [ROLE_OUTBOUND] = "outbound",
+        [ROLE_OUTBOUND] = "outbound", [ROLE_RELAY] = "relay",
     };
 
     return names[kind];
@@ -48,7 +48,7 @@ supervise_metrics_role(enum role_kind kind)
         [ROLE_EDGE] = METRICS_ROLE_EDGE,         [ROLE_STORE] = METRICS_ROLE_STORE,
         [ROLE_SORTER] = METRICS_ROLE_SORTER,     [ROLE_HAND] = METRICS_ROLE_HAND,
         [ROLE_METRICS] = METRICS_ROLE_METRICS,   [ROLE_AUTH] = METRICS_ROLE_AUTH,
-        [ROLE_OUTBOUND] = METRICS_ROLE_OUTBOUND,
+        [ROLE_OUTBOUND] = METRICS_ROLE_OUTBOUND, [ROLE_RELAY] = METRICS_ROLE_RELAY,
     };
 
     return roles[kind];
@@ -196,11 +196,11 @@ open_door(struct role *r, int fd)
     return r->watch != NULL;
 }
 
-/* The outbound role opens none, but sockets of filters have paths. */
+/* Sockets of filters and next hops have paths; a look-up reads what the system says of names. */
 static bool
 needs_files(enum role_kind kind)
 {
-    return kind == ROLE_STORE || kind == ROLE_HAND || kind == ROLE_OUTBOUND;
+    return kind == ROLE_STORE || kind == ROLE_HAND || kind == ROLE_OUTBOUND || kind == ROLE_RELAY;
 }
 
 bool

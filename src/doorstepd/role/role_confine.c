@@ -208,3 +208,19 @@ role_confine_hand(const struct settings *s)
 
     return add_stores(&r, s) && add_system(&r) && confine(SANDBOX_HAND, s, &r);
 }
+
+/* The files themselves: whatever else lies in their folders is none of a relay's business. */
+bool
+role_confine_relay(const struct settings *s)
+{
+    static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
+                                        "/etc/gai.conf", "/etc/host.conf"};
+    static struct roots r;
+
+    if (!settings_relay_has_names(s))
+        return sandbox_enter(SANDBOX_RELAY, NULL, is_required(s));
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        if (!add(&r.readable, files[i]))
+            return false;
+    return add_sanitizer(&r) && confine(SANDBOX_RELAY_NAMES, s, &r);
+}

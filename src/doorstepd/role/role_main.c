@@ -77,6 +77,12 @@ run_outbound(const struct role_options *o)
     return filter_run(SPAWN_DOOR_FD, &hooks);
 }
 
+static int
+run_relay(const struct role_options *o)
+{
+    return role_run_relay(SPAWN_DOOR_FD, o->parse);
+}
+
 /* A terminal's Ctrl-C and a service manager's stop may reach every process of the group. Roles
  * leave it to main to end them, in its order. */
 static void
@@ -137,6 +143,7 @@ static const struct role_row {
     {"hand", "doorstep-hand", false, false, run_hand},
     {"metrics", "doorstep-metric", false, true, run_metrics},
     {"outbound", "doorstep-outbnd", false, true, run_outbound},
+    {"relay", "doorstep-relay", false, true, run_relay},
 };
 
 static const struct role_row *

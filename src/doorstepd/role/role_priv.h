@@ -18,6 +18,7 @@ struct role_start {                  /* what a sorter, a hand and auth are sent 
     struct door *main_door;          /* owned */
     const struct settings *settings; /* stay for good */
     int store_door;                  /* owned by the caller */
+    int secrets;                     /* the same; -1: none were sent */
 };
 
 /* role_read_start() - blocks until MAIN_GO. main_fd is taken. False: main is gone or broke the
@@ -35,6 +36,7 @@ bool role_confine_hand(const struct settings *s);
 bool role_confine_metrics(const struct settings *s);
 bool role_confine_auth(const struct settings *s);
 bool role_confine_outbound(const struct settings *s);
+bool role_confine_relay(const struct settings *s);
 
 struct charsets;
 int role_run_sorter(int main_fd, const struct settings *(*parse)(int fd),
@@ -42,6 +44,7 @@ int role_run_sorter(int main_fd, const struct settings *(*parse)(int fd),
 struct auth_library;
 int role_run_auth(int main_fd, const struct settings *(*parse)(int fd),
                   struct auth_library *library);
+int role_run_relay(int main_fd, const struct settings *(*parse)(int fd));
 int role_run_hand(int main_fd, const struct settings *(*parse)(int fd));
 int role_run_metrics(int main_fd, const struct settings *(*parse)(int fd));
 

@@ -27,6 +27,10 @@ take(struct role_start *start, struct door_frame *frame, const struct settings *
         start->store_door = frame->fd;
         return START_MORE;
     }
+    if (frame->type == MAIN_RELAY_SECRETS && frame->fd >= 0 && start->secrets < 0) {
+        start->secrets = frame->fd;
+        return START_MORE;
+    }
     if (frame->fd >= 0)
         close(frame->fd);
     if (frame->type == MAIN_GO && start->settings != NULL && start->store_door >= 0)
@@ -41,7 +45,7 @@ role_read_start(int main_fd, const struct settings *(*parse)(int fd), struct rol
     struct door_frame frame;
 
     memset(out, 0, sizeof(*out));
-    out->store_door = -1;
+    out->store_door = out->secrets = -1;
     out->main_door = door_new(main_fd, QUEUE_MAX);
     while (out->main_door != NULL && step == START_MORE) {
         enum door_result result = door_receive(out->main_door, &frame);

@@ -22,20 +22,25 @@
 struct sandbox_row {
     const char *name;
     bool has_files; /* Landlock with roots; otherwise none at all */
-    bool connects;  /* to sockets that others listen on; and it fills files in memory */
+    bool connects;  /* to sockets that others listen on */
+    bool fills;     /* files: of its roots, or in memory */
     rlim_t memory;  /* octets of address space, RLIM_INFINITY: no limit */
     rlim_t cpu;     /* seconds in its whole life */
     rlim_t files;   /* descriptors; RLIM_INFINITY: as inherited */
 };
 
+#define FREE RLIM_INFINITY
+
 static const struct sandbox_row rows[] = {
-    [SANDBOX_EDGE] = {"edge", false, false, RLIM_INFINITY, RLIM_INFINITY, RLIM_INFINITY},
-    [SANDBOX_SORTER] = {"sorter", false, false, 512 * MIB, 600, 32},
-    [SANDBOX_AUTH] = {"auth", false, false, RLIM_INFINITY, RLIM_INFINITY, 32},
-    [SANDBOX_STORE] = {"store", true, false, RLIM_INFINITY, RLIM_INFINITY, RLIM_INFINITY},
-    [SANDBOX_HAND] = {"hand", true, false, RLIM_INFINITY, RLIM_INFINITY, 256},
-    [SANDBOX_METRICS] = {"metrics", false, false, 256 * MIB, RLIM_INFINITY, 512},
-    [SANDBOX_OUTBOUND] = {"outbound", false, true, RLIM_INFINITY, RLIM_INFINITY, RLIM_INFINITY},
+    [SANDBOX_EDGE] = {"edge", false, false, false, FREE, FREE, FREE},
+    [SANDBOX_SORTER] = {"sorter", false, false, false, 512 * MIB, 600, 32},
+    [SANDBOX_AUTH] = {"auth", false, false, false, FREE, FREE, 32},
+    [SANDBOX_STORE] = {"store", true, false, true, FREE, FREE, FREE},
+    [SANDBOX_HAND] = {"hand", true, false, true, FREE, FREE, 256},
+    [SANDBOX_METRICS] = {"metrics", false, false, false, 256 * MIB, FREE, 512},
+    [SANDBOX_OUTBOUND] = {"outbound", false, true, true, FREE, FREE, FREE},
+    [SANDBOX_RELAY] = {"relay", false, true, false, FREE, FREE, FREE},
+    [SANDBOX_RELAY_NAMES] = {"relay", true, true, false, FREE, FREE, FREE},
 };
 
 static bool
@@ -61,7 +66,7 @@ limit_resources(const struct sandbox_row *row)
 {
     if (!DOORSTEP_SANITIZED && !limit(RLIMIT_AS, row->memory))
         return false;
-    if (!row->has_files && !row->connects && !logs_to_file() && !limit(RLIMIT_FSIZE, 0))
+    if (!row->fills && !logs_to_file() && !limit(RLIMIT_FSIZE, 0))
         return false;
     return limit(RLIMIT_CPU, row->cpu) && limit(RLIMIT_NOFILE, row->files);
 }
@@ -89,7 +94,7 @@ sandbox_enter(enum sandbox_role role, const struct sandbox_roots *roots, bool is
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !limit_resources(row))
         return accept_result(row, "limits", errno, true);
     if (!accept_result(row, "landlock",
-                       row->has_files ? sandbox_landlock_roots(roots)
+                       row->has_files ? sandbox_landlock_roots(roots, row->connects)
                                       : sandbox_landlock_none(row->connects),
                        is_required))
         return false;

@@ -10,6 +10,8 @@
  *   metrics none                           what it has been given           256 MiB
  *   store   its roots; a few to read       control socket; NSS by unix      -
  *   outbound none                          connects to stream sockets       -
+ *   relay   none; with names, a few to     connects to stream sockets;       -
+ *           read                           with names, DNS
  *   hand    its roots; a few to read       nothing                          -
  *   main    as its user                    binds; never ptrace, mount...    -
  *
@@ -29,11 +31,13 @@ enum sandbox_role {
     SANDBOX_HAND,
     SANDBOX_METRICS,
     SANDBOX_AUTH,
-    SANDBOX_OUTBOUND
+    SANDBOX_OUTBOUND,
+    SANDBOX_RELAY,
+    SANDBOX_RELAY_NAMES /* the same role where it has to look names up */
 };
 
-/* What a store or a hand may reach; others have nothing. Absolute paths, borrowed for the call;
- * what is missing is skipped. */
+/* What a store, a hand or SANDBOX_RELAY_NAMES may reach; others have nothing. Absolute paths,
+ * borrowed for the call; what is missing is skipped. */
 struct sandbox_roots {
     const char *const *paths; /* folders: read and changed, with all below */
     size_t count;

@@ -98,6 +98,21 @@ static const int store[] = {
 };
 const struct call_list calls_store = LIST(store);
 
+/* What the C library asks the system and name servers about a name. Landlock says which files. */
+static const int names[] = {
+    SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(uname),
+    SCMP_SYS(bind),   SCMP_SYS(sendmmsg),   SCMP_SYS(recvmmsg),
+};
+const struct call_list calls_names = LIST(names);
+
+/* What it tries beside that. */
+static const int refused_names[] = {
+    SCMP_SYS(open),       SCMP_SYS(stat),      SCMP_SYS(lstat),      SCMP_SYS(statx),
+    SCMP_SYS(access),     SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat), SCMP_SYS(getcwd),
+};
+const struct call_list calls_refused_names = LIST(refused_names);
+
 /* Time zone, character sets, a closed descriptor as a terminal. */
 static const int refused_files[] = {
     SCMP_SYS(open),     SCMP_SYS(openat),     SCMP_SYS(stat),      SCMP_SYS(lstat),

@@ -111,7 +111,7 @@ sandbox_landlock_none(bool connects)
 }
 
 int
-sandbox_landlock_roots(const struct sandbox_roots *roots)
+sandbox_landlock_roots(const struct sandbox_roots *roots, bool connects)
 {
     long abi = landlock_abi();
     uint64_t full = rights_of_abi(abi, RIGHTS_READ | RIGHTS_MAIL);
@@ -119,7 +119,7 @@ sandbox_landlock_roots(const struct sandbox_roots *roots)
 
     if (abi >= 0 && abi < 2)
         return EOPNOTSUPP;
-    ruleset = abi < 2 ? -1 : ruleset_new(abi, RIGHTS_ALL, false);
+    ruleset = abi < 2 ? -1 : ruleset_new(abi, RIGHTS_ALL, connects);
     if (ruleset < 0)
         return errno;
     for (size_t i = 0; i < roots->count && error == 0; i++)

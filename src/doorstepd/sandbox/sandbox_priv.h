@@ -15,9 +15,9 @@
 int sandbox_landlock_none(bool connects);
 
 /* sandbox_landlock_roots() - files are changed below the roots alone and read there and where
- * `readable` says; nothing is executed anywhere. Needs ABI 2: before that, no file could be renamed
- * from one folder to another. */
-int sandbox_landlock_roots(const struct sandbox_roots *roots);
+ * `readable` says; nothing is executed anywhere. The network as above. Needs ABI 2: before that, no
+ * file could be renamed from one folder to another. */
+int sandbox_landlock_roots(const struct sandbox_roots *roots, bool connects);
 
 /* sandbox_seccomp() - the allow-list of the role; a call that is not on it kills the process.
  * asks_users: it may connect to unix sockets. */

@@ -230,6 +230,32 @@ add_connections(scmp_filter_ctx filter)
     return r;
 }
 
+/* A look-up: name servers by UDP, and by TCP where an answer is long; the kernel, about the
+ * addresses of this host; a cache of the system's. */
+static int
+add_name_sockets(scmp_filter_ctx filter)
+{
+    static const struct {
+        uint64_t family, type;
+    } kinds[] = {
+        {AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK},
+        {AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK},
+        {AF_INET, SOCK_DGRAM | SOCK_CLOEXEC},
+        {AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC},
+        {AF_INET, SOCK_STREAM | SOCK_CLOEXEC},
+        {AF_INET6, SOCK_STREAM | SOCK_CLOEXEC},
+        {AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC},
+    };
+    static const uint64_t levels[] = {IPPROTO_IP, IPPROTO_IPV6};
+    int r = add_values(filter, SCMP_SYS(setsockopt), 1, levels, COUNT(levels));
+
+    for (size_t i = 0; r == 0 && i < COUNT(kinds); i++)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+                             SCMP_CMP(0, SCMP_CMP_EQ, kinds[i].family, 0),
+                             SCMP_CMP(1, SCMP_CMP_EQ, kinds[i].type, 0));
+    return r;
+}
+
 /* Files in memory, sealed when they are whole. */
 static int
 add_memory_files(scmp_filter_ctx filter)
@@ -271,6 +297,16 @@ static const struct filter_row {
                           .rules = {add_memory, add_descriptors, add_stat, add_signals,
                                     add_socket_options, add_connections, add_memory_files,
                                     add_limits}},
+    [SANDBOX_RELAY] = {.allowed = {&calls_common, &calls_loop, &calls_sockets, &calls_lent_file},
+                       .refused = &calls_refused_files,
+                       .rules = {add_memory, add_descriptors, add_stat, add_signals,
+                                 add_socket_options, add_connections, add_limits}},
+    [SANDBOX_RELAY_NAMES] = {.allowed = {&calls_common, &calls_loop, &calls_sockets,
+                                         &calls_lent_file, &calls_threads, &calls_names},
+                             .refused = &calls_refused_names,
+                             .rules = {add_memory, add_refused_code, add_descriptors, add_signals,
+                                       add_socket_options, add_connections, add_name_sockets,
+                                       add_limits, add_threads, add_leak_search}},
     [SANDBOX_STORE] = {.allowed = {&calls_common, &calls_loop, &calls_sockets, &calls_threads,
                                    &calls_files, &calls_store},
                        .refused = &calls_refused_owner,
