@@ -62,14 +62,14 @@ login_choose(unsigned announced, bool may_show_password, bool has_binding, enum 
     return false;
 }
 
-/* Without the -PLUS, libgsasl tells the server from the binding that we could have done it: then
- * the server knows when somebody on the way took the -PLUS away (RFC 5802 6). */
+/* For -PLUS alone: libgsasl 2.2.0 fails where SCRAM without it has a binding, so that "we could
+ * have" (the "y" of RFC 5802 6) cannot be said. */
 static bool
 set_binding(struct login *l, struct span binding)
 {
     char text[SASL_TEXT_SIZE(RELAY_BINDING_MAX)];
 
-    if (binding.n == 0 || binding.n > RELAY_BINDING_MAX || !is_scram(l->mechanism))
+    if (l->mechanism != SASL_SCRAM_SHA_256_PLUS)
         return true;
     sasl_encode(binding, text);
     return gsasl_property_set(l->session, GSASL_CB_TLS_EXPORTER, text) == GSASL_OK;

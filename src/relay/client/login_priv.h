@@ -16,7 +16,8 @@ struct login;
 bool login_choose(unsigned announced, bool may_show_password, bool has_binding,
                   enum sasl_mechanism *out);
 
-/* login_new() - binding: tls-exporter, or SPAN_NONE. NULL: no memory, or libgsasl lacks it. */
+/* login_new() - binding: tls-exporter, at most RELAY_BINDING_MAX octets, or SPAN_NONE. NULL: no
+ * memory, or libgsasl lacks it. */
 struct login *login_new(struct relay_logins *library, enum sasl_mechanism m, const char *user,
                         const char *password, struct span binding);
 void login_free(struct login *l); /* wiped; NULL is allowed */

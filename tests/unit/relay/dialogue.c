@@ -5,6 +5,7 @@
 #include "dialogue.h"
 
 #include <check.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +14,15 @@
 
 #define WORD_SIZE 256
 #define RECIPIENTS 16
+#define CUTS_OF_EACH 1000 /* random ones, in all runs of a dialogue */
+
+static struct relay_logins *logins;
 
 struct dialogue {
     const char *name;
     unsigned line; /* of the script */
     struct relay_client_config config;
     char user[WORD_SIZE], password[WORD_SIZE];
-    struct relay_logins *logins;
     struct relay_client *client;
     struct buf said;    /* by the client, not yet matched */
     struct buf events;  /* the same, a line each */
@@ -152,12 +155,21 @@ take_value(const char *word, const char *key, char out[WORD_SIZE])
 static enum relay_tls
 tls_of(const char *value)
 {
+    if (strcmp(value, "none") == 0)
+        return RELAY_TLS_NONE;
     if (strcmp(value, "opportunistic") == 0)
         return RELAY_TLS_OPPORTUNISTIC;
     if (strcmp(value, "required") == 0)
         return RELAY_TLS_REQUIRED;
     ck_assert_str_eq(value, "implicit");
     return RELAY_TLS_IMPLICIT;
+}
+
+static void
+set_whole(struct dialogue *d)
+{
+    d->random = 0;
+    d->cuts = CUTS_OF_EACH;
 }
 
 static void
@@ -168,6 +180,8 @@ set_options(struct dialogue *d, const char *text)
     while (take_word(&text, word)) {
         if (strcmp(word, "lmtp") == 0)
             d->config.is_lmtp = true;
+        else if (strcmp(word, "whole") == 0)
+            set_whole(d);
         else if (strcmp(word, "unix") == 0)
             d->config.is_here = true;
         else if (take_value(word, "tls=", value))
@@ -382,19 +396,18 @@ run_lines(struct dialogue *d, const char *script)
     feed(d);
 }
 
-unsigned
-dialogue_run(const char *name, const char *script, uint32_t seed)
+/* With seed not 0 what the server says comes in random pieces; how many cuts that were. */
+static unsigned
+run_dialogue(const char *name, const char *script, uint32_t seed)
 {
     struct dialogue d = {.name = name, .can_write = true, .random = seed};
 
-    d.logins = relay_logins_new();
-    ck_assert_ptr_nonnull(d.logins);
     d.config = (struct relay_client_config){
         .hostname = "mx.example.org",
         .host = "mx.example.net",
         .user = d.user,
         .password = d.password,
-        .logins = d.logins,
+        .logins = logins,
     };
     buf_init(&d.said, 1 << 20);
     buf_init(&d.events, 1 << 20);
@@ -406,10 +419,51 @@ dialogue_run(const char *name, const char *script, uint32_t seed)
     if (d.events.len > 0)
         mismatch(&d, "its owner was also told", buf_str(&d.events));
     relay_client_free(d.client);
-    relay_logins_free(d.logins);
     buf_release(&d.said);
     buf_release(&d.events);
     buf_release(&d.heard);
     buf_release(&d.message);
     return d.cuts;
+}
+
+/* ------------------------------------------------------------------ the program */
+
+static const struct dialogue_row *rows;
+
+START_TEST(dialogue)
+{
+    run_dialogue(rows[_i].name, rows[_i].script, 0);
+}
+END_TEST
+
+START_TEST(dialogue_in_pieces)
+{
+    uint32_t seed = 1 + (uint32_t)_i;
+
+    for (unsigned cuts = 0; cuts < CUTS_OF_EACH;) {
+        seed = seed * 1103515245u + 12345u;
+        cuts += 1 + run_dialogue(rows[_i].name, rows[_i].script, seed | 1u);
+    }
+}
+END_TEST
+
+int
+dialogue_main(const char *name, const struct dialogue_row *table, size_t count)
+{
+    Suite *suite = suite_create(name);
+    TCase *tc = tcase_create("dialogues");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    rows = table;
+    logins = relay_logins_new();
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, dialogue, 0, (int)count);
+    tcase_add_loop_test(tc, dialogue_in_pieces, 0, (int)count);
+    suite_add_tcase(suite, tc);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    relay_logins_free(logins);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Messages that the relay's client sends, by DATA and by BDAT, and what is said behind them; the
+ * answers of LMTP.
+ */
+#include "dialogue.h"
+
+#define DATA_AGREED FROM_OUT OK BOB_OUT OK DATA_OUT GO_ON
+#define GROUP_AGREED FROM_OUT BOB_OUT CARL_OUT DATA_OUT OK OK OK GO_ON
+
+static const struct dialogue_row rows[] = {
+    {"dots are stuffed where a line begins, and nowhere else",
+     HELLO_PLAIN "M: .\nM: ..\nM: .a\nM: a.\nM: \nM: a\n" BOB DATA_AGREED
+                 "C: ..\nC: ...\nC: ..a\nC: a.\nC: \nC: a\nC: .\n" OK
+                 "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"an empty message is one",
+     HELLO_PLAIN BOB DATA_AGREED "C: .\n" OK "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"one reply is for all that were accepted",
+     HELLO_WITH(PIPELINING) HELLO BOTH GROUP_AGREED HELLO_OUT
+     "S: 451 4.3.0 disk\n"
+     "E: done\nE: deferred 451 4.3.0 disk\nE: deferred 451 4.3.0 disk\nE: ready\n"},
+    {"a connection that is lost before that reply defers",
+     HELLO_PLAIN HELLO BOB DATA_AGREED HELLO_OUT
+     "L: connection reset\nE: done\n"
+     "E: deferred 0 4.4.2 connection reset, while waiting for the reply to the end of data\n"
+     "E: ended deferred 0 4.4.2 connection reset, while waiting for the reply to the end of "
+     "data\n"},
+    {"421 behind the message defers", HELLO_PLAIN HELLO BOB DATA_AGREED HELLO_OUT
+     "S: 421 4.3.0 down\n"
+     "E: done\nE: deferred 421 4.3.0 down\nE: ended deferred 421 4.3.0 down\n"},
+    {"a reply that is neither defers", HELLO_PLAIN HELLO BOB DATA_AGREED HELLO_OUT GO_ON
+     "E: done\n"
+     "E: deferred 0 4.5.0 the next hop answered 354 to the end of data\n"
+     "E: ended deferred 0 4.5.0 the next hop answered 354 to the end of data\n"},
+    {"a message goes on when there is room",
+     HELLO_PLAIN HELLO "J: ann@example.org > bob@example.net head\n" FROM_OUT OK BOB_OUT OK DATA_OUT
+                       "P:\n" GO_ON "C: Received: by mx.example.org\nW: room\nR:\n" HELLO_OUT OK
+                       "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"a refusal in the middle of a message is one, and ends the connection", HELLO_PLAIN HELLO
+     "J: ann@example.org > bob@example.net head\n" FROM_OUT OK BOB_OUT OK DATA_OUT "P:\n" GO_ON
+     "C: Received: by mx.example.org\nS: 552 5.3.4 enough\n"
+     "E: done\nE: failed 552 5.3.4 enough\n"
+     "E: ended deferred 0 4.5.0 the next hop answered 552 in the middle of a message\n"},
+    {"an acceptance there is not believed", HELLO_PLAIN HELLO
+     "J: ann@example.org > bob@example.net head\n" FROM_OUT OK BOB_OUT OK DATA_OUT "P:\n" GO_ON
+     "C: Received: by mx.example.org\n" OK
+     "E: done\nE: deferred 0 4.5.0 the next hop answered 250 in the middle of a message\n"
+     "E: ended deferred 0 4.5.0 the next hop answered 250 in the middle of a message\n"},
+    {"421 there is one, too",
+     HELLO_PLAIN HELLO "J: ann@example.org > bob@example.net head\n" FROM_OUT OK BOB_OUT OK DATA_OUT
+                       "P:\n" GO_ON "C: Received: by mx.example.org\nS: 421 4.3.0 down\n"
+                       "E: done\nE: deferred 421 4.3.0 down\nE: ended deferred 421 4.3.0 down\n"},
+    {"a message that is shorter than it should be is never ended", HELLO_PLAIN HELLO
+     "J: ann@example.org > bob@example.net short\n" FROM_OUT OK BOB_OUT OK DATA_OUT GO_ON
+     "C: Subject: hello\nC: \nC: ..\n"
+     "E: done\nE: deferred 0 4.3.0 the message cannot be read\n"
+     "E: ended deferred 0 4.3.0 the message cannot be read\n"},
+
+    /* BDAT */
+    {"a message goes as one chunk, without dots that nobody wants",
+     HELLO_WITH(CHUNKING) HELLO BOB FROM_OUT OK BOB_OUT OK
+     "C: BDAT 21 LAST\nC: Subject: hello\nC: \nC: .\nW: end\n" OK
+     "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"with PIPELINING the chunk waits for who takes it",
+     HELLO_WITH(PIPELINING CHUNKING) HELLO BOB FROM_OUT BOB_OUT OK
+     "S: 550 5.1.1 no\n"
+     "E: done\nE: failed 550 5.1.1 no\nE: ready\n" HELLO BOB "C: RSET\n" FROM_OUT BOB_OUT OK OK OK
+     "C: BDAT 21 LAST\nC: Subject: hello\nC: \nC: .\nS: 554 5.6.0 no\n"
+     "E: done\nE: failed 554 5.6.0 no\nE: ready\n" HELLO BOB FROM_OUT BOB_OUT OK OK
+     "C: BDAT 21 LAST\nC: Subject: hello\nC: \nC: .\n" OK
+     "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"a binary message goes as it is",
+     HELLO_WITH(
+         CHUNKING
+         "S: 250-BINARYMIME\n") "M: a\rb\nJ: ann@example.org > bob@example.net binary\n"
+                                "C: MAIL FROM:<ann@example.org> BODY=BINARYMIME\n" OK BOB_OUT OK
+                                "C: BDAT 5 LAST\nC: a\rb\n" OK
+                                "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"a chunk that cannot be read is never said", HELLO_WITH(CHUNKING) HELLO
+     "J: ann@example.org > bob@example.net short\n" FROM_OUT OK BOB_OUT OK
+     "E: done\nE: deferred 0 4.3.0 the message cannot be read\n"
+     "E: ended deferred 0 4.3.0 the message cannot be read\n"},
+
+    /* LMTP */
+    {"each recipient has an answer of its own", LHLO_WITH(PIPELINING) HELLO
+     "J: ann@example.org > bob@example.net carl@example.net dan@example.net\n" FROM_OUT BOB_OUT
+         CARL_OUT "C: RCPT TO:<dan@example.net>\n" DATA_OUT OK OK
+     "S: 550 5.1.1 no\n" OK GO_ON HELLO_OUT
+     "S: 250 2.1.5 bob has it\nW: end\nS: 552 5.2.2 dan is full\n"
+     "E: done\nE: delivered 250 2.1.5 bob has it\nE: failed 550 5.1.1 no\n"
+     "E: failed 552 5.2.2 dan is full\nE: ready\n"},
+    {"the answers that came count, the others wait",
+     LHLO_WITH(PIPELINING) HELLO BOTH GROUP_AGREED HELLO_OUT
+     "S: 250 2.1.5 bob has it\n"
+     "L: connection reset\nE: done\nE: delivered 250 2.1.5 bob has it\n"
+     "E: deferred 0 4.4.2 connection reset, while waiting for the reply to the end of data\n"
+     "E: ended deferred 0 4.4.2 connection reset, while waiting for the reply to the end of "
+     "data\n"},
+    {"421 for one ends it for the rest", LHLO_WITH(PIPELINING) HELLO BOTH GROUP_AGREED HELLO_OUT
+     "S: 250 2.1.5 bob has it\n"
+     "S: 421 4.3.0 down\nE: done\nE: delivered 250 2.1.5 bob has it\n"
+     "E: deferred 421 4.3.0 down\nE: ended deferred 421 4.3.0 down\n"},
+    {"one answer too many ends it",
+     "O: whole\n" LHLO_WITH(PIPELINING) HELLO BOTH GROUP_AGREED HELLO_OUT OK OK OK
+     "E: done\nE: delivered 250 2.0.0 ok\nE: delivered 250 2.0.0 ok\n"
+     "E: ended deferred 0 4.5.0 the next hop sent a reply that nobody had asked for\n"},
+    {"a message for nobody is not sent",
+     LHLO_WITH(PIPELINING) HELLO BOB FROM_OUT BOB_OUT DATA_OUT OK
+     "S: 550 5.1.1 no\n" GO_ON "E: done\nE: failed 550 5.1.1 no\n"
+     "E: ended deferred 0 4.5.0 the next hop wants a message for nobody\n"},
+    {"DATA for nobody is refused as it should be",
+     LHLO_WITH(PIPELINING) HELLO BOB FROM_OUT BOB_OUT DATA_OUT OK
+     "S: 550 5.1.1 no\n"
+     "S: 503 5.5.1 nobody\nE: done\nE: failed 550 5.1.1 no\nE: ready\n"},
+    {"the last chunk has an answer for each",
+     LHLO_WITH(CHUNKING) HELLO BOTH FROM_OUT OK BOB_OUT OK CARL_OUT OK
+     "C: BDAT 21 LAST\nC: Subject: hello\nC: \nC: .\nS: 250 2.1.5 bob\nS: 451 4.2.0 carl\n"
+     "E: done\nE: delivered 250 2.1.5 bob\nE: deferred 451 4.2.0 carl\nE: ready\n"},
+};
+
+int
+main(void)
+{
+    return dialogue_main("relay_client_transfer", rows, sizeof(rows) / sizeof(rows[0]));
+}
