@@ -13,6 +13,7 @@
 #include "filing_priv.h"
 #include "reconcile_priv.h"
 #include "rows_priv.h"
+#include "script_store_priv.h"
 
 #define WORDS_SIZE 1100
 
@@ -23,6 +24,7 @@ struct question {
     struct account account;
     enum sort_question what;
     char first[WORDS_SIZE], second[WORDS_SIZE];
+    char bundle[INDEX_SCRIPT_HASH_SIZE]; /* of the active script */
     enum sort_verdict verdict;
     struct buf text;
 };
@@ -91,17 +93,30 @@ find_annotation(struct open_account *oa, const char *mailbox, const char *name, 
     return verdict_of(index_annotation_find(oa->index, box.id, name, out, &why), &why);
 }
 
+/* The compiled form will be kept by what the scripts were when the active one was read: when they
+ * are others by now, the message has to come again. */
+static enum sort_verdict
+find_include(struct open_account *oa, struct question *q)
+{
+    char now[INDEX_SCRIPT_HASH_SIZE];
+    struct index_script script;
+    struct outcome why = {0};
+
+    if (q->bundle[0] != '\0' &&
+        (!script_bundle(oa->index, now, &why) || strcmp(now, q->bundle) != 0))
+        return SORT_NOT_NOW;
+    return verdict_of(index_script_find(oa->index, q->first, &script, &q->text, &why), &why);
+}
+
 static void
 look(struct question *q, struct worker *w, struct open_account *oa)
 {
-    struct index_script script;
     struct index_mailbox box;
     struct outcome why = {0};
 
     switch (q->what) {
     case SORT_ASK_INCLUDE:
-        q->verdict =
-            verdict_of(index_script_find(oa->index, q->first, &script, &q->text, &why), &why);
+        q->verdict = find_include(oa, q);
         break;
     case SORT_ASK_MAILBOX:
         q->verdict = has_mailbox(w, oa, q->first);
@@ -290,6 +305,8 @@ account_question_ask(struct deliver *d, const struct sorters_question *sorter,
         return;
     }
     buf_init(&q->text, answer_max(d, what));
+    if (script != NULL)
+        memcpy(q->bundle, script->bundle, sizeof q->bundle);
     d->running++;
     workers_post(d->workers, account->user, account->domain, &q->job);
 }

@@ -4,11 +4,14 @@
  */
 #include "active_priv.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "doorstep/table.h"
+
+#include "script_store_priv.h"
 
 #define ENTRIES_MAX 100000
 #define OCTETS_MAX (64 * 1024 * 1024) /* of all texts that are remembered */
@@ -125,6 +128,24 @@ make_script(const struct index_script *s, struct span text)
     return out;
 }
 
+/* What it includes is a part of what it is known by: whoever keeps the compiled form by its hash
+ * keeps all of it. */
+static bool
+add_bundle(struct active_script *s, struct index *ix, struct outcome *why)
+{
+    char both[2 * INDEX_SCRIPT_HASH_SIZE];
+    unsigned char hash[32];
+
+    if (strcasestr(s->text, "include") == NULL)
+        return true;
+    if (!script_bundle(ix, s->bundle, why))
+        return false;
+    int n = snprintf(both, sizeof both, "%s %s", s->hash, s->bundle);
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)both, (size_t)n, NULL, 0);
+    sodium_bin2hex(s->hash, sizeof s->hash, hash, sizeof hash);
+    return true;
+}
+
 static bool
 look(struct question *q, struct open_account *oa, struct outcome *why)
 {
@@ -135,6 +156,10 @@ look(struct question *q, struct open_account *oa, struct outcome *why)
     bool found = index_script_find(oa->index, NULL, &s, &text, why);
     if (found)
         q->script = make_script(&s, buf_span(&text));
+    if (q->script != NULL && !add_bundle(q->script, oa->index, why)) {
+        active_unref(q->script);
+        q->script = NULL;
+    }
     q->is_known = found ? q->script != NULL : why->kind == OUTCOME_NOT_FOUND;
     buf_release(&text);
     return q->is_known;

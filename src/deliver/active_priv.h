@@ -13,7 +13,8 @@ struct active;
 struct active_script { /* immutable */
     unsigned users;
     char name[INDEX_SCRIPT_NAME_SIZE];
-    char hash[INDEX_SCRIPT_HASH_SIZE];
+    char hash[INDEX_SCRIPT_HASH_SIZE];   /* of its text, and of bundle */
+    char bundle[INDEX_SCRIPT_HASH_SIZE]; /* script_bundle() where it may include others, or "" */
     size_t octets;
     char text[];
 };

@@ -45,7 +45,6 @@ load(void *arg, enum sieve_location location, struct span name, struct buf *out)
     struct buf question, text;
     struct pack p;
 
-    f->has_included = true;
     buf_init(&question, FILING_NAME_MAX + 16);
     buf_init(&text, f->sorter->options->sieve.script_max + 1);
     pack_init(&p, &question);
@@ -53,6 +52,8 @@ load(void *arg, enum sieve_location location, struct span name, struct buf *out)
     pack_span(&p, name);
     enum sort_verdict verdict =
         p.full ? SORT_NO : filer_ask_text(f, SORT_ASK_INCLUDE, buf_span(&question), &text);
+    if (verdict == SORT_NOT_NOW || (location == SIEVE_PERSONAL && f->layer != FILING_PERSONAL))
+        f->is_passing = true;
     if (verdict == SORT_YES && !buf_append_span(out, buf_span(&text)))
         verdict = SORT_NOT_NOW;
     buf_release(&question);
@@ -92,8 +93,9 @@ compile(struct filer *f, const struct filing_script *s, struct span text)
     return p;
 }
 
-/* From those that are kept, else compiled from the text that the store has. What includes others is
- * the account's own, and not kept. */
+/* From those that are kept, else compiled from the text that the store has. The hash stands for
+ * what an account's script includes as well; not for what an administrator's takes from an
+ * account, which is not kept. */
 static struct sieve_program *
 find_program(struct filer *f, const struct filing_script *s)
 {
@@ -109,15 +111,16 @@ find_program(struct filer *f, const struct filing_script *s)
     buf_init(&text, f->sorter->options->sieve.script_max + 1);
     pack_init(&p, &question);
     pack_str(&p, s->hash);
-    f->has_included = false;
+    f->is_passing = false;
+    f->layer = s->layer;
     snprintf(f->error, sizeof f->error, "%s: the script could not be read", s->name);
     if (filer_ask_text(f, SORT_ASK_SCRIPT, buf_span(&question), &text) == SORT_YES)
         program = compile(f, s, buf_span(&text));
     buf_release(&question);
     buf_release(&text);
-    if (program == NULL || (!f->has_included && programs_keep(f->sorter->programs, key, program)))
+    if (program == NULL || (!f->is_passing && programs_keep(f->sorter->programs, key, program)))
         return program;
-    f->unkept = program;
+    f->unkept[f->unkept_count++] = program;
     return program;
 }
 
@@ -328,7 +331,8 @@ file_one(struct sorter *so, uint32_t number, uint64_t id, struct span message)
     bool ok = unpack_done(&u) && end_aliases(&f);
     enum sorter_result result = ok ? run_on(&f, id, message) : SORTER_IS_BROKEN;
     sieve_run_free(f.sieve);
-    sieve_program_free(f.unkept);
+    for (uint32_t i = 0; i < f.unkept_count; i++)
+        sieve_program_free(f.unkept[i]);
     arena_release(&f.arena);
     return result;
 }

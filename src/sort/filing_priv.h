@@ -15,8 +15,11 @@ struct filer {
     struct arena arena;
     struct filing_run run;
     struct sieve_run *sieve;
-    struct sieve_program *unkept; /* owned: of a script that includes others */
-    bool has_included;
+    struct sieve_program
+        *unkept[FILING_SCRIPTS_MAX]; /* owned: those that hold for this run alone */
+    uint32_t unkept_count;
+    bool is_passing;         /* the program being compiled is such a one */
+    enum filing_layer layer; /* of the script being compiled */
     enum sorter_result door; /* not SORTER_GOES_ON: a question failed, and all is over */
     char error[1024];        /* of a script that does not compile */
     struct filing_result result;

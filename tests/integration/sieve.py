@@ -423,6 +423,15 @@ def included(daemon):
     install(daemon, to, b'require "fileinto";\nfileinto "More";\n', "--name", "more")
     send(daemon, "one", to)
     expect(where(daemon, "include") == {"More": 1}, f"{where(daemon, 'include')}")
+    install(daemon, to, b'require "fileinto";\nfileinto "Other";\n', "--name", "more")
+    send(daemon, "two", to)
+    expect(where(daemon, "include") == {"More": 1, "Other": 1}, f"a new text: {where(daemon, 'include')}")
+    daemon.tool("sieve", "delete", to, "more")
+    send(daemon, "three", to)
+    expect(where(daemon, "include").get("INBOX", 0) >= 1, f"none to include: {where(daemon, 'include')}")
+    install(daemon, to, b'require "fileinto";\nfileinto "More";\n', "--name", "more")
+    send(daemon, "four", to)
+    expect(where(daemon, "include").get("More") == 2, f"the first text again: {where(daemon, 'include')}")
 
 
 def special_uses(daemon):

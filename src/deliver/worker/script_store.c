@@ -4,6 +4,7 @@
  */
 #include "script_store_priv.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -265,5 +266,31 @@ scripts_carry_out(struct worker *w, struct script_request *r)
     }
     if (!run(w, oa, r) && r->result == SCRIPT_FAILED && r->why.kind == OUTCOME_CORRUPT)
         account_renew_index(w, oa, &r->why); /* the person tries again */
+    return true;
+}
+
+/* ---- what they are, all together ---- */
+
+static bool
+hash_one(void *arg, const struct index_script *s)
+{
+    crypto_generichash_state *state = arg;
+
+    crypto_generichash_update(state, (const unsigned char *)s->name, strlen(s->name) + 1);
+    crypto_generichash_update(state, (const unsigned char *)s->hash, strlen(s->hash) + 1);
+    return true;
+}
+
+bool
+script_bundle(struct index *ix, char out[INDEX_SCRIPT_HASH_SIZE], struct outcome *why)
+{
+    crypto_generichash_state state;
+    unsigned char hash[32];
+
+    crypto_generichash_init(&state, NULL, 0, sizeof hash);
+    if (!index_script_list(ix, hash_one, &state, why))
+        return false;
+    crypto_generichash_final(&state, hash, sizeof hash);
+    sodium_bin2hex(out, INDEX_SCRIPT_HASH_SIZE, hash, sizeof hash);
     return true;
 }

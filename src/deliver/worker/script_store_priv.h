@@ -67,4 +67,8 @@ struct script_request {
  * r->result; false: the account is not ready yet (a hand), try again. */
 bool scripts_carry_out(struct worker *w, struct script_request *r);
 
+/* script_bundle() - what all scripts of the account are called and hold, as a hash: on its worker.
+ * What a script includes has not changed as long as this has not. */
+bool script_bundle(struct index *ix, char out[INDEX_SCRIPT_HASH_SIZE], struct outcome *why);
+
 #endif
