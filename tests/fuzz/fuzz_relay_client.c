@@ -189,7 +189,8 @@ static const struct relay_client_calls calls = {
 static void
 answer(struct owner *o)
 {
-    struct relay_tls_facts facts = {"TLSv1.3", "CIPHER", o->is_verified, SPAN("0123456789abcdef")};
+    struct relay_tls_facts facts = {"TLSv1.3", "CIPHER", o->is_verified, "it is not",
+                                    SPAN("0123456789abcdef")};
 
     if (o->wants_tls) {
         o->wants_tls = false;
@@ -230,7 +231,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     o.is_verified = (data[0] & 8) != 0;
     struct relay_client_config config = {
         .is_lmtp = (data[0] & 16) != 0,
-        .is_unix = (data[0] & 32) != 0,
+        .is_here = (data[0] & 32) != 0,
         .tls = (data[0] & 4) != 0 ? RELAY_TLS_IMPLICIT : (enum relay_tls)(data[1] >> 6) % 3,
         .hostname = "mx.example.org",
         .host = "mx.example.net",

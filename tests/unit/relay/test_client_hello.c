@@ -82,7 +82,7 @@ static const struct dialogue_row rows[] = {
      "E: ended deferred 0 4.7.10 the next hop does not announce STARTTLS\n"},
     {"a certificate that is not good ends it where one is required",
      "O: tls=required\n" GREETED STARTTLS "C: STARTTLS\nS: 220 go\nE: tls\nT: unverified\nC: QUIT\n"
-     "E: ended deferred 0 4.7.5 the next hop's certificate cannot be verified\n"},
+     "E: ended deferred 0 4.7.5 the next hop's certificate cannot be verified: it has expired\n"},
     {"a handshake that fails",
      "O: tls=opportunistic\n" GREETED STARTTLS "C: STARTTLS\nS: 220 go\nE: tls\nL: TLS failed\n"
      "E: ended deferred 0 4.4.2 TLS failed, while waiting for TLS\n"},
@@ -91,7 +91,7 @@ static const struct dialogue_row rows[] = {
      "S: 250 mx.example.net\nE: ready\n"},
     {"with implicit TLS the certificate is good or nothing goes",
      "O: tls=implicit\nT: unverified\nC: QUIT\n"
-     "E: ended deferred 0 4.7.5 the next hop's certificate cannot be verified\n"},
+     "E: ended deferred 0 4.7.5 the next hop's certificate cannot be verified: it has expired\n"},
     {"without TLS to be used, STARTTLS is not said", "O: tls=none\n" GREETED STARTTLS "E: ready\n"},
 
     /* AUTH */

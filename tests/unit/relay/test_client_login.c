@@ -102,7 +102,7 @@ begin(struct peer *p, struct relay_logins *logins, const char *announced, struct
         .password = "secret",
         .logins = logins,
     };
-    struct relay_tls_facts facts = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", true, binding};
+    struct relay_tls_facts facts = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", true, "", binding};
     char line[512];
 
     buf_init(&p->said, 1 << 20);
@@ -213,7 +213,7 @@ START_TEST(a_long_first_answer_is_asked_for)
     static char user[901];
     struct relay_logins *logins = relay_logins_new();
     struct relay_client_config config = {
-        .is_unix = true,
+        .is_here = true,
         .hostname = "mx.example.org",
         .host = "mx.example.net",
         .user = user,
