@@ -223,7 +223,7 @@ struct settings_sieve_list { /* RFC 6134 */
 enum relay_protocol { RELAY_SMTP, RELAY_LMTP };
 
 /* Opportunistic: encrypts where that is offered, whoever it is that offers it (RFC 7435). */
-enum relay_tls { RELAY_TLS_OPPORTUNISTIC, RELAY_TLS_NONE, RELAY_TLS_REQUIRED, RELAY_TLS_IMPLICIT };
+enum relay_tls { RELAY_TLS_NONE, RELAY_TLS_OPPORTUNISTIC, RELAY_TLS_REQUIRED, RELAY_TLS_IMPLICIT };
 
 struct settings_next_hop { /* "mail.example.net:587", "[::1]:2525", "unix:/path" */
     const char *text;      /* as configured; NULL: none */

@@ -15,7 +15,7 @@
 #define TEXT_MAX 4095
 
 static const char *const protocol_words[] = {"smtp", "lmtp", NULL};
-static const char *const tls_words[] = {"opportunistic", "none", "required", "implicit", NULL};
+static const char *const tls_words[] = {"none", "opportunistic", "required", "implicit", NULL};
 static const char *const sender_words[] = {"auto", "original", "recipient", "srs", "null", NULL};
 
 _Static_assert(sizeof(enum relay_protocol) == sizeof(int) &&
