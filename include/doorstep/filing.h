@@ -20,6 +20,8 @@
 #define FILING_ALIASES_MAX 1000
 #define FILING_TEXT_MAX (64 * 1024)     /* octets of a text that an action brings */
 #define FILING_NAME_MAX 1024            /* of a name or an address */
+#define FILING_RECIPIENTS_MAX 64        /* of one message that leaves */
+#define FILING_HEAD_MAX 4096            /* octets of the fields in front of it */
 #define FILING_PACKED_MAX (1024 * 1024) /* octets of one packed run or result */
 
 enum filing_layer {
@@ -36,6 +38,7 @@ struct filing_script {
 };
 
 struct filing_run { /* strings are "" where nothing is known */
+    const char *id; /* of the delivery: what is sent has Message-IDs made of it */
     const char *sender, *recipient, *original_recipient, *login;
     const char *notify, *ret, *envid;
     const char *remote_ip, *remote_host; /* of the client that gave us the message */
@@ -53,7 +56,7 @@ void filing_run_pack(const struct filing_run *run, struct pack *p);
 void filing_run_unpack(struct filing_run *run, struct arena *arena, struct unpack *u);
 
 enum filing_kind {
-    FILING_FILE, /* a copy in a mailbox: keep, fileinto */
+    FILING_FILE, /* a copy in a mailbox: keep, fileinto, :fcc */
     FILING_DISCARD_IT,
     FILING_REJECT,
     FILING_MARK,     /* remember `key` for `seconds` */
@@ -61,14 +64,13 @@ enum filing_kind {
     FILING_VACATION,
     FILING_NOTIFY,
     FILING_REPORT,
-    FILING_PIPE,
     FILING_KINDS
 };
 
 /* filing_kind_name() - "fileinto", as the RFCs spell it. */
 const char *filing_kind_name(enum filing_kind kind);
 
-struct filing_field { /* of what leaves: "to", "subject" */
+struct filing_field { /* of what leaves, for people and for RFC 6009: "subject", "notify" */
     const char *name, *value;
 };
 
@@ -77,6 +79,7 @@ struct filing_action {
     uint32_t line;       /* of `script`; 0: the implicit keep */
     const char *script;  /* name of the script, or "" */
     uint32_t edition;    /* which message: 0 as it came, else from 1: of the result's editions */
+    bool is_sent;        /* FILE: a copy of what leaves, not of what came (RFC 8580) */
     const char *mailbox; /* FILE, or "" */
     const char *special_use, *mailbox_id; /* "" or before the name (RFC 8579, RFC 9042) */
     bool create;
@@ -86,7 +89,11 @@ struct filing_action {
     const char *text;            /* REJECT: for the sender */
     const char *key;             /* MARK, VACATION: hex */
     uint32_t seconds;            /* the same */
-    struct filing_field *fields; /* of what leaves */
+    const char *reverse_path;    /* of what leaves; "" is the null one */
+    const char **recipients;     /* the same: addresses without brackets */
+    uint32_t recipient_count;    /* 0: it does not leave, see the field "withheld" */
+    const char *head;            /* the same: fields in front of the message, CRLF, or "" */
+    struct filing_field *fields; /* the same */
     uint32_t field_count;
 };
 

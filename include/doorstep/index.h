@@ -267,12 +267,19 @@ bool index_script_activate(struct index *ix, const char *name, struct outcome *w
 
 /* index_seen_find() - is the key remembered now? NOT_FOUND. */
 bool index_seen_find(struct index *ix, const char *key, time_t now, struct outcome *why);
-bool index_seen_add(struct index *ix, const char *key, time_t until, struct outcome *why);
+
+/* index_seen_by() - the same, and which one set it: what index_seen_add() was told. */
+#define INDEX_ONCE_SIZE 96
+bool index_seen_by(struct index *ix, const char *key, time_t now, char once[INDEX_ONCE_SIZE],
+                   struct outcome *why);
+bool index_seen_add(struct index *ix, const char *key, time_t until, const char *once,
+                    struct outcome *why);
 
 /* index_seen_prune() - some of those whose time is over, and of those above INDEX_SEEN_MAX the ones
  * whose time would be over first. */
 bool index_seen_prune(struct index *ix, time_t now, struct outcome *why);
 
+/* What waited in the account before there was a queue. */
 struct index_outgoing { /* strings are borrowed */
     int64_t id;
     const char *once; /* the same twice is one */
@@ -280,8 +287,8 @@ struct index_outgoing { /* strings are borrowed */
     time_t queued;
 };
 typedef bool (*index_outgoing_fn)(void *arg, const struct index_outgoing *o);
-bool index_outgoing_add(struct index *ix, const struct index_outgoing *o, struct outcome *why);
 bool index_outgoing_list(struct index *ix, index_outgoing_fn fn, void *arg, struct outcome *why);
+bool index_outgoing_clear(struct index *ix, struct outcome *why);
 
 typedef bool (*index_log_fn)(void *arg, time_t logged, const char *delivery_id, const char *text);
 bool index_sieve_log_add(struct index *ix, time_t logged, const char *delivery_id, const char *text,

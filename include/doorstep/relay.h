@@ -36,6 +36,10 @@ bool relay_reverse_path(const struct relay_origin *o, const struct sieve_action 
 /* relay_recipient() - recipient i of the envelope, NULL past the last. Borrowed. */
 const char *relay_recipient(const struct relay_origin *o, const struct sieve_action *a, uint32_t i);
 
+/* relay_print_head() - the fields that a redirect puts in front of the message; nothing for all
+ * others. False when out is full. */
+bool relay_print_head(const struct relay_origin *o, const struct sieve_action *a, struct buf *out);
+
 /* relay_print() - the message of a redirect, reject, ereject, vacation, notify or report. False
  * when out is full. */
 bool relay_print(const struct relay_origin *o, const struct sieve_action *a, struct buf *out);

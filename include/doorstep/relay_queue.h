@@ -61,6 +61,12 @@ struct queue_item {          /* strings are never NULL */
     size_t recipient_count;
 };
 
+/* queue_item_pack(), queue_item_unpack() - what a delivery's record of the journal says of an item:
+ * all but ids, times, account, delivery and states. The reader trusts nothing; memory is arena's,
+ * and a wrong one breaks u. */
+void queue_item_pack(const struct queue_item *item, struct pack *p);
+void queue_item_unpack(struct queue_item *item, struct arena *arena, struct unpack *u);
+
 /* queue_open() - makes what is missing. NULL: why; CORRUPT: what is there is damaged. */
 struct queue *queue_open(const char *state_dir, struct outcome *why);
 void queue_close(struct queue *q); /* NULL is allowed */
@@ -80,14 +86,21 @@ void queue_watch(struct queue *q, void (*fn)(void *arg), void *arg);
  * it. Both ends free m, also where they fail. */
 struct queue_message;
 struct queue_message *queue_message_begin(struct queue *q, struct outcome *why);
+/* queue_message_begin_as() - the same under a name that the caller has made (queue_is_file_name()).
+ */
+struct queue_message *queue_message_begin_as(struct queue *q, const char *name,
+                                             struct outcome *why);
 bool queue_message_write(struct queue_message *m, struct span octets, struct outcome *why);
 bool queue_message_commit(struct queue_message *m, char name[QUEUE_NAME_SIZE], struct outcome *why);
 void queue_message_abandon(struct queue_message *m);
 
-/* queue_message_link() - another name for the file behind fd, whose content is on stable storage
- * already and never changes: no octet is copied. false where fd has no name or lies in another file
- * system (errno's cause): then it is copied. */
-bool queue_message_link(struct queue *q, int fd, char name[QUEUE_NAME_SIZE], struct outcome *why);
+/* queue_message_link() - the name becomes one of the file behind fd, whose content never changes:
+ * no octet is copied, and when it returns they and the name are on stable storage. false where fd
+ * cannot get another name or lies in another file system: then it is copied. */
+bool queue_message_link(struct queue *q, int fd, const char *name, struct outcome *why);
+
+/* queue_is_file_name() - letters and digits, as id_make() makes them. */
+bool queue_is_file_name(const char *name);
 
 /* queue_message_open() - a descriptor for reading, at offset 0; -1: why. */
 int queue_message_open(struct queue *q, const char *name, struct outcome *why);
@@ -163,6 +176,10 @@ typedef bool (*queue_item_fn)(void *arg, const struct queue_item *item);
 /* queue_list() - up to max items behind the id `after`, in order of id; without head and text. */
 bool queue_list(struct queue *q, int64_t after, unsigned max, queue_item_fn fn, void *arg,
                 struct outcome *why);
+
+/* queue_list_account() - the same of one account, from the oldest. */
+bool queue_list_account(struct queue *q, const char *account, unsigned max, queue_item_fn fn,
+                        void *arg, struct outcome *why);
 
 /* queue_show() - one, with head and text. NOT_FOUND. */
 bool queue_show(struct queue *q, int64_t id, queue_item_fn fn, void *arg, struct outcome *why);

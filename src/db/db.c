@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define BUSY_MS 250                  /* somebody's sqlite3 shell: a safety net, no queue */
+#define FOLDERS_NEW 4                /* accounts/DOMAIN/USER, and state_dir */
 #define VALUE_MAX (64 * 1024 * 1024) /* of one string, blob or row */
 
 void
@@ -188,6 +189,7 @@ db_open(const char *path, const struct db_options *options, struct outcome *why)
     } else if (open_handle(db, path, why)) {
         harden(db->handle);
         db->is_new = made && !options->full_sync;
+        db->folders_new = options->folders_new > 0 ? options->folders_new : FOLDERS_NEW;
         bool ok = configure(db, options, why);
         if (ok && !options->full_sync)
             db_wal_take(db);

@@ -16,6 +16,7 @@ struct db {
     struct db_statement *statements; /* owned; uthash by sql */
     bool unsynced;                   /* commits since the WAL was synced */
     bool is_new;                     /* made without syncs: nothing of it was synced yet */
+    unsigned folders_new;            /* the same of folders above it */
     bool sync_failed;                /* and nothing that was written before has been since */
 };
 

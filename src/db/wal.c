@@ -99,8 +99,6 @@ db_flush(struct db *db, struct outcome *why)
     return db_fail_code(rc, errno, "write of the WAL", NULL, why);
 }
 
-#define LEVELS_NEW 4 /* folders on the way to a database that may be as new as itself */
-
 static bool
 sync_folder(const char *path, struct outcome *why)
 {
@@ -119,7 +117,7 @@ sync_names(struct db *db, struct outcome *why)
 {
     char path[PATH_MAX];
     sqlite3_snprintf((int)sizeof(path), path, "%s", sqlite3_db_filename(db->handle, "main"));
-    for (int level = 0; level < LEVELS_NEW; level++) {
+    for (unsigned level = 0; level < db->folders_new; level++) {
         char *slash = strrchr(path, '/');
         if (slash == NULL || slash == path)
             return true;

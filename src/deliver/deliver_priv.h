@@ -11,6 +11,7 @@
 #include "doorstep/door.h"
 #include "doorstep/loop.h"
 #include "doorstep/metrics_book.h"
+#include "doorstep/relay_queue.h"
 #include "doorstep/table.h"
 
 #include "active_priv.h"
@@ -70,6 +71,7 @@ struct deliver {
     int auth_fd; /* its door, until there are logins */
     struct filters *filters;
     struct syncer *syncer;
+    struct queue *queue; /* of what leaves again */
     struct workers *workers;
     struct usage *usage;
     struct active *active;

@@ -128,6 +128,7 @@ pack_run(struct parcel *p, struct span *out)
     struct buf packed;
     struct pack pk;
     struct filing_run run = {
+        .id = t->source.id,
         .sender = print_address(t, &e->reverse_path),
         .recipient = print_address(t, &to->address),
         .original_recipient = original_of(to),

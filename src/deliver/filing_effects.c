@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
  * What scripts do besides filing, packed for the journal: see worker/effects_priv.h. Mail that
- * leaves waits in the account, for nothing relays it yet.
+ * leaves becomes items of the queue.
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
+#include "doorstep/charset.h"
 #include "doorstep/log.h"
 
 #include "effects_priv.h"
 #include "filing_priv.h"
 #include "rows_priv.h"
 
-#define SENT_MAX 16 /* messages that one run sends as they are */
+#define INLINE_MAX (32 * 1024) /* octets of a message that need no file */
 
 struct packing {
     struct parcel *p;
     struct transaction *t;
+    const struct sorters_filed *filed;
     struct buf packed;
     struct buf *told;
-    char once[INDEX_LEDGER_KEY_SIZE + 16];
+    const char *names[FILING_ACTIONS_MAX + 1]; /* of files, by edition */
     bool failed;
 };
 
@@ -28,28 +31,6 @@ add(struct packing *pk, const struct effect *e)
 {
     if (!effects_pack(e, &pk->packed))
         pk->failed = true;
-}
-
-/* "name: value" lines; line ends and backslashes in values are written so that a line stays one. */
-static const char *
-print_fields(struct packing *pk, const struct filing_action *a)
-{
-    struct buf text;
-
-    buf_init(&text, EFFECT_TEXT_MAX);
-    for (uint32_t i = 0; i < a->field_count; i++) {
-        buf_printf(&text, "%s: ", a->fields[i].name);
-        for (const char *s = a->fields[i].value; *s != '\0'; s++) {
-            if (*s == '\n' || *s == '\r' || *s == '\\')
-                buf_append_char(&text, '\\');
-            buf_append_char(&text, *s == '\n' ? 'n' : *s == '\r' ? 'r' : *s);
-        }
-        buf_append_char(&text, '\n');
-    }
-    const char *copy = arena_copy(&pk->t->arena, buf_span(&text));
-    pk->failed = pk->failed || copy == NULL;
-    buf_release(&text);
-    return copy == NULL ? "" : copy;
 }
 
 static const char *
@@ -64,76 +45,187 @@ field_of(const struct filing_action *a, const char *name)
 bool
 filing_action_leaves(const struct filing_action *a)
 {
-    return a->kind >= FILING_REDIRECT && a->kind <= FILING_PIPE &&
-           field_of(a, "withheld")[0] == '\0';
+    return a->kind >= FILING_REDIRECT && a->recipient_count > 0;
 }
 
-bool
-filing_action_has_message(const struct filing_action *a)
+/* ---- the message ---- */
+
+static struct message *
+message_of(const struct packing *pk, const struct filing_action *a)
 {
-    return a->kind == FILING_REDIRECT || a->kind == FILING_REPORT || a->kind == FILING_PIPE;
+    return a->edition == 0 ? pk->t->msg : pk->filed->editions[a->edition - 1];
 }
 
-/* The message itself is sent on: it is kept under a name of its own. */
+/* A small one goes with the record, and costs no sync. */
+static struct span
+small_text(const struct message *msg)
+{
+    bool spilled;
+    struct span text = message_inline(msg, &spilled);
+
+    return spilled || text.n > INLINE_MAX ? SPAN_NONE : text;
+}
+
+/* The others are kept under a name of their own, one for all that send the same. */
 static const char *
-keep_message(struct packing *pk, const struct filing_action *a, uint32_t number)
+keep_message(struct packing *pk, const struct filing_action *a)
 {
     struct delivery *d = &pk->p->delivery;
-    const struct sorters_filed *filed = &pk->t->filing->filed[pk->p->run];
     struct sent_message *list = pk->p->sent;
-    char name[ID_SIZE + 16];
+    char name[ID_SIZE];
 
+    if (pk->names[a->edition] != NULL)
+        return pk->names[a->edition];
     id_make(name);
-    snprintf(name + strlen(name), sizeof name - strlen(name), "-%u", number);
     const char *copy = arena_copy(&pk->t->arena, span_of(name));
     if (list == NULL)
-        list = pk->p->sent = arena_alloc(&pk->t->arena, SENT_MAX * sizeof *list);
-    if (copy == NULL || list == NULL || d->sent_count == SENT_MAX) {
+        list = pk->p->sent = arena_alloc(&pk->t->arena, (FILING_ACTIONS_MAX + 1) * sizeof *list);
+    if (copy == NULL || list == NULL) {
         pk->failed = true;
         return "";
     }
-    list[d->sent_count++] =
-        (struct sent_message){copy, a->edition == 0 ? pk->t->msg : filed->editions[a->edition - 1]};
+    list[d->sent_count++] = (struct sent_message){copy, message_of(pk, a)};
     d->sent = list;
+    pk->names[a->edition] = copy;
     return copy;
 }
 
-static const char *
-print_sender(struct packing *pk)
-{
-    struct buf text;
+/* ---- the envelope ---- */
 
-    buf_init(&text, ADDRESS_PATH_MAX);
-    address_print(&pk->t->envelope.reverse_path, &text);
-    const char *copy = arena_copy(&pk->t->arena, buf_span(&text));
-    buf_release(&text);
+/* As an address is written, or "": what a sorter says is checked as from the network. */
+static const char *
+print_address(struct packing *pk, const char *text, unsigned flags)
+{
+    struct address address;
+    struct buf out;
+    const char *copy = "";
+
+    buf_init(&out, ADDRESS_PATH_MAX);
+    if (address_parse_mailbox(span_of(text), flags | ADDRESS_ALLOW_UTF8, &pk->t->arena, &address) ==
+            ADDRESS_OK &&
+        address_print(&address, &out))
+        copy = arena_copy(&pk->t->arena, buf_span(&out));
+    buf_release(&out);
+    pk->failed = pk->failed || copy == NULL;
     return copy == NULL ? "" : copy;
 }
 
+/* RFC 3461 4.1; what is no keyword is left out. */
+static unsigned
+notify_of(const char *words)
+{
+    static const struct {
+        const char *name;
+        unsigned flag;
+    } rows[] = {
+        {"NEVER", NOTIFY_NEVER},
+        {"SUCCESS", NOTIFY_SUCCESS},
+        {"FAILURE", NOTIFY_FAILURE},
+        {"DELAY", NOTIFY_DELAY},
+    };
+    unsigned flags = 0;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcasestr(words, rows[i].name) != NULL)
+            flags |= rows[i].flag;
+    return (flags & NOTIFY_NEVER) != 0 ? NOTIFY_NEVER : flags;
+}
+
+/* What is sent on keeps what its sender asked for, unless the script says otherwise (RFC 6009). */
 static void
+fill_redirect(struct packing *pk, const struct filing_action *a, struct queue_item *item,
+              struct queue_recipient *to)
+{
+    const struct envelope *e = &pk->t->envelope;
+    const struct envelope_recipient *from = &e->recipients[pk->p->delivery.recipient];
+    const char *notify = field_of(a, "notify"), *ret = field_of(a, "ret");
+
+    item->envid = e->envid;
+    item->ret = strcasecmp(ret, "FULL") == 0   ? RET_FULL
+                : strcasecmp(ret, "HDRS") == 0 ? RET_HDRS
+                                               : e->ret;
+    item->body = e->body;
+    item->smtputf8 = e->smtputf8;
+    item->require_tls = e->require_tls;
+    item->by = field_of(a, "by");
+    to->notify = notify[0] != '\0' ? notify_of(notify) : from->notify;
+    to->orcpt = from->orcpt;
+}
+
+static size_t
+fill_recipients(struct packing *pk, const struct filing_action *a, struct queue_recipient *list)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < a->recipient_count; i++) {
+        const char *address = print_address(pk, a->recipients[i], 0);
+        if (address[0] != '\0')
+            list[count++] = (struct queue_recipient){
+                .address = address, .orcpt = "", .last_reply = "", .last_host = ""};
+    }
+    return count;
+}
+
+static bool
+needs_utf8(const struct queue_item *item)
+{
+    bool needs = !utf8_is_ascii(span_of(item->reverse_path));
+
+    for (size_t i = 0; i < item->recipient_count; i++)
+        needs = needs || !utf8_is_ascii(span_of(item->recipients[i].address));
+    return needs;
+}
+
+/* ---- what leaves ---- */
+
+static bool
 add_sent(struct packing *pk, const struct filing_action *a, uint32_t number)
 {
-    uint64_t now = (uint64_t)pk->t->source.received.tv_sec;
-    char once[sizeof pk->once + 16];
+    struct queue_recipient to[FILING_RECIPIENTS_MAX];
+    const struct message *msg = message_of(pk, a);
+    char once[ID_SIZE + 32];
+    struct queue_item item = {
+        .once = once,
+        .kind = filing_kind_name(a->kind),
+        .reverse_path = print_address(pk, a->reverse_path, ADDRESS_ALLOW_NULL),
+        .envid = "",
+        .body = message_traits(msg)->has_8bit ? BODY_8BITMIME : BODY_7BIT,
+        .by = "",
+        .head = span_of(a->head),
+        .text = small_text(msg),
+        .file = "",
+        .octets = message_traits(msg)->octets,
+        .recipients = to,
+        .recipient_count = fill_recipients(pk, a, to),
+    };
 
-    snprintf(once, sizeof once, "%s/%u", pk->once, number);
+    if (item.recipient_count == 0)
+        return false;
+    snprintf(once, sizeof once, "%s/%u/%u", pk->t->source.id, pk->p->run, number);
+    if (a->kind == FILING_REDIRECT)
+        fill_redirect(pk, a, &item, &to[0]);
+    item.smtputf8 = item.smtputf8 || needs_utf8(&item);
+    if (item.text.n < item.octets)
+        item.file = keep_message(pk, a);
+    pk->p->delivery.send_items++;
+    pk->p->delivery.send_octets += item.octets;
     add(pk, &(struct effect){
                 .kind = EFFECT_SEND,
                 .key = a->key,
-                .until = now + a->seconds,
-                .action = filing_kind_name(a->kind),
-                .sender = print_sender(pk),
-                .details = print_fields(pk, a),
-                .once = once,
-                .file = filing_action_has_message(a) ? keep_message(pk, a, number) : "",
+                .until = (uint64_t)pk->t->source.received.tv_sec + a->seconds,
+                .text = "",
+                .item = item,
             });
+    return true;
 }
 
 static void
 tell(struct packing *pk, const struct filing_action *a, const char *what)
 {
+    const char *to = a->recipient_count > 0 ? a->recipients[0] : "";
+
     buf_printf(pk->told, "%s%s %s%s%s", pk->told->len > 0 ? "; " : "", filing_kind_name(a->kind),
-               field_of(a, "to"), field_of(a, "to")[0] != '\0' ? " " : "", what);
+               to, to[0] != '\0' ? " " : "", what);
     if (a->line > 0)
         buf_printf(pk->told, " (%s:%u)", a->script, a->line);
 }
@@ -151,25 +243,18 @@ add_action(struct packing *pk, const struct filing_action *a, uint32_t number)
         add(pk, &(struct effect){.kind = EFFECT_MARK,
                                  .key = a->key,
                                  .until = (uint64_t)pk->t->source.received.tv_sec + a->seconds,
-                                 .action = "",
-                                 .sender = "",
-                                 .details = "",
-                                 .once = "",
-                                 .file = ""});
+                                 .text = ""});
         return;
     case FILING_REDIRECT:
     case FILING_VACATION:
     case FILING_NOTIFY:
     case FILING_REPORT:
-    case FILING_PIPE:
         break;
     }
-    if (!filing_action_leaves(a)) {
+    if (!filing_action_leaves(a))
         tell(pk, a, "(withheld)");
-        return;
-    }
-    add_sent(pk, a, number);
-    tell(pk, a, "(waits)");
+    else
+        tell(pk, a, add_sent(pk, a, number) ? "(queued)" : "(no address)");
 }
 
 static void
@@ -188,11 +273,11 @@ keep_packed(struct packing *pk)
 bool
 filing_take_effects(struct parcel *p, const struct filing_result *r, struct buf *told)
 {
-    struct packing pk = {.p = p, .t = p->transaction, .told = told};
+    struct packing pk = {
+        .p = p, .t = p->transaction, .filed = &p->transaction->filing->filed[p->run], .told = told};
 
     buf_init(&pk.packed, RECORD_EFFECTS_MAX);
     buf_append_span(&pk.packed, p->delivery.effects); /* a failure that is told */
-    rows_key(&p->delivery, p->delivery.recipient, pk.once);
     for (uint32_t i = 0; i < r->action_count; i++)
         add_action(&pk, &r->actions[i], i);
     bool has_some = pk.packed.len > 0;
@@ -215,14 +300,7 @@ filing_tell_failure(struct parcel *p, enum filing_layer layer, const char *error
         return;
     p->failure = error;
     buf_init(&packed, EFFECT_TEXT_MAX);
-    if (effects_pack(&(struct effect){.kind = EFFECT_LOG,
-                                      .key = "",
-                                      .action = "",
-                                      .sender = "",
-                                      .details = error,
-                                      .once = "",
-                                      .file = ""},
-                     &packed)) {
+    if (effects_pack(&(struct effect){.kind = EFFECT_LOG, .key = "", .text = error}, &packed)) {
         const char *copy = arena_copy(&t->arena, buf_span(&packed));
         if (copy != NULL)
             p->delivery.effects = (struct span){copy, packed.len};

@@ -120,6 +120,7 @@ fill(struct planning *pl, struct delivery *d, const struct filing_action *a)
     d->source = source_of(pl, a->edition);
     d->into = name_of(a->mailbox);
     d->wanted = wanted_by(pl, a);
+    d->is_sent = a->is_sent;
     d->may_create = a->create || pl->t->deliver->settings->sieve.create;
     take_flags(pl, d, a);
     tell(pl, a, d->into);

@@ -39,10 +39,8 @@ void filing_check_room(struct transaction *t, bool is_filed, filing_fn fn);
  * answer in delivery.why, and p->is_settled. */
 void filing_plan(struct transaction *t, bool is_filed);
 
-/* filing_action_leaves() - does it wait to be sent? filing_action_has_message() - the message
- * itself, not one that a script has made? */
+/* filing_action_leaves() - is there somebody to send it to? */
 bool filing_action_leaves(const struct filing_action *a);
-bool filing_action_has_message(const struct filing_action *a);
 
 /* filing_take_effects() - what the script does besides filing, into p->delivery; told grows by what
  * the delivery log says of it. True: there is something. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Does what scripts send fit into what may wait in an account? Where it does not, nothing is sent
+ * Does what scripts send fit into what may wait of an account? Where it does not, nothing is sent
  * and the script has failed: the message is kept, and its owner told.
  */
 #include "filing_priv.h"
 
-#include "doorstep/log.h"
+#include <stdio.h>
 
-#include "outgoing_priv.h"
+#include "doorstep/log.h"
+#include "doorstep/relay_queue.h"
 
 struct question { /* in the transaction's arena */
     struct job job;
@@ -49,23 +50,23 @@ on_looked(void *arg)
     one_done(p->transaction);
 }
 
-/* An account that is not at hand now is not full for that. */
+/* What waits in the queue, and what deliveries that have been answered will put there. A queue that
+ * cannot be read now is not full for that. */
 static bool
-has_room(struct question *q, struct worker *w)
+has_room(const struct question *q, struct worker *w)
 {
     const struct settings_sieve *s = &w->with.settings->sieve;
-    struct outgoing_usage usage;
-    struct open_account *oa;
-    struct store_wait wait;
+    const struct account *a = &q->parcel->delivery.target.account;
+    uint64_t rows = 0, octets = 0, coming_rows, coming_octets;
+    char key[ACCOUNT_USER_SIZE + ACCOUNT_DOMAIN_SIZE];
     struct outcome why;
 
-    enum account_result result =
-        account_open(w, &q->parcel->delivery.target.account, false, &oa, &wait, &why);
-    bool is_there = result == ACCOUNT_OPEN ||
-                    (result == ACCOUNT_LATER && !oa->loan.is_lent && oa->index != NULL);
-    if (!is_there || !outgoing_look(w, oa, &usage, &why))
-        usage = (struct outgoing_usage){0};
-    return usage.rows + q->rows <= s->outgoing && usage.octets + q->octets <= s->outgoing_size;
+    snprintf(key, sizeof key, "%s@%s", a->user, a->domain);
+    if (!queue_usage(w->with.queue, key, &rows, &octets, &why))
+        log_event(LOG_LEVEL_WARNING, "queue_not_read", "cause", why.cause, NULL);
+    account_sends(w, a, &coming_rows, &coming_octets);
+    return rows + coming_rows + q->rows <= s->outgoing &&
+           octets + coming_octets + q->octets <= s->outgoing_size;
 }
 
 static void
@@ -79,14 +80,15 @@ run_question(struct job *job, void *worker)
 }
 
 static void
-count(struct question *q, const struct filing_result *r)
+count(struct question *q, const struct sorters_filed *filed)
 {
-    uint64_t octets = message_traits(q->parcel->transaction->msg)->octets;
-
-    for (uint32_t i = 0; i < r->action_count; i++) {
-        bool leaves = filing_action_leaves(&r->actions[i]);
+    for (uint32_t i = 0; i < filed->result.action_count; i++) {
+        const struct filing_action *a = &filed->result.actions[i];
+        const struct message *msg =
+            a->edition == 0 ? q->parcel->transaction->msg : filed->editions[a->edition - 1];
+        bool leaves = filing_action_leaves(a);
         q->rows += leaves;
-        q->octets += leaves && filing_action_has_message(&r->actions[i]) ? octets : 0;
+        q->octets += leaves ? message_traits(msg)->octets : 0;
     }
 }
 
@@ -99,7 +101,7 @@ ask(struct parcel *p)
     struct question q = {.job.run = run_question, .parcel = p};
 
     if (!filed->is_killed)
-        count(&q, &filed->result);
+        count(&q, filed);
     struct question *asked = q.rows == 0 ? NULL : arena_alloc(&t->arena, sizeof *asked);
     if (asked == NULL)
         return;

@@ -158,7 +158,7 @@ mark(struct index *ix, time_t now, struct outcome *why)
 {
     if (!index_begin(ix, why))
         return false;
-    if (index_seen_add(ix, KEY, now + EVERY_SECONDS, why) && index_commit_unsynced(ix, why))
+    if (index_seen_add(ix, KEY, now + EVERY_SECONDS, "", why) && index_commit_unsynced(ix, why))
         return true;
     index_rollback(ix);
     return false;

@@ -166,6 +166,19 @@ empty_spool(const struct recovery *r)
     closedir(dir);
 }
 
+/* Messages of the queue that no item names any more, where nothing is kept that may name them. */
+static void
+sweep_queue(const struct recovery *r)
+{
+    struct outcome why;
+    uint64_t kept = 0;
+
+    for (unsigned n = 0; n < r->workers; n++)
+        kept += r->turns[n].counts.kept;
+    if (kept == 0 && !queue_sweep(r->deliver->queue, clock_wall().tv_sec + 1, &why))
+        log_event(LOG_LEVEL_WARNING, "queue_not_swept", "cause", why.cause, NULL);
+}
+
 static void
 run_clear(struct job *job, void *clerk)
 {
@@ -174,8 +187,10 @@ run_clear(struct job *job, void *clerk)
 
     (void)clerk;
     t->ok = save_all_damaged(r, &t->why) && journal_reader_clear(r->reader, r->workers, &t->why);
-    if (t->ok)
+    if (t->ok) {
         empty_spool(r);
+        sweep_queue(r);
+    }
     end_turn(t);
 }
 

@@ -121,6 +121,28 @@ wait_for_predecessor(struct deliver *d, struct outcome *why)
     return true;
 }
 
+/* A damaged queue holds up nobody's mail: it is set aside whole, for whoever can make more of it.
+ */
+static struct queue *
+open_queue(const char *state_dir, struct outcome *why)
+{
+    struct queue *q = queue_open(state_dir, why);
+    char path[PATH_MAX], aside[PATH_MAX];
+
+    if (q != NULL || why->kind != OUTCOME_CORRUPT)
+        return q;
+    snprintf(path, sizeof path, "%s/queue", state_dir);
+    snprintf(aside, sizeof aside, "%s/queue-%lld.damaged", state_dir,
+             (long long)clock_wall().tv_sec);
+    if (rename(path, aside) != 0) {
+        outcome_errno(why, errno, "rename", path);
+        return NULL;
+    }
+    log_event(LOG_LEVEL_ERROR, "queue_set_aside", "folder", aside, "cause", why->cause, "effect",
+              "what waited there is not sent", NULL);
+    return queue_open(state_dir, why);
+}
+
 static void
 on_disk(void *arg, bool is_full)
 {
@@ -148,8 +170,11 @@ start_parts(struct deliver *d, struct outcome *why)
     d->syncer = syncer_new(d->settings->state_dir, why);
     if (d->syncer == NULL)
         return false;
+    d->queue = open_queue(d->settings->state_dir, why);
+    if (d->queue == NULL)
+        return false;
     const struct worker_services with = {
-        d->settings, d->loop, d->directory, d->sorters, d->hands, d->syncer,
+        d->settings, d->loop, d->directory, d->sorters, d->hands, d->syncer, d->queue,
     };
     d->workers = workers_start(&with, why);
     if (d->workers == NULL)
@@ -417,6 +442,7 @@ release(struct deliver *d)
     rates_free(d->rates);
     workers_end(d->workers);
     syncer_free(d->syncer);
+    queue_close(d->queue);
     directory_free(d->directory);
     if (d->edges != NULL)
         edges_free(d);

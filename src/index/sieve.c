@@ -5,6 +5,7 @@
 #include "index_priv.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 bool
 index_seen_find(struct index *ix, const char *key, time_t now, struct outcome *why)
@@ -23,15 +24,35 @@ index_seen_find(struct index *ix, const char *key, time_t now, struct outcome *w
 }
 
 bool
-index_seen_add(struct index *ix, const char *key, time_t until, struct outcome *why)
+index_seen_by(struct index *ix, const char *key, time_t now, char once[INDEX_ONCE_SIZE],
+              struct outcome *why)
+{
+    struct db_statement *s =
+        db_prepare(ix->db, "SELECT once FROM seen WHERE key = ? AND until > ?", why);
+    if (s == NULL)
+        return false;
+    db_bind_text(s, 1, key);
+    db_bind_int(s, 2, now);
+    enum db_result result = db_next(s, why);
+    if (result == DB_FAILED)
+        return false;
+    snprintf(once, INDEX_ONCE_SIZE, "%s", result == DB_ROW ? db_text(s, 0) : "");
+    db_finish(s);
+    return result == DB_ROW || outcome_set(why, OUTCOME_NOT_FOUND, NULL);
+}
+
+bool
+index_seen_add(struct index *ix, const char *key, time_t until, const char *once,
+               struct outcome *why)
 {
     assert(ix->in_transaction);
     struct db_statement *s =
-        db_prepare(ix->db, "INSERT OR REPLACE INTO seen (key, until) VALUES (?, ?)", why);
+        db_prepare(ix->db, "INSERT OR REPLACE INTO seen (key, until, once) VALUES (?, ?, ?)", why);
     if (s == NULL)
         return false;
     db_bind_text(s, 1, key);
     db_bind_int(s, 2, until);
+    db_bind_text(s, 3, once);
     return db_run(s, why);
 }
 
@@ -57,27 +78,6 @@ index_seen_prune(struct index *ix, time_t now, struct outcome *why)
         return false;
     db_bind_int(s, 1, INDEX_SEEN_PRUNED);
     db_bind_int(s, 2, INDEX_SEEN_MAX);
-    return db_run(s, why);
-}
-
-bool
-index_outgoing_add(struct index *ix, const struct index_outgoing *o, struct outcome *why)
-{
-    assert(ix->in_transaction);
-    struct db_statement *s = db_prepare(
-        ix->db,
-        "INSERT OR IGNORE INTO outgoing (once, kind, queued, delivery_id, sender, details, file) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        why);
-    if (s == NULL)
-        return false;
-    db_bind_text(s, 1, o->once);
-    db_bind_text(s, 2, o->kind);
-    db_bind_int(s, 3, o->queued);
-    db_bind_text(s, 4, o->delivery_id);
-    db_bind_text(s, 5, o->sender);
-    db_bind_text(s, 6, o->details);
-    db_bind_text(s, 7, o->file);
     return db_run(s, why);
 }
 
@@ -109,6 +109,15 @@ index_outgoing_list(struct index *ix, index_outgoing_fn fn, void *arg, struct ou
     if (result != DB_FAILED)
         db_finish(s);
     return result != DB_FAILED;
+}
+
+bool
+index_outgoing_clear(struct index *ix, struct outcome *why)
+{
+    assert(ix->in_transaction);
+    struct db_statement *s = db_prepare(ix->db, "DELETE FROM outgoing", why);
+
+    return s != NULL && db_run(s, why);
 }
 
 bool

@@ -10,7 +10,7 @@
 static const char *const kind_names[FILING_KINDS] = {
     [FILING_FILE] = "fileinto",  [FILING_DISCARD_IT] = "discard", [FILING_REJECT] = "reject",
     [FILING_MARK] = "duplicate", [FILING_REDIRECT] = "redirect",  [FILING_VACATION] = "vacation",
-    [FILING_NOTIFY] = "notify",  [FILING_REPORT] = "report",      [FILING_PIPE] = "pipe",
+    [FILING_NOTIFY] = "notify",  [FILING_REPORT] = "report",
 };
 
 const char *
@@ -92,11 +92,40 @@ unpack_names(struct unpack *u, struct arena *arena, uint32_t max, uint32_t *coun
     return names;
 }
 
+/* Header fields, whole: ASCII lines that end in CRLF, none empty, the first one no continuation. */
+static bool
+is_head(struct span s)
+{
+    bool ok = true, is_first = true;
+
+    while (ok && s.n > 0) {
+        size_t n = span_find(s, '\r');
+        ok = n > 0 && n + 1 < s.n && s.p[n + 1] == '\n' &&
+             (!is_first || (s.p[0] != ' ' && s.p[0] != '\t'));
+        for (size_t i = 0; ok && i < n; i++)
+            ok = (s.p[i] >= ' ' && s.p[i] < 127) || s.p[i] == '\t';
+        is_first = false;
+        s = span_skip(s, n + 2);
+    }
+    return ok;
+}
+
+static const char *
+unpack_head(struct unpack *u, struct arena *arena)
+{
+    const char *s = unpack_string(u, arena, FILING_HEAD_MAX);
+
+    if (!is_head(span_of(s)))
+        u->broken = true;
+    return u->broken ? "" : s;
+}
+
 /* ---- a run ---- */
 
 void
 filing_run_pack(const struct filing_run *run, struct pack *p)
 {
+    pack_str(p, run->id);
     pack_str(p, run->sender);
     pack_str(p, run->recipient);
     pack_str(p, run->original_recipient);
@@ -122,6 +151,7 @@ void
 filing_run_unpack(struct filing_run *run, struct arena *arena, struct unpack *u)
 {
     *run = (struct filing_run){0};
+    run->id = unpack_string(u, arena, FILING_NAME_MAX);
     run->sender = unpack_string(u, arena, FILING_NAME_MAX);
     run->recipient = unpack_string(u, arena, FILING_NAME_MAX);
     run->original_recipient = unpack_string(u, arena, FILING_NAME_MAX);
@@ -153,6 +183,7 @@ pack_action(struct pack *p, const struct filing_action *a)
     pack_u32(p, a->line);
     pack_str(p, a->script);
     pack_u32(p, a->edition);
+    pack_u8(p, a->is_sent);
     pack_str(p, a->mailbox);
     pack_str(p, a->special_use);
     pack_str(p, a->mailbox_id);
@@ -162,6 +193,9 @@ pack_action(struct pack *p, const struct filing_action *a)
     pack_str(p, a->text);
     pack_str(p, a->key);
     pack_u32(p, a->seconds);
+    pack_str(p, a->reverse_path);
+    pack_names(p, a->recipients, a->recipient_count);
+    pack_str(p, a->head);
     pack_u32(p, a->field_count);
     for (uint32_t i = 0; i < a->field_count; i++) {
         pack_str(p, a->fields[i].name);
@@ -187,6 +221,7 @@ unpack_action(struct filing_action *a, uint32_t editions, struct arena *arena, s
     a->line = unpack_u32(u);
     a->script = unpack_name(u, arena);
     a->edition = unpack_u32(u);
+    a->is_sent = unpack_enum(u, 2) != 0;
     a->mailbox = unpack_name(u, arena);
     a->special_use = unpack_name(u, arena);
     a->mailbox_id = unpack_name(u, arena);
@@ -196,6 +231,9 @@ unpack_action(struct filing_action *a, uint32_t editions, struct arena *arena, s
     a->text = unpack_text(u, arena);
     a->key = unpack_name(u, arena);
     a->seconds = unpack_u32(u);
+    a->reverse_path = unpack_name(u, arena);
+    a->recipients = unpack_names(u, arena, FILING_RECIPIENTS_MAX, &a->recipient_count);
+    a->head = unpack_head(u, arena);
     unpack_fields(a, arena, u);
     if (a->edition > editions)
         u->broken = true;

@@ -160,12 +160,18 @@ print_notify(const struct relay_origin *o, const struct sieve_notify *n, struct 
 
 /* ------------------------------------------------------------------ redirect */
 
+bool
+relay_print_head(const struct relay_origin *o, const struct sieve_action *a, struct buf *out)
+{
+    return a->kind != SIEVE_REDIRECT ||
+           field_print_address(out, "X-Sieve-Redirected-From", "", o->user->address);
+}
+
 /* The message as it is, without the trace of our own delivery. */
 static bool
 print_redirect(const struct relay_origin *o, const struct sieve_action *a, struct buf *out)
 {
-    return field_print_address(out, "X-Sieve-Redirected-From", "", o->user->address) &&
-           sieve_edition_print(a->edition, out);
+    return relay_print_head(o, a, out) && sieve_edition_print(a->edition, out);
 }
 
 const char *

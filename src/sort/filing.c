@@ -196,6 +196,19 @@ run_scripts(struct filer *f)
 
 /* ---- results ---- */
 
+/* A message that was made and is no longer than FILING_SENT_MAX costs nobody else's room. */
+static bool
+send_text(struct filer *f, uint64_t id, struct span text, size_t room)
+{
+    bool is_short = text.n <= FILING_SENT_MAX;
+
+    if (!is_short && text.n > room)
+        return false;
+    f->sorter->edited += is_short ? 0 : text.n;
+    f->door = sorter_send(f->sorter, SORT_EDITION, id, text);
+    return true;
+}
+
 static bool
 send_edition(struct filer *f, uint64_t id, const struct sieve_edition *e, size_t room)
 {
@@ -221,7 +234,9 @@ send_editions(struct filer *f, uint64_t id, size_t octets)
 
     for (uint32_t i = 0; f->door == SORTER_GOES_ON && i < count; i++) {
         size_t room = f->sorter->edited < most ? most - (size_t)f->sorter->edited : 0;
-        if (room > 0 && send_edition(f, id, f->editions[i], room))
+        const struct rendition *e = &f->editions[i];
+        if (e->edition == NULL ? send_text(f, id, buf_span(&e->text), room)
+                               : room > 0 && send_edition(f, id, e->edition, room))
             continue;
         f->result.edition_count = i; /* those that went out are thrown away */
         f->result.action_count = 0;
@@ -249,6 +264,14 @@ send_result(struct filer *f, uint64_t id)
     return p.full ? SORTER_IS_BROKEN : sorter_send(f->sorter, SORT_FILED, id, buf_span(packed));
 }
 
+static void
+release_renditions(struct filer *f)
+{
+    for (uint32_t i = 0; i < EDITIONS_MAX; i++)
+        if (f->editions[i].edition == NULL)
+            buf_release(&f->editions[i].text);
+}
+
 static enum sorter_result
 finish(struct filer *f, uint64_t id, size_t octets)
 {
@@ -258,7 +281,9 @@ finish(struct filer *f, uint64_t id, size_t octets)
     if (!filer_take_actions(f, actions, count)) {
         f->result.action_count = 0;
         f->result.edition_count = 0;
-        fail(f, FILING_FAILED, FILING_PERSONAL, "the script does too much with one message");
+        fail(f, FILING_FAILED, FILING_PERSONAL,
+             f->send_error[0] != '\0' ? f->send_error
+                                      : "the script does too much with one message");
     }
     send_editions(f, id, octets);
     return f->door == SORTER_GOES_ON ? send_result(f, id) : f->door;
@@ -297,6 +322,10 @@ run_on(struct filer *f, uint64_t id, struct span message)
         .now = time(NULL),
     };
 
+    f->message = message;
+    f->user = &user;
+    f->envelope = &envelope;
+    f->now = in.now;
     f->sieve = sieve_run_new(&in);
     if (f->sieve == NULL)
         return SORTER_IS_BROKEN;
@@ -333,6 +362,7 @@ file_one(struct sorter *so, uint32_t number, uint64_t id, struct span message)
     sieve_run_free(f.sieve);
     for (uint32_t i = 0; i < f.unkept_count; i++)
         sieve_program_free(f.unkept[i]);
+    release_renditions(&f);
     arena_release(&f.arena);
     return result;
 }

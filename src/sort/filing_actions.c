@@ -38,24 +38,6 @@ add_field(struct taking *t, const char *name, const char *value)
     a->fields[a->field_count++] = (struct filing_field){name, value};
 }
 
-static void
-add_list(struct taking *t, const char *name, const struct sieve_strings *list)
-{
-    for (uint32_t i = 0; i < list->count; i++)
-        add_field(t, name, list->items[i]);
-}
-
-static void
-add_number(struct taking *t, const char *name, int64_t value)
-{
-    char text[32];
-
-    snprintf(text, sizeof text, "%lld", (long long)value);
-    const char *copy = arena_copy(&t->f->arena, span_of(text));
-    t->failed = t->failed || copy == NULL;
-    add_field(t, name, copy);
-}
-
 /* ---- storage ---- */
 
 static void
@@ -100,78 +82,20 @@ take_key(struct taking *t, const char *key, uint32_t seconds)
     t->failed = t->failed || t->out->key == NULL;
 }
 
-/* RFC 8580: where the copy of what leaves goes, for whoever sends it. */
-static void
-add_fcc(struct taking *t, const struct sieve_storage *s)
-{
-    add_field(t, "fcc", s->mailbox);
-    add_field(t, "fcc-special-use", s->special_use);
-    add_field(t, "fcc-mailbox-id", s->mailbox_id);
-    add_field(t, "fcc-create", s->create ? "yes" : "");
-    if (s->has_flags)
-        add_list(t, "fcc-flag", &s->flags);
-}
-
-static void
-take_reply(struct taking *t, const struct sieve_reply *r)
-{
-    add_field(t, "from", r->from);
-    add_field(t, "to", r->to);
-    add_field(t, "to-field", r->to_field);
-    add_field(t, "subject", r->subject);
-    add_field(t, r->is_mime ? "mime" : "text", r->text);
-    if (r->fcc != NULL)
-        add_fcc(t, r->fcc);
-}
-
-static void
-take_vacation(struct taking *t, const struct sieve_vacation *v)
-{
-    take_key(t, v->key == NULL ? "" : v->key, v->seconds);
-    take_reply(t, &v->reply);
-    add_field(t, "in-reply-to", v->in_reply_to);
-    add_field(t, "references", v->references);
-    add_field(t, "withheld", v->withheld);
-}
-
-static void
-take_notify(struct taking *t, const struct sieve_notify *n)
-{
-    take_reply(t, &n->reply);
-    add_field(t, "method", n->method);
-    add_field(t, "importance", n->importance);
-    add_list(t, "option", &n->options);
-    add_list(t, "recipient", &n->recipients);
-    add_list(t, "carbon", &n->carbon);
-    add_list(t, "header", &n->headers);
-    add_field(t, "withheld", n->withheld);
-}
-
 static void
 take_redirect(struct taking *t, const struct sieve_redirect *r)
 {
-    const char mode[] = {r->by_mode, '\0'};
+    char by[64];
 
-    add_field(t, "to", r->address);
-    add_field(t, "list", r->list);
     add_field(t, "notify", r->notify);
     add_field(t, "ret", r->ret);
     if (!r->has_by)
         return;
-    add_number(t, "by-seconds", r->by_seconds);
-    const char *copy = arena_copy(&t->f->arena, span_of(mode));
+    snprintf(by, sizeof by, "%lld;%c%s", (long long)r->by_seconds, r->by_mode,
+             r->by_trace ? "T" : "");
+    const char *copy = arena_copy(&t->f->arena, span_of(by));
     t->failed = t->failed || copy == NULL;
-    add_field(t, "by-mode", copy);
-    add_field(t, "by-trace", r->by_trace ? "yes" : "no");
-}
-
-static void
-take_report(struct taking *t, const struct sieve_action *a)
-{
-    add_field(t, "to", a->details.report.address);
-    add_field(t, "feedback", a->details.report.feedback);
-    add_field(t, "text", a->details.report.text);
-    add_field(t, "headers-only", a->details.report.headers_only ? "yes" : "no");
+    add_field(t, "by", copy);
 }
 
 static void
@@ -203,21 +127,23 @@ take_details(struct taking *t, const struct sieve_action *a)
         break;
     case SIEVE_VACATION:
         out->kind = FILING_VACATION;
-        take_vacation(t, &a->details.vacation);
+        take_key(t, text_of(a->details.vacation.key), a->details.vacation.seconds);
+        add_field(t, "subject", a->details.vacation.reply.subject);
+        add_field(t, "withheld", a->details.vacation.withheld);
         break;
     case SIEVE_NOTIFY:
         out->kind = FILING_NOTIFY;
-        take_notify(t, &a->details.notify);
+        add_field(t, "subject", a->details.notify.reply.subject);
+        add_field(t, "withheld", a->details.notify.withheld);
         break;
     case SIEVE_REPORT:
         out->kind = FILING_REPORT;
-        take_report(t, a);
+        add_field(t, "feedback", a->details.report.feedback);
         break;
     case SIEVE_PIPE:
-        out->kind = FILING_PIPE;
-        add_field(t, "program", a->details.pipe.program);
-        add_list(t, "argument", &a->details.pipe.arguments);
-        add_field(t, "try", a->details.pipe.is_try ? "yes" : "no");
+        snprintf(t->f->send_error, sizeof t->f->send_error, "%s:%u: pipe: no program runs here",
+                 out->script, out->line);
+        t->failed = true;
         break;
     case SIEVE_ACTION_KINDS:
         t->failed = true;
@@ -236,32 +162,58 @@ edition_number(struct taking *t, const struct sieve_edition *e)
     if (e == NULL || sieve_edition_is_original(e))
         return 0;
     for (uint32_t i = 0; i < r->edition_count; i++)
-        if (t->f->editions[i] == e)
+        if (t->f->editions[i].edition == e)
             return i + 1;
     if (r->edition_count == EDITIONS_MAX) {
         t->failed = true;
         return 0;
     }
-    t->f->editions[r->edition_count++] = e;
+    t->f->editions[r->edition_count++].edition = e;
     return r->edition_count;
 }
 
+static void
+take_action(struct taking *t, const struct sieve_action *a, uint32_t number)
+{
+    struct filing_action *out = t->out = &t->f->result.actions[t->f->result.action_count++];
+
+    *out = (struct filing_action){.line = a->at.line, .script = text_of(a->script)};
+    take_details(t, a);
+    out->edition = edition_number(t, a->edition);
+    if (!t->failed && out->kind >= FILING_REDIRECT && !filer_send(t->f, a, number, out))
+        t->failed = true;
+}
+
+/* RFC 8580: the very message that is sent, once more. */
+static void
+take_copy(struct taking *t, const struct sieve_action *a, const struct filing_action *sent)
+{
+    const struct sieve_storage *fcc = filer_fcc(a);
+
+    if (fcc == NULL || sent->recipient_count == 0)
+        return;
+    t->out = &t->f->result.actions[t->f->result.action_count++];
+    *t->out = (struct filing_action){.kind = FILING_FILE,
+                                     .line = sent->line,
+                                     .script = sent->script,
+                                     .edition = sent->edition,
+                                     .is_sent = true};
+    take_storage(t, fcc);
+}
+
+/* Copies of what is sent come last: the first copy stands for the message itself. */
 bool
 filer_take_actions(struct filer *f, const struct sieve_action *actions, uint32_t count)
 {
     struct filing_result *r = &f->result;
 
-    if (count > FILING_ACTIONS_MAX)
+    if (count > FILING_ACTIONS_MAX / 2)
         return false;
-    r->actions = arena_alloc(&f->arena, (count + 1) * sizeof *r->actions);
+    r->actions = arena_alloc(&f->arena, (2 * count + 1) * sizeof *r->actions);
     struct taking t = {.f = f, .failed = r->actions == NULL};
-    for (uint32_t i = 0; !t.failed && i < count; i++) {
-        t.out = &r->actions[i];
-        *t.out = (struct filing_action){.line = actions[i].at.line,
-                                        .script = text_of(actions[i].script)};
-        take_details(&t, &actions[i]);
-        t.out->edition = edition_number(&t, actions[i].edition);
-    }
-    r->action_count = count;
+    for (uint32_t i = 0; !t.failed && i < count; i++)
+        take_action(&t, &actions[i], i);
+    for (uint32_t i = 0; !t.failed && i < count; i++)
+        take_copy(&t, &actions[i], &r->actions[i]);
     return !t.failed;
 }

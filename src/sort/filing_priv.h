@@ -9,6 +9,15 @@
 
 #define EDITIONS_MAX FILING_ACTIONS_MAX
 
+#define FILING_SENT_MAX                                                                            \
+    (128 * 1024) /* octets of a message that is made, besides what it quotes                       \
+                  */
+
+struct rendition { /* what goes to the store before the result */
+    const struct sieve_edition *edition;
+    struct buf text; /* owned; where there is no edition: a message that was made */
+};
+
 struct filer {
     struct sorter *sorter;
     uint32_t number; /* of the run */
@@ -23,11 +32,19 @@ struct filer {
     enum sorter_result door; /* not SORTER_GOES_ON: a question failed, and all is over */
     char error[1024];        /* of a script that does not compile */
     struct filing_result result;
-    const struct sieve_edition *editions[EDITIONS_MAX];
+    struct rendition editions[EDITIONS_MAX];
+    char send_error[512]; /* why what leaves cannot, or "" */
+    struct span message;
+    const struct sieve_user *user;
+    const struct sieve_envelope *envelope;
+    time_t now;
 };
 
 /* filer_host - what scripts ask of the account; arg is the struct filer. */
 struct sieve_host filer_host(struct filer *f);
+
+/* filer_has_seen() - is that key, hashed, remembered? */
+bool filer_has_seen(struct filer *f, struct span key);
 
 /* filer_ask_text() - the text of a script; what as of sorter_ask(). */
 enum sort_verdict filer_ask_text(struct filer *f, enum sort_question what, struct span question,
@@ -37,6 +54,14 @@ enum sort_verdict filer_ask_text(struct filer *f, enum sort_question what, struc
 
 /* filer_hash_key() - what a script remembers something by, as the store keeps it: in hex. */
 void filer_hash_key(struct span key, char out[FILING_KEY_SIZE]);
+
+/* filer_send() - of an action that sends something: envelope and message into out. Nothing where it
+ * is withheld. false: no memory, too much, or f->send_error says what. */
+bool filer_send(struct filer *f, const struct sieve_action *a, uint32_t number,
+                struct filing_action *out);
+
+/* filer_fcc() - where a copy of what it sends goes, or NULL. */
+const struct sieve_storage *filer_fcc(const struct sieve_action *a);
 
 /* filer_take_actions() - those of the run into f->result, in f->arena. false: no memory, or more
  * than a result can hold. */

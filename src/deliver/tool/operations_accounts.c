@@ -10,7 +10,7 @@
 #include "change_priv.h"
 #include "kept_priv.h"
 #include "operation_priv.h"
-#include "outgoing_priv.h"
+#include "moved_on_priv.h"
 #include "reconcile_priv.h"
 #include "rows_priv.h"
 #include "syncer_priv.h"
@@ -318,6 +318,18 @@ delete_with_record(struct operation *op, struct worker *w, struct open_account *
     return false;
 }
 
+/* What its scripts sent and that waits goes with its mail. */
+static bool
+remove_leftovers(struct worker *w, const struct account *a, const char *folder, struct outcome *why)
+{
+    char key[ACCOUNT_USER_SIZE + ACCOUNT_DOMAIN_SIZE];
+    uint64_t count;
+
+    snprintf(key, sizeof key, "%s@%s", a->user, a->domain);
+    return queue_delete_account(w->with.queue, key, clock_wall().tv_sec, &count, why) &&
+           moved_on_remove(folder, why) && index_remove(folder, why);
+}
+
 /* Without mail: true the mail stays where it is, for whoever gets that name next. */
 void
 operation_account_delete(struct operation *op, struct worker *w)
@@ -342,7 +354,7 @@ operation_account_delete(struct operation *op, struct worker *w)
         folder = NULL;
     batch_forget_account(w, a->user, a->domain);
     kept_forget(w, a->user, a->domain);
-    if (folder != NULL && !(outgoing_remove(folder, &op->why) && index_remove(folder, &op->why)))
+    if (folder != NULL && !remove_leftovers(w, a, folder, &op->why))
         op->failed = true;
     free(folder);
 }

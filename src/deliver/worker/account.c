@@ -13,6 +13,7 @@
 
 #include "change_priv.h"
 #include "loan_priv.h"
+#include "moved_on_priv.h"
 #include "reconcile_priv.h"
 #include "rows_priv.h"
 #include "worker_priv.h"
@@ -100,6 +101,15 @@ find_open(struct worker *w, const char *user, const char *domain)
     size_t n = print_key(key, sizeof key, user, domain);
     HASH_FIND(hh, w->open, key, n, oa);
     return oa;
+}
+
+void
+account_sends(struct worker *w, const struct account *a, uint64_t *items, uint64_t *octets)
+{
+    const struct open_account *oa = find_open(w, a->user, a->domain);
+
+    *items = oa != NULL ? oa->send_items : 0;
+    *octets = oa != NULL ? oa->send_octets : 0;
 }
 
 bool
@@ -236,8 +246,12 @@ account_mend(struct worker *w, struct open_account *oa, struct outcome *why)
 static bool
 mend_opened(struct worker *w, struct open_account *oa, struct outcome *why)
 {
-    if (w->journal == NULL || account_mend(w, oa, why))
+    if (w->journal == NULL)
         return true;
+    if (account_mend(w, oa, why)) {
+        moved_on(w, oa);
+        return true;
+    }
     index_close(oa->index);
     oa->index = NULL;
     return false;

@@ -40,6 +40,7 @@ struct open_account {
     uint64_t rows_segment;     /* of the journal: the oldest that has one of them */
     unsigned row_count;
     uint64_t row_octets, row_messages; /* what they add to the usage */
+    uint64_t send_items, send_octets;  /* that rows will put into the queue */
     uint64_t rows_since_ms;
     struct open_account *prev_waiting, *next_waiting;
     struct loan loan;
@@ -85,6 +86,10 @@ bool account_mend(struct worker *w, struct open_account *oa, struct outcome *why
 
 /* account_uid_validity() - the next one to be given, larger than at_least. */
 bool account_uid_validity(struct worker *w, uint32_t at_least, uint32_t *out, struct outcome *why);
+
+/* account_sends() - what deliveries of the account that have been answered will put into the queue.
+ */
+void account_sends(struct worker *w, const struct account *a, uint64_t *items, uint64_t *octets);
 
 /* account_is_lent() - and cannot be closed yet. */
 bool account_is_lent(struct worker *w, const char *user, const char *domain);

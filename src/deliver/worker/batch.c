@@ -30,6 +30,7 @@
 
 #include "aside_priv.h"
 #include "commit_priv.h"
+#include "effects_priv.h"
 #include "housekeeping_priv.h"
 #include "kept_priv.h"
 #include "record_priv.h"
@@ -79,9 +80,11 @@ delivery_mailbox(const struct delivery *d)
 }
 
 void
-batch_finish_one(struct delivery *d, struct delivery **finished)
+batch_finish_one(struct worker *w, struct delivery *d, struct delivery **finished)
 {
     keep_temporary(&d->why);
+    if (!outcome_is_success(&d->why))
+        effects_drop_messages(w, d);
     for (uint32_t i = 0; i < d->copy_count; i++) {
         buf_release(&d->copies[i].trace);
         buf_release(&d->copies[i].record);
@@ -110,7 +113,7 @@ run_step(struct worker *w, step_fn step, struct delivery **finished)
             kept++;
             break;
         case IS_DONE:
-            batch_finish_one(d, finished);
+            batch_finish_one(w, d, finished);
             break;
         case IS_ASIDE:
             break;
@@ -203,7 +206,7 @@ remember(struct worker *w, struct delivery *d)
     /* The index alone is needed: its hand may be away. */
     if (account_open(w, &d->target.account, false, &oa, &wait, &d->why) != ACCOUNT_FAILED)
         remember_keys(w, oa, d);
-    batch_finish_one(d, &finished);
+    batch_finish_one(w, d, &finished);
     answer(w, finished);
 }
 
@@ -218,11 +221,11 @@ run_effects(struct worker *w, struct delivery *d)
 
     if (!is_open)
         d->account = NULL;
-    else if ((d->account->loan.is_lent || !step_is_known(w, d)) && step_keep_sent(d) &&
+    else if ((d->account->loan.is_lent || !step_is_known(w, d)) && effects_keep_messages(w, d) &&
              remember_keys(w, d->account, d))
         outcome_set(&d->why, OUTCOME_DISCARDED, NULL);
     memcpy(d->id, d->source->id, sizeof d->id);
-    batch_finish_one(d, &finished);
+    batch_finish_one(w, d, &finished);
     answer(w, finished);
 }
 
@@ -271,7 +274,7 @@ batch_forget_account(struct worker *w, const char *user, const char *domain)
 
     while ((d = aside_take_of(w, user, domain)) != NULL) {
         outcome_set(&d->why, OUTCOME_BUSY, "%s@%s is being deleted", user, domain);
-        batch_finish_one(d, &finished);
+        batch_finish_one(w, d, &finished);
     }
     account_forget_name(w, user, domain);
     answer(w, finished);
@@ -284,7 +287,7 @@ batch_end(struct worker *w)
 
     while ((d = aside_take_any(w)) != NULL) {
         outcome_set(&d->why, OUTCOME_BUSY, "the daemon ends");
-        batch_finish_one(d, &finished);
+        batch_finish_one(w, d, &finished);
     }
     answer(w, finished);
 }

@@ -72,12 +72,15 @@ struct delivery {
     const char *into;              /* mailbox; NULL: as source has it */
     struct wanted_mailbox *wanted; /* borrowed, or NULL */
     bool may_create;               /* that mailbox, when it is missing; else INBOX */
-    unsigned flags;                /* STORE_SEEN ... */
-    const char *keywords;          /* separated by spaces, or NULL */
+    bool is_sent;         /* a copy of what leaves: no trace of a delivery in front of it */
+    unsigned flags;       /* STORE_SEEN ... */
+    const char *keywords; /* separated by spaces, or NULL */
     struct span effects; /* of Sieve, as effects_pack() made them: of the account, with the first */
     bool effects_only;   /* it goes to no mailbox */
     const struct sent_message *sent; /* what effects name: kept before they are journalled */
     uint32_t sent_count;
+    uint32_t send_items;     /* what effects send: how many, */
+    uint64_t send_octets;    /* and how much */
     struct delivery *copies; /* borrowed; copy_count of them */
     uint32_t copy_count;
 
@@ -101,6 +104,7 @@ struct delivery {
     struct buf trace;
     struct buf record;   /* of a copy: of the journal */
     bool is_merged;      /* a copy: another one went to the same mailbox */
+    uint32_t sent_kept;  /* of sent: lie in the queue's folder */
     uint64_t again_ms;   /* aside: when to try again */
     uint64_t give_up_ms; /* aside: when to answer BUSY; 0 until it was busy once */
     bool reopened;       /* its hand was gone; asked for another once */
@@ -116,7 +120,7 @@ const char *delivery_mailbox(const struct delivery *d);
 void batch_run_delivery(struct job *job, void *worker);
 
 /* batch_finish_one() - d->why is its outcome; it waits in *finished to be given back. */
-void batch_finish_one(struct delivery *d, struct delivery **finished);
+void batch_finish_one(struct worker *w, struct delivery *d, struct delivery **finished);
 
 /* batch_finish() - carry out what was gathered, so that what comes next sees it. */
 void batch_finish(struct worker *w);

@@ -99,7 +99,7 @@ discard_all(struct worker *w, const struct outcome *why, struct delivery **finis
     for (size_t n = 0; n < w->batch_count; n++) {
         w->batch[n]->why = *why;
         step_discard(w->batch[n]);
-        batch_finish_one(w->batch[n], finished);
+        batch_finish_one(w, w->batch[n], finished);
     }
     w->batch_count = 0;
 }
@@ -133,7 +133,7 @@ commit_journal(struct worker *w, struct delivery **finished)
             }
             d->why = why;
             step_discard(d);
-            batch_finish_one(d, finished);
+            batch_finish_one(w, d, finished);
         }
     }
     w->batch_count = kept;
@@ -202,7 +202,7 @@ cancel_all(struct worker *w, struct delivery **list, size_t count, struct delive
         log_event(LOG_LEVEL_ERROR, "cancel_not_written", "cause", why.cause, "effect",
                   "a crash now may deliver once more", NULL);
     for (size_t i = 0; i < count; i++)
-        batch_finish_one(list[i], finished);
+        batch_finish_one(w, list[i], finished);
 }
 
 /* Visible, account by account; those that fail are told so after their cancels are safe. */
@@ -324,7 +324,7 @@ commit_settle(struct worker *w, struct delivery **finished)
             if (message == NULL || !add_row(w, d, message) || !add_copy_rows(w, d, message))
                 log_event(LOG_LEVEL_ERROR, "no_memory_for_row", "account", d->account->key, NULL);
             settle(w, d);
-            batch_finish_one(d, finished);
+            batch_finish_one(w, d, finished);
         }
         row_message_unref(message);
     }

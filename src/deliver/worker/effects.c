@@ -5,16 +5,15 @@
 #include "effects_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "doorstep/arena.h"
+#include "doorstep/log.h"
 
 #define PIECE 65536
+#define ARENA_MAX (8 * 1024 * 1024) /* several times a record's effects */
+
+/* ---- packed ---- */
 
 bool
 effects_pack(const struct effect *e, struct buf *out)
@@ -25,11 +24,9 @@ effects_pack(const struct effect *e, struct buf *out)
     pack_u8(&p, (uint8_t)e->kind);
     pack_str(&p, e->key);
     pack_u64(&p, e->until);
-    pack_str(&p, e->action);
-    pack_str(&p, e->sender);
-    pack_str(&p, e->details);
-    pack_str(&p, e->once);
-    pack_str(&p, e->file);
+    pack_str(&p, e->text);
+    if (e->kind == EFFECT_SEND)
+        queue_item_pack(&e->item, &p);
     return !p.full;
 }
 
@@ -44,138 +41,183 @@ unpack_text(struct unpack *u, struct arena *arena)
     return u->broken ? "" : text;
 }
 
-static bool
-unpack_effect(struct effect *e, struct arena *arena, struct unpack *u)
+bool
+effect_unpack(struct effect *e, struct arena *arena, struct unpack *u)
 {
     uint8_t kind = unpack_u8(u);
 
-    if (kind < EFFECT_MARK || kind > EFFECT_LOG)
+    *e = (struct effect){.kind = (enum effect_kind)kind};
+    if (kind != EFFECT_MARK && kind != EFFECT_LOG && kind != EFFECT_SEND)
         u->broken = true;
-    e->kind = (enum effect_kind)kind;
     e->key = unpack_text(u, arena);
     e->until = unpack_u64(u);
-    e->action = unpack_text(u, arena);
-    e->sender = unpack_text(u, arena);
-    e->details = unpack_text(u, arena);
-    e->once = unpack_text(u, arena);
-    e->file = unpack_text(u, arena);
+    e->text = unpack_text(u, arena);
+    if (!u->broken && kind == EFFECT_SEND)
+        queue_item_unpack(&e->item, arena, u);
     return !u->broken;
 }
 
-/* A vacation's key says whether its sender has had a reply lately (RFC 5230 4.2). */
-static bool
-queue_once(struct index *ix, const struct effect *e, const char *delivery_id, time_t when,
-           struct outcome *why)
-{
-    const struct index_outgoing o = {
-        .once = e->once,
-        .kind = e->action,
-        .queued = when,
-        .delivery_id = delivery_id,
-        .sender = e->sender,
-        .details = e->details,
-        .file = e->file,
-    };
+/* ---- applied ---- */
 
-    if (e->key[0] != '\0') {
-        if (index_seen_find(ix, e->key, when, why))
-            return true;
-        if (why->kind != OUTCOME_NOT_FOUND || !index_seen_add(ix, e->key, (time_t)e->until, why))
-            return false;
+struct applying {
+    struct worker *w;
+    struct index *ix;
+    const char *account, *delivery_id;
+    time_t when;
+    struct queue_item items[EFFECTS_SENT_MAX];
+    size_t count;
+    bool has_key;
+};
+
+/* A vacation's key says whether its sender has had a reply lately (RFC 5230 4.2). One that this
+ * very reply has set may have outlived the queue's row in a power cut: then it is queued again. */
+static bool
+may_send(struct applying *a, const struct effect *e, bool *may, struct outcome *why)
+{
+    char once[INDEX_ONCE_SIZE];
+
+    *may = true;
+    if (e->key[0] == '\0')
+        return true;
+    if (index_seen_by(a->ix, e->key, a->when, once, why)) {
+        *may = strcmp(once, e->item.once) == 0;
+        return true;
     }
-    return index_outgoing_add(ix, &o, why);
+    return why->kind == OUTCOME_NOT_FOUND &&
+           index_seen_add(a->ix, e->key, (time_t)e->until, e->item.once, why);
+}
+
+/* Nobody waits for what nobody can answer. */
+static time_t
+lifetime(const struct settings_relay *relay, const struct queue_item *item)
+{
+    bool is_bounce = item->reverse_path[0] == '\0';
+
+    return (time_t)((is_bounce ? relay->expire_bounce : relay->expire) / 1000);
 }
 
 static bool
-apply(struct index *ix, const struct effect *e, const char *delivery_id, time_t when,
-      struct outcome *why)
+gather(struct applying *a, const struct effect *e, struct outcome *why)
 {
+    bool may;
+
+    if (!may_send(a, e, &may, why))
+        return false;
+    if (!may || a->count == EFFECTS_SENT_MAX)
+        return true;
+    struct queue_item *item = &a->items[a->count++];
+    *item = e->item;
+    item->account = a->account;
+    item->delivery_id = a->delivery_id;
+    item->queued = a->when;
+    item->expires = a->when + lifetime(&a->w->with.settings->relay, item);
+    return true;
+}
+
+static bool
+apply(struct applying *a, const struct effect *e, struct outcome *why)
+{
+    a->has_key = a->has_key || e->key[0] != '\0';
     switch (e->kind) {
     case EFFECT_MARK:
-        return index_seen_add(ix, e->key, (time_t)e->until, why);
-    case EFFECT_SEND:
-        return queue_once(ix, e, delivery_id, when, why);
+        return index_seen_add(a->ix, e->key, (time_t)e->until, "", why);
     case EFFECT_LOG:
-        return index_sieve_log_add(ix, when, delivery_id, e->details, why);
+        return index_sieve_log_add(a->ix, a->when, a->delivery_id, e->text, why);
+    case EFFECT_SEND:
+        return gather(a, e, why);
     }
     return true;
 }
 
-bool
-effects_apply(struct index *ix, struct span packed, const char *delivery_id, time_t when,
-              struct outcome *why)
+/* What is wrong with the queue says nothing of the account's index, which would be renewed. */
+static bool
+send_all(struct applying *a, struct outcome *why)
 {
-    bool ok = true, has_key = false;
+    if (a->count == 0 || queue_add(a->w->with.queue, a->items, a->count, why))
+        return true;
+    if (why->kind == OUTCOME_CORRUPT)
+        why->kind = OUTCOME_SYSTEM;
+    return false;
+}
+
+bool
+effects_apply(struct worker *w, struct open_account *oa, struct span packed,
+              const char *delivery_id, time_t when, struct outcome *why)
+{
+    struct applying a = {
+        .w = w, .ix = oa->index, .account = oa->key, .delivery_id = delivery_id, .when = when};
     struct arena arena;
     struct unpack u;
     struct effect e;
+    bool ok = true;
 
-    arena_init(&arena, 16 * EFFECT_TEXT_MAX);
+    if (packed.n == 0)
+        return true;
+    arena_init(&arena, ARENA_MAX);
     unpack_init(&u, packed);
-    while (ok && u.rest.n > 0 && unpack_effect(&e, &arena, &u)) {
-        ok = apply(ix, &e, delivery_id, when, why);
-        has_key = has_key || e.key[0] != '\0';
-        arena_reset(&arena);
-    }
+    while (ok && u.rest.n > 0 && effect_unpack(&e, &arena, &u))
+        ok = apply(&a, &e, why);
+    if (u.broken)
+        log_event(LOG_LEVEL_ERROR, "effects_broken", "id", delivery_id, "account", oa->key, NULL);
+    ok = ok && send_all(&a, why);
     arena_release(&arena);
-    return ok && (!has_key || index_seen_prune(ix, when, why));
+    return ok && (!a.has_key || index_seen_prune(oa->index, when, why));
 }
 
 /* ---- messages that are to be sent ---- */
 
 static bool
-write_message(int fd, const struct message *msg, const char *path, struct outcome *why)
+write_message(struct queue_message *m, const struct message *msg, struct outcome *why)
 {
     char piece[PIECE];
     uint64_t offset = 0;
     ssize_t n;
 
     while ((n = message_read(msg, offset, piece, sizeof piece)) > 0) {
-        for (ssize_t done = 0, w; done < n; done += w) {
-            w = write(fd, piece + done, (size_t)(n - done));
-            if (w < 0)
-                return outcome_errno(why, errno, "write", path);
-        }
+        if (!queue_message_write(m, (struct span){piece, (size_t)n}, why))
+            return false;
         offset += (uint64_t)n;
     }
-    if (n < 0)
-        return outcome_errno(why, errno, "read", "a message");
-    return fdatasync(fd) == 0 || outcome_errno(why, errno, "sync", path);
+    return n == 0 || outcome_errno(why, errno, "read", "a message");
 }
 
 static bool
-sync_folder(const char *path, struct outcome *why)
+keep_copy(struct queue *q, const struct sent_message *s, struct outcome *why)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
+    char name[QUEUE_NAME_SIZE];
+    struct queue_message *m = queue_message_begin_as(q, s->name, why);
 
-    if (!ok)
-        outcome_errno(why, errno, "sync", path);
-    if (fd >= 0)
-        close(fd);
-    return ok;
+    if (m == NULL)
+        return false;
+    if (write_message(m, s->msg, why))
+        return queue_message_commit(m, name, why);
+    queue_message_abandon(m);
+    return false;
+}
+
+/* A message that outgrew memory lies in a file of state_dir already: that one gets another name. */
+static bool
+keep(struct queue *q, const struct sent_message *s, struct outcome *why)
+{
+    int fd = message_fd(s->msg);
+
+    return (fd >= 0 && queue_message_link(q, fd, s->name, why)) || keep_copy(q, s, why);
 }
 
 bool
-effects_keep_message(const struct open_account *oa, const char *name, const struct message *msg,
-                     struct outcome *why)
+effects_keep_messages(struct worker *w, struct delivery *d)
 {
-    char folder[PATH_MAX], path[PATH_MAX], temporary[PATH_MAX];
+    for (uint32_t i = 0; i < d->sent_count; i++) {
+        if (!keep(w->with.queue, &d->sent[i], &d->why))
+            return false;
+        d->sent_kept++;
+    }
+    return true;
+}
 
-    if (snprintf(folder, sizeof folder, "%s/outgoing", oa->folder) >= (int)sizeof folder ||
-        snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path ||
-        snprintf(temporary, sizeof temporary, "%s.part", path) >= (int)sizeof temporary)
-        return outcome_errno(why, ENAMETOOLONG, "open", name);
-    if (mkdir(folder, 0700) == 0 && !sync_folder(oa->folder, why))
-        return false;
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return outcome_errno(why, errno, "open", temporary);
-    bool ok = write_message(fd, msg, temporary, why);
-    close(fd);
-    if (ok && rename(temporary, path) != 0)
-        ok = outcome_errno(why, errno, "rename", path);
-    if (!ok)
-        unlink(temporary);
-    return ok && sync_folder(folder, why);
+void
+effects_drop_messages(struct worker *w, struct delivery *d)
+{
+    while (d->sent_kept > 0)
+        queue_message_remove(w->with.queue, d->sent[--d->sent_kept].name);
 }

@@ -255,7 +255,7 @@ retry_ledger(struct worker *w, struct kept *k, struct arena *arena, struct outco
 
     return record_ledger_unpack(&l, buf_span(&k->record), arena) &&
            account_look(w, &k->account, true, &oa, &wait, why) != ACCOUNT_FAILED &&
-           !oa->loan.is_lent && restore_ledger(oa, &l, why);
+           !oa->loan.is_lent && restore_ledger(w, oa, &l, why);
 }
 
 static bool

@@ -265,7 +265,7 @@ replay_ledger(struct replay *r, const struct replay_entry *e)
     if (ra == NULL)
         return;
     struct open_account *oa = open_account(r, ra, &why);
-    if (oa != NULL && restore_ledger(oa, &l, &why))
+    if (oa != NULL && restore_ledger(r->worker, oa, &l, &why))
         return;
     r->counts->kept++;
     kept_add_ledger(r->worker, &l, e->at.record, &why);

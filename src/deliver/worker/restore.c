@@ -281,8 +281,8 @@ write_row(struct restore *r, struct open_account *oa, const struct index_mailbox
         if (!index_ledger_add(oa->index, r->part->keys[i], r->message->id,
                               r->message->received.tv_sec, why))
             return false;
-    return effects_apply(oa->index, r->part->effects, r->message->id, r->message->received.tv_sec,
-                         why);
+    return effects_apply(r->worker, oa, r->part->effects, r->message->id,
+                         r->message->received.tv_sec, why);
 }
 
 static bool
@@ -366,14 +366,15 @@ restore_burn(struct open_account *oa, const char *mailbox, uint32_t uid_validity
 }
 
 bool
-restore_ledger(struct open_account *oa, const struct record_ledger *l, struct outcome *why)
+restore_ledger(struct worker *w, struct open_account *oa, const struct record_ledger *l,
+               struct outcome *why)
 {
     if (!index_begin(oa->index, why))
         return false;
     bool ok = true;
     for (uint32_t i = 0; ok && i < l->key_count; i++)
         ok = index_ledger_add(oa->index, l->keys[i], l->id, (time_t)l->when, why);
-    ok = ok && effects_apply(oa->index, l->effects, l->id, (time_t)l->when, why);
+    ok = ok && effects_apply(w, oa, l->effects, l->id, (time_t)l->when, why);
     if (ok && index_commit_unsynced(oa->index, why))
         return true;
     index_rollback(oa->index);

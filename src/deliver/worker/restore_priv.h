@@ -47,7 +47,8 @@ bool restore_mailbox(struct worker *w, struct open_account *oa, const struct rep
                      struct outcome *why);
 
 /* restore_ledger() - keys alone. */
-bool restore_ledger(struct open_account *oa, const struct record_ledger *l, struct outcome *why);
+bool restore_ledger(struct worker *w, struct open_account *oa, const struct record_ledger *l,
+                    struct outcome *why);
 
 /* restore_burn() - the UID of a message that does not come back. */
 bool restore_burn(struct open_account *oa, const char *mailbox, uint32_t uid_validity, uint32_t uid,

@@ -125,6 +125,8 @@ row_take_words(struct row *r, const struct delivery *d)
         return false;
     memcpy(r->effects, d->effects.p, d->effects.n);
     r->effects_octets = d->effects.n;
+    r->send_items = d->send_items;
+    r->send_octets = d->send_octets;
     return true;
 }
 
@@ -169,6 +171,8 @@ rows_add(struct worker *w, struct open_account *oa, struct row *r)
     oa->row_count++;
     oa->row_octets += r->message != NULL ? r->ref.stored_octets : 0;
     oa->row_messages += r->message != NULL;
+    oa->send_items += r->send_items;
+    oa->send_octets += r->send_octets;
 }
 
 /* The first one. rows_segment stays: that of the earliest, as long as any waits. */
@@ -181,6 +185,8 @@ forget_row(struct worker *w, struct open_account *oa)
     oa->row_count--;
     oa->row_octets -= r->message != NULL ? r->ref.stored_octets : 0;
     oa->row_messages -= r->message != NULL;
+    oa->send_items -= r->send_items;
+    oa->send_octets -= r->send_octets;
     row_free(r);
     if (oa->rows == NULL) {
         DL_DELETE2(w->waiting, oa, prev_waiting, next_waiting);
@@ -311,7 +317,7 @@ add_message(struct open_account *oa, const struct row *r, uint32_t uid, struct o
 
 /* The row itself stays as it is: the transaction may be rolled back, and all be tried again. */
 static bool
-add_row(struct open_account *oa, const struct row *r, struct outcome *why)
+add_row(struct worker *w, struct open_account *oa, const struct row *r, struct outcome *why)
 {
     if (r->message != NULL) {
         uint32_t uid = r->uid;
@@ -323,9 +329,7 @@ add_row(struct open_account *oa, const struct row *r, struct outcome *why)
     for (uint32_t i = 0; i < r->key_count; i++)
         if (!index_ledger_add(oa->index, r->keys[i], r->id, r->when, why))
             return false;
-    return r->effects == NULL ||
-           effects_apply(oa->index, (struct span){r->effects, r->effects_octets}, r->id, r->when,
-                         why);
+    return effects_apply(w, oa, (struct span){r->effects, r->effects_octets}, r->id, r->when, why);
 }
 
 /* The first of them, in one transaction. */
@@ -336,7 +340,7 @@ write_some(struct worker *w, struct open_account *oa, struct outcome *why)
     bool ok = find_mailboxes(w, oa, why) && index_begin(oa->index, why);
 
     for (const struct row *r = oa->rows; ok && r != NULL && count < ROWS_AT_ONCE; r = r->next) {
-        ok = add_row(oa, r, why);
+        ok = add_row(w, oa, r, why);
         count++;
     }
     if (!ok || !index_commit_unsynced(oa->index, why)) {

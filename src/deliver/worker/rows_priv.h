@@ -31,6 +31,8 @@ struct row {
     char *keywords; /* owned, or NULL */
     char *effects;  /* owned: of Sieve, packed; or NULL */
     size_t effects_octets;
+    uint32_t send_items; /* what they send */
+    uint64_t send_octets;
     uint64_t lines; /* with our trace */
     char id[ID_SIZE];
     time_t when;

@@ -10,8 +10,11 @@
 #include <time.h>
 
 #include "doorstep/clock.h"
+#include "doorstep/relay_queue.h"
 
 #include "rows_priv.h"
+
+#define LOG_WAITING_MAX 1000 /* of what waits in the queue, the oldest */
 
 static bool
 fail(struct script_request *r, enum script_result result)
@@ -124,11 +127,17 @@ on_logged(void *arg, time_t logged, const char *delivery_id, const char *text)
 }
 
 static bool
-on_outgoing(void *arg, const struct index_outgoing *o)
+on_waiting(void *arg, const struct queue_item *item)
 {
-    json_array_append_new(arg,
-                          json_pack("{s:o, s:s, s:s, s:s*}", "time", time_json(o->queued), "kind",
-                                    o->kind, "delivery", o->delivery_id, "text", o->details));
+    struct buf to;
+
+    buf_init(&to, 4096);
+    for (size_t i = 0; i < item->recipient_count; i++)
+        buf_printf(&to, "to: %s\n", item->recipients[i].address); /* as many as fit */
+    json_array_append_new(arg, json_pack("{s:o, s:s, s:s, s:s*}", "time", time_json(item->queued),
+                                         "kind", item->kind, "delivery", item->delivery_id, "text",
+                                         buf_str(&to)));
+    buf_release(&to);
     return true;
 }
 
@@ -139,7 +148,8 @@ read_log(struct worker *w, struct open_account *oa, struct script_request *r)
     outcome_set(&r->why, OUTCOME_SYSTEM, "no memory for a log");
     return (r->log != NULL && rows_flush(w, oa, &r->why) &&
             index_sieve_log_list(oa->index, on_logged, r->log, &r->why) &&
-            index_outgoing_list(oa->index, on_outgoing, r->log, &r->why)) ||
+            queue_list_account(w->with.queue, oa->key, LOG_WAITING_MAX, on_waiting, r->log,
+                               &r->why)) ||
            fail(r, SCRIPT_FAILED);
 }
 

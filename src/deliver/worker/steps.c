@@ -91,7 +91,7 @@ build_trace(struct worker *w, struct delivery *d)
                                     d->account->domain->delivered_to};
 
     buf_init(&d->trace, TRACE_MAX);
-    if (trace_build(&options, e, &e->recipients[d->recipient], &d->trace))
+    if (d->is_sent || trace_build(&options, e, &e->recipients[d->recipient], &d->trace))
         return true;
     return outcome_set(&d->why, OUTCOME_SYSTEM, "trace fields do not fit");
 }
@@ -287,15 +287,6 @@ is_merged(struct delivery *d, uint32_t i)
     return false;
 }
 
-bool
-step_keep_sent(struct delivery *d)
-{
-    for (uint32_t i = 0; i < d->sent_count; i++)
-        if (!effects_keep_message(d->account, d->sent[i].name, d->sent[i].msg, &d->why))
-            return false;
-    return true;
-}
-
 /* All or none of them. */
 static enum store_result
 stage_copies(struct worker *w, struct delivery *d, struct store_wait *wait)
@@ -328,13 +319,14 @@ stage(struct worker *w, size_t n)
     enum store_result staged = stage_one(w, d, find_shared(w, n), &wait);
     if (staged == STORE_DONE)
         staged = stage_copies(w, d, &wait);
-    if (staged == STORE_DONE && !step_keep_sent(d))
+    if (staged == STORE_DONE && !effects_keep_messages(w, d))
         staged = STORE_FAILED;
     if (staged == STORE_DONE) { /* from here on it is in a batch that will publish */
         d->account->in_batch = true;
         return GOES_ON;
     }
     step_discard(d);
+    effects_drop_messages(w, d);
     if (staged == STORE_LATER)
         return set_aside(w, d, wait);
     if (!may_reopen(d))

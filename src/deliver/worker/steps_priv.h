@@ -23,9 +23,6 @@ enum step_result step_stage(struct worker *w, size_t n);
 /* step_is_known() - an earlier delivery holds (OUTCOME_DUPLICATE), or the index failed: d->why. */
 bool step_is_known(struct worker *w, struct delivery *d);
 
-/* step_keep_sent() - what scripts send is on stable storage. */
-bool step_keep_sent(struct delivery *d);
-
 /* step_sync() - where the journal cannot stand for the store: the bytes are on stable storage. */
 enum step_result step_sync(struct worker *w, size_t n);
 

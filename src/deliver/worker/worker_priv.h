@@ -29,6 +29,7 @@ struct worker_services { /* what all workers share; borrowed, thread-safe */
     struct sorters *sorters;
     struct hands *hands;
     struct syncer *syncer;
+    struct queue *queue;
 };
 
 struct worker {

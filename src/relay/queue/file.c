@@ -38,14 +38,23 @@ queue_is_file_name(const char *name)
 struct queue_message *
 queue_message_begin(struct queue *q, struct outcome *why)
 {
-    struct queue_message *m = calloc(1, sizeof *m);
+    char name[ID_SIZE];
+
+    id_make(name);
+    return queue_message_begin_as(q, name, why);
+}
+
+struct queue_message *
+queue_message_begin_as(struct queue *q, const char *name, struct outcome *why)
+{
+    struct queue_message *m = queue_is_file_name(name) ? calloc(1, sizeof *m) : NULL;
 
     if (m == NULL) {
-        outcome_set(why, OUTCOME_SYSTEM, "no memory for a message");
+        outcome_set(why, OUTCOME_SYSTEM, "no memory for a message, or no name");
         return NULL;
     }
     m->queue = q;
-    id_make(m->name);
+    snprintf(m->name, sizeof m->name, "%s", name);
     m->fd =
         openat(q->messages, m->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (m->fd >= 0)
@@ -100,20 +109,19 @@ queue_message_commit(struct queue_message *m, char name[QUEUE_NAME_SIZE], struct
 }
 
 bool
-queue_message_link(struct queue *q, int fd, char name[QUEUE_NAME_SIZE], struct outcome *why)
+queue_message_link(struct queue *q, int fd, const char *name, struct outcome *why)
 {
-    char path[32], made[QUEUE_NAME_SIZE];
+    char path[32];
 
-    id_make(made);
+    if (!queue_is_file_name(name))
+        return outcome_set(why, OUTCOME_SYSTEM, "no name of a message");
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (linkat(AT_FDCWD, path, q->messages, made, AT_SYMLINK_FOLLOW) != 0)
-        return outcome_errno(why, errno, "link", made);
-    if (!sync_folder(q, why)) {
-        unlinkat(q->messages, made, 0);
-        return false;
-    }
-    snprintf(name, QUEUE_NAME_SIZE, "%s", made);
-    return true;
+    if (fdatasync(fd) != 0 || linkat(AT_FDCWD, path, q->messages, name, AT_SYMLINK_FOLLOW) != 0)
+        return outcome_errno(why, errno, "link", name);
+    if (sync_folder(q, why))
+        return true;
+    unlinkat(q->messages, name, 0);
+    return false;
 }
 
 int

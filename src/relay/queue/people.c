@@ -66,6 +66,42 @@ queue_list(struct queue *q, int64_t after, unsigned max, queue_item_fn fn, void 
     return ok;
 }
 
+static bool
+next_of_account(struct queue *q, const char *account, int64_t after, int64_t *id,
+                struct outcome *why)
+{
+    struct db_statement *s =
+        db_prepare(q->db, "SELECT ifnull(min(id), 0) FROM items WHERE account = ? AND id > ?", why);
+    if (s == NULL)
+        return false;
+    db_bind_text(s, 1, account);
+    db_bind_int(s, 2, after);
+    if (!db_next_row(s, why))
+        return false;
+    *id = db_int(s, 0);
+    db_reset(s);
+    return true;
+}
+
+bool
+queue_list_account(struct queue *q, const char *account, unsigned max, queue_item_fn fn, void *arg,
+                   struct outcome *why)
+{
+    struct listing l = {fn, arg, true};
+    int64_t id = 0;
+    bool ok = true;
+
+    pthread_mutex_lock(&q->mutex);
+    for (unsigned i = 0; ok && l.goes_on && i < max; i++) {
+        ok = next_of_account(q, account, id, &id, why);
+        if (!ok || id == 0)
+            break;
+        ok = item_read(q, id, ITEM_ENVELOPE, NULL, on_listed, &l, why);
+    }
+    pthread_mutex_unlock(&q->mutex);
+    return ok;
+}
+
 /* ------------------------------------------------------------------ telling */
 
 static bool

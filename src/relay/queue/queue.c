@@ -57,6 +57,7 @@ open_database(struct queue *q, const char *path, struct outcome *why)
         .step_count = queue_step_count,
         .create = true,
         .cache_kib = CACHE_KIB,
+        .folders_new = 2, /* queue/, and state_dir: what is above is not ours */
     };
 
     q->db = db_open(path, &options, why);

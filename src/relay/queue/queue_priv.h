@@ -74,8 +74,6 @@ void queue_land_locked(struct queue *q, int64_t recipient);
 
 /* ---- file.c */
 
-bool queue_is_file_name(const char *name);
-
 /* queue_file_drop() - with the mutex held: unless an item names it. */
 void queue_file_drop(struct queue *q, const char *name);
 

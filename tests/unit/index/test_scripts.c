@@ -248,7 +248,7 @@ START_TEST(keys_are_forgotten_in_time)
     begin();
     for (int i = 0; i < INDEX_SEEN_PRUNED + 2; i++) {
         snprintf(key, sizeof key, "key %d", i);
-        OK(&f, index_seen_add(f.ix, key, 1000 + i, &f.why));
+        OK(&f, index_seen_add(f.ix, key, 1000 + i, "", &f.why));
     }
     OK(&f, index_seen_prune(f.ix, 1000, &f.why));
     ck_assert(!is_seen("key 0") && is_seen("key 1"));
@@ -266,7 +266,7 @@ START_TEST(keys_have_a_number)
     begin();
     for (int i = 0; i < INDEX_SEEN_MAX + 2; i++) {
         snprintf(key, sizeof key, "key %d", i);
-        OK(&f, index_seen_add(f.ix, key, 1000 + i, &f.why));
+        OK(&f, index_seen_add(f.ix, key, 1000 + i, "", &f.why));
     }
     OK(&f, index_seen_prune(f.ix, 0, &f.why));
     OK(&f, index_seen_prune(f.ix, 0, &f.why)); /* within it: nothing */
