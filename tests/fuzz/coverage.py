@@ -57,6 +57,8 @@ PARSERS = {
     "sasl": ["src/auth/exchange.c", "src/mail/sasl.c"],
     "auth_frames": ["src/auth/frames.c"],
     "relay_job": ["src/relay/job.c"],
+    "relay_convert": ["src/relay/client/convert.c", "src/relay/client/convert_print.c",
+                      "src/relay/client/encode.c"],
     "relay_client": ["src/relay/client/reply.c", "src/relay/client/capabilities.c", "src/relay/client/client.c",
                      "src/relay/client/hello.c", "src/relay/client/transaction.c", "src/relay/client/transfer.c"],
     "sieve_compile": ["src/sieve/lex.c", "src/sieve/parse.c", "src/sieve/text.c"],

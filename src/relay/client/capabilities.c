@@ -79,4 +79,5 @@ capabilities_read(struct capabilities *c, const struct reply *r)
     reply_next_line(&lines); /* the server's name */
     while (lines.n > 0)
         read_line(c, reply_next_line(&lines));
+    c->eightbit = c->eightbit || c->smtputf8; /* RFC 6531 3.1 */
 }

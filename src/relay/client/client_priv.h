@@ -42,8 +42,8 @@ struct transaction {
     const char **paths;           /* one a recipient: as it is said; NULL: it is not */
     uint32_t *order;              /* the recipients that are said */
     uint32_t order_count;
-    bool uses_utf8; /* MAIL says SMTPUTF8 */
-    bool uses_body; /* MAIL says BODY */
+    bool uses_utf8;          /* MAIL says SMTPUTF8 */
+    enum envelope_body body; /* that MAIL says; nothing for 7BIT */
     bool uses_bdat;
     bool is_pipelined;
     bool has_reset;

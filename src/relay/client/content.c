@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "convert_priv.h"
+
 /* ------------------------------------------------------------------ source */
 
 ssize_t
@@ -36,9 +38,18 @@ source_read(const struct source *s, uint64_t at, void *out, size_t n)
 /* ------------------------------------------------------------------ content */
 
 void
-content_init(struct content *c, const struct source *source, enum content_form form)
+content_init(struct content *c, const struct source *source, struct convert *convert,
+             enum content_form form)
 {
-    *c = (struct content){.source = *source, .form = form, .is_at_line_start = true};
+    *c = (struct content){
+        .source = *source, .convert = convert, .form = form, .is_at_line_start = true};
+}
+
+void
+content_release(struct content *c)
+{
+    convert_free(c->convert);
+    c->convert = NULL;
 }
 
 static bool
@@ -124,7 +135,8 @@ bool
 content_next(struct content *c, struct buf *out)
 {
     char octets[CONTENT_READ];
-    ssize_t n = source_read(&c->source, c->at, octets, sizeof(octets));
+    ssize_t n = c->convert != NULL ? convert_read(c->convert, octets, sizeof(octets))
+                                   : source_read(&c->source, c->at, octets, sizeof(octets));
 
     if (n < 0)
         return false;

@@ -5,6 +5,7 @@
  * status codes that the extensions name.
  */
 #include "client_priv.h"
+#include "convert_priv.h"
 #include "doorstep/charset.h"
 #include "xtext_priv.h"
 
@@ -129,24 +130,81 @@ plan_deliverby(struct relay_client *c)
         refuse_all(c, "5.3.3", "DELIVERBY: the next hop does not support it");
 }
 
-/* What the message itself needs. */
+/* ------------------------------------------------------------------ the message itself */
+
+/* It goes as it is, whatever octets it has (RFC 3030 3). */
+static bool
+goes_raw(const struct relay_client *c)
+{
+    return c->t.job->body == BODY_BINARYMIME && c->can.chunking && c->can.binary;
+}
+
+/* Does it have to be looked at? Only where the next hop cannot take everything. */
+static bool
+must_look(const struct relay_client *c)
+{
+    const struct relay_job *job = c->t.job;
+
+    return (job->smtputf8 && !c->can.smtputf8) ||
+           (!goes_raw(c) && (job->body == BODY_BINARYMIME || !c->can.eightbit));
+}
+
+/* RFC 6152 3. The message is what counts, not what was said about it. */
+static bool
+must_convert(const struct relay_client *c, const struct convert *seen)
+{
+    if (goes_raw(c))
+        return false;
+    return (c->t.job->body == BODY_BINARYMIME && convert_has_binary(seen)) ||
+           (!c->can.eightbit && convert_has_8bit(seen));
+}
+
+/* What was seen decides: *seen stays where it is to be converted. */
+static void
+plan_conversion(struct relay_client *c, struct convert **seen)
+{
+    const char *why;
+
+    if (c->t.job->smtputf8 && !c->can.smtputf8 && convert_has_8bit_header(*seen))
+        refuse_all(c, "5.6.9", "the message needs SMTPUTF8, which the next hop lacks");
+    if (!must_convert(c, *seen)) {
+        convert_free(*seen);
+        *seen = NULL;
+    } else if (!convert_plan(*seen, &why)) {
+        refuse_all(c, "5.6.3", why);
+    }
+}
+
+static void
+defer_unreadable(struct relay_client *c)
+{
+    const struct relay_answer a = {RELAY_DEFERRED, 0, "4.3.0", "the message cannot be read"};
+
+    transaction_settle(c, &a);
+}
+
 static void
 plan_content(struct relay_client *c)
 {
-    const struct relay_job *job = c->t.job;
-    struct source source = {job, c->calls->read_message, c->arg};
+    struct source source = {c->t.job, c->calls->read_message, c->arg};
     enum content_form form = c->can.chunking ? CONTENT_LINES : CONTENT_DATA;
-    bool can_body = job->body == BODY_8BITMIME ? c->can.eightbit : c->can.chunking && c->can.binary;
+    struct convert *convert = NULL;
 
-    if (job->smtputf8 && !c->can.smtputf8)
-        refuse_all(c, "5.6.9", "the message needs SMTPUTF8, which the next hop lacks");
-    if (job->body != BODY_7BIT && !can_body)
-        refuse_all(c, "5.6.3", "the message cannot go where only lines of ASCII can");
-    if (job->body == BODY_BINARYMIME)
+    if (must_look(c)) {
+        convert = convert_new(&source);
+        if (convert == NULL)
+            defer_unreadable(c);
+        else
+            plan_conversion(c, &convert);
+    }
+    if (goes_raw(c)) {
         form = CONTENT_RAW;
-    c->t.uses_body = job->body != BODY_7BIT && can_body;
+        c->t.body = BODY_BINARYMIME;
+    } else if (c->t.job->body != BODY_7BIT && c->can.eightbit && convert == NULL) {
+        c->t.body = BODY_8BITMIME;
+    }
     c->t.uses_bdat = c->can.chunking;
-    content_init(&c->t.content, &source, form);
+    content_init(&c->t.content, &source, convert, form);
 }
 
 /* ------------------------------------------------------------------ plan */
@@ -190,14 +248,10 @@ envelope_plan(struct relay_client *c)
 static void
 print_body(const struct relay_client *c, struct buf *out)
 {
-    static const char *const names[] = {
-        [BODY_7BIT] = "7BIT",
-        [BODY_8BITMIME] = "8BITMIME",
-        [BODY_BINARYMIME] = "BINARYMIME",
-    };
-
-    if (c->t.uses_body)
-        buf_printf(out, " BODY=%s", names[c->t.job->body]);
+    if (c->t.body == BODY_8BITMIME)
+        buf_append_str(out, " BODY=8BITMIME");
+    if (c->t.body == BODY_BINARYMIME)
+        buf_append_str(out, " BODY=BINARYMIME");
 }
 
 static void

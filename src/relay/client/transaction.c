@@ -84,6 +84,7 @@ transaction_forget(struct transaction *t)
 {
     struct arena arena = t->arena;
 
+    content_release(&t->content);
     arena_reset(&arena);
     *t = (struct transaction){.arena = arena};
 }

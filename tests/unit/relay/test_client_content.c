@@ -42,7 +42,7 @@ print(struct span message, size_t read_max, enum content_form form, struct buf *
 
     buf_init(out, 1 << 20);
     buf_init(&piece, CONTENT_PIECE_MAX);
-    content_init(&content, &source, form);
+    content_init(&content, &source, NULL, form);
     while (!content.is_over) {
         buf_reset(&piece);
         ck_assert(content_next(&content, &piece));

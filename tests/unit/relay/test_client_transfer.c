@@ -50,11 +50,61 @@ static const struct dialogue_row rows[] = {
      HELLO_PLAIN HELLO "J: ann@example.org > bob@example.net head\n" FROM_OUT OK BOB_OUT OK DATA_OUT
                        "P:\n" GO_ON "C: Received: by mx.example.org\nS: 421 4.3.0 down\n"
                        "E: done\nE: deferred 421 4.3.0 down\nE: ended deferred 421 4.3.0 down\n"},
-    {"a message that is shorter than it should be is never ended", HELLO_PLAIN HELLO
+    {"a message that is shorter than it should be is never ended",
+     HELLO_WITH("S: 250-8BITMIME\n") HELLO
      "J: ann@example.org > bob@example.net short\n" FROM_OUT OK BOB_OUT OK DATA_OUT GO_ON
      "C: Subject: hello\nC: \nC: ..\n"
      "E: done\nE: deferred 0 4.3.0 the message cannot be read\n"
      "E: ended deferred 0 4.3.0 the message cannot be read\n"},
+
+    {"a message that cannot be read waits",
+     HELLO_PLAIN HELLO "J: ann@example.org > bob@example.net short\n"
+                       "E: done\nE: deferred 0 4.3.0 the message cannot be read\nE: ready\n"},
+
+    /* conversion */
+    {"a message of eight bits is encoded where nothing else can go",
+     HELLO_WITH(
+         "S: 250-SIZE\n") "M: Subject: \xc3\xa9\nM: MIME-Version: 1.0\nM: Content-Type: "
+                          "text/plain; charset=utf-8\n"
+                          "M: Content-Transfer-Encoding: 8bit\nM: \nM: .\xc3\xa9\n"
+                          "J: ann@example.org > bob@example.net 8bit\n"
+                          "C: MAIL FROM:<ann@example.org> SIZE=113\n" OK BOB_OUT OK DATA_OUT GO_ON
+                          "C: Subject: =?utf-8?B?w6k=?=\nC: MIME-Version: 1.0\n"
+                          "C: Content-Type: text/plain; charset=utf-8\n"
+                          "C: Content-Transfer-Encoding: quoted-printable\nC: \nC: ..=C3=A9\nC: "
+                          ".\n" OK "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"one that says so and has none is not",
+     HELLO_PLAIN HELLO "J: ann@example.org > bob@example.net 8bit\n" DATA_AGREED HELLO_OUT OK
+                       "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"one that cannot be is refused", HELLO_PLAIN
+     "M: From: \xc3\xa9\nM: \nJ: ann@example.org > bob@example.net 8bit\n"
+     "E: done\nE: failed 0 5.6.3 the next hop takes ASCII alone, and a header field cannot be "
+     "encoded\nE: ready\n"},
+    {"a binary message goes as lines where it is lines", HELLO_WITH("S: 250-8BITMIME\n") HELLO
+     "J: ann@example.org > bob@example.net binary\n"
+     "C: MAIL FROM:<ann@example.org> BODY=8BITMIME\n" OK BOB_OUT OK DATA_OUT GO_ON HELLO_OUT OK
+     "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"and is encoded where it is not",
+     HELLO_WITH(
+         "S: 250-8BITMIME\nS: 250-CHUNKING\n") "M: Content-Type: image/png\nM: "
+                                               "Content-Transfer-Encoding: binary\nM: "
+                                               "MIME-Version: 1.0\n"
+                                               "M: \nM: \x89\rPNG\nJ: ann@example.org > "
+                                               "bob@example.net binary\n" FROM_OUT OK BOB_OUT OK
+                                               "C: BDAT 95 LAST\nC: Content-Type: image/png\nC: "
+                                               "MIME-Version: 1.0\n"
+                                               "C: Content-Transfer-Encoding: base64\nC: \nC: "
+                                               "iQ1QTkcNCg==\n" OK
+                                               "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"a header of UTF-8 is refused where SMTPUTF8 is missing",
+     HELLO_WITH("S: 250-8BITMIME\n") "M: Subject: \xc3\xa9\nJ: ann@example.org > bob@example.net "
+                                     "utf8 8bit\n"
+                                     "E: done\nE: failed 0 5.6.9 the message needs SMTPUTF8, which "
+                                     "the next hop lacks\n"
+                                     "E: ready\n"},
+    {"a message that needs none of what was said about it goes without",
+     HELLO_PLAIN HELLO "J: ann@example.org > bob@example.net utf8 8bit\n" DATA_AGREED HELLO_OUT OK
+                       "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
 
     /* BDAT */
     {"a message goes as one chunk, without dots that nobody wants",
@@ -76,7 +126,7 @@ static const struct dialogue_row rows[] = {
                                 "C: MAIL FROM:<ann@example.org> BODY=BINARYMIME\n" OK BOB_OUT OK
                                 "C: BDAT 5 LAST\nC: a\rb\n" OK
                                 "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
-    {"a chunk that cannot be read is never said", HELLO_WITH(CHUNKING) HELLO
+    {"a chunk that cannot be read is never said", HELLO_WITH(CHUNKING "S: 250-8BITMIME\n") HELLO
      "J: ann@example.org > bob@example.net short\n" FROM_OUT OK BOB_OUT OK
      "E: done\nE: deferred 0 4.3.0 the message cannot be read\n"
      "E: ended deferred 0 4.3.0 the message cannot be read\n"},
