@@ -248,16 +248,26 @@ on_tls(void *arg, const struct tls_facts *facts)
     set_clock(l);
 }
 
-/* The client hears of it behind all that came before. */
+static const char *
+cause_of(const char *reason)
+{
+    if (strcmp(reason, "peer closed") == 0)
+        return "it closed the connection";
+    if (strncmp(reason, "tls: ", 5) == 0)
+        return reason;
+    return "the connection broke";
+}
+
+/* The client hears of it behind all that came before, unless it has ended; or the link was cut:
+ * then its job is no longer there. */
 static void
 on_closed(void *arg, const char *reason)
 {
     struct link *l = arg;
 
     l->conn = NULL;
-    relay_client_lose(l->client, strcmp(reason, "peer closed") == 0  ? "it closed the connection"
-                                 : strcmp(reason, "read error") == 0 ? "it reset the connection"
-                                                                     : reason);
+    if (l->state != LINK_ENDED)
+        relay_client_lose(l->client, cause_of(reason));
     sender_link_free(l);
 }
 
