@@ -42,7 +42,10 @@
     VALUE(METRICS_FILTER_DEFERRED, "filter_deferred")                                              \
     VALUE(METRICS_DISCARDED, "discarded")                                                          \
     VALUE(METRICS_NETWORK_RATE, "network_rate")                                                    \
-    VALUE(METRICS_ACCOUNT_RATE, "account_rate")
+    VALUE(METRICS_ACCOUNT_RATE, "account_rate")                                                    \
+    VALUE(METRICS_RELAYED, "relayed")                                                              \
+    VALUE(METRICS_RELAY_DEFERRED, "relay_deferred")                                                \
+    VALUE(METRICS_RELAY_REFUSED, "relay_refused")
 
 /* What a delivery goes through, in this order (docs/ARCHITECTURE.md). */
 #define METRICS_STAGES(VALUE)                                                                      \
@@ -159,6 +162,43 @@
     VALUE(METRICS_FILTERED_DISCARDED, "discarded")                                                 \
     VALUE(METRICS_FILTERED_LOST, "lost")
 
+/* Routes by the place of their section in the configuration, as with content filters. */
+#define METRICS_ROUTES(VALUE)                                                                      \
+    VALUE(METRICS_ROUTE_SMARTHOST, "smarthost")                                                    \
+    VALUE(METRICS_ROUTE_FIRST, "first")                                                            \
+    VALUE(METRICS_ROUTE_SECOND, "second")                                                          \
+    VALUE(METRICS_ROUTE_THIRD, "third")                                                            \
+    VALUE(METRICS_ROUTE_FOURTH, "fourth")                                                          \
+    VALUE(METRICS_ROUTE_FIFTH, "fifth")                                                            \
+    VALUE(METRICS_ROUTE_SIXTH, "sixth")                                                            \
+    VALUE(METRICS_ROUTE_SEVENTH, "seventh")                                                        \
+    VALUE(METRICS_ROUTE_EIGHTH, "eighth")                                                          \
+    VALUE(METRICS_ROUTE_LATER, "later")
+
+/* What became of an attempt to hand mail on, or why there was none. */
+#define METRICS_ATTEMPTS(VALUE)                                                                    \
+    VALUE(METRICS_ATTEMPT_DELIVERED, "delivered")                                                  \
+    VALUE(METRICS_ATTEMPT_DEFERRED, "deferred")                                                    \
+    VALUE(METRICS_ATTEMPT_FAILED, "failed")                                                        \
+    VALUE(METRICS_ATTEMPT_EXPIRED, "expired")                                                      \
+    VALUE(METRICS_ATTEMPT_PUT_OFF, "put_off")                                                      \
+    VALUE(METRICS_ATTEMPT_DROPPED, "dropped")
+
+/* Why mail leaves, and how it waits. */
+#define METRICS_QUEUE_KINDS(VALUE)                                                                 \
+    VALUE(METRICS_QUEUE_REDIRECT, "redirect")                                                      \
+    VALUE(METRICS_QUEUE_VACATION, "vacation")                                                      \
+    VALUE(METRICS_QUEUE_NOTIFY, "notify")                                                          \
+    VALUE(METRICS_QUEUE_REPORT, "report")                                                          \
+    VALUE(METRICS_QUEUE_REJECT, "reject")                                                          \
+    VALUE(METRICS_QUEUE_DSN, "dsn")                                                                \
+    VALUE(METRICS_QUEUE_OTHER, "other")
+
+#define METRICS_QUEUE_STATES(VALUE)                                                                \
+    VALUE(METRICS_QUEUE_NEW, "new")                                                                \
+    VALUE(METRICS_QUEUE_DEFERRED, "deferred")                                                      \
+    VALUE(METRICS_QUEUE_HELD, "held")
+
 /* What an MTA that asks was told (docs/policy.md): by action, by status. */
 #define METRICS_POLICY_ACTIONS(VALUE)                                                              \
     VALUE(METRICS_POLICY_DUNNO, "dunno")                                                           \
@@ -209,7 +249,11 @@
     LABEL(LIMITS, "limit")                                                                         \
     LABEL(MILTERS, "milter")                                                                       \
     LABEL(POLICIES, "on_failure")                                                                  \
-    LABEL(FILTERED, "result")
+    LABEL(FILTERED, "result")                                                                      \
+    LABEL(ROUTES, "route")                                                                         \
+    LABEL(ATTEMPTS, "result")                                                                      \
+    LABEL(QUEUE_KINDS, "kind")                                                                     \
+    LABEL(QUEUE_STATES, "state")
 
 #define METRICS_VALUE_ENUM(id, text) id,
 #define METRICS_LABEL_ENUM(list, name)                                                             \

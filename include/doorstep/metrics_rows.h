@@ -75,6 +75,25 @@ METRIC(MEMORY_SET_ASIDE, GAUGE, "message_memory", "bytes", IN_STORE, NONE,
        "Memory set aside for messages on their way")
 METRIC(QUEUED, GAUGE, "queued", "", IN_STORE, QUEUES, "What waits for its turn")
 
+/* --- mail that leaves: the store --- */
+METRIC(RELAY_ATTEMPTS, COUNTER, "relay_attempts", "", IN_STORE, ATTEMPTS,
+       "Recipients of mail that leaves, each time something was decided about them")
+METRIC(RELAY_SENT, COUNTER, "relay_sent", "", IN_STORE, ROUTES,
+       "Recipients that a next hop was asked to take, by route")
+METRIC(RELAY_UNDER_WAY, GAUGE, "relay_under_way", "", IN_STORE, ROUTES,
+       "Transactions with next hops that are under way now")
+METRIC(RELAY_HOP_DOWN, GAUGE, "relay_hop_down", "", IN_STORE, ROUTES,
+       "1 while a next hop does not answer, and its mail is put off")
+METRIC(RELAY_TIME, HISTOGRAM, "relay_duration", "seconds", IN_STORE, ROUTES,
+       "From the begin of a transaction with a next hop to its answer")
+METRIC(RELAY_REPORTS, COUNTER, "relay_reports", "", IN_STORE, NONE,
+       "Recipients that senders were told of: failed, delayed, or handed on as they asked")
+METRIC(RELAY_QUEUE, GAUGE, "relay_queue", "", IN_STORE, QUEUE_KINDS, "Messages that wait to leave")
+METRIC(RELAY_QUEUE_RECIPIENTS, GAUGE, "relay_queue_recipients", "", IN_STORE, QUEUE_STATES,
+       "Recipients of them, by how they wait")
+METRIC(RELAY_QUEUE_OLDEST, GAUGE, "relay_queue_oldest", "seconds", IN_STORE, NONE,
+       "How long the oldest of them has waited")
+
 /* --- sorting --- */
 METRIC(SORTED, HISTOGRAM, "sort_work", "seconds", IN_SORTER, NONE,
        "Time that a sorter worked on a message")

@@ -41,6 +41,9 @@ enum outcome_kind {
     OUTCOME_DISCARDED,       /* 250 2.1.5: a content filter took it away */
     OUTCOME_NETWORK_RATE,    /* 450 4.7.1: a network has sent enough for now */
     OUTCOME_ACCOUNT_RATE,    /* 450 4.2.1: an account has got enough for now */
+    OUTCOME_RELAYED,         /* 250 2.0.0, or what the next hop said: it has it */
+    OUTCOME_RELAY_DEFERRED,  /* 451 4.4.1, likewise: not now */
+    OUTCOME_RELAY_REFUSED,   /* 554 5.0.0, likewise: never */
     OUTCOME_KINDS
 };
 
@@ -50,8 +53,8 @@ enum outcome_kind {
 
 struct outcome {
     enum outcome_kind kind;
-    uint16_t code;     /* a filter's own reply code, of the class of the row; 0: the row's */
-    char enhanced[12]; /* the filter's, "" with the row's */
+    uint16_t code;     /* a filter's or next hop's own, of the class of the row; 0: the row's */
+    char enhanced[12]; /* theirs, "" with the row's */
     char text[OUTCOME_TEXT_SIZE]; /* for the peer, when the row says too little; no control octet
                                    * but, of a filter, LF between lines */
     char cause[256];              /* for our log only: call, path, errno */
@@ -77,6 +80,11 @@ void outcome_say(struct outcome *o, const char *text, ...) __attribute__((format
 /* outcome_reply() - a filter's reply as it came, "550 5.7.1 text", perhaps of several lines: the
  * kind follows from its code. false: it is no reply of 4xx or 5xx, and nothing changes. */
 bool outcome_reply(struct outcome *o, struct span reply);
+
+/* outcome_relayed() - a next hop's reply: RELAYED, RELAY_DEFERRED or RELAY_REFUSED after its class;
+ * one without a code is deferred. enhanced that is none of that class is left out, and so are what
+ * control octets text has. */
+void outcome_relayed(struct outcome *o, unsigned code, const char *enhanced, const char *text);
 
 /* outcome_errno() - errno as an outcome: ENOSPC is DISK_FULL, EDQUOT OVER_QUOTA, EAGAIN, EACCES of
  * locks BUSY, all others SYSTEM (in doubt temporary). Returns false. */

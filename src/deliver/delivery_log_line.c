@@ -110,6 +110,7 @@ delivery_log_print_line(struct buf *out, struct delivery_log_time *kept,
            put_json(out, e->from == NULL ? "" : e->from) && put_field(out, SPAN("to"), e->to) &&
            put_field(out, SPAN("account"), e->account) &&
            put_field(out, SPAN("mailbox"), e->mailbox) && put_field(out, SPAN("sieve"), e->sieve) &&
+           put_field(out, SPAN("relayed"), e->relayed) && put_field(out, SPAN("host"), e->host) &&
            put_client(out, e) && (e->uid == 0 || put_number(out, SPAN("uid"), e->uid)) &&
            put_number(out, SPAN("octets"), e->octets) &&
            put_number(out, SPAN("duration_ms"), e->duration_ms) && put_outcome(out, e->why) &&

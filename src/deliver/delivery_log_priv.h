@@ -28,8 +28,10 @@ struct delivery_event { /* all borrowed; NULL strings are left out */
     const char *to;
     const char *account; /* user@domain */
     const char *mailbox;
-    const char *sieve;  /* what scripts did */
-    const char *client; /* address; what follows is about the same client */
+    const char *sieve;   /* what scripts did */
+    const char *relayed; /* "redirect": it left again, as that; */
+    const char *host;    /* whoever took it, or refused to */
+    const char *client;  /* address; what follows is about the same client */
     const char *client_name;
     const char *client_port;
     const char *client_protocol;

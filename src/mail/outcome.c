@@ -44,6 +44,10 @@ static const struct outcome_row rows[OUTCOME_KINDS] = {
     [OUTCOME_FILTER_DEFERRED] = {451, "4.7.1", "a content filter is unavailable, try again later"},
     [OUTCOME_DISCARDED] = {250, "2.1.5", "accepted"},
     [OUTCOME_NETWORK_RATE] = {450, "4.7.1", "too many messages from your network, try again later"},
+    [OUTCOME_RELAYED] = {250, "2.0.0", "handed on"},
+    [OUTCOME_RELAY_DEFERRED] = {451, "4.4.1",
+                                "whoever it goes to takes it not now, try again later"},
+    [OUTCOME_RELAY_REFUSED] = {554, "5.0.0", "whoever it goes to refuses it"},
     [OUTCOME_ACCOUNT_RATE] = {450, "4.2.1", "too much mail for this mailbox, try again later"},
 };
 
@@ -130,6 +134,14 @@ is_of_filter(enum outcome_kind kind)
     return kind == OUTCOME_FILTER_REFUSED || kind == OUTCOME_FILTER_DEFERRED;
 }
 
+/* Whose answer may be somebody else's, with a code of its own. */
+static bool
+is_of_others(enum outcome_kind kind)
+{
+    return is_of_filter(kind) || kind == OUTCOME_RELAYED || kind == OUTCOME_RELAY_DEFERRED ||
+           kind == OUTCOME_RELAY_REFUSED;
+}
+
 /* "5.7.1" (RFC 3463 section 2), of the class of the code; its length, or 0. */
 static size_t
 enhanced_length(struct span text, unsigned class)
@@ -193,6 +205,25 @@ outcome_reply(struct outcome *o, struct span reply)
     return true;
 }
 
+void
+outcome_relayed(struct outcome *o, unsigned code, const char *enhanced, const char *text)
+{
+    const unsigned class = code / 100;
+
+    outcome_set(o,
+                class == 2   ? OUTCOME_RELAYED
+                : class == 5 ? OUTCOME_RELAY_REFUSED
+                             : OUTCOME_RELAY_DEFERRED,
+                NULL);
+    if (class == 2 || class == 4 || class == 5) {
+        o->code = (uint16_t)code;
+        if (strlen(enhanced) < sizeof(o->enhanced) &&
+            enhanced_length(span_of(enhanced), class) == strlen(enhanced))
+            strcpy(o->enhanced, enhanced);
+    }
+    outcome_say(o, "%s", text);
+}
+
 static enum outcome_kind
 outcome_kind_of_errno(int error, const char *call)
 {
@@ -240,7 +271,7 @@ outcome_unpack(struct outcome *o, struct unpack *u)
         u->broken = true;
     o->code = unpack_u16(u);
     if (!u->broken && o->code != 0 &&
-        (!is_of_filter(kind) || o->code / 100 != rows[kind].code / 100))
+        (!is_of_others(kind) || o->code / 100 != rows[kind].code / 100))
         u->broken = true;
     unpack_str(u, o->enhanced, sizeof(o->enhanced));
     if (!u->broken && o->enhanced[0] != '\0' &&

@@ -165,6 +165,46 @@ START_TEST(packed_comes_back)
 }
 END_TEST
 
+static const struct {
+    const char *name;
+    unsigned code;
+    const char *enhanced, *text;
+    enum outcome_kind kind;
+    int said;
+    const char *said_enhanced;
+} relayed[] = {
+    {"taken", 250, "2.1.5", "ok", OUTCOME_RELAYED, 250, "2.1.5"},
+    {"taken without an enhanced code", 250, "", "ok", OUTCOME_RELAYED, 250, "2.0.0"},
+    {"deferred", 452, "4.2.2", "full", OUTCOME_RELAY_DEFERRED, 452, "4.2.2"},
+    {"refused", 550, "5.1.1", "who?", OUTCOME_RELAY_REFUSED, 550, "5.1.1"},
+    {"no reply", 0, "4.4.1", "refused", OUTCOME_RELAY_DEFERRED, 451, "4.4.1"},
+    {"a reply out of place", 354, "", "go on", OUTCOME_RELAY_DEFERRED, 451, "4.4.1"},
+    {"codes that differ", 550, "4.1.1", "who?", OUTCOME_RELAY_REFUSED, 550, "5.0.0"},
+    {"no enhanced code at all", 550, "5.1.1 x", "who?", OUTCOME_RELAY_REFUSED, 550, "5.0.0"},
+};
+
+START_TEST(a_next_hop_says)
+{
+    struct outcome o, again;
+    struct unpack u;
+    struct pack p;
+    struct buf out;
+
+    outcome_relayed(&o, relayed[_i].code, relayed[_i].enhanced, relayed[_i].text);
+    buf_init(&out, 4096);
+    pack_init(&p, &out);
+    outcome_pack(&o, &p);
+    unpack_init(&u, buf_span(&out));
+    outcome_unpack(&again, &u);
+    ck_assert_msg(unpack_done(&u), "%s", relayed[_i].name);
+    ck_assert_msg(again.kind == relayed[_i].kind, "%s", relayed[_i].name);
+    ck_assert_msg(outcome_code(&again) == relayed[_i].said, "%s", relayed[_i].name);
+    ck_assert_str_eq(outcome_enhanced(&again), relayed[_i].said_enhanced);
+    ck_assert_str_eq(outcome_text(&again), relayed[_i].text);
+    buf_release(&out);
+}
+END_TEST
+
 START_TEST(hostile_outcomes)
 {
     struct outcome o;
@@ -211,6 +251,7 @@ main(void)
 
     tcase_add_loop_test(t, every_kind_has_a_row, 0, OUTCOME_KINDS);
     tcase_add_loop_test(t, errno_is_temporary, 0, COUNT(errors));
+    tcase_add_loop_test(t, a_next_hop_says, 0, COUNT(relayed));
     tcase_add_test(t, set_says_whether_it_is_a_success);
     tcase_add_test(t, text_is_one_line);
     tcase_add_test(t, long_texts_are_cut);
