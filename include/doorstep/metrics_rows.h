@@ -83,7 +83,7 @@ METRIC(RELAY_SENT, COUNTER, "relay_sent", "", IN_STORE, ROUTES,
 METRIC(RELAY_UNDER_WAY, GAUGE, "relay_under_way", "", IN_STORE, ROUTES,
        "Transactions with next hops that are under way now")
 METRIC(RELAY_HOP_DOWN, GAUGE, "relay_hop_down", "", IN_STORE, ROUTES,
-       "1 while a next hop does not answer, and its mail is put off")
+       "Whether a next hop does not answer, so that its mail is put off")
 METRIC(RELAY_TIME, HISTOGRAM, "relay_duration", "seconds", IN_STORE, ROUTES,
        "From the begin of a transaction with a next hop to its answer")
 METRIC(RELAY_REPORTS, COUNTER, "relay_reports", "", IN_STORE, NONE,

@@ -203,10 +203,17 @@ bool queue_delete_account(struct queue *q, const char *account, time_t now, uint
                           struct outcome *why);
 
 struct queue_counts {
-    uint64_t items, recipients, held;
+    uint64_t items, recipients;
+    uint64_t held;    /* of recipients */
+    uint64_t untried; /* of the others: without an attempt so far */
+    time_t oldest;    /* when the first item was queued; 0 without any */
 };
 
 /* queue_count() - the whole of it. */
 bool queue_count(struct queue *q, struct queue_counts *out, struct outcome *why);
+
+/* queue_count_kinds() - items of each kind that waits. */
+typedef void (*queue_kind_fn)(void *arg, const char *kind, uint64_t items);
+bool queue_count_kinds(struct queue *q, queue_kind_fn fn, void *arg, struct outcome *why);
 
 #endif

@@ -24,6 +24,8 @@
 #include "logins_priv.h"
 #include "rates_priv.h"
 #include "recovery_priv.h"
+#include "relay_link_priv.h"
+#include "scheduler_priv.h"
 #include "sorters_priv.h"
 #include "usage_priv.h"
 #include "worker_priv.h"
@@ -71,7 +73,9 @@ struct deliver {
     int auth_fd; /* its door, until there are logins */
     struct filters *filters;
     struct syncer *syncer;
-    struct queue *queue; /* of what leaves again */
+    struct queue *queue;         /* of what leaves again */
+    struct relay_link *relay;    /* the door to who sends it */
+    struct scheduler *scheduler; /* what is sent when; NULL until the replay is over */
     struct workers *workers;
     struct usage *usage;
     struct active *active;
@@ -84,7 +88,6 @@ struct deliver {
     struct control *control;
     struct held_request *held; /* the tool's, until the replay is over; tool/operations.c */
     int control_fd;            /* until the loop starts to serve it */
-    int relay_fd;              /* door to the relay role, or -1 */
     int lock_fd;               /* state_dir/store.lock: one store at a time */
     unsigned running;   /* look-ups of recipients, transactions from their begin on, and the tool's
                          * operations */

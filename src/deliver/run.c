@@ -27,6 +27,8 @@
 #define PREDECESSOR_S 20  /* for a store that does so, on a busy machine */
 #define PAUSE_NS 10000000 /* between two looks at it */
 #define MAIN_QUEUE_MAX (1024 * 1024)
+#define RELAY_JOB_MS UINT64_C(14400000) /* a long message on a slow line */
+#define RELAY_DRAIN_MS 3000             /* for next hops that are about to answer */
 
 static void
 end_role(struct deliver *d, int status)
@@ -80,6 +82,21 @@ static void
 send_kill_outbound(void *arg)
 {
     tell_slot(arg, STORE_KILL_OUTBOUND, 0);
+}
+
+static void
+send_kill_relay(void *arg)
+{
+    tell_slot(arg, STORE_KILL_RELAY, 0);
+}
+
+static void
+on_relay(void *arg)
+{
+    struct deliver *d = arg;
+
+    if (d->scheduler != NULL)
+        scheduler_look(d->scheduler);
 }
 
 void
@@ -192,11 +209,27 @@ start_parts(struct deliver *d, struct outcome *why)
            outcome_set(why, OUTCOME_SYSTEM, "no memory");
 }
 
+/* Not before the replay is over: what it finds of the last run's mail is in the queue then. One
+ * that was asked for a single task sends nothing. */
+static bool
+start_sending(struct deliver *d)
+{
+    const struct scheduler_with with = {d->settings, d->loop, d->queue, d->relay, d->log};
+
+    if (d->is_offline || d->is_draining)
+        return true;
+    d->scheduler = scheduler_start(&with);
+    if (d->scheduler == NULL)
+        log_event(LOG_LEVEL_ERROR, "cannot_start", "cause", "no memory to send mail", NULL);
+    return d->scheduler != NULL;
+}
+
 static void
 on_recovered(struct deliver *d, bool ok)
 {
     recovery_free(d->recovery);
     d->recovery = NULL;
+    ok = ok && start_sending(d);
     d->is_serving = ok;
     operations_serve(d);
     if (!ok) {
@@ -246,9 +279,25 @@ deliver_end_when_drained(struct deliver *d)
 }
 
 static void
+on_relay_drained(void *arg)
+{
+    deliver_done_running(arg);
+}
+
+static void
+drain_relay(struct deliver *d)
+{
+    if (d->scheduler == NULL)
+        return;
+    d->running++;
+    scheduler_drain(d->scheduler, RELAY_DRAIN_MS, on_relay_drained, d);
+}
+
+static void
 drain(struct deliver *d, uint32_t ms)
 {
     d->is_draining = true;
+    drain_relay(d);
     control_free(d->control);
     d->control = NULL;
     d->drain_timer = loop_timer_new(d->loop, on_drain_deadline, d);
@@ -277,14 +326,6 @@ take_auth_door(struct deliver *d, int fd)
 }
 
 /* A frame with a descriptor to keep. */
-static void
-take_relay_door(struct deliver *d, int fd)
-{
-    if (d->relay_fd >= 0)
-        close(d->relay_fd);
-    d->relay_fd = fd;
-}
-
 static bool
 take_descriptor(struct deliver *d, struct door_frame *f)
 {
@@ -310,7 +351,7 @@ take_descriptor(struct deliver *d, struct door_frame *f)
         filters_connect(d->filters, f->fd);
         break;
     case MAIN_RELAY_DOOR:
-        take_relay_door(d, f->fd);
+        relay_link_connect(d->relay, f->fd);
         break;
     case MAIN_CONTROL:
         d->control_fd = f->fd;
@@ -442,6 +483,8 @@ release(struct deliver *d)
     rates_free(d->rates);
     workers_end(d->workers);
     syncer_free(d->syncer);
+    relay_link_free(d->relay);
+    scheduler_end(d->scheduler);
     queue_close(d->queue);
     directory_free(d->directory);
     if (d->edges != NULL)
@@ -492,18 +535,17 @@ init(struct deliver *d)
     d->hands = hands_new(d->loop, send_want_hand, d);
     d->sorters = sorters_new(d->loop, &d->settings->timeouts, send_kill_sorter, d);
     d->filters = filters_new(d->loop, d->settings->timeouts.answer, send_kill_outbound, d);
-    return d->main_watch != NULL && d->metrics != NULL && d->hands != NULL && d->sorters != NULL &&
-           d->filters != NULL;
+    d->relay = relay_link_new(d->loop, RELAY_JOB_MS,
+                              &(struct relay_link_hooks){send_kill_relay, on_relay, d});
+    return d->relay != NULL && d->main_watch != NULL && d->metrics != NULL && d->hands != NULL &&
+           d->sorters != NULL && d->filters != NULL;
 }
 
 int
 deliver_run(int main_door, const struct deliver_hooks *hooks)
 {
-    struct deliver d = {.control_fd = -1,
-                        .auth_fd = -1,
-                        .lock_fd = -1,
-                        .relay_fd = -1,
-                        .exit_status = EXIT_FAILURE};
+    struct deliver d = {
+        .control_fd = -1, .auth_fd = -1, .lock_fd = -1, .exit_status = EXIT_FAILURE};
 
     d.main_door = door_new(main_door, MAIN_QUEUE_MAX);
     if (d.main_door == NULL || sodium_init() < 0)

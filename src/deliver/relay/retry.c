@@ -36,14 +36,20 @@ retry_delay(const struct retry_rules *r, unsigned failures, uint32_t chance)
 }
 
 time_t
-retry_next(const struct retry_rules *r, time_t now, unsigned failures, time_t expires,
-           uint32_t chance)
+retry_limit(time_t now, uint64_t wait_ms, time_t expires)
 {
-    time_t next = now + (time_t)((retry_delay(r, failures, chance) + 999) / 1000);
+    time_t next = now + (time_t)(wait_ms / 1000) + (wait_ms % 1000 > 0);
 
     if (next > expires && expires > now)
         next = expires;
     return next > now ? next : now + 1;
+}
+
+time_t
+retry_next(const struct retry_rules *r, time_t now, unsigned failures, time_t expires,
+           uint32_t chance)
+{
+    return retry_limit(now, retry_delay(r, failures, chance), expires);
 }
 
 bool

@@ -29,6 +29,10 @@ uint64_t retry_delay(const struct retry_rules *r, unsigned failures, uint32_t ch
 time_t retry_next(const struct retry_rules *r, time_t now, unsigned failures, time_t expires,
                   uint32_t chance);
 
+/* retry_limit() - now and so many milliseconds, later than now; but not after `expires`, where that
+ * is later. */
+time_t retry_limit(time_t now, uint64_t wait_ms, time_t expires);
+
 /* retry_is_late() - has it waited long enough for its sender to be told of the delay? */
 bool retry_is_late(const struct retry_rules *r, time_t queued, time_t now);
 

@@ -11,16 +11,22 @@
 #include "doorstep/table.h"
 
 #define ENTRIES_MAX 100000
+#define HOUR_MS UINT64_C(3600000)
+
+struct bucket {
+    struct rate rate;
+    uint64_t last_ms; /* when the last of those that wait comes back */
+};
 
 struct entry {
-    struct rate rate;
+    struct bucket bucket;
     UT_hash_handle hh; /* in the order in which they came */
     char account[];
 };
 
 struct send_rates {
     uint64_t account_max, all_max;
-    struct rate all;
+    struct bucket all;
     bool has_begun; /* all's clock */
     struct entry *entries;
 };
@@ -32,60 +38,59 @@ forget(struct send_rates *r, struct entry *e)
     free(e);
 }
 
-/* Those whose hour is over make room; else the oldest does. */
-static void
-make_room(struct send_rates *r, uint64_t now_ms)
-{
-    struct entry *e, *next;
-
-    if (HASH_COUNT(r->entries) < ENTRIES_MAX)
-        return;
-    HASH_ITER(hh, r->entries, e, next)
-    {
-        if (rate_is_full(&e->rate, r->account_max, now_ms))
-            forget(r, e);
-    }
-    if (HASH_COUNT(r->entries) >= ENTRIES_MAX)
-        forget(r, r->entries);
-}
-
 /* NULL without memory: then the limit of all must do. */
-static struct rate *
-rate_of(struct send_rates *r, const char *account, uint64_t now_ms)
+static struct bucket *
+bucket_of(struct send_rates *r, const char *account, uint64_t now_ms)
 {
     struct entry *e;
 
     HASH_FIND_STR(r->entries, account, e);
     if (e != NULL)
-        return &e->rate;
-    make_room(r, now_ms);
+        return &e->bucket;
+    if (HASH_COUNT(r->entries) >= ENTRIES_MAX)
+        forget(r, r->entries); /* the oldest */
     e = calloc(1, sizeof *e + strlen(account) + 1);
     if (e == NULL)
         return NULL;
     memcpy(e->account, account, strlen(account) + 1);
-    rate_init(&e->rate, now_ms);
+    rate_init(&e->bucket.rate, now_ms);
     HASH_ADD_STR(r->entries, account, e);
     if (e->hh.tbl != NULL)
-        return &e->rate;
+        return &e->bucket;
     free(e);
     return NULL;
 }
 
-enum send_verdict
-send_rates_take(struct send_rates *r, const char *account, uint64_t now_ms)
+/* As fast as tokens come back. */
+static uint64_t
+wait_for(struct bucket *b, uint64_t max, uint64_t now_ms)
 {
-    struct rate *own = *account != '\0' ? rate_of(r, account, now_ms) : NULL;
+    uint64_t step = max < HOUR_MS ? HOUR_MS / max : 1;
 
+    b->last_ms = (b->last_ms > now_ms ? b->last_ms : now_ms) + step;
+    return b->last_ms - now_ms;
+}
+
+enum send_verdict
+send_rates_take(struct send_rates *r, const char *account, uint64_t now_ms, uint64_t *wait_ms)
+{
+    struct bucket *own = *account != '\0' ? bucket_of(r, account, now_ms) : NULL;
+
+    *wait_ms = 0;
     if (!r->has_begun)
-        rate_init(&r->all, now_ms);
+        rate_init(&r->all.rate, now_ms);
     r->has_begun = true;
-    if (own != NULL && !rate_has(own, r->account_max, 1, now_ms))
+    if (own != NULL && !rate_has(&own->rate, r->account_max, 1, now_ms)) {
+        *wait_ms = wait_for(own, r->account_max, now_ms);
         return SEND_ACCOUNT_OVER;
-    if (!rate_has(&r->all, r->all_max, 1, now_ms))
+    }
+    if (!rate_has(&r->all.rate, r->all_max, 1, now_ms)) {
+        *wait_ms = wait_for(&r->all, r->all_max, now_ms);
         return SEND_ALL_OVER;
+    }
     if (own != NULL)
-        rate_take(own, 1);
-    rate_take(&r->all, 1);
+        rate_take(&own->rate, 1);
+    rate_take(&r->all.rate, 1);
     return SEND_NOW;
 }
 

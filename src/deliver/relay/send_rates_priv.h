@@ -20,7 +20,9 @@ struct send_rates *send_rates_new(uint64_t account_max, uint64_t all_max);
 void send_rates_free(struct send_rates *r); /* NULL is allowed */
 
 /* send_rates_take() - may it go? One that may is counted. account: user@domain, or "" where
- * nobody's account caused it. */
-enum send_verdict send_rates_take(struct send_rates *r, const char *account, uint64_t now_ms);
+ * nobody's account caused it. wait_ms: what one that may not has to wait, so that those that wait
+ * do not come back together. */
+enum send_verdict send_rates_take(struct send_rates *r, const char *account, uint64_t now_ms,
+                                  uint64_t *wait_ms);
 
 #endif

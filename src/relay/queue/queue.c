@@ -200,18 +200,37 @@ bool
 queue_count(struct queue *q, struct queue_counts *out, struct outcome *why)
 {
     pthread_mutex_lock(&q->mutex);
-    struct db_statement *s = db_prepare(q->db,
-                                        "SELECT (SELECT count(*) FROM items), count(*), "
-                                        "ifnull(sum(is_held), 0) FROM recipients",
-                                        why);
+    struct db_statement *s =
+        db_prepare(q->db,
+                   "SELECT (SELECT count(*) FROM items), count(*), ifnull(sum(is_held), 0), "
+                   "ifnull(sum(is_held = 0 AND attempts = 0), 0), "
+                   "(SELECT ifnull(min(queued), 0) FROM items) FROM recipients",
+                   why);
     bool ok = s != NULL && db_next_row(s, why);
     if (ok) {
         *out = (struct queue_counts){(uint64_t)db_int(s, 0), (uint64_t)db_int(s, 1),
-                                     (uint64_t)db_int(s, 2)};
+                                     (uint64_t)db_int(s, 2), (uint64_t)db_int(s, 3),
+                                     (time_t)db_int(s, 4)};
         db_reset(s);
     }
     pthread_mutex_unlock(&q->mutex);
     return ok;
+}
+
+bool
+queue_count_kinds(struct queue *q, queue_kind_fn fn, void *arg, struct outcome *why)
+{
+    enum db_result result = DB_FAILED;
+
+    pthread_mutex_lock(&q->mutex);
+    struct db_statement *s =
+        db_prepare(q->db, "SELECT kind, count(*) FROM items GROUP BY kind", why);
+    while (s != NULL && (result = db_next(s, why)) == DB_ROW)
+        fn(arg, db_text(s, 0), (uint64_t)db_int(s, 1));
+    if (result != DB_FAILED)
+        db_reset(s);
+    pthread_mutex_unlock(&q->mutex);
+    return result != DB_FAILED;
 }
 
 bool

@@ -23,8 +23,10 @@ main(void)
     suite_add_tcase(s, rates_tests());
     suite_add_tcase(s, record_change_tests());
     suite_add_tcase(s, record_tests());
+    suite_add_tcase(s, relay_link_tests());
     suite_add_tcase(s, relay_policy_tests());
     suite_add_tcase(s, replay_tests());
+    suite_add_tcase(s, scheduler_tests());
     suite_add_tcase(s, script_sessions_tests());
     suite_add_tcase(s, sorters_tests());
     suite_add_tcase(s, sorters_filing_tests());

@@ -190,16 +190,19 @@ END_TEST
 
 /* ---- rates ---- */
 
+static uint64_t wait_ms;
+
 START_TEST(an_account_has_its_hour)
 {
     struct send_rates *r = send_rates_new(3, 100);
 
     for (int i = 0; i < 3; i++)
-        ck_assert_int_eq(send_rates_take(r, "ann@example.org", 0), SEND_NOW);
-    ck_assert_int_eq(send_rates_take(r, "ann@example.org", 0), SEND_ACCOUNT_OVER);
-    ck_assert_int_eq(send_rates_take(r, "bob@example.org", 0), SEND_NOW);
-    ck_assert_int_eq(send_rates_take(r, "ann@example.org", 20 * MINUTE_MS), SEND_NOW);
-    ck_assert_int_eq(send_rates_take(r, "ann@example.org", 20 * MINUTE_MS), SEND_ACCOUNT_OVER);
+        ck_assert_int_eq(send_rates_take(r, "ann@example.org", 0, &wait_ms), SEND_NOW);
+    ck_assert_int_eq(send_rates_take(r, "ann@example.org", 0, &wait_ms), SEND_ACCOUNT_OVER);
+    ck_assert_int_eq(send_rates_take(r, "bob@example.org", 0, &wait_ms), SEND_NOW);
+    ck_assert_int_eq(send_rates_take(r, "ann@example.org", 20 * MINUTE_MS, &wait_ms), SEND_NOW);
+    ck_assert_int_eq(send_rates_take(r, "ann@example.org", 20 * MINUTE_MS, &wait_ms),
+                     SEND_ACCOUNT_OVER);
     send_rates_free(r);
 }
 END_TEST
@@ -209,9 +212,10 @@ START_TEST(all_together_have_one_too)
     struct send_rates *r = send_rates_new(100, 3);
 
     for (int i = 0; i < 3; i++)
-        ck_assert_int_eq(send_rates_take(r, i == 0 ? "" : "ann@example.org", 5), SEND_NOW);
-    ck_assert_int_eq(send_rates_take(r, "", 5), SEND_ALL_OVER);
-    ck_assert_int_eq(send_rates_take(r, "bob@example.org", 5), SEND_ALL_OVER);
+        ck_assert_int_eq(send_rates_take(r, i == 0 ? "" : "ann@example.org", 5, &wait_ms),
+                         SEND_NOW);
+    ck_assert_int_eq(send_rates_take(r, "", 5, &wait_ms), SEND_ALL_OVER);
+    ck_assert_int_eq(send_rates_take(r, "bob@example.org", 5, &wait_ms), SEND_ALL_OVER);
     send_rates_free(r);
 }
 END_TEST
@@ -220,13 +224,29 @@ START_TEST(what_has_to_wait_costs_nothing)
 {
     struct send_rates *r = send_rates_new(1, 2);
 
-    ck_assert_int_eq(send_rates_take(r, "ann@example.org", 0), SEND_NOW);
+    ck_assert_int_eq(send_rates_take(r, "ann@example.org", 0, &wait_ms), SEND_NOW);
     for (int i = 0; i < 10; i++)
-        ck_assert_int_eq(send_rates_take(r, "ann@example.org", 0), SEND_ACCOUNT_OVER);
-    ck_assert_int_eq(send_rates_take(r, "bob@example.org", 0), SEND_NOW);
+        ck_assert_int_eq(send_rates_take(r, "ann@example.org", 0, &wait_ms), SEND_ACCOUNT_OVER);
+    ck_assert_int_eq(send_rates_take(r, "bob@example.org", 0, &wait_ms), SEND_NOW);
     for (int i = 0; i < 10; i++)
-        ck_assert_int_eq(send_rates_take(r, "carl@example.org", 0), SEND_ALL_OVER);
-    ck_assert_int_eq(send_rates_take(r, "carl@example.org", 30 * MINUTE_MS), SEND_NOW);
+        ck_assert_int_eq(send_rates_take(r, "carl@example.org", 0, &wait_ms), SEND_ALL_OVER);
+    ck_assert_int_eq(send_rates_take(r, "carl@example.org", 30 * MINUTE_MS, &wait_ms), SEND_NOW);
+    send_rates_free(r);
+}
+END_TEST
+
+START_TEST(those_that_wait_come_back_one_by_one)
+{
+    struct send_rates *r = send_rates_new(6, 60);
+
+    for (int i = 0; i < 6; i++)
+        ck_assert_int_eq(send_rates_take(r, "ann@example.org", 0, &wait_ms), SEND_NOW);
+    for (unsigned i = 1; i < 1000; i++) {
+        ck_assert_int_eq(send_rates_take(r, "ann@example.org", 0, &wait_ms), SEND_ACCOUNT_OVER);
+        ck_assert_uint_eq(wait_ms, i * 10 * MINUTE_MS);
+    }
+    for (uint64_t at = 10 * MINUTE_MS; at < 100 * HOUR_MS; at += 10 * MINUTE_MS)
+        ck_assert_int_eq(send_rates_take(r, "ann@example.org", at, &wait_ms), SEND_NOW);
     send_rates_free(r);
 }
 END_TEST
@@ -238,10 +258,10 @@ START_TEST(a_flood_of_accounts_is_bounded)
 
     for (int i = 0; i < 100100; i++) {
         snprintf(name, sizeof name, "u%d@example.org", i);
-        ck_assert_int_eq(send_rates_take(r, name, 0), SEND_NOW);
+        ck_assert_int_eq(send_rates_take(r, name, 0, &wait_ms), SEND_NOW);
     }
-    ck_assert_int_eq(send_rates_take(r, name, 0), SEND_ACCOUNT_OVER);
-    ck_assert_int_eq(send_rates_take(r, "u0@example.org", 0), SEND_NOW); /* forgotten */
+    ck_assert_int_eq(send_rates_take(r, name, 0, &wait_ms), SEND_ACCOUNT_OVER);
+    ck_assert_int_eq(send_rates_take(r, "u0@example.org", 0, &wait_ms), SEND_NOW); /* forgotten */
     send_rates_free(r);
 }
 END_TEST
@@ -265,6 +285,7 @@ relay_policy_tests(void)
     tcase_add_test(t, an_account_has_its_hour);
     tcase_add_test(t, all_together_have_one_too);
     tcase_add_test(t, what_has_to_wait_costs_nothing);
+    tcase_add_test(t, those_that_wait_come_back_one_by_one);
     tcase_add_test(t, a_flood_of_accounts_is_bounded);
     return t;
 }

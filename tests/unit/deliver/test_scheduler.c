@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From the queue to next hops and back, with a queue of its own and a relay role that says what
+ * each test wants.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doorstep/clock.h"
+#include "doorstep/db.h"
+
+#include "relay_role.h"
+#include "scheduler_priv.h"
+#include "suites.h"
+
+#define DAY 86400
+
+static char folder[64];
+static struct settings settings;
+static struct settings_route routes[2];
+static struct loop *loop;
+static struct loop_timer *tick;
+static struct queue *queue;
+static struct relay_link *relay;
+static struct relay_role role;
+static struct delivery_log *delivery_log;
+static struct scheduler *scheduler;
+static struct outcome why;
+static const char *slow[] = {"slow.example"}, *fast[] = {"fast.example"};
+
+static void
+on_replace(void *arg)
+{
+    (void)arg;
+}
+
+static void
+on_connected(void *arg)
+{
+    (void)arg;
+    if (scheduler != NULL)
+        scheduler_look(scheduler);
+}
+
+static void
+on_tick(void *arg)
+{
+    (void)arg;
+    loop_stop(loop);
+}
+
+static struct settings_route
+route(const char *name, const char **domains, uint64_t connections)
+{
+    return (struct settings_route){.name = name,
+                                   .domains = domains,
+                                   .domain_count = 1,
+                                   .next_hop = {.text = "[192.0.2.1]:25"},
+                                   .connections = connections,
+                                   .recipients = 3};
+}
+
+static void
+make_settings(void)
+{
+    routes[0] = route("slow", slow, 2);
+    routes[1] = route("fast", fast, 4);
+    settings = (struct settings){
+        .hostname = "mail.example.org",
+        .state_dir = folder,
+        .routes = routes,
+        .route_count = 2,
+        .relay = {.retry = 300000,
+                  .retry_max = 7200000,
+                  .expire = UINT64_C(5) * DAY * 1000,
+                  .expire_bounce = UINT64_C(1) * DAY * 1000,
+                  .delay_report = 4 * 3600 * 1000,
+                  .account_messages = 1000,
+                  .messages = 100000},
+    };
+}
+
+static void
+start(void)
+{
+    const struct relay_link_hooks hooks = {on_replace, on_connected, NULL};
+
+    loop = loop_new();
+    tick = loop_timer_new(loop, on_tick, NULL);
+    relay = relay_link_new(loop, 60000, &hooks);
+    const struct scheduler_with with = {&settings, loop, queue, relay, delivery_log};
+    scheduler = scheduler_start(&with);
+    ck_assert_ptr_nonnull(scheduler);
+    relay_role_connect(&role, relay);
+}
+
+/* A moment of the loop. */
+static void
+turn(void)
+{
+    loop_timer_start(tick, 2);
+    loop_run(loop);
+}
+
+static void
+stop(void)
+{
+    scheduler_drain(scheduler, 30, on_tick, NULL);
+    loop_run(loop);
+    relay_link_free(relay);
+    scheduler_end(scheduler);
+    scheduler = NULL;
+    relay_role_close(&role);
+    loop_timer_free(tick);
+    loop_free(loop);
+}
+
+static void
+setup(void)
+{
+    db_setup();
+    strcpy(folder, "/tmp/doorstep-scheduler-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_settings();
+    queue = queue_open(folder, &why);
+    delivery_log = delivery_log_open(folder, UINT64_MAX, &why);
+    ck_assert(queue != NULL && delivery_log != NULL);
+    start();
+}
+
+static void
+remove_all(const char *path)
+{
+    char name[512];
+    DIR *d = opendir(path);
+
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
+        if (e->d_name[0] != '.' && unlink(name) != 0)
+            remove_all(name);
+    }
+    if (d != NULL)
+        closedir(d);
+    rmdir(path);
+}
+
+static void
+teardown(void)
+{
+    if (scheduler != NULL)
+        stop();
+    delivery_log_close(delivery_log);
+    queue_close(queue);
+    remove_all(folder);
+}
+
+/* So many jobs have come; a test that waits in vain runs out of time. */
+static void
+wait_jobs(unsigned count)
+{
+    while (relay_role_hear(&role) < count)
+        turn();
+}
+
+/* Nothing more comes for a while. */
+static void
+expect_jobs(unsigned count)
+{
+    for (int i = 0; i < 20; i++)
+        turn();
+    ck_assert_uint_eq(relay_role_hear(&role), count);
+}
+
+static struct queue_counts
+counts(void)
+{
+    struct queue_counts c;
+
+    ck_assert(queue_count(queue, &c, &why));
+    return c;
+}
+
+static void
+wait_items(uint64_t items)
+{
+    while (counts().items != items)
+        turn();
+}
+
+static struct queue_item
+item(const char *once, const struct queue_recipient *to, size_t count)
+{
+    return (struct queue_item){.once = once,
+                               .kind = "redirect",
+                               .account = "ann@example.org",
+                               .delivery_id = "D1",
+                               .queued = time(NULL),
+                               .expires = time(NULL) + 5 * DAY,
+                               .reverse_path = "bob@example.com",
+                               .envid = "",
+                               .by = "",
+                               .head = span_of("X-Head: 1\r\n"),
+                               .text = span_of("Subject: a\r\n\r\nbody\r\n"),
+                               .file = "",
+                               .octets = 20,
+                               .recipients = to,
+                               .recipient_count = count};
+}
+
+static struct queue_recipient
+recipient(const char *address)
+{
+    return (struct queue_recipient){
+        .address = address, .orcpt = "", .last_reply = "", .last_host = ""};
+}
+
+static void
+add(const char *once, const char *address, const char *account, const char *kind)
+{
+    const struct queue_recipient r = recipient(address);
+    struct queue_item i = item(once, &r, 1);
+
+    i.account = account;
+    i.kind = kind;
+    ck_assert_msg(queue_add(queue, &i, 1, &why), "%s", why.cause);
+}
+
+static void
+add_many(unsigned count, const char *address, const char *account, const char *kind)
+{
+    static unsigned number;
+    char once[32];
+
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(once, sizeof once, "many-%u", number++);
+        add(once, address, account, kind);
+    }
+}
+
+struct seen { /* what waits, the last item of it */
+    char kind[16], to[64], reply[256], reverse_path[64];
+    char text[4096];
+    unsigned attempts, items;
+    bool is_delay_told;
+    time_t next_attempt;
+};
+
+static bool
+on_seen(void *arg, const struct queue_item *i)
+{
+    struct seen *s = arg;
+
+    s->items++;
+    snprintf(s->kind, sizeof s->kind, "%s", i->kind);
+    snprintf(s->to, sizeof s->to, "%s", i->recipients[0].address);
+    snprintf(s->reply, sizeof s->reply, "%s", i->recipients[0].last_reply);
+    snprintf(s->reverse_path, sizeof s->reverse_path, "%s", i->reverse_path);
+    s->attempts = i->recipients[0].attempts;
+    s->next_attempt = i->recipients[0].next_attempt;
+    s->is_delay_told = i->recipients[0].is_delay_told;
+    return true;
+}
+
+static struct seen
+see(void)
+{
+    struct seen s = {0};
+
+    ck_assert(queue_list(queue, 0, 1000, on_seen, &s, &why));
+    return s;
+}
+
+/* ---- one message ---- */
+
+START_TEST(what_is_delivered_is_gone)
+{
+    char text[64] = "";
+
+    add("a", "x@fast.example", "ann@example.org", "redirect");
+    wait_jobs(1);
+    ck_assert_str_eq(role.heard[0].job.route, "fast");
+    ck_assert_str_eq(role.heard[0].job.reverse_path, "bob@example.com");
+    ck_assert_int_eq(read(role.heard[0].fd, text, sizeof text), 20);
+    ck_assert_str_eq(text, "Subject: a\r\n\r\nbody\r\n");
+    ck_assert_int_lt(write(role.heard[0].fd, "x", 1), 0);
+    relay_role_say(&role, &role.heard[0], RELAY_DELIVERED, 250, "2.0.0", "queued as 7");
+    wait_items(0);
+}
+END_TEST
+
+static bool
+on_line(void *arg, json_t *line)
+{
+    const char *text = json_string_value(json_object_get(line, "text"));
+
+    snprintf(arg, 256, "%s %s", json_string_value(json_object_get(line, "outcome")),
+             text == NULL ? "" : text);
+    return true;
+}
+
+START_TEST(the_delivery_log_follows_it)
+{
+    char found[256] = "";
+
+    add("a", "x@fast.example", "ann@example.org", "redirect");
+    wait_jobs(1);
+    relay_role_say(&role, &role.heard[0], RELAY_DELIVERED, 250, "2.0.0", "queued as 7");
+    wait_items(0);
+    while (found[0] == '\0') {
+        turn();
+        delivery_log_write(delivery_log);
+        ck_assert(delivery_log_search(folder, "D1", on_line, found, &why));
+    }
+    ck_assert_str_eq(found, "250 2.0.0 relayed to x@fast.example by "
+                            "mx.example.net[192.0.2.1]:25: 250 2.0.0 queued as 7");
+}
+END_TEST
+
+START_TEST(what_is_deferred_is_tried_later)
+{
+    add("a", "x@fast.example", "ann@example.org", "redirect");
+    wait_jobs(1);
+    relay_role_say(&role, &role.heard[0], RELAY_DEFERRED, 451, "4.2.0", "later");
+    while (see().attempts == 0)
+        turn();
+    struct seen s = see();
+    ck_assert_str_eq(s.reply, "451 4.2.0 later");
+    ck_assert_int_ge(s.next_attempt, time(NULL) + 200);
+    ck_assert_int_le(s.next_attempt, time(NULL) + 376);
+    expect_jobs(1);
+}
+END_TEST
+
+START_TEST(what_becomes_due_is_sent_then)
+{
+    struct queue_recipient r = recipient("x@fast.example");
+
+    r.next_attempt = time(NULL) + 2;
+    const struct queue_item i = item("a", &r, 1);
+    ck_assert(queue_add(queue, &i, 1, &why));
+    wait_jobs(1);
+    ck_assert_int_ge(time(NULL), r.next_attempt);
+}
+END_TEST
+
+START_TEST(a_retry_by_hand_is_heard)
+{
+    uint64_t changed;
+
+    add("a", "x@fast.example", "ann@example.org", "redirect");
+    wait_jobs(1);
+    relay_role_say(&role, &role.heard[0], RELAY_DEFERRED, 451, "4.2.0", "later");
+    while (see().attempts == 0)
+        turn();
+    ck_assert(queue_retry(queue, QUEUE_ALL, time(NULL), &changed, &why));
+    wait_jobs(2);
+}
+END_TEST
+
+static const struct {
+    const char *name, *reverse_path;
+    unsigned notify;
+    enum relay_state state;
+    bool takes_dsn, is_owed;
+} reports[] = {
+    {"a failure", "bob@example.com", 0, RELAY_FAILED, false, true},
+    {"a failure, NOTIFY=FAILURE", "bob@example.com", NOTIFY_FAILURE, RELAY_FAILED, true, true},
+    {"a failure, NOTIFY=NEVER", "bob@example.com", NOTIFY_NEVER, RELAY_FAILED, false, false},
+    {"a failure of what has the null sender", "", NOTIFY_FAILURE, RELAY_FAILED, false, false},
+    {"a success", "bob@example.com", 0, RELAY_DELIVERED, false, false},
+    {"NOTIFY=SUCCESS", "bob@example.com", NOTIFY_SUCCESS, RELAY_DELIVERED, false, true},
+    {"NOTIFY=SUCCESS, and the next hop does it", "bob@example.com", NOTIFY_SUCCESS, RELAY_DELIVERED,
+     true, false},
+};
+
+START_TEST(who_is_owed_a_report)
+{
+    struct queue_recipient r = recipient("x@fast.example");
+    struct relay_answer a = {.state = reports[_i].state, .text = "said"};
+    const struct relay_result result = {
+        .host = "", .tls = "", .answers = &a, .answer_count = 1, .dsn = reports[_i].takes_dsn};
+
+    r.notify = reports[_i].notify;
+    a.code = a.state == RELAY_FAILED ? 550 : 250;
+    struct queue_item i = item("a", &r, 1);
+    i.reverse_path = reports[_i].reverse_path;
+    ck_assert(queue_add(queue, &i, 1, &why));
+    wait_jobs(1);
+    relay_role_result(&role, role.heard[0].id, &result);
+    while (see().items > 0 && strcmp(see().kind, "dsn") != 0)
+        turn();
+    struct seen s = see();
+    ck_assert_msg((s.items == 1) == reports[_i].is_owed, "%s", reports[_i].name);
+    if (!reports[_i].is_owed)
+        return;
+    ck_assert_str_eq(s.reverse_path, "");
+    ck_assert_str_eq(s.to, "bob@example.com");
+}
+END_TEST
+
+START_TEST(what_expires_is_reported)
+{
+    struct queue_recipient r = recipient("x@fast.example");
+    struct queue_item i = item("a", &r, 1);
+
+    i.expires = time(NULL) + 1;
+    ck_assert(queue_add(queue, &i, 1, &why));
+    wait_jobs(1);
+    while (time(NULL) < i.expires)
+        turn();
+    relay_role_say(&role, &role.heard[0], RELAY_DEFERRED, 451, "4.2.0", "later");
+    while (strcmp(see().kind, "dsn") != 0)
+        turn();
+    ck_assert_uint_eq(see().items, 1);
+}
+END_TEST
+
+/* Its route takes nothing, so nobody would ever ask about it. */
+START_TEST(what_expires_without_an_attempt_is_reported_too)
+{
+    struct queue_recipient r = recipient("x@nowhere.example");
+    struct queue_item i = item("a", &r, 1);
+
+    i.expires = time(NULL) - 1;
+    i.queued = time(NULL) - 5 * DAY;
+    stop();
+    ck_assert(queue_add(queue, &i, 1, &why));
+    start();
+    while (strcmp(see().kind, "dsn") != 0)
+        turn();
+    ck_assert_uint_eq(see().items, 1);
+}
+END_TEST
+
+START_TEST(a_delay_is_told_once)
+{
+    struct queue_recipient r = recipient("x@fast.example");
+    struct queue_item i = item("a", &r, 1);
+    struct seen s;
+
+    i.queued = time(NULL) - 5 * 3600;
+    ck_assert(queue_add(queue, &i, 1, &why));
+    wait_jobs(1);
+    relay_role_say(&role, &role.heard[0], RELAY_DEFERRED, 451, "4.2.0", "later");
+    while ((s = see()).items < 2 || counts().untried != 1) /* the report */
+        turn();
+    ck_assert_str_eq(s.kind, "dsn");
+    uint64_t changed;
+    ck_assert(queue_retry(queue, 1, time(NULL), &changed, &why));
+    wait_jobs(2);
+    relay_role_say(&role, &role.heard[1], RELAY_DEFERRED, 451, "4.2.0", "later");
+    expect_jobs(2);
+    ck_assert_uint_eq(see().items, 2);
+}
+END_TEST
+
+START_TEST(without_a_route_it_waits)
+{
+    add("a", "x@nowhere.example", "ann@example.org", "redirect");
+    expect_jobs(0);
+    ck_assert_uint_eq(see().attempts, 0);
+    add("b", "x@fast.example", "ann@example.org", "redirect");
+    wait_jobs(1);
+}
+END_TEST
+
+/* ---- several ---- */
+
+START_TEST(recipients_of_one_route_go_together)
+{
+    const struct queue_recipient to[] = {
+        recipient("a@fast.example"), recipient("b@slow.example"), recipient("c@fast.example"),
+        recipient("d@fast.example"), recipient("e@fast.example"), recipient("f@nowhere.example"),
+    };
+    const struct queue_item i = item("a", to, 6);
+    unsigned sum = 0;
+
+    ck_assert(queue_add(queue, &i, 1, &why));
+    wait_jobs(3); /* fast: 3 and 1, slow: 1 */
+    for (unsigned n = 0; n < 3; n++) {
+        ck_assert_uint_le(role.heard[n].job.recipient_count, 3);
+        sum += role.heard[n].job.recipient_count;
+        relay_role_say(&role, &role.heard[n], RELAY_DELIVERED, 250, "", "ok");
+    }
+    ck_assert_uint_eq(sum, 5);
+    while (counts().recipients != 1)
+        turn();
+    ck_assert_str_eq(see().to, "f@nowhere.example");
+}
+END_TEST
+
+START_TEST(not_more_than_connections_at_once)
+{
+    add_many(20, "x@slow.example", "", "redirect");
+    wait_jobs(2);
+    expect_jobs(2);
+    relay_role_say(&role, &role.heard[0], RELAY_DELIVERED, 250, "", "ok");
+    wait_jobs(3);
+    expect_jobs(3);
+}
+END_TEST
+
+START_TEST(a_slow_hop_holds_nobody)
+{
+    add_many(1000, "x@slow.example", "", "redirect");
+    add_many(8, "x@fast.example", "", "redirect");
+    for (unsigned n = 0; n < 10; n++) {
+        wait_jobs(n + 1);
+        if (strcmp(role.heard[n].job.route, "fast") == 0)
+            relay_role_say(&role, &role.heard[n], RELAY_DELIVERED, 250, "", "ok");
+    }
+    wait_items(1000);
+}
+END_TEST
+
+START_TEST(a_hop_that_is_silent_puts_its_messages_off)
+{
+    add_many(20, "x@slow.example", "", "redirect");
+    wait_jobs(2);
+    relay_role_say(&role, &role.heard[0], RELAY_DEFERRED, 0, "4.4.1", "connection refused");
+    wait_jobs(3); /* one says little */
+    relay_role_say(&role, &role.heard[1], RELAY_DEFERRED, 0, "4.4.1", "connection refused");
+    relay_role_say(&role, &role.heard[2], RELAY_DEFERRED, 0, "4.4.1", "connection refused");
+    expect_jobs(3);
+    ck_assert_uint_eq(counts().untried, 17);
+    scheduler_try_now(scheduler);
+    wait_jobs(4);
+    expect_jobs(4); /* one probes */
+    relay_role_say(&role, &role.heard[3], RELAY_DELIVERED, 250, "", "ok");
+    wait_jobs(6); /* it answers again */
+}
+END_TEST
+
+START_TEST(accounts_take_turns)
+{
+    add_many(100, "x@fast.example", "flood@example.org", "redirect");
+    add_many(2, "x@fast.example", "bob@example.org", "redirect");
+    unsigned at = 0, bobs = 0;
+    while (bobs < 2 && at < 20) {
+        wait_jobs(at + 1);
+        relay_role_say(&role, &role.heard[at++], RELAY_DELIVERED, 250, "", "ok");
+        turn();
+        bobs = 102 - (unsigned)counts().items > at ? bobs : bobs;
+        uint64_t items, octets;
+        ck_assert(queue_usage(queue, "bob@example.org", &items, &octets, &why));
+        bobs = 2 - (unsigned)items;
+    }
+    ck_assert_uint_lt(at, 20); /* long before the hundred */
+}
+END_TEST
+
+START_TEST(an_account_over_its_hour_waits)
+{
+    stop();
+    settings.relay.account_messages = 3;
+    start();
+    add_many(5, "x@fast.example", "ann@example.org", "redirect");
+    add_many(5, "x@fast.example", "bob@example.org", "vacation");
+    for (unsigned n = 0; n < 6; n++) {
+        wait_jobs(n + 1);
+        relay_role_say(&role, &role.heard[n], RELAY_DELIVERED, 250, "", "ok");
+    }
+    wait_items(2); /* ann's: redirects wait, bob's vacations make no sense later */
+    struct seen s = see();
+    ck_assert_str_eq(s.kind, "redirect");
+    ck_assert_uint_eq(s.attempts, 0);
+    ck_assert_int_gt(s.next_attempt, time(NULL) + 600);
+    ck_assert_ptr_nonnull(strstr(s.reply, "too much"));
+    expect_jobs(6);
+}
+END_TEST
+
+/* ---- trouble ---- */
+
+START_TEST(a_role_that_dies_costs_one_attempt)
+{
+    add("a", "x@fast.example", "ann@example.org", "redirect");
+    wait_jobs(1);
+    relay_role_close(&role);
+    while (see().attempts == 0)
+        turn();
+    ck_assert_uint_eq(see().attempts, 1);
+    relay_role_connect(&role, relay);
+    expect_jobs(0); /* it may be what the role died of */
+    add("b", "x@fast.example", "ann@example.org", "redirect");
+    wait_jobs(1); /* the next hop has nothing to do with it */
+}
+END_TEST
+
+START_TEST(what_is_under_way_when_the_store_ends_is_as_before)
+{
+    add("a", "x@fast.example", "ann@example.org", "redirect");
+    wait_jobs(1);
+    stop();
+    ck_assert_uint_eq(see().attempts, 0);
+    queue_close(queue); /* who is in flight is forgotten with the process */
+    queue = queue_open(folder, &why);
+    start();
+    wait_jobs(1);
+}
+END_TEST
+
+START_TEST(what_was_answered_before_the_end_is_settled)
+{
+    add("a", "x@fast.example", "ann@example.org", "redirect");
+    wait_jobs(1);
+    relay_role_say(&role, &role.heard[0], RELAY_DELIVERED, 250, "", "ok");
+    scheduler_drain(scheduler, 60000, on_tick, NULL);
+    loop_run(loop);
+    ck_assert_uint_eq(counts().items, 0);
+}
+END_TEST
+
+START_TEST(a_drain_ends_though_nothing_answers)
+{
+    add_many(20, "x@slow.example", "", "redirect");
+    wait_jobs(2);
+    scheduler_drain(scheduler, 30, on_tick, NULL);
+    loop_run(loop);
+    ck_assert_uint_eq(relay_role_hear(&role), 2);
+}
+END_TEST
+
+START_TEST(a_message_that_is_gone_is_an_attempt)
+{
+    const struct queue_recipient r = recipient("x@fast.example");
+    struct queue_item i = item("a", &r, 1);
+
+    i.text = SPAN_NONE;
+    i.file = "0123456789abcdef";
+    ck_assert_msg(queue_add(queue, &i, 1, &why), "%s", why.cause);
+    while (see().attempts == 0)
+        turn();
+    expect_jobs(0);
+    ck_assert_int_gt(see().next_attempt, time(NULL) + 100);
+}
+END_TEST
+
+TCase *
+scheduler_tests(void)
+{
+    TCase *t = tcase_create("scheduler");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, what_is_delivered_is_gone);
+    tcase_add_test(t, the_delivery_log_follows_it);
+    tcase_add_test(t, what_is_deferred_is_tried_later);
+    tcase_add_test(t, what_becomes_due_is_sent_then);
+    tcase_add_test(t, a_retry_by_hand_is_heard);
+    tcase_add_loop_test(t, who_is_owed_a_report, 0, sizeof reports / sizeof reports[0]);
+    tcase_add_test(t, what_expires_is_reported);
+    tcase_add_test(t, what_expires_without_an_attempt_is_reported_too);
+    tcase_add_test(t, a_delay_is_told_once);
+    tcase_add_test(t, without_a_route_it_waits);
+    tcase_add_test(t, recipients_of_one_route_go_together);
+    tcase_add_test(t, not_more_than_connections_at_once);
+    tcase_add_test(t, a_slow_hop_holds_nobody);
+    tcase_add_test(t, a_hop_that_is_silent_puts_its_messages_off);
+    tcase_add_test(t, accounts_take_turns);
+    tcase_add_test(t, an_account_over_its_hour_waits);
+    tcase_add_test(t, a_role_that_dies_costs_one_attempt);
+    tcase_add_test(t, what_is_under_way_when_the_store_ends_is_as_before);
+    tcase_add_test(t, what_was_answered_before_the_end_is_settled);
+    tcase_add_test(t, a_drain_ends_though_nothing_answers);
+    tcase_add_test(t, a_message_that_is_gone_is_an_attempt);
+    return t;
+}
