@@ -3,11 +3,11 @@ _doorstep() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' choices='' count=0 i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -c|--config|--wait|--quota|--quota-messages|--domain|--for|-f|--from|-r|--recipient|--to|--mailbox|--name|--since) ((i++)) ;;
+        -c|--config|--wait|--quota|--quota-messages|--domain|--for|--account|-f|--from|-r|--recipient|--to|--mailbox|--name|--since) ((i++)) ;;
         -*) ;;
         *) case $count in
             0) verb=${COMP_WORDS[i]} ;;
-            1) case $verb in config|account|alias|ban|mailbox|message|sieve|journal) verb="$verb "${COMP_WORDS[i]} ;; esac ;;
+            1) case $verb in config|account|alias|ban|queue|mailbox|message|sieve|journal) verb="$verb "${COMP_WORDS[i]} ;; esac ;;
             esac
             ((count++)) ;;
         esac
@@ -17,11 +17,12 @@ _doorstep() {
         return
     fi
     case $verb in
-    '') choices='ping config account alias ban mailbox message deliver sieve fsck journal stats metrics top trace completion help version' ;;
+    '') choices='ping config account alias ban queue mailbox message deliver sieve fsck journal stats metrics top trace completion help version' ;;
     config) choices='show check' ;;
     account) choices='add list show set delete import passwd' ;;
     alias) choices='add list delete' ;;
     ban) choices='list remove add' ;;
+    queue) choices='list show retry flush hold release delete' ;;
     mailbox) choices='list create rename delete special-use metadata annotate' ;;
     message) choices='list show cat flag move delete' ;;
     sieve) choices='check run explain try suite install list log get delete rename activate deactivate' ;;
@@ -32,6 +33,7 @@ _doorstep() {
     'account delete') choices=' --mail' ;;
     'account import') choices=' --domain' ;;
     'ban add') choices=' --for' ;;
+    'queue list') choices=' --account' ;;
     'deliver') choices=' -f --from -r --recipient' ;;
     'sieve check') choices=' --administrator' ;;
     'sieve run') choices=' --from --to --administrator' ;;

@@ -33,6 +33,15 @@ complete -c doorstep -n '__fish_seen_subcommand_from ban; and not __fish_seen_su
 complete -c doorstep -n '__fish_seen_subcommand_from ban; and not __fish_seen_subcommand_from list remove add ' -x -a remove -d 'forgive failed log-ins'
 complete -c doorstep -n '__fish_seen_subcommand_from ban; and not __fish_seen_subcommand_from list remove add ' -x -a add -d 'let nobody log in from there, or as that one'
 complete -c doorstep -n '__fish_seen_subcommand_from ban; and __fish_seen_subcommand_from add' -l for -x -d 'how long (10min, 3d); without, as auth.ban says'
+complete -c doorstep -n __fish_use_subcommand -x -a queue
+complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list show retry flush hold release delete ' -x -a list -d 'list what waits to leave'
+complete -c doorstep -n '__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from list' -l account -x -d 'only what this account\'s mail and scripts caused'
+complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list show retry flush hold release delete ' -x -a show -d 'show one message that waits'
+complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list show retry flush hold release delete ' -x -a retry -d 'try one message again now'
+complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list show retry flush hold release delete ' -x -a flush -d 'try all messages again now'
+complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list show retry flush hold release delete ' -x -a hold -d 'try a message no more until it is released'
+complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list show retry flush hold release delete ' -x -a release -d 'undo queue hold'
+complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list show retry flush hold release delete ' -x -a delete -d 'delete one message; nobody is told'
 complete -c doorstep -n __fish_use_subcommand -x -a mailbox
 complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete special-use metadata annotate ' -x -a list -d 'list an account\'s mailboxes'
 complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete special-use metadata annotate ' -x -a create -d 'create a mailbox'

@@ -7,11 +7,11 @@ _doorstep() {
     local choices=''
     for ((i = 2; i < CURRENT; i++)); do
         case ${given[i]} in
-        -c|--config|--wait|--quota|--quota-messages|--domain|--for|-f|--from|-r|--recipient|--to|--mailbox|--name|--since) ((i++)) ;;
+        -c|--config|--wait|--quota|--quota-messages|--domain|--for|--account|-f|--from|-r|--recipient|--to|--mailbox|--name|--since) ((i++)) ;;
         -*) ;;
         *) case $count in
             0) verb=${given[i]} ;;
-            1) case $verb in config|account|alias|ban|mailbox|message|sieve|journal) verb="$verb "${given[i]} ;; esac ;;
+            1) case $verb in config|account|alias|ban|queue|mailbox|message|sieve|journal) verb="$verb "${given[i]} ;; esac ;;
             esac
             ((count++)) ;;
         esac
@@ -21,11 +21,12 @@ _doorstep() {
         return
     fi
     case $verb in
-    '') choices='ping config account alias ban mailbox message deliver sieve fsck journal stats metrics top trace completion help version' ;;
+    '') choices='ping config account alias ban queue mailbox message deliver sieve fsck journal stats metrics top trace completion help version' ;;
     config) choices='show check' ;;
     account) choices='add list show set delete import passwd' ;;
     alias) choices='add list delete' ;;
     ban) choices='list remove add' ;;
+    queue) choices='list show retry flush hold release delete' ;;
     mailbox) choices='list create rename delete special-use metadata annotate' ;;
     message) choices='list show cat flag move delete' ;;
     sieve) choices='check run explain try suite install list log get delete rename activate deactivate' ;;
@@ -36,6 +37,7 @@ _doorstep() {
     'account delete') choices=' --mail' ;;
     'account import') choices=' --domain' ;;
     'ban add') choices=' --for' ;;
+    'queue list') choices=' --account' ;;
     'deliver') choices=' -f --from -r --recipient' ;;
     'sieve check') choices=' --administrator' ;;
     'sieve run') choices=' --from --to --administrator' ;;

@@ -51,6 +51,11 @@ static const struct verb_option ban_add_options[] = {
     {0},
 };
 
+static const struct verb_option queue_list_options[] = {
+    {"account", 0, "ACCOUNT", "only what this account's mail and scripts caused"},
+    {0},
+};
+
 static const struct verb_option deliver_options[] = {
     {"from", 'f', "SENDER", "envelope sender; \"\" is the null sender"},
     {"recipient", 'r', "RECIPIENT", "one more recipient; may be given again"},
@@ -143,6 +148,19 @@ const struct verb verbs[] = {
      "An address of IPv6 stands for its /64. An account stays open to the addresses from which it\n"
      "logged in last.",
      ban_add_options, cmd_ban_add},
+    {"queue list", "", 0, 0, "list what waits to leave",
+     "A line for each recipient. NEXT is when it is tried again; STATE is new, deferred or held.",
+     queue_list_options, cmd_queue_list},
+    {"queue show", "ID", 1, 1, "show one message that waits", "", no_options, cmd_queue_show},
+    {"queue retry", "ID", 1, 1, "try one message again now", "What is held stays so.", no_options,
+     cmd_queue_retry},
+    {"queue flush", "", 0, 0, "try all messages again now", "What is held stays so.", no_options,
+     cmd_queue_flush},
+    {"queue hold", "ID|all", 1, 1, "try a message no more until it is released", "", no_options,
+     cmd_queue_hold},
+    {"queue release", "ID|all", 1, 1, "undo queue hold", "", no_options, cmd_queue_release},
+    {"queue delete", "ID", 1, 1, "delete one message; nobody is told", "", no_options,
+     cmd_queue_delete},
     {"mailbox list", "ACCOUNT", 1, 1, "list an account's mailboxes", "", no_options,
      cmd_mailbox_list},
     {"mailbox create", "ACCOUNT NAME", 2, 2, "create a mailbox",
