@@ -52,6 +52,9 @@ milter absent {{
 metrics {{
     address = "unix:{path}/metrics.sock"
 }}
+relay {{
+    smarthost = "127.0.0.1:9"
+}}
 """
 
 FILES = ("store", "hand")
@@ -98,7 +101,7 @@ ATTEMPTS = {
     "makes a raw socket": ("socket", (2, 0o2004003, 1), but(store=EACCES)),
     "makes a pair of sockets": ("socketpair", (1, 1, 0, b"\0" * 8), but()),
     "makes a socket of netlink": ("socket", (16, 3, 0), but(store=EACCES)),
-    "connects": ("connect", (0, b"\2\0\0\x19\x7f\0\0\1" + b"\0" * 8, 16), but(store=-88, outbnd=-88)),
+    "connects": ("connect", (0, b"\2\0\0\x19\x7f\0\0\1" + b"\0" * 8, 16), but(store=-88, outbnd=-88, relay=-88)),
     "binds": ("bind", (0, b"\2\0\0\0\x7f\0\0\1" + b"\0" * 8, 16), but()),
     "listens": ("listen", (0, 1), but()),
     "executes": ("execve", (b"/bin/true", 0, 0), but()),
@@ -209,7 +212,7 @@ def every_thread_of_every_role_is_confined():
         wait_hand(s)
         users = {"store": USER, "hand": "news"}
         found = roles_of(s)
-        check({"edge", "sorter", "store", "hand", "auth", "metric", "outbnd"} <= set(found), f"roles are {set(found)}")
+        check({"edge", "sorter", "store", "hand", "auth", "metric", "outbnd", "relay"} <= set(found), f"roles are {set(found)}")
         for role, pid in found.items():
             threads = os.listdir(f"/proc/{pid}/task")
             for thread in threads:
@@ -264,12 +267,12 @@ def check_outside(s, name):
 
 
 def wrong_in(s, name):
-    """All are stopped before the first one tries: the end of one ends others."""
+    """All are stopped before the first one tries: the end of one ends others, at main's hands too."""
     wait_hand(s)
     with contextlib.ExitStack() as stack:
-        roles = {"main": s.process.pid} if name in NOT_EVEN_MAIN else {}
-        roles |= roles_of(s)
-        threads = {role: stack.enter_context(Stopped(pid)) for role, pid in roles.items()}
+        main = {"main": stack.enter_context(Stopped(s.process.pid))}
+        threads = main if name in NOT_EVEN_MAIN else {}
+        threads |= {role: stack.enter_context(Stopped(pid)) for role, pid in roles_of(s).items()}
         wrong = [attempt(s, name, role, thread) for role, thread in threads.items()]
     check_outside(s, name)
     return [w for w in wrong if w is not None]
@@ -305,6 +308,41 @@ def a_store_without_system_accounts_reads_its_roots_alone():
             check(got == wanted, f"{name}: {got}")
 
 
+# What a relay role may when it has to look names up; the rest of ATTEMPTS kills it as before.
+LOOKS_NAMES_UP = {
+    "what it needs": ("openat", (HERE, b"/etc/hosts", 0, 0), lambda got: got >= 0),
+    "the user database": ("openat", (HERE, b"/etc/passwd", 0, 0), lambda got: got == EACCES),
+    "a folder": ("openat", (HERE, b"/etc", 0o200000, 0), lambda got: got == EACCES),
+    "a write": ("openat", (HERE, b"/etc/hosts", 1, 0), lambda got: got == EACCES),
+    "a file of its own": ("openat", (HERE, b"/tmp/made", 0o101, 0o600), lambda got: got == EACCES),
+    "a socket of UDP": ("socket", (2, 0o2004002, 0), lambda got: got >= 0),
+    "a raw socket": ("socket", (2, 0o2004003, 1), lambda got: got == KILLED),
+    "new code": ("mmap", (0, 4096, 7, 0x22, -1, 0), lambda got: got == EACCES),
+    "listening": ("listen", (0, 1), lambda got: got == KILLED),
+    "a program": ("execve", (b"/bin/true", 0, 0), lambda got: got == KILLED),
+    "a process": ("clone", (signal.SIGCHLD, 0, 0, 0, 0), lambda got: got == KILLED),
+    "a signal": ("kill", ("{main}", signal.SIGCONT), lambda got: got == KILLED),
+    "a memory file": ("memfd_create", (b"x", 0), lambda got: got == KILLED),
+}  # fmt: skip
+
+
+@needs_root
+def a_relay_that_looks_names_up_reads_what_that_needs_and_no_more():
+    with server(more='relay { smarthost = "localhost:9" }') as s:
+        s.program = release_program()
+        s.start()
+        seen = []
+        for name, (call, arguments, is_right) in LOOKS_NAMES_UP.items():
+            pid = s.wait_role("relay", seen)
+            wait_for(lambda p=pid: int(status_of(p)["Seccomp_filters"]) >= 2, "its filter")
+            with Stopped(pid) as thread:
+                got = thread.call(CALLS[call], *(fill(a, s) for a in arguments))
+            check(is_right(got), f"{name}: {got}")
+            if got == KILLED:
+                seen.append(pid)
+        s.stop()
+
+
 @needs_root
 def main_says_which_signal_ended_a_role():
     with all_roles() as s:
@@ -323,6 +361,7 @@ TESTS = [
     main_keeps_what_a_start_of_roles_needs,
     no_role_does_what_an_intruder_would,
     a_store_without_system_accounts_reads_its_roots_alone,
+    a_relay_that_looks_names_up_reads_what_that_needs_and_no_more,
     main_says_which_signal_ended_a_role,
 ]
 
