@@ -183,11 +183,21 @@ defer_unreadable(struct relay_client *c)
     transaction_settle(c, &a);
 }
 
+/* Chunks that have to wait for one another are slower than lines. */
+static bool
+goes_by_bdat(const struct relay_client *c, const struct convert *convert)
+{
+    bool is_small =
+        convert == NULL && c->t.job->octets < CONTENT_READ && c->t.job->head.n < CONTENT_READ;
+
+    return c->can.chunking && ((c->can.pipelining && !c->config.is_lmtp) || is_small);
+}
+
 static void
 plan_content(struct relay_client *c)
 {
     struct source source = {c->t.job, c->calls->read_message, c->arg};
-    enum content_form form = c->can.chunking ? CONTENT_LINES : CONTENT_DATA;
+    enum content_form form = CONTENT_DATA;
     struct convert *convert = NULL;
 
     if (must_look(c)) {
@@ -197,13 +207,15 @@ plan_content(struct relay_client *c)
         else
             plan_conversion(c, &convert);
     }
-    if (goes_raw(c)) {
+    if (goes_raw(c))
         form = CONTENT_RAW;
+    else if (goes_by_bdat(c, convert))
+        form = CONTENT_LINES;
+    if (form == CONTENT_RAW)
         c->t.body = BODY_BINARYMIME;
-    } else if (c->t.job->body != BODY_7BIT && c->can.eightbit && convert == NULL) {
+    else if (c->t.job->body != BODY_7BIT && c->can.eightbit && convert == NULL)
         c->t.body = BODY_8BITMIME;
-    }
-    c->t.uses_bdat = c->can.chunking;
+    c->t.uses_bdat = form != CONTENT_DATA;
     content_init(&c->t.content, &source, convert, form);
 }
 

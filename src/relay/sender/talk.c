@@ -304,6 +304,21 @@ talk_begin(struct link *l)
     return true;
 }
 
+static void
+begin_job(struct link *l, struct job *j)
+{
+    const struct relay_answer why = {
+        .state = RELAY_DEFERRED, .enhanced = "4.3.0", .text = "no memory for a message"};
+
+    l->messages++;
+    l->job = j;
+    j->link = l;
+    if (relay_client_send(l->client, &j->wire))
+        return;
+    l->job = NULL;
+    job_fail(j, l->host, &why);
+}
+
 void
 talk_work(struct link *l)
 {
@@ -312,10 +327,7 @@ talk_work(struct link *l)
     if (l->messages >= l->route->settings->connection_messages) {
         relay_client_quit(l->client);
     } else if ((j = route_next_job(l->route)) != NULL) {
-        l->messages++;
-        l->job = j;
-        j->link = l;
-        relay_client_send(l->client, &j->wire);
+        begin_job(l, j);
     }
     set_clock(l);
 }

@@ -31,6 +31,7 @@ struct dialogue {
     struct relay_job job;
     struct relay_recipient recipients[RECIPIENTS];
     char words[RECIPIENTS + 8][WORD_SIZE]; /* of the job */
+    size_t sent;                           /* octets of it that were matched */
     bool can_write;
     uint32_t random; /* 0: pieces are whole */
     unsigned cuts;
@@ -39,7 +40,7 @@ struct dialogue {
 static void
 mismatch(const struct dialogue *d, const char *what, const char *got)
 {
-    ck_abort_msg("%s, line %u: %s: \"%s\"", d->name, d->line, what, got);
+    ck_abort_msg("%s, line %u: %s: \"%.500s\"", d->name, d->line, what, got);
 }
 
 /* ------------------------------------------------------------------ the client's owner */
@@ -70,7 +71,7 @@ on_read_message(void *arg, uint64_t offset, void *out, size_t n)
         return 0;
     if (n > d->message.len - offset)
         n = d->message.len - (size_t)offset;
-    if (d->random != 0 && n > 1)
+    if (d->random != 0 && n > 1 && n < 4096)
         n = 1 + d->random % (n - 1);
     memcpy(out, d->message.data + offset, n);
     return (ssize_t)n;
@@ -236,6 +237,7 @@ set_job(struct dialogue *d, const char *text)
 
     d->job = (struct relay_job){.route = "", .envid = "", .by = "", .recipients = d->recipients};
     d->job.octets = d->message.len;
+    d->sent = 0;
     take_word(&text, d->words[0]);
     d->job.reverse_path = strcmp(d->words[0], "<>") == 0 ? "" : d->words[0];
     take_word(&text, word);
@@ -295,6 +297,24 @@ expect_line(struct dialogue *d, struct buf *b, const char *end, const char *text
     buf_consume(b, n + m);
 }
 
+/* Lines of 80 octets. */
+static void
+set_large_message(struct dialogue *d, size_t octets)
+{
+    while (d->message.len < octets)
+        buf_printf(&d->message, "%078zu\r\n", d->message.len);
+    ck_assert_uint_eq(d->message.len, octets);
+}
+
+static void
+expect_content(struct dialogue *d, size_t octets)
+{
+    ck_assert_uint_ge(d->said.len, octets);
+    ck_assert(memcmp(d->said.data, d->message.data + d->sent, octets) == 0);
+    d->sent += octets;
+    buf_consume(&d->said, octets);
+}
+
 static const char *const wait_names[RELAY_WAITS] = {
     [RELAY_WAITS_FOR_GREETING] = "greeting",   [RELAY_WAITS_FOR_HELLO] = "hello",
     [RELAY_WAITS_FOR_HANDSHAKE] = "handshake", [RELAY_WAITS_FOR_JOB] = "job",
@@ -348,6 +368,12 @@ run_line(struct dialogue *d, char what, const char *text)
         break;
     case 'M':
         buf_printf(&d->message, "%s\r\n", text);
+        break;
+    case 'N':
+        set_large_message(d, (size_t)atoi(text));
+        break;
+    case 'K':
+        expect_content(d, (size_t)atoi(text));
         break;
     case 'J':
         set_job(d, text);

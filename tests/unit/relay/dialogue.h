@@ -9,6 +9,8 @@
  *     E: ready                         the client has told its owner that
  *     J: a@b.example > c@d.example e@f.example utf8 8bit ret=hdrs   the owner sends a job
  *     M: Subject: hello                a line of its message, before J
+ *     N: 100000                        a message of so many octets
+ *     K: 49152                         the client has sent so many octets of it
  *     T: verified                      TLS has begun
  *     P: / R:                          the owner cannot write any more / can again
  *     W: end                           what the client waits for

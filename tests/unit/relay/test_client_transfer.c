@@ -8,6 +8,10 @@
 #define DATA_AGREED FROM_OUT OK BOB_OUT OK DATA_OUT GO_ON
 #define GROUP_AGREED FROM_OUT BOB_OUT CARL_OUT DATA_OUT OK OK OK GO_ON
 
+/* A message of 100,000 octets, in chunks. */
+#define LARGE_WITH(lines) HELLO_WITH(lines CHUNKING "S: 250-8BITMIME\n") "N: 100000\n"
+#define ALL_CHUNKS "C: BDAT 49152\nK: 49152\nC: BDAT 49152\nK: 49152\nC: BDAT 1696 LAST\nK: 1696\n"
+
 static const struct dialogue_row rows[] = {
     {"dots are stuffed where a line begins, and nowhere else",
      HELLO_PLAIN "M: .\nM: ..\nM: .a\nM: a.\nM: \nM: a\n" BOB DATA_AGREED
@@ -86,16 +90,14 @@ static const struct dialogue_row rows[] = {
      "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
     {"and is encoded where it is not",
      HELLO_WITH(
-         "S: 250-8BITMIME\nS: 250-CHUNKING\n") "M: Content-Type: image/png\nM: "
-                                               "Content-Transfer-Encoding: binary\nM: "
-                                               "MIME-Version: 1.0\n"
-                                               "M: \nM: \x89\rPNG\nJ: ann@example.org > "
-                                               "bob@example.net binary\n" FROM_OUT OK BOB_OUT OK
-                                               "C: BDAT 95 LAST\nC: Content-Type: image/png\nC: "
-                                               "MIME-Version: 1.0\n"
-                                               "C: Content-Transfer-Encoding: base64\nC: \nC: "
-                                               "iQ1QTkcNCg==\n" OK
-                                               "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+         PIPELINING CHUNKING
+         "S: 250-8BITMIME\n") "M: Content-Type: image/png\nM: Content-Transfer-Encoding: "
+                              "binary\nM: MIME-Version: 1.0\n"
+                              "M: \nM: \x89\rPNG\nJ: ann@example.org > bob@example.net "
+                              "binary\n" FROM_OUT BOB_OUT OK OK
+                              "C: BDAT 95 LAST\nC: Content-Type: image/png\nC: MIME-Version: 1.0\n"
+                              "C: Content-Transfer-Encoding: base64\nC: \nC: iQ1QTkcNCg==\n" OK
+                              "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
     {"a header of UTF-8 is refused where SMTPUTF8 is missing",
      HELLO_WITH("S: 250-8BITMIME\n") "M: Subject: \xc3\xa9\nJ: ann@example.org > bob@example.net "
                                      "utf8 8bit\n"
@@ -130,6 +132,39 @@ static const struct dialogue_row rows[] = {
      "J: ann@example.org > bob@example.net short\n" FROM_OUT OK BOB_OUT OK
      "E: done\nE: deferred 0 4.3.0 the message cannot be read\n"
      "E: ended deferred 0 4.3.0 the message cannot be read\n"},
+
+    {"chunks are under way together with PIPELINING",
+     LARGE_WITH(PIPELINING) BOB FROM_OUT BOB_OUT OK OK ALL_CHUNKS OK
+     "W: end\n" OK OK "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"the first that is refused counts, and an envelope is left",
+     LARGE_WITH(PIPELINING) BOB FROM_OUT BOB_OUT OK OK ALL_CHUNKS
+     "S: 452 4.3.1 full\nS: 503 5.5.1 no\nS: 503 5.5.1 no\n"
+     "E: done\nE: deferred 452 4.3.1 full\nE: ready\n" HELLO BOB "C: RSET\n" FROM_OUT BOB_OUT
+     "S: 250 ok\nS: 550 no\nS: 550 no\nE: done\nE: failed 550 - no\nE: ready\n"},
+    {"no more is sent behind it", LARGE_WITH(PIPELINING) BOB FROM_OUT BOB_OUT OK
+     "P:\n" OK
+     "C: BDAT 49152\nK: 49152\nW: room\nS: 552 5.3.4 enough\nE: done\nE: failed 552 5.3.4 enough\n"
+     "E: ready\n"},
+    {"a chunk's reply that nobody asked for ends it",
+     "O: whole\n" LARGE_WITH(PIPELINING) BOB FROM_OUT BOB_OUT OK
+     "P:\n" OK "C: BDAT 49152\nK: 49152\n" OK OK
+     "E: done\nE: deferred 0 4.5.0 the next hop sent a reply that nobody had asked for\n"
+     "E: ended deferred 0 4.5.0 the next hop sent a reply that nobody had asked for\n"},
+    {"421 between chunks ends it", LARGE_WITH(PIPELINING) BOB FROM_OUT BOB_OUT OK OK ALL_CHUNKS OK
+     "S: 421 4.3.2 down\n"
+     "E: done\nE: deferred 421 4.3.2 down\nE: ended deferred 421 4.3.2 down\n"},
+    {"lines go where chunks would wait for one another",
+     LARGE_WITH("") BOB FROM_OUT OK BOB_OUT OK DATA_OUT GO_ON
+     "K: 100000\nC: .\n" OK "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"a binary message has no other way",
+     HELLO_WITH(
+         CHUNKING
+         "S: 250-BINARYMIME\n") "N: 100000\nJ: ann@example.org > bob@example.net binary\n"
+                                "C: MAIL FROM:<ann@example.org> BODY=BINARYMIME\n" OK BOB_OUT OK
+                                "C: BDAT 49152\nK: 49152\nW: chunk\n" OK
+                                "C: BDAT 49152\nK: 49152\n" OK
+                                "C: BDAT 1696 LAST\nK: 1696\nW: end\n" OK
+                                "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
 
     /* LMTP */
     {"each recipient has an answer of its own", LHLO_WITH(PIPELINING) HELLO
