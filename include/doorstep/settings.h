@@ -81,6 +81,37 @@ struct settings_milter {             /* a content filter that speaks the milter 
     const char *quarantine;          /* mailbox for what it quarantines: "Junk" */
 };
 
+enum program_output { PROGRAM_OUTPUT_NONE, PROGRAM_OUTPUT_FIELDS, PROGRAM_OUTPUT_MESSAGE };
+enum program_failure { PROGRAM_TEMPFAIL, PROGRAM_SKIP };
+enum program_once { PROGRAM_ONCE_PER_MESSAGE, PROGRAM_ONCE_PER_RECIPIENT };
+enum program_command { PROGRAM_PIPE, PROGRAM_FILTER, PROGRAM_EXECUTE }; /* of Sieve */
+
+struct settings_program {       /* an external program that looks at mail */
+    const char *name;           /* of the section */
+    const char **command;       /* its file and arguments with %{variables} (program.h); or none, */
+    size_t command_count;       /* and `folder` is there */
+    const char *folder;         /* of programs that scripts call by their files' names; or "" */
+    enum program_output output; /* what its standard output is */
+    enum program_failure on_failure; /* what becomes of mail that it could not look at */
+    enum program_once once_per;      /* as a filter before Sieve */
+    enum program_command sieve[3];   /* by which scripts may call it */
+    size_t sieve_count;
+    const char *user;         /* whom it runs as, or "": sandbox_user */
+    const char **environment; /* further "NAME=value" */
+    size_t environment_count;
+    const char **writable; /* folders in which it may change files */
+    size_t writable_count;
+    uint64_t timeout;     /* of a run: 30 s */
+    uint64_t concurrency; /* runs at a time: 10 */
+    uint64_t output_size; /* octets of standard output; of a new message message_size counts */
+    uint64_t memory;      /* octets of address space of each process; UINT64_MAX: none */
+    uint64_t cpu;         /* ms of processor time of each process */
+    uint64_t file_size;   /* octets of a file that it writes */
+    uint64_t files;       /* descriptors */
+    uint64_t processes;   /* and threads of its user, all together */
+    uint32_t runner;      /* those of one user share a process that starts them */
+};
+
 enum bare_newline { BARE_KEEP, BARE_REJECT, BARE_NORMALIZE };
 
 struct settings_domain {
@@ -97,6 +128,10 @@ struct settings_domain {
     uint64_t quota;                  /* default octets per account, UINT64_MAX: none ("none") */
     uint64_t quota_messages;         /* UINT64_MAX: none */
     uint64_t accounts_max;           /* for "any" */
+    const char **filters_before;     /* names of programs, behind those of all domains */
+    size_t filters_before_count;
+    const char **filters_after;
+    size_t filters_after_count;
 };
 
 enum store_lock { STORE_LOCK_FCNTL, STORE_LOCK_DOTLOCK, STORE_LOCK_FLOCK };
@@ -137,6 +172,7 @@ struct settings_limits {
     uint64_t data_rate;        /* octets a second that a message brings at least */
     uint64_t busy;             /* per cent of connections from which on timeouts.busy holds */
     uint64_t disk_free;        /* octets below which no mail is taken; UINT64_MAX: none */
+    uint64_t programs;         /* that run at a time, of one user */
 };
 
 struct settings_timeouts {   /* RFC 5321 4.5.3.2 */
@@ -190,6 +226,7 @@ struct settings_sieve {
     const char *global;    /* folder of scripts for `include :global`, or "" */
     bool create;           /* mailboxes that scripts name and that are missing */
     bool notes;            /* tell users of scripts that fail, in their INBOX */
+    bool user_programs;    /* accounts' own scripts may call programs, too */
     const char **metadata; /* annotations of the server: "/shared/comment=text" */
     size_t metadata_count;
 
@@ -298,8 +335,12 @@ struct settings {
     uint64_t delivery_log_keep; /* 30 days */
     uint64_t max_received;      /* 100 */
     enum bare_newline bare_newline;
-    bool dsn;               /* announce DSN */
-    const char *plugin_dir; /* libdoorstep_store_NAME.so */
+    bool dsn;                    /* announce DSN */
+    const char *plugin_dir;      /* libdoorstep_store_NAME.so */
+    const char **filters_before; /* names of programs that look at mail before Sieve, in order */
+    size_t filters_before_count;
+    const char **filters_after; /* the same, behind it */
+    size_t filters_after_count;
     struct settings_listen *listens;
     size_t listen_count;
     struct settings_domain *domains;
@@ -311,6 +352,8 @@ struct settings {
     struct settings_route *routes;
     size_t route_count;
     struct settings_relay relay;
+    struct settings_program *programs;
+    size_t program_count;
     struct settings_limits limits;
     struct settings_timeouts timeouts;
     struct settings_auth auth;
@@ -334,11 +377,17 @@ bool settings_listen_takes_mail(const struct settings_listen *listen);
 /* settings_listen_has_logins() - somebody may log in there. */
 bool settings_listen_has_logins(const struct settings_listen *listen);
 
-/* settings_find_domain(), settings_find_store(), settings_find_milter() - by name; NULL when there
- * is none. */
+/* settings_find_domain(), settings_find_store(), settings_find_milter(), settings_find_program() -
+ * by name; NULL when there is none. */
 const struct settings_domain *settings_find_domain(const struct settings *s, const char *name);
 const struct settings_store *settings_find_store(const struct settings *s, const char *name);
 const struct settings_milter *settings_find_milter(const struct settings *s, const char *name);
+const struct settings_program *settings_find_program(const struct settings *s, const char *name);
+
+/* settings_runner_count() - processes that start programs; settings_runner_user() - whom one runs
+ * as, "": sandbox_user. */
+uint32_t settings_runner_count(const struct settings *s);
+const char *settings_runner_user(const struct settings *s, uint32_t runner);
 
 /* settings_find_route() - by name, "" for the smarthost; NULL when there is none. */
 const struct settings_route *settings_find_route(const struct settings *s, const char *name);

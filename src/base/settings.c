@@ -34,6 +34,35 @@ settings_find_milter(const struct settings *s, const char *name)
     return NULL;
 }
 
+const struct settings_program *
+settings_find_program(const struct settings *s, const char *name)
+{
+    for (size_t i = 0; i < s->program_count; i++)
+        if (strcmp(s->programs[i].name, name) == 0)
+            return &s->programs[i];
+    return NULL;
+}
+
+uint32_t
+settings_runner_count(const struct settings *s)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < s->program_count; i++)
+        if (s->programs[i].runner >= count)
+            count = s->programs[i].runner + 1;
+    return count;
+}
+
+const char *
+settings_runner_user(const struct settings *s, uint32_t runner)
+{
+    for (size_t i = 0; i < s->program_count; i++)
+        if (s->programs[i].runner == runner)
+            return s->programs[i].user;
+    return "";
+}
+
 const char *
 settings_listen_word(enum listen_protocol protocol)
 {

@@ -346,6 +346,7 @@ check_settings(struct reader *r)
     check_titles_twice(r, SECTION_DOMAIN);
     check_titles_twice(r, SECTION_MILTER);
     check_titles_twice(r, SECTION_ROUTE);
+    check_titles_twice(r, SECTION_PROGRAM);
     for (size_t i = 0; i < r->settings->listen_count; i++)
         check_listen_milters(r, i);
     check_titles_twice(r, SECTION_STORE);
@@ -358,6 +359,7 @@ check_settings(struct reader *r)
         check_listen(r, i);
         check_proxy(r, i);
     }
+    check_programs(r);
     check_metrics(r);
     check_relay(r);
     if (r->settings->domain_count == 0)

@@ -33,6 +33,10 @@ void *reader_add(struct reader *r, enum config_section_id id, struct source_plac
 /* check_settings() - fill in what depends on other settings, then the cross checks. */
 void check_settings(struct reader *r);
 
+/* check_programs() - all sections of programs, and the lists that name them; which of them share a
+ * runner. */
+void check_programs(struct reader *r);
+
 /* check_listen() - section i of listen. */
 void check_listen(struct reader *r, size_t i);
 

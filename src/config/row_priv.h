@@ -68,6 +68,7 @@ enum config_section_id {
     SECTION_MILTER,
     SECTION_RELAY,
     SECTION_ROUTE,
+    SECTION_PROGRAM,
     SECTION_LIMITS,
     SECTION_TIMEOUTS,
     SECTION_AUTH,
@@ -91,7 +92,9 @@ struct config_section {
 
 extern const struct config_section config_sections[SECTION_COUNT];
 
-/* rows_relay.c: parts of that table. */
+/* rows_relay.c, rows_program.c: parts of that table. */
+#define PROGRAM_ROWS 17
+extern const struct config_row program_rows[PROGRAM_ROWS];
 #define RELAY_ROWS 23
 #define ROUTE_ROWS 14
 extern const struct config_row relay_rows[RELAY_ROWS];

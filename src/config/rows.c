@@ -87,6 +87,11 @@ static const struct config_row root_rows[] = {
     {"dsn", KIND_BOOLEAN, 0, "no", 0, 0, AT(settings, dsn), .doc = "announce DSN (RFC 3461)"},
     {"plugin_dir", KIND_PATH, 0, "/usr/lib/doorstep", 1, TEXT_MAX, AT(settings, plugin_dir),
      .doc = "where libdoorstep_store_NAME.so lies"},
+    {"filters_before", KIND_NAME, ROW_LIST, "", 0, 16, AT(settings, filters_before),
+     COUNTED(settings, filters_before_count),
+     .doc = "programs that look at mail before Sieve, in this order"},
+    {"filters_after", KIND_NAME, ROW_LIST, "", 0, 16, AT(settings, filters_after),
+     COUNTED(settings, filters_after_count), .doc = "programs that look at it behind Sieve"},
 };
 
 static const struct config_row listen_rows[] = {
@@ -146,6 +151,11 @@ static const struct config_row domain_rows[] = {
      AT(settings_domain, quota_messages), .doc = "messages an account may keep"},
     {"accounts_max", KIND_COUNT, 0, "100000", 1, UINT32_MAX, AT(settings_domain, accounts_max),
      .doc = "accounts that accounts = \"any\" makes"},
+    {"filters_before", KIND_NAME, ROW_LIST, "", 0, 16, AT(settings_domain, filters_before),
+     COUNTED(settings_domain, filters_before_count),
+     .doc = "further programs that look at this domain's mail before Sieve"},
+    {"filters_after", KIND_NAME, ROW_LIST, "", 0, 16, AT(settings_domain, filters_after),
+     COUNTED(settings_domain, filters_after_count), .doc = "the same behind Sieve"},
 };
 
 static const struct config_row store_rows[] = {
@@ -228,6 +238,8 @@ static const struct config_row limits_rows[] = {
      .doc = "per cent of connections from which on timeouts are short"},
     {"disk_free", KIND_SIZE, ROW_NONE, "64M", MIB, 1024 * GIB, AT(settings_limits, disk_free),
      .doc = "free disk below which no mail is taken"},
+    {"programs", KIND_COUNT, 0, "20", 1, 10000, AT(settings_limits, programs),
+     .doc = "external programs that run at a time as one user"},
 };
 
 static const struct config_row timeouts_rows[] = {
@@ -314,6 +326,8 @@ static const struct config_row sieve_rows[] = {
      .doc = "make mailboxes that scripts name and that are missing"},
     {"notes", KIND_BOOLEAN, 0, "yes", 0, 0, AT(settings_sieve, notes),
      .doc = "tell users in their INBOX of scripts that fail"},
+    {"user_programs", KIND_BOOLEAN, 0, "no", 0, 0, AT(settings_sieve, user_programs),
+     .doc = "let accounts' own scripts call programs, too"},
     {"global", KIND_PATH, ROW_OPTIONAL, "", 0, TEXT_MAX, AT(settings_sieve, global),
      .doc = "folder of scripts that 'include :global' takes"},
     {"metadata", KIND_TEXT, ROW_LIST, "", 0, 100, AT(settings_sieve, metadata),
@@ -409,6 +423,9 @@ static const struct config_row milter_title = {
 static const struct config_row sieve_list_title = {
     "name", KIND_TEXT, 0, NULL, 1, 255, AT(settings_sieve_list, name), .doc = "name"};
 
+static const struct config_row program_title = {
+    "name", KIND_NAME, 0, NULL, 1, 32, AT(settings_program, name), .doc = "name"};
+
 #define ROWS(table) .rows = (table), .count = sizeof(table) / sizeof((table)[0])
 
 const struct config_section config_sections[SECTION_COUNT] = {
@@ -459,6 +476,15 @@ const struct config_section config_sections[SECTION_COUNT] = {
                        COUNTED(settings, route_count),
                        .size = sizeof(struct settings_route),
                        .max = 1000},
+    [SECTION_PROGRAM] = {.name = "program",
+                         .doc = "an external program that looks at mail",
+                         .rows = program_rows,
+                         .count = PROGRAM_ROWS,
+                         .title = &program_title,
+                         AT(settings, programs),
+                         COUNTED(settings, program_count),
+                         .size = sizeof(struct settings_program),
+                         .max = 64},
     [SECTION_LIMITS] = {.name = "limits",
                         .doc = "ceilings",
                         ROWS(limits_rows),

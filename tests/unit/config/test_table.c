@@ -154,6 +154,7 @@ union any_struct {
     struct settings_domain domain;
     struct settings_store store;
     struct settings_milter milter;
+    struct settings_program program;
     struct settings_route route;
 };
 
