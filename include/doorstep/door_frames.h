@@ -47,6 +47,7 @@ enum door_frame_type {
     MAIN_RELAY_DOOR,         /* store. u32 slot, 0; fd: its door to the (new) relay role, which has
                               * the other end as MAIN_STORE_DOOR */
     MAIN_RELAY_SECRETS,      /* relay. fd: sealed memfd; include/doorstep/relay_secrets.h */
+    MAIN_RUNNER_DOOR,        /* store. u32 runner slot; fd */
 
     /* any role -> main */
     ROLE_READY = 32,
@@ -56,6 +57,7 @@ enum door_frame_type {
     STORE_KILL_EDGE,          /* store. u32 slot: it broke its door; end it and send another */
     STORE_KILL_OUTBOUND = 40, /* store. u32 slot: it hangs or broke its door */
     STORE_KILL_RELAY,         /* the same */
+    STORE_KILL_RUNNER,        /* store. u32 slot: the same */
 
     /* edge -> store */
     EDGE_RCPT = 64,  /* id; u8 enum rcpt_asker, address, reverse-path address, u64 SIZE= or 0 */
@@ -106,6 +108,14 @@ enum door_frame_type {
     /* outbound -> store */
     FILTER_RESULT = 280, /* id; u8 1 when more frames follow, a piece of the packed result; with the
                           * last one the descriptor of a new body, sealed, where there is one */
+
+    /* store -> runner: a program and the message that it reads */
+    PROGRAM_RUN = 336, /* id; packed struct program_job, u8 kind (0 inline, 1 by fd), u64 octets;
+                        * fd */
+    PROGRAM_MORE,      /* id; octets */
+
+    /* runner -> store */
+    PROGRAM_RESULT = 344, /* as FILTER_RESULT */
 
     /* store -> hand, and back: store/hand/hand_priv.h */
     HAND_CALL = 192,

@@ -74,6 +74,7 @@ struct filter_result {
     struct outcome why;     /* of FILTER_REFUSE and FILTER_LOST */
     const char *quarantine; /* mailbox, or "" */
     const char *reason;     /* of the quarantine, for the log */
+    const char *flags;      /* that the message gets, separated by spaces; or "" */
     bool has_sender;        /* the reverse-path was changed */
     struct address sender;
     struct address *added; /* recipients */

@@ -98,7 +98,8 @@
     VALUE(METRICS_ROLE_AUTH, "auth")                                                               \
     VALUE(METRICS_ROLE_OUTBOUND, "outbound")                                                       \
     VALUE(METRICS_ROLE_RELAY, "relay")                                                             \
-    VALUE(METRICS_ROLE_METRICS, "metrics")
+    VALUE(METRICS_ROLE_METRICS, "metrics")                                                         \
+    VALUE(METRICS_ROLE_RUNNER, "runner")
 
 /* Limits whose passing is answered or ends a session (doorstep.conf(5), limits and timeouts). */
 #define METRICS_LIMITS(VALUE)                                                                      \
@@ -228,6 +229,14 @@
     VALUE(METRICS_BANNED_ADDRESS, "address")                                                       \
     VALUE(METRICS_BANNED_ACCOUNT, "account")
 
+/* How a program ended. */
+#define METRICS_PROGRAMS(VALUE)                                                                    \
+    VALUE(METRICS_PROGRAM_ACCEPTED, "accepted")                                                    \
+    VALUE(METRICS_PROGRAM_REFUSED, "refused")                                                      \
+    VALUE(METRICS_PROGRAM_DEFERRED, "deferred")                                                    \
+    VALUE(METRICS_PROGRAM_DISCARDED, "discarded")                                                  \
+    VALUE(METRICS_PROGRAM_FAILED, "failed")
+
 /* LABEL(list, name as printed). NONE is for metrics without a label of their own. */
 #define METRICS_NONE(VALUE) VALUE(METRICS_NO_LABEL, "")
 #define METRICS_LABELS(LABEL)                                                                      \
@@ -253,7 +262,8 @@
     LABEL(ROUTES, "route")                                                                         \
     LABEL(ATTEMPTS, "result")                                                                      \
     LABEL(QUEUE_KINDS, "kind")                                                                     \
-    LABEL(QUEUE_STATES, "state")
+    LABEL(QUEUE_STATES, "state")                                                                   \
+    LABEL(PROGRAMS, "result")
 
 #define METRICS_VALUE_ENUM(id, text) id,
 #define METRICS_LABEL_ENUM(list, name)                                                             \

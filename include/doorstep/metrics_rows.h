@@ -141,6 +141,14 @@ METRIC(MILTER_FAILURES, COUNTER, "milter_failures", "", IN_OUTBOUND, POLICIES,
 METRIC(MILTER_TIME, HISTOGRAM, "milter_duration", "seconds", IN_OUTBOUND, MILTERS,
        "From a question to a content filter, a stage or a message, to its answer")
 
+/* --- external programs: runners --- */
+METRIC(PROGRAMS, COUNTER, "programs", "", IN_RUNNER, PROGRAMS,
+       "External programs that looked at mail, by what they said")
+METRIC(PROGRAMS_RUNNING, GAUGE, "programs_running", "", IN_RUNNER, NONE,
+       "External programs that run now")
+METRIC(PROGRAM_TIME, HISTOGRAM, "program_duration", "seconds", IN_RUNNER, NONE,
+       "From the start of an external program to its answer")
+
 /* --- the metrics role --- */
 METRIC(SCRAPES, COUNTER, "scrapes", "", IN_METRICS, NONE, "How often these numbers were asked for")
 

@@ -22,6 +22,7 @@
 #include "filters_priv.h"
 #include "hands_priv.h"
 #include "logins_priv.h"
+#include "runners_priv.h"
 #include "rates_priv.h"
 #include "recovery_priv.h"
 #include "relay_link_priv.h"
@@ -70,8 +71,9 @@ struct deliver {
     struct hands *hands;
     struct sorters *sorters;
     struct logins *logins;
-    int auth_fd; /* its door, until there are logins */
-    struct filters *filters;
+    int auth_fd;             /* its door, until there are logins */
+    struct filters *filters; /* milters */
+    struct runners *runners;
     struct syncer *syncer;
     struct queue *queue;         /* of what leaves again */
     struct relay_link *relay;    /* the door to who sends it */

@@ -170,9 +170,36 @@ reopen(struct transaction *t, struct recipient *r)
     r->is_complete = false;
 }
 
+struct transaction *
+transaction_next_part(const struct transaction *whole, const struct transaction *part)
+{
+    return part == whole ? whole->parts : part->next_part;
+}
+
+void
+transaction_ready(struct transaction *t)
+{
+    if (--t->whole->unready == 0)
+        transaction_deliver(t->whole);
+}
+
+void
+transaction_refuse_part(struct transaction *t)
+{
+    for (struct parcel *p = t->parcels; p != NULL; p = p->hh.next) {
+        p->delivery.why = t->why;
+        p->is_settled = true;
+    }
+    transaction_ready(t);
+}
+
 void
 transaction_refuse(struct transaction *t)
 {
+    if (t->whole->parts != NULL) {
+        transaction_refuse_part(t);
+        return;
+    }
     for (uint32_t i = 0; i < t->asked; i++) {
         log_line(t, i, NULL, NULL, &t->why);
         complete(t, &t->recipients[i], &t->why, t->source.id);
@@ -277,7 +304,7 @@ static void
 on_remembered(struct delivery *delivery)
 {
     struct parcel *p = (struct parcel *)delivery;
-    struct transaction *t = p->transaction;
+    struct transaction *t = p->transaction->whole;
 
     if (!outcome_is_success(&delivery->why))
         log_event(LOG_LEVEL_WARNING, "ledger_not_written", "id", t->source.id, "cause",
@@ -291,19 +318,17 @@ on_remembered(struct delivery *delivery)
 static void
 remember_delivered(struct transaction *t)
 {
-    struct parcel *p, *next;
-
     t->remembering = 1;
-    HASH_ITER(hh, t->parcels, p, next)
-    {
-        struct account *a = &p->delivery.target.account;
-        if (p->delivery.why.kind != OUTCOME_DELIVERED || t->source.from_queue)
-            continue;
-        t->remembering++;
-        p->delivery.remember = true;
-        p->delivery.done = on_remembered;
-        workers_post(t->deliver->workers, a->user, a->domain, &p->delivery.job);
-    }
+    for (struct transaction *part = t; part != NULL; part = transaction_next_part(t, part))
+        for (struct parcel *p = part->parcels; p != NULL; p = p->hh.next) {
+            struct account *a = &p->delivery.target.account;
+            if (p->delivery.why.kind != OUTCOME_DELIVERED || part->source.from_queue)
+                continue;
+            t->remembering++;
+            p->delivery.remember = true;
+            p->delivery.done = on_remembered;
+            workers_post(t->deliver->workers, a->user, a->domain, &p->delivery.job);
+        }
     if (--t->remembering == 0)
         send_answers(t);
 }
@@ -313,21 +338,20 @@ static void
 fold_transaction(struct transaction *t)
 {
     bool delivered = false, temporary = false, again = false;
-    struct parcel *p, *next;
 
     for (uint32_t i = 0; i < t->asked; i++) {
         delivered = delivered || outcome_is_success(&t->recipients[i].why);
         temporary = temporary || outcome_is_temporary(&t->recipients[i].why);
     }
-    HASH_ITER(hh, t->parcels, p, next)
-    {
-        if (!delivered || temporary || !is_refused_late(p))
-            continue;
-        for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
-            reopen(t, &t->recipients[l->recipient]);
-        post_overshoot(p);
-        again = true;
-    }
+    for (struct transaction *part = t; part != NULL; part = transaction_next_part(t, part))
+        for (struct parcel *p = part->parcels; p != NULL; p = p->hh.next) {
+            if (!delivered || temporary || !is_refused_late(p))
+                continue;
+            for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
+                reopen(t, &t->recipients[l->recipient]);
+            post_overshoot(p);
+            again = true;
+        }
     if (again)
         return;
     if (temporary)
@@ -391,8 +415,8 @@ on_delivered(struct delivery *delivery)
     }
     for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
         if (--t->recipients[l->recipient].pending == 0)
-            recipient_done(t, &t->recipients[l->recipient]);
-    progress(t);
+            recipient_done(t->whole, &t->recipients[l->recipient]);
+    progress(t->whole);
 }
 
 /* The one for this account and detail, or a new one. NULL: there is none, *lack says why. */
@@ -530,18 +554,17 @@ static void
 post_all(struct transaction *t)
 {
     struct delivery *settled = NULL;
-    struct parcel *p, *next;
 
-    HASH_ITER(hh, t->parcels, p, next)
-    {
-        if (!p->is_settled) {
-            post(p);
-            continue;
+    for (struct transaction *part = t; part != NULL; part = transaction_next_part(t, part))
+        for (struct parcel *p = part->parcels; p != NULL; p = p->hh.next) {
+            if (!p->is_settled) {
+                post(p);
+                continue;
+            }
+            wait_for(p);
+            p->delivery.next = settled;
+            settled = &p->delivery;
         }
-        wait_for(p);
-        p->delivery.next = settled;
-        settled = &p->delivery;
-    }
     if (settled != NULL)
         loop_post(t->deliver->loop, settle_now, settled);
 }
@@ -582,7 +605,8 @@ on_all_resolved(struct transaction *t)
     metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_LOOKUP,
                     t->times.resolved_us - t->times.ended_us);
     drop_unlinked(t);
-    transaction_sort(t);
+    t->unready = 1;
+    hooks_before(t);
 }
 
 static void

@@ -54,6 +54,12 @@ void filing_tell_failure(struct parcel *p, enum filing_layer layer, const char *
  * INBOX. */
 void filing_keep_refused(struct parcel *p);
 
+/* hooks_before() - filters before Sieve look at the message; transaction_sort() follows for what is
+ * left of it, part by part. hooks_after() - those behind Sieve, for each parcel that goes
+ * somewhere; transaction_ready() follows. hooks.c */
+void hooks_before(struct transaction *t);
+void hooks_after(struct transaction *t);
+
 /* filing_release() - what it holds beyond the arena. */
 void filing_release(struct transaction *t);
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The door to the outbound role: see filters_priv.h.
+ * The door to a role of filters: see filters_priv.h.
  */
 #include "filters_priv.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <uthash.h>
 
+#include "doorstep/clock.h"
 #include "doorstep/door.h"
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
@@ -22,22 +24,28 @@
 #define COPY_SIZE 65536
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
 
+const struct filter_driver filter_milter = {
+    .role = "outbound", .ask = FILTER_MESSAGE, .more = FILTER_MORE, .answer = FILTER_RESULT};
+const struct filter_driver filter_program = {
+    .role = "runner", .ask = PROGRAM_RUN, .more = PROGRAM_MORE, .answer = PROGRAM_RESULT};
+
 struct asked { /* a message that is out */
     struct filters *filters;
     uint64_t id;
     bool must;
+    char name[ID_SIZE];  /* of the delivery, for the log */
     struct arena *arena; /* the asker's */
     filters_fn fn;
     void *arg;
-    struct message *msg; /* a reference: what is lent stays */
+    struct message *msg; /* a reference: what is lent stays; or NULL */
     struct buf packed;   /* of the result, as it arrives */
     struct loop_timer *deadline;
     UT_hash_handle hh;
 };
 
 struct filters {
+    const struct filter_driver *driver;
     struct loop *loop;
-    uint64_t timeout_ms;
     filters_replace_fn replace;
     void *arg;
     struct door *door; /* NULL: none there now */
@@ -61,14 +69,14 @@ end_asked(struct asked *a, const struct filter_result *result, int body_fd)
 
 /* No answer, or one that says so: the policy of the session decides. */
 static void
-say_policy(bool must, const char *cause, filters_fn fn, void *arg)
+say_policy(bool must, const char *id, const char *cause, filters_fn fn, void *arg)
 {
-    struct filter_result r = {.quarantine = "", .reason = ""};
+    struct filter_result r = {.quarantine = "", .reason = "", .flags = ""};
 
     r.verdict = must ? FILTER_LOST : FILTER_PASS;
     outcome_set(&r.why, must ? OUTCOME_FILTER_DEFERRED : OUTCOME_OK, "%s", cause);
     if (!must)
-        log_event(LOG_LEVEL_WARNING, "unfiltered", "cause", cause, NULL);
+        log_event(LOG_LEVEL_WARNING, "unfiltered", "id", id, "cause", cause, NULL);
     fn(arg, &r, -1);
 }
 
@@ -78,13 +86,15 @@ end_by_policy(struct asked *a, const char *cause)
     filters_fn fn = a->fn;
     void *arg = a->arg;
     bool must = a->must;
+    char name[ID_SIZE];
 
+    memcpy(name, a->name, sizeof name);
     HASH_DEL(a->filters->asked, a);
     loop_timer_free(a->deadline);
     message_unref(a->msg);
     buf_release(&a->packed);
     free(a);
-    say_policy(must, cause, fn, arg);
+    say_policy(must, name, cause, fn, arg);
 }
 
 static void
@@ -114,8 +124,8 @@ lose_all(struct filters *f, const char *cause)
 static void
 lose_role(struct filters *f, const char *cause, bool is_broken)
 {
-    log_event(is_broken ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "outbound_lost", "reason", cause,
-              NULL);
+    log_event(is_broken ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "filters_lost", "role",
+              f->driver->role, "reason", cause, NULL);
     close_door(f);
     if (is_broken)
         f->replace(f->arg);
@@ -142,10 +152,16 @@ is_sealed(int fd, uint64_t octets)
            (uint64_t)st.st_size == octets;
 }
 
+static uint64_t
+octets_of(const struct message *msg)
+{
+    return msg != NULL ? message_traits(msg)->octets : 0;
+}
+
 static bool
 is_possible(const struct asked *a, const struct filter_result *r, int fd)
 {
-    uint64_t octets = message_traits(a->msg)->octets;
+    uint64_t octets = octets_of(a->msg);
 
     if (!r->is_changed)
         return !r->has_new_body && fd < 0;
@@ -181,7 +197,7 @@ take_frame(struct filters *f, struct door_frame *frame)
     HASH_FIND(hh, f->asked, &frame->id, sizeof frame->id, a);
     unpack_init(&u, frame->body);
     more = unpack_u8(&u) == 1;
-    if (frame->type != FILTER_RESULT || u.broken || (more && frame->fd >= 0))
+    if (frame->type != f->driver->answer || u.broken || (more && frame->fd >= 0))
         good = false;
     else if (a == NULL)
         good = true; /* it came too late */
@@ -209,7 +225,7 @@ on_door(void *arg, unsigned events)
         if (got == DOOR_CLOSED)
             lose_role(f, "it ended", false);
         else if (got != DOOR_OK || !take_frame(f, &frame))
-            lose_role(f, "it said what no outbound role says", true);
+            lose_role(f, "it said what no role of filters says", true);
     }
     if (f->door != NULL)
         loop_watch_set(f->watch, door_queued(f->door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
@@ -228,34 +244,35 @@ reopen_readonly(int fd)
 }
 
 static bool
-send_message(struct filters *f, const struct asked *a, const char *name)
+send_message(struct filters *f, const struct asked *a, struct span words)
 {
-    bool spilled;
-    struct span bytes = message_inline(a->msg, &spilled);
+    bool spilled = false;
+    struct span bytes = a->msg != NULL ? message_inline(a->msg, &spilled) : SPAN_NONE;
     int fd = spilled ? reopen_readonly(message_fd(a->msg)) : -1;
     struct buf head;
     struct pack p;
 
-    buf_init(&head, FILTER_NAME_SIZE + 64);
+    buf_init(&head, DOOR_BODY_MAX);
     pack_init(&p, &head);
-    pack_str(&p, name);
+    p.full = !buf_append_span(&head, words);
     pack_u8(&p, spilled ? 1 : 0);
-    pack_u64(&p, message_traits(a->msg)->octets);
+    pack_u64(&p, octets_of(a->msg));
     bool ok = !p.full && (!spilled || fd >= 0) &&
-              door_send(f->door, FILTER_MESSAGE, a->id, buf_span(&head), fd);
+              door_send(f->door, f->driver->ask, a->id, buf_span(&head), fd);
     buf_release(&head);
     if (fd >= 0)
         close(fd);
     while (ok && bytes.n > 0) {
         struct span piece = {bytes.p, bytes.n < DOOR_BODY_MAX ? bytes.n : DOOR_BODY_MAX};
-        ok = door_send(f->door, FILTER_MORE, a->id, piece, -1);
+        ok = door_send(f->door, f->driver->more, a->id, piece, -1);
         bytes = span_skip(bytes, piece.n);
     }
     return ok;
 }
 
 static struct asked *
-asked_new(struct filters *f, struct message *msg, struct arena *arena, filters_fn fn, void *arg)
+asked_new(struct filters *f, const struct filters_question *q, struct arena *arena, filters_fn fn,
+          void *arg)
 {
     struct asked *a = calloc(1, sizeof *a);
 
@@ -270,24 +287,27 @@ asked_new(struct filters *f, struct message *msg, struct arena *arena, filters_f
         free(a);
         return NULL;
     }
-    a->msg = message_ref(msg);
+    a->msg = q->msg != NULL ? message_ref(q->msg) : NULL;
+    a->must = q->must;
+    snprintf(a->name, sizeof a->name, "%s", q->id);
     buf_init(&a->packed, RESULT_MAX);
-    loop_timer_start(a->deadline, f->timeout_ms);
+    loop_timer_start(a->deadline, q->timeout_ms);
     return a;
 }
 
 void
-filters_ask(struct filters *f, struct message *msg, const struct envelope *e, struct arena *arena,
-            filters_fn fn, void *arg)
+filters_ask(struct filters *f, const struct filters_question *q, struct arena *arena, filters_fn fn,
+            void *arg)
 {
-    struct asked *a = f->door != NULL ? asked_new(f, msg, arena, fn, arg) : NULL;
+    struct asked *a = f->door != NULL ? asked_new(f, q, arena, fn, arg) : NULL;
+    char away[64];
 
     if (a == NULL) {
-        say_policy(e->filter_must, "the outbound role is away", fn, arg);
+        snprintf(away, sizeof away, "the %s role is away", f->driver->role);
+        say_policy(q->must, q->id, away, fn, arg);
         return;
     }
-    a->must = e->filter_must;
-    if (!send_message(f, a, e->filter)) {
+    if (!send_message(f, a, q->words)) {
         lose_role(f, "it does not read", true);
         return;
     }
@@ -311,13 +331,14 @@ filters_connect(struct filters *f, int door_fd)
 }
 
 struct filters *
-filters_new(struct loop *loop, uint64_t timeout_ms, filters_replace_fn replace, void *arg)
+filters_new(const struct filter_driver *driver, struct loop *loop, filters_replace_fn replace,
+            void *arg)
 {
     struct filters *f = calloc(1, sizeof *f);
 
     if (f == NULL)
         return NULL;
-    *f = (struct filters){.loop = loop, .timeout_ms = timeout_ms, .replace = replace, .arg = arg};
+    *f = (struct filters){.driver = driver, .loop = loop, .replace = replace, .arg = arg};
     return f;
 }
 

@@ -85,6 +85,12 @@ send_kill_outbound(void *arg)
 }
 
 static void
+send_kill_runner(void *arg, uint32_t slot)
+{
+    tell_slot(arg, STORE_KILL_RUNNER, slot);
+}
+
+static void
 send_kill_relay(void *arg)
 {
     tell_slot(arg, STORE_KILL_RELAY, 0);
@@ -333,7 +339,8 @@ take_descriptor(struct deliver *d, struct door_frame *f)
     uint32_t slot = 0;
 
     unpack_init(&u, f->body);
-    if (f->type == MAIN_EDGE_DOOR || f->type == MAIN_SORTER_DOOR || f->type == MAIN_METRICS_PAGE)
+    if (f->type == MAIN_EDGE_DOOR || f->type == MAIN_SORTER_DOOR || f->type == MAIN_RUNNER_DOOR ||
+        f->type == MAIN_METRICS_PAGE)
         slot = unpack_u32(&u);
     if (u.broken || f->fd < 0)
         return false;
@@ -349,6 +356,9 @@ take_descriptor(struct deliver *d, struct door_frame *f)
         break;
     case MAIN_OUTBOUND_DOOR:
         filters_connect(d->filters, f->fd);
+        break;
+    case MAIN_RUNNER_DOOR:
+        runners_connect(d->runners, slot, f->fd);
         break;
     case MAIN_RELAY_DOOR:
         relay_link_connect(d->relay, f->fd);
@@ -378,6 +388,7 @@ take_frame(struct deliver *d, struct door_frame *f)
     case MAIN_AUTH_DOOR:
     case MAIN_OUTBOUND_DOOR:
     case MAIN_RELAY_DOOR:
+    case MAIN_RUNNER_DOOR:
     case MAIN_CONTROL:
     case MAIN_METRICS_PAGE:
         return take_descriptor(d, f);
@@ -491,6 +502,7 @@ release(struct deliver *d)
         edges_free(d);
     logins_free(d->logins);
     filters_free(d->filters);
+    runners_free(d->runners);
     sorters_free(d->sorters);
     hands_free(d->hands);
     usage_free(d->usage);
@@ -534,11 +546,12 @@ init(struct deliver *d)
     d->metrics = metrics_book_new();
     d->hands = hands_new(d->loop, send_want_hand, d);
     d->sorters = sorters_new(d->loop, &d->settings->timeouts, send_kill_sorter, d);
-    d->filters = filters_new(d->loop, d->settings->timeouts.answer, send_kill_outbound, d);
+    d->filters = filters_new(&filter_milter, d->loop, send_kill_outbound, d);
+    d->runners = runners_new(d->settings, d->loop, send_kill_runner, d);
     d->relay = relay_link_new(d->loop, RELAY_JOB_MS,
                               &(struct relay_link_hooks){send_kill_relay, on_relay, d});
     return d->relay != NULL && d->main_watch != NULL && d->metrics != NULL && d->hands != NULL &&
-           d->sorters != NULL && d->filters != NULL;
+           d->sorters != NULL && d->filters != NULL && d->runners != NULL;
 }
 
 int

@@ -38,8 +38,9 @@ find_receiving(struct edge *e, uint64_t id)
     return t;
 }
 
-void
-transaction_free(struct transaction *t)
+/* All but what is the whole's alone. */
+static void
+release(struct transaction *t)
 {
     struct deliver *d = t->deliver;
     struct parcel *p, *next;
@@ -50,15 +51,33 @@ transaction_free(struct transaction *t)
         HASH_DEL(t->parcels, p);
         free(p);
     }
+    for (const struct made_message *m = t->made; m != NULL; m = m->next) {
+        message_unref(m->msg);
+        spool_file_unref(m->source.spool);
+    }
     spool_file_unref(t->source.spool);
     d->memory -= t->memory;
     metrics_gauge_set(METRIC_MEMORY_SET_ASIDE, METRICS_NO_LABEL, (int64_t)d->memory);
-    metrics_gauge_add(METRIC_TRANSACTIONS_OPEN, METRICS_NO_LABEL, -1);
-    d->envelopes -= t->envelope_octets;
     message_unref(t->msg);
     message_unref(t->received);
     buf_release(&t->envelope_pieces);
     arena_release(&t->arena);
+}
+
+void
+transaction_free(struct transaction *t)
+{
+    struct deliver *d = t->deliver;
+    struct transaction *part, *next;
+
+    for (part = t->parts; part != NULL; part = next) {
+        next = part->next_part;
+        release(part);
+        free(part);
+    }
+    release(t);
+    metrics_gauge_add(METRIC_TRANSACTIONS_OPEN, METRICS_NO_LABEL, -1);
+    d->envelopes -= t->envelope_octets;
     edge_unref(t->edge);
     free(t);
     deliver_done_running(d);
@@ -108,7 +127,8 @@ transaction_begin(struct edge *e, uint64_t id, struct span body)
     t = calloc(1, sizeof *t);
     if (t == NULL)
         return false;
-    *t = (struct transaction){.deliver = e->deliver, .edge = e, .id = id, .started_us = clock_us()};
+    *t = (struct transaction){
+        .deliver = e->deliver, .whole = t, .edge = e, .id = id, .started_us = clock_us()};
     e->references++;
     e->deliver->running++;
     metrics_gauge_add(METRIC_TRANSACTIONS_OPEN, METRICS_NO_LABEL, 1);
@@ -255,7 +275,7 @@ static void
 on_checked(struct transaction *t, bool is_filed)
 {
     filing_plan(t, is_filed);
-    transaction_deliver(t);
+    hooks_after(t);
 }
 
 static void
@@ -304,6 +324,42 @@ prepare_spool(struct transaction *t)
     return t->source.spool != NULL;
 }
 
+struct transaction *
+transaction_new_part(struct transaction *t)
+{
+    struct transaction *part = calloc(1, sizeof *part);
+
+    if (part == NULL)
+        return NULL;
+    *part = (struct transaction){
+        .deliver = t->deliver,
+        .whole = t->whole,
+        .next_part = t->whole->parts,
+        .filter = t->filter,
+        .is_of_domain = t->is_of_domain,
+        .flags = t->flags,
+        .id = t->id,
+        .started_us = t->started_us,
+        .times = t->times,
+        .msg = message_ref(t->msg),
+        .received = t->received == NULL ? NULL : message_ref(t->received),
+        .envelope = t->envelope,
+        .asked = t->asked,
+        .received_from = t->received_from,
+        .source = t->source,
+        .recipients = t->recipients,
+    };
+    arena_init(&part->arena, ARENA_MAX);
+    set_memory_aside(part);
+    part->source.envelope = &part->envelope;
+    part->source.facts = &part->facts;
+    part->source.received_from = &part->received_from;
+    id_make(part->source.id);
+    t->whole->parts = part;
+    t->whole->unready++;
+    return part;
+}
+
 void
 transaction_sort(struct transaction *t)
 {
@@ -317,23 +373,41 @@ transaction_sort(struct transaction *t)
 
 /* --- what content filters say --- */
 
-/* The new message takes the place of the one that came, of which only the digest stays. */
-static bool
-replace_message(struct transaction *t, const struct filter_result *r, int body_fd)
+struct message *
+transaction_changed_message(struct transaction *t, const struct filter_result *r, int body_fd,
+                            const struct message *original, struct outcome *why)
 {
     struct message *m = transaction_new_message(t);
 
-    if (m == NULL)
-        return outcome_set(&t->why, OUTCOME_OVERLOAD, "no memory for a message");
-    if (!filters_apply(r, body_fd, t->msg, t->deliver->settings->limits.message_size, m, &t->why)) {
-        message_unref(m);
-        return false;
+    if (m == NULL) {
+        outcome_set(why, OUTCOME_OVERLOAD, "no memory for a message");
+        return NULL;
     }
-    t->received = t->msg;
-    message_drop(t->received);
+    if (filters_apply(r, body_fd, original, t->deliver->settings->limits.message_size, m, why))
+        return m;
+    message_unref(m);
+    return NULL;
+}
+
+/* Of the message that came only the digest stays, unless other parts have it too. One that another
+ * filter has made is nobody's any more. */
+bool
+transaction_change(struct transaction *t, const struct filter_result *r, int body_fd)
+{
+    struct message *m = transaction_changed_message(t, r, body_fd, t->msg, &t->why);
+
+    if (m == NULL)
+        return false;
+    if (t->received != NULL) {
+        message_unref(t->msg);
+    } else {
+        t->received = t->msg;
+        t->source.received_msg = t->received;
+        if (t->whole == t && t->parts == NULL)
+            message_drop(t->received);
+    }
     t->msg = m;
     t->source.msg = m;
-    t->source.received_msg = t->received;
     return true;
 }
 
@@ -378,7 +452,7 @@ apply(struct transaction *t, const struct filter_result *r, int body_fd)
         log_event(LOG_LEVEL_INFO, "quarantined", "id", t->source.id, "mailbox", r->quarantine,
                   "reason", r->reason, NULL);
     }
-    return (!r->is_changed || replace_message(t, r, body_fd)) &&
+    return (!r->is_changed || transaction_change(t, r, body_fd)) &&
            (r->added_count + r->deleted_count == 0 || change_recipients(t, r));
 }
 
@@ -405,6 +479,25 @@ on_filtered(void *arg, const struct filter_result *r, int body_fd)
     log_event(LOG_LEVEL_INFO, "filtered", "id", t->source.id, "answer", outcome_enhanced(&t->why),
               "cause", t->why.cause, NULL);
     transaction_refuse(t);
+}
+
+static void
+ask_milters(struct transaction *t)
+{
+    struct buf words;
+    struct pack p;
+
+    buf_init(&words, FILTER_NAME_SIZE + 16);
+    pack_init(&p, &words);
+    pack_str(&p, t->envelope.filter);
+    filters_ask(t->deliver->filters,
+                &(struct filters_question){.words = buf_span(&words),
+                                           .msg = t->msg,
+                                           .id = t->source.id,
+                                           .must = t->envelope.filter_must,
+                                           .timeout_ms = t->deliver->settings->timeouts.answer},
+                &t->arena, on_filtered, t);
+    buf_release(&words);
 }
 
 bool
@@ -446,7 +539,7 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
     message_seal(t->msg);
     e->deliver->counters.octets += message_traits(t->msg)->octets;
     if (*t->envelope.filter != '\0')
-        filters_ask(e->deliver->filters, t->msg, &t->envelope, &t->arena, on_filtered, t);
+        ask_milters(t);
     else
         transaction_resolve(t);
     return true;

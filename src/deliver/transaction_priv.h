@@ -7,6 +7,10 @@
  *       | ABORT, edge gone
  *       v
  *     freed                  after END an edge that goes away changes nothing but the answers
+ *
+ * Where filters make different messages of it for different accounts, it falls into parts: each has
+ * some of the parcels, and a message, facts and scripts of its own. Envelope, recipients and
+ * answers stay with the whole, and all parts set out together.
  */
 #ifndef DELIVER_TRANSACTION_PRIV_H
 #define DELIVER_TRANSACTION_PRIV_H
@@ -46,9 +50,25 @@ struct parcel {               /* one account's copy */
     char key[];                /* account and detail */
 };
 
+/* What a filter behind Sieve made for some accounts, in the arena of its transaction. */
+struct made_message {
+    struct made_message *next;
+    struct message *msg; /* owned reference */
+    struct delivery_source source;
+};
+
 struct transaction {
     struct deliver *deliver;
-    struct edge *edge; /* a reference */
+    struct transaction *whole; /* itself, or what it is a part of */
+    struct transaction *parts; /* owned list: of the whole, without itself */
+    struct transaction *next_part;
+    uint32_t unready;   /* of the whole: parts that are not ready to set out */
+    uint32_t filter;    /* number of the next filter before Sieve */
+    bool is_of_domain;  /* all parcels are of one domain */
+    uint32_t filtering; /* parcels that filters behind Sieve still look at */
+    const char *flags;  /* that filters want, separated by spaces; or NULL */
+    struct made_message *made;
+    struct edge *edge; /* a reference; of the whole alone */
     uint64_t id;       /* the edge's */
     UT_hash_handle hh; /* in edge->receiving */
     uint64_t started_us;
@@ -94,9 +114,28 @@ void transaction_sort(struct transaction *t);
 /* transaction_new_message() - for what scripts make of it; NULL: no memory. */
 struct message *transaction_new_message(struct transaction *t);
 
-/* transaction_refuse() - every recipient gets t->why. */
+/* transaction_changed_message() - what a filter has made of `original`: a new message, or NULL with
+ * why. transaction_change() - it takes the place of the part's message; false with t->why. */
+struct message *transaction_changed_message(struct transaction *t, const struct filter_result *r,
+                                            int body_fd, const struct message *original,
+                                            struct outcome *why);
+bool transaction_change(struct transaction *t, const struct filter_result *r, int body_fd);
+
+/* transaction_new_part() - a further part of the whole, with the same message and no parcels yet;
+ * NULL: no memory. transaction_next_part() - the whole itself is the first; NULL behind the last.
+ */
+struct transaction *transaction_new_part(struct transaction *t);
+struct transaction *transaction_next_part(const struct transaction *whole,
+                                          const struct transaction *part);
+
+/* transaction_ready() - this part can set out; the last one calls transaction_deliver(). */
+void transaction_ready(struct transaction *t);
+
+/* transaction_refuse_part() - every parcel of this part gets t->why, when all parts set out.
+ * transaction_refuse() - where there are no parts, every recipient does, now. */
+void transaction_refuse_part(struct transaction *t);
 void transaction_refuse(struct transaction *t);
 
-void transaction_free(struct transaction *t);
+void transaction_free(struct transaction *t); /* the whole */
 
 #endif

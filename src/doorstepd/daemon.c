@@ -215,8 +215,11 @@ find_identities(struct daemon *d)
     const struct settings *s = d->settings;
 
     d->is_root = geteuid() == 0;
+    if (!d->is_root)
+        identities_warn(s);
     return !d->is_root ||
            (identities_sandbox(s, &d->sandbox_user) && identities_store(s, &d->store_user) &&
+            identities_runners(s, &d->sandbox_user, &d->runner_users) &&
             identities_check_file(d->config_path, &d->sandbox_user, &d->store_user));
 }
 
@@ -289,6 +292,7 @@ release(struct daemon *d)
     relay_files_release(&d->relay_files);
     explicit_bzero(&d->ticket_keys, sizeof(d->ticket_keys));
     config_free(d->config);
+    free(d->runner_users);
     notify_close(&d->notify);
 }
 

@@ -55,7 +55,8 @@ enum role_kind {
     ROLE_METRICS,
     ROLE_AUTH,
     ROLE_OUTBOUND,
-    ROLE_RELAY
+    ROLE_RELAY,
+    ROLE_RUNNER
 };
 
 /*   WAITING --start--> STARTING --ROLE_READY--> SERVING --RETIRE, DRAIN--> LEAVING
@@ -100,8 +101,9 @@ struct daemon {
     bool wants_reload;               /* SIGHUP came while it could not be served */
     unsigned failed_starts;          /* before the daemon was first ready */
     int exit_status;
-    struct identity sandbox_user; /* with is_root: of edge and sorters */
-    struct identity store_user;   /* with is_root: of the store */
+    struct identity sandbox_user;  /* with is_root: of edge and sorters */
+    struct identity store_user;    /* with is_root: of the store */
+    struct identity *runner_users; /* owned; with is_root: of each runner */
     struct state_dir state;
     struct listen_set listens;
     struct certificates certificates;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -63,6 +64,49 @@ identities_store(const struct settings *s, struct identity *out)
         log_event(LOG_LEVEL_WARNING, "store_is_root", "hint",
                   "set user = \"...\", or give state_dir to the owner of the mail", NULL);
     return true;
+}
+
+static bool
+runner_identity(const char *name, const struct identity *sandbox, struct identity *out)
+{
+    const char *why = "there is no such user";
+
+    if (name[0] == '\0') {
+        *out = *sandbox;
+        return true;
+    }
+    if (identity_find(name, out)) {
+        if (out->uid != 0)
+            return true;
+        why = "programs never run as root";
+    }
+    log_event(LOG_LEVEL_ERROR, "program_user", "name", name, "error", why, NULL);
+    return false;
+}
+
+bool
+identities_runners(const struct settings *s, const struct identity *sandbox, struct identity **out)
+{
+    uint32_t count = settings_runner_count(s);
+    bool ok = true;
+
+    *out = calloc(count + 1, sizeof(**out));
+    for (uint32_t i = 0; ok && *out != NULL && i < count; i++)
+        ok = runner_identity(settings_runner_user(s, i), sandbox, &(*out)[i]);
+    if (ok && *out != NULL)
+        return true;
+    free(*out);
+    *out = NULL;
+    return false;
+}
+
+void
+identities_warn(const struct settings *s)
+{
+    for (size_t i = 0; i < s->program_count; i++)
+        if (s->programs[i].user[0] != '\0')
+            log_event(LOG_LEVEL_WARNING, "program_user", "program", s->programs[i].name, "hint",
+                      "it runs as the user of the daemon, which was not started by root", NULL);
 }
 
 static bool

@@ -16,6 +16,7 @@
  */
 #include "supervise_priv.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -129,24 +130,29 @@ acquire(struct daemon *d, const struct config *config, int *settings_fd, struct 
 {
     const struct settings *s = config_settings(config);
     struct activation none = {.count = 0};
-    struct identity sandbox_user = d->sandbox_user;
+    struct identity sandbox_user = d->sandbox_user, *runner_users = NULL;
 
     if (!is_possible(d, s))
         return false;
     if (d->is_root && !identities_sandbox(s, &sandbox_user))
         refuse(d, "sandbox_user cannot be used");
+    else if (d->is_root && !identities_runners(s, &sandbox_user, &runner_users))
+        refuse(d, "the user of a program cannot be used");
     else if (!folders_make_mail(s, d->is_root ? &d->store_user : NULL))
         refuse(d, "a folder for mail cannot be made");
     else if (!load_files(d, s, next))
-        return false;
+        ; /* it said why */
     else if ((*settings_fd = settings_seal(config)) < 0)
         refuse(d, "no memory");
     else if (!listen_open(&d->listens, s, &none))
         refuse(d, "an address cannot be bound");
     else {
         d->sandbox_user = sandbox_user;
+        free(d->runner_users);
+        d->runner_users = runner_users;
         return true;
     }
+    free(runner_users);
     return false;
 }
 

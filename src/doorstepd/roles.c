@@ -142,19 +142,25 @@ connect_edge(struct role *edge)
 static bool
 is_helper(enum role_kind kind)
 {
-    return kind == ROLE_SORTER || kind == ROLE_AUTH || kind == ROLE_RELAY;
+    return kind == ROLE_SORTER || kind == ROLE_AUTH || kind == ROLE_RELAY || kind == ROLE_RUNNER;
+}
+
+static enum door_frame_type
+door_of_helper(enum role_kind kind)
+{
+    if (kind == ROLE_AUTH)
+        return MAIN_AUTH_DOOR;
+    if (kind == ROLE_RELAY)
+        return MAIN_RELAY_DOOR;
+    return kind == ROLE_RUNNER ? MAIN_RUNNER_DOOR : MAIN_SORTER_DOOR;
 }
 
 static void
 connect_helper(struct role *helper)
 {
-    enum door_frame_type type = helper->kind == ROLE_AUTH    ? MAIN_AUTH_DOOR
-                                : helper->kind == ROLE_RELAY ? MAIN_RELAY_DOOR
-                                                             : MAIN_SORTER_DOOR;
-
     if (helper->store_end >= 0)
         close(helper->store_end);
-    helper->store_end = door_to_store(helper, type);
+    helper->store_end = door_to_store(helper, door_of_helper(helper->kind));
 }
 
 /* The outbound role has a door to every edge and to the store. */
@@ -187,6 +193,8 @@ identity_of(const struct role *r)
 
     if (!d->is_root)
         return NULL;
+    if (r->kind == ROLE_RUNNER)
+        return &d->runner_users[r->slot];
     return r->kind == ROLE_STORE ? &d->store_user : &d->sandbox_user;
 }
 
@@ -301,6 +309,13 @@ needs_auth(const struct daemon *d)
     return false;
 }
 
+/* The tool's tasks need no programs. */
+static uint32_t
+runner_count(const struct daemon *d)
+{
+    return d->is_offline ? 0 : settings_runner_count(d->settings);
+}
+
 static bool
 wants_relay(const struct daemon *d)
 {
@@ -324,6 +339,8 @@ start_store(struct role *store)
         renew_helper(d, ROLE_AUTH, 0);
     if (wants_relay(d))
         renew_helper(d, ROLE_RELAY, 0);
+    for (uint32_t slot = 0; slot < runner_count(d); slot++)
+        renew_helper(d, ROLE_RUNNER, slot);
     for (struct role *r = d->roles; r != NULL; r = r->next) {
         if (r->kind == ROLE_EDGE && has_process(r))
             connect_edge(r);
@@ -414,6 +431,7 @@ roles_start(struct role *r)
     case ROLE_SORTER:
     case ROLE_AUTH:
     case ROLE_RELAY:
+    case ROLE_RUNNER:
         start_helper(r);
         break;
     case ROLE_METRICS:
@@ -492,6 +510,8 @@ roles_on_frame(struct role *r, const struct door_frame *frame)
         on_dismissed(role_in_slot(r->daemon, ROLE_SORTER, frame->body));
     } else if (frame->type == STORE_KILL_AUTH && is_store) {
         on_dismissed(role_in_slot(r->daemon, ROLE_AUTH, frame->body));
+    } else if (frame->type == STORE_KILL_RUNNER && is_store) {
+        on_dismissed(role_in_slot(r->daemon, ROLE_RUNNER, frame->body));
     } else if (frame->type == STORE_KILL_EDGE && is_store) {
         on_dismissed(role_in_slot(r->daemon, ROLE_EDGE, frame->body));
     } else if (frame->type == STORE_KILL_OUTBOUND && is_store) {
@@ -524,6 +544,8 @@ is_over(const struct role *r)
         return !wants_outbound(d);
     if (r->kind == ROLE_SORTER) /* still needed while a store drains */
         return r->slot >= d->settings->sorters;
+    if (r->kind == ROLE_RUNNER)
+        return r->slot >= runner_count(d);
     if (r->kind == ROLE_AUTH)
         return !needs_auth(d);
     if (r->kind == ROLE_RELAY)

@@ -35,7 +35,7 @@ supervise_name(enum role_kind kind)
     static const char *const names[] = {
         [ROLE_EDGE] = "edge",         [ROLE_STORE] = "store",     [ROLE_SORTER] = "sorter",
         [ROLE_HAND] = "hand",         [ROLE_METRICS] = "metrics", [ROLE_AUTH] = "auth",
-        [ROLE_OUTBOUND] = "outbound", [ROLE_RELAY] = "relay",
+        [ROLE_OUTBOUND] = "outbound", [ROLE_RELAY] = "relay",     [ROLE_RUNNER] = "runner",
     };
 
     return names[kind];
@@ -49,6 +49,7 @@ supervise_metrics_role(enum role_kind kind)
         [ROLE_SORTER] = METRICS_ROLE_SORTER,     [ROLE_HAND] = METRICS_ROLE_HAND,
         [ROLE_METRICS] = METRICS_ROLE_METRICS,   [ROLE_AUTH] = METRICS_ROLE_AUTH,
         [ROLE_OUTBOUND] = METRICS_ROLE_OUTBOUND, [ROLE_RELAY] = METRICS_ROLE_RELAY,
+        [ROLE_RUNNER] = METRICS_ROLE_RUNNER,
     };
 
     return roles[kind];
@@ -196,11 +197,13 @@ open_door(struct role *r, int fd)
     return r->watch != NULL;
 }
 
-/* Sockets of filters and next hops have paths; a look-up reads what the system says of names. */
+/* Sockets of filters and next hops have paths; a look-up reads what the system says of names;
+ * programs are files. */
 static bool
 needs_files(enum role_kind kind)
 {
-    return kind == ROLE_STORE || kind == ROLE_HAND || kind == ROLE_OUTBOUND || kind == ROLE_RELAY;
+    return kind == ROLE_STORE || kind == ROLE_HAND || kind == ROLE_OUTBOUND || kind == ROLE_RELAY ||
+           kind == ROLE_RUNNER;
 }
 
 bool

@@ -93,6 +93,7 @@ filter_result_pack(const struct filter_result *r, struct pack *p)
     outcome_pack(&r->why, p);
     pack_str(p, r->quarantine);
     pack_str(p, r->reason);
+    pack_str(p, r->flags);
     pack_u8(p, r->has_sender);
     if (r->has_sender)
         address_pack(&r->sender, p);
@@ -133,6 +134,7 @@ filter_result_unpack(struct filter_result *r, struct arena *arena, struct unpack
     outcome_unpack(&r->why, u);
     r->quarantine = unpack_line(u, arena, STRING_MAX);
     r->reason = unpack_line(u, arena, STRING_MAX);
+    r->flags = unpack_line(u, arena, STRING_MAX);
     r->has_sender = unpack_bool(u);
     if (r->has_sender)
         address_unpack(&r->sender, arena, u);

@@ -16,7 +16,7 @@
 #include "folders_priv.h"
 #include "sandbox.h"
 
-#define ROOTS_MAX 64
+#define ROOTS_MAX 256
 
 struct path_list { /* owned copies, for the time of one call */
     char text[ROOTS_MAX][PATH_MAX];
@@ -70,8 +70,7 @@ static bool
 add(struct path_list *l, const char *path)
 {
     if (l->count == ROOTS_MAX || strlen(path) >= PATH_MAX) {
-        log_event(LOG_LEVEL_ERROR, "sandbox", "error", "too many store sections", "path", path,
-                  NULL);
+        log_event(LOG_LEVEL_ERROR, "sandbox", "error", "too many folders", "path", path, NULL);
         return false;
     }
     strcpy(l->text[l->count], path);
@@ -223,4 +222,25 @@ role_confine_relay(const struct settings *s)
         if (!add(&r.readable, files[i]))
             return false;
     return add_sanitizer(&r) && confine(SANDBOX_RELAY_NAMES, s, &r);
+}
+
+/* All that one of its programs may change; each then loses what only others may. */
+bool
+role_confine_runner(const struct settings *s)
+{
+    static struct roots r;
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < s->program_count; i++)
+        for (size_t k = 0; ok && k < s->programs[i].writable_count; k++)
+            ok = add(&r.changed, s->programs[i].writable[k]);
+    return ok && confine(SANDBOX_RUNNER, s, &r);
+}
+
+bool
+role_confine_program(const struct settings *s, const struct settings_program *p)
+{
+    const struct sandbox_roots roots = {.paths = p->writable, .count = p->writable_count};
+
+    return sandbox_enter_program(&roots, is_required(s));
 }

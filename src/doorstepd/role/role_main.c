@@ -63,6 +63,12 @@ run_hand(const struct role_options *o)
 }
 
 static int
+run_runner(const struct role_options *o)
+{
+    return role_run_runner(SPAWN_DOOR_FD, o->parse);
+}
+
+static int
 run_metrics(const struct role_options *o)
 {
     return role_run_metrics(SPAWN_DOOR_FD, o->parse);
@@ -142,6 +148,7 @@ static const struct role_row {
     {"auth", "doorstep-auth", true, true, run_auth},
     {"hand", "doorstep-hand", false, false, run_hand},
     {"metrics", "doorstep-metric", false, true, run_metrics},
+    {"runner", "doorstep-runner", false, true, run_runner},
     {"outbound", "doorstep-outbnd", false, true, run_outbound},
     {"relay", "doorstep-relay", false, true, run_relay},
 };

@@ -37,6 +37,11 @@ bool role_confine_metrics(const struct settings *s);
 bool role_confine_auth(const struct settings *s);
 bool role_confine_outbound(const struct settings *s);
 bool role_confine_relay(const struct settings *s);
+bool role_confine_runner(const struct settings *s);
+
+struct settings_program;
+/* role_confine_program() - in the process of a program, which no thread of the runner shares. */
+bool role_confine_program(const struct settings *s, const struct settings_program *p);
 
 struct charsets;
 int role_run_sorter(int main_fd, const struct settings *(*parse)(int fd),
@@ -46,6 +51,7 @@ int role_run_auth(int main_fd, const struct settings *(*parse)(int fd),
                   struct auth_library *library);
 int role_run_relay(int main_fd, const struct settings *(*parse)(int fd));
 int role_run_hand(int main_fd, const struct settings *(*parse)(int fd));
+int role_run_runner(int main_fd, const struct settings *(*parse)(int fd));
 int role_run_metrics(int main_fd, const struct settings *(*parse)(int fd));
 
 #endif

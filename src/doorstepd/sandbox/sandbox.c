@@ -21,26 +21,28 @@
 
 struct sandbox_row {
     const char *name;
-    bool has_files; /* Landlock with roots; otherwise none at all */
-    bool connects;  /* to sockets that others listen on */
-    bool fills;     /* files: of its roots, or in memory */
-    rlim_t memory;  /* octets of address space, RLIM_INFINITY: no limit */
-    rlim_t cpu;     /* seconds in its whole life */
-    rlim_t files;   /* descriptors; RLIM_INFINITY: as inherited */
+    bool has_files;     /* Landlock with roots; otherwise none at all */
+    bool connects;      /* to sockets that others listen on */
+    bool fills;         /* files: of its roots, or in memory */
+    bool runs_programs; /* whatever is refused to it is refused to them */
+    rlim_t memory;      /* octets of address space, RLIM_INFINITY: no limit */
+    rlim_t cpu;         /* seconds in its whole life */
+    rlim_t files;       /* descriptors; RLIM_INFINITY: as inherited */
 };
 
 #define FREE RLIM_INFINITY
 
 static const struct sandbox_row rows[] = {
-    [SANDBOX_EDGE] = {"edge", false, false, false, FREE, FREE, FREE},
-    [SANDBOX_SORTER] = {"sorter", false, false, false, 512 * MIB, 600, 32},
-    [SANDBOX_AUTH] = {"auth", false, false, false, FREE, FREE, 32},
-    [SANDBOX_STORE] = {"store", true, false, true, FREE, FREE, FREE},
-    [SANDBOX_HAND] = {"hand", true, false, true, FREE, FREE, 256},
-    [SANDBOX_METRICS] = {"metrics", false, false, false, 256 * MIB, FREE, 512},
-    [SANDBOX_OUTBOUND] = {"outbound", false, true, true, FREE, FREE, FREE},
-    [SANDBOX_RELAY] = {"relay", false, true, false, FREE, FREE, FREE},
-    [SANDBOX_RELAY_NAMES] = {"relay", true, true, false, FREE, FREE, FREE},
+    [SANDBOX_EDGE] = {"edge", false, false, false, false, FREE, FREE, FREE},
+    [SANDBOX_SORTER] = {"sorter", false, false, false, false, 512 * MIB, 600, 32},
+    [SANDBOX_AUTH] = {"auth", false, false, false, false, FREE, FREE, 32},
+    [SANDBOX_STORE] = {"store", true, false, true, false, FREE, FREE, FREE},
+    [SANDBOX_HAND] = {"hand", true, false, true, false, FREE, FREE, 256},
+    [SANDBOX_METRICS] = {"metrics", false, false, false, false, 256 * MIB, FREE, 512},
+    [SANDBOX_RUNNER] = {"runner", true, true, true, true, FREE, FREE, FREE},
+    [SANDBOX_OUTBOUND] = {"outbound", false, true, true, false, FREE, FREE, FREE},
+    [SANDBOX_RELAY] = {"relay", false, true, false, false, FREE, FREE, FREE},
+    [SANDBOX_RELAY_NAMES] = {"relay", true, true, false, false, FREE, FREE, FREE},
 };
 
 static bool
@@ -86,6 +88,15 @@ accept_result(const struct sandbox_row *row, const char *mechanism, int error, b
     return is_missing && !is_required;
 }
 
+static int
+landlock_of(const struct sandbox_row *row, const struct sandbox_roots *roots)
+{
+    if (row->runs_programs)
+        return sandbox_landlock_programs(roots);
+    return row->has_files ? sandbox_landlock_roots(roots, row->connects)
+                          : sandbox_landlock_none(row->connects);
+}
+
 bool
 sandbox_enter(enum sandbox_role role, const struct sandbox_roots *roots, bool is_required)
 {
@@ -93,13 +104,22 @@ sandbox_enter(enum sandbox_role role, const struct sandbox_roots *roots, bool is
 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !limit_resources(row))
         return accept_result(row, "limits", errno, true);
-    if (!accept_result(row, "landlock",
-                       row->has_files ? sandbox_landlock_roots(roots, row->connects)
-                                      : sandbox_landlock_none(row->connects),
-                       is_required))
+    if (!accept_result(row, "landlock", landlock_of(row, roots), is_required))
         return false;
-    return accept_result(row, "seccomp", sandbox_seccomp(role, roots != NULL && roots->asks_users),
+    return row->runs_programs ||
+           accept_result(row, "seccomp", sandbox_seccomp(role, roots != NULL && roots->asks_users),
                          is_required);
+}
+
+bool
+sandbox_enter_program(const struct sandbox_roots *roots, bool is_required)
+{
+    int error = sandbox_landlock_programs(roots);
+
+    if (error == 0 || ((error == ENOSYS || error == EOPNOTSUPP) && !is_required))
+        return true;
+    errno = error;
+    return false;
 }
 
 bool

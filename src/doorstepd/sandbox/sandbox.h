@@ -12,6 +12,9 @@
  *   outbound none                          connects to stream sockets       -
  *   relay   none; with names, a few to     connects to stream sockets;       -
  *           read                           with names, DNS
+ *   runner  reads and executes             as its user: it starts     -
+ *           what its user may; changes     programs
+ *           none. Programs: their roots
  *   hand    its roots; a few to read       nothing                          -
  *   main    as its user                    binds; never ptrace, mount...    -
  *
@@ -33,7 +36,8 @@ enum sandbox_role {
     SANDBOX_AUTH,
     SANDBOX_OUTBOUND,
     SANDBOX_RELAY,
-    SANDBOX_RELAY_NAMES /* the same role where it has to look names up */
+    SANDBOX_RELAY_NAMES, /* the same role where it has to look names up */
+    SANDBOX_RUNNER
 };
 
 /* What a store, a hand or SANDBOX_RELAY_NAMES may reach; others have nothing. Absolute paths,
@@ -49,6 +53,10 @@ struct sandbox_roots {
 /* sandbox_enter() - true: confined. is_required: false where the kernel lacks a part (logged);
  * without it the part is left out, with a warning. After false the process must end. */
 bool sandbox_enter(enum sandbox_role role, const struct sandbox_roots *roots, bool is_required);
+
+/* sandbox_enter_program() - an external program, between fork and exec: it changes files below the
+ * roots alone. Says nothing; false with errno. */
+bool sandbox_enter_program(const struct sandbox_roots *roots, bool is_required);
 
 /* sandbox_enter_main() - main, after its start and before its first role: no privilege by exec,
  * only the capabilities that a start of roles needs, none of the calls that nobody needs. As above.

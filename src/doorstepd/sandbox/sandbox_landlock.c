@@ -20,6 +20,7 @@
 #define RIGHT_BIND 1ULL                 /* the first of them */
 #define RIGHTS_NET 3ULL                 /* ABI 4: bind and connect of TCP */
 #define SCOPES 3ULL                     /* ABI 6: abstract sockets, signals */
+#define SCOPE_SIGNALS 2ULL
 
 #define RIGHTS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 /* What a store does to mail folders: regular files and folders, nothing else. */
@@ -31,6 +32,10 @@
     (RIGHTS_READ | RIGHTS_MAIL | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |       \
      LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
      LANDLOCK_ACCESS_FS_MAKE_SYM | RIGHT_DEVICE_IOCTL)
+
+/* All that changes a file or a folder. */
+#define RIGHTS_CHANGE                                                                              \
+    (RIGHTS_ALL & ~(RIGHTS_READ | LANDLOCK_ACCESS_FS_EXECUTE | RIGHT_DEVICE_IOCTL))
 
 struct ruleset { /* struct landlock_ruleset_attr as of ABI 6; an older kernel accepts zeros behind
                     its own end */
@@ -94,7 +99,8 @@ ruleset_allow(int ruleset, uint64_t rights, const char *path)
     if (rule.parent_fd < 0)
         return errno == ENOENT ? 0 : errno;
     if (fstat(rule.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode))
-        rule.allowed_access &= LANDLOCK_ACCESS_FS_READ_FILE;
+        rule.allowed_access &=
+            LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | RIGHT_TRUNCATE;
     if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
         error = errno;
     close(rule.parent_fd);
@@ -131,4 +137,40 @@ sandbox_landlock_roots(const struct sandbox_roots *roots, bool connects)
         return error;
     }
     return ruleset_enforce(ruleset);
+}
+
+static int
+allow_changes(int ruleset, const struct sandbox_roots *roots, long abi)
+{
+    static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/tty"};
+    uint64_t rights = rights_of_abi(abi, RIGHTS_CHANGE);
+    int error = 0;
+
+    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]) && error == 0; i++)
+        error = ruleset_allow(ruleset, LANDLOCK_ACCESS_FS_WRITE_FILE, devices[i]);
+    for (size_t i = 0; i < roots->count && error == 0; i++)
+        error = ruleset_allow(ruleset, rights, roots->paths[i]);
+    return error;
+}
+
+int
+sandbox_landlock_programs(const struct sandbox_roots *roots)
+{
+    long abi = landlock_abi();
+    const struct ruleset attr = {.files = rights_of_abi(abi, RIGHTS_CHANGE),
+                                 .scoped = abi >= 6 ? SCOPE_SIGNALS : 0};
+    int ruleset, error;
+
+    if (abi < 0)
+        return errno;
+    if (abi < 2)
+        return EOPNOTSUPP;
+    ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+    if (ruleset < 0)
+        return errno;
+    error = allow_changes(ruleset, roots, abi);
+    if (error == 0)
+        return ruleset_enforce(ruleset);
+    close(ruleset);
+    return error;
 }

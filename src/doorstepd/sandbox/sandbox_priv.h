@@ -19,6 +19,10 @@ int sandbox_landlock_none(bool connects);
  * file could be renamed from one folder to another. */
 int sandbox_landlock_roots(const struct sandbox_roots *roots, bool connects);
 
+/* sandbox_landlock_programs() - files are changed below the roots alone, and read and executed as
+ * the user may; no process outside is signalled (ABI 6). */
+int sandbox_landlock_programs(const struct sandbox_roots *roots);
+
 /* sandbox_seccomp() - the allow-list of the role; a call that is not on it kills the process.
  * asks_users: it may connect to unix sockets. */
 int sandbox_seccomp(enum sandbox_role role, bool asks_users);

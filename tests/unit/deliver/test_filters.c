@@ -23,6 +23,7 @@ static struct filters *filters;
 static struct door *outbound; /* the other end */
 static struct arena arena;
 static int answers, replaced;
+static uint64_t timeout;
 static enum filter_verdict verdict;
 static bool has_body;
 
@@ -65,7 +66,8 @@ begin(uint64_t timeout_ms)
 {
     loop = loop_new();
     arena_init(&arena, 16u << 20);
-    filters = filters_new(loop, timeout_ms, on_replace, NULL);
+    filters = filters_new(&filter_milter, loop, on_replace, NULL);
+    timeout = timeout_ms;
     answers = replaced = 0;
     has_body = false;
     connect_outbound();
@@ -84,9 +86,10 @@ static void
 ask(bool must)
 {
     struct message *m = message_from_memory(SPAN(TEXT));
-    struct envelope e = {.filter = "0123456789abcdef0123456789abcdef.1", .filter_must = must};
+    struct filters_question q = {
+        .words = SPAN("\0\0\0\1n"), .msg = m, .id = "", .must = must, .timeout_ms = timeout};
 
-    filters_ask(filters, m, &e, &arena, on_result, NULL);
+    filters_ask(filters, &q, &arena, on_result, NULL);
     message_unref(m);
 }
 
