@@ -89,6 +89,9 @@ struct sieve_compiler { /* all borrowed */
     const struct sieve_extension *const *extensions;
     /* Whose programs run with administrators' rights (vnd.dovecot.pipe and its like). */
     bool is_administrators;
+    /* For suites that count errors: as many as Pigeonhole finds, whose parser ends where no command
+     * can begin, and says of some mistakes two things. */
+    bool counts_errors;
     /* The text of an included script, appended to out. SIEVE_UNKNOWN: it is not looked for, or
      * cannot be had now; that is no error, but a run that needs it ends as SIEVE_DEFERRED. What is
      * SIEVE_MISSING refuses the script that includes it. NULL: there are none. */

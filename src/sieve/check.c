@@ -95,7 +95,8 @@ sieve_check_previous(const struct sieve_check *c)
 void
 sieve_check_pardon(struct sieve_check *c)
 {
-    c->is_pardoned = c->is_lenient = true;
+    c->is_pardoned = true;
+    c->is_lenient = !c->compiler->counts_errors; /* there the block alone */
 }
 
 bool
@@ -365,7 +366,7 @@ check_unit(struct sieve_check *c, const char *name, enum sieve_location location
         return NULL;
     c->unit->is_open = true;
     arena_init(&tree, (size_t)c->limits->program_max);
-    struct node *nodes = parse_script(c->unit->name, text, c->limits, &tree, c->report, &count);
+    struct node *nodes = parse_script(c->unit->name, text, c->compiler, &tree, c->report, &count);
     if (c->report->errors == errors)
         check_nodes(c, nodes, count, &c->unit->ops, &c->unit->op_count);
     if (c->report->errors == errors)

@@ -321,6 +321,8 @@ take_tag(struct lexer *lx, struct token *out)
     step(lx);
     if (!is_letter(peek(lx, 0))) {
         wrong(lx, at, "':' without a name of a tag");
+        while (is_digit(peek(lx, 0)) || is_letter(peek(lx, 0)))
+            step(lx);
         out->kind = TOKEN_WRONG;
         return;
     }
@@ -337,6 +339,7 @@ take_wrong(struct lexer *lx, struct token *out)
     snprintf(text, sizeof(text), c > 32 && c < 127 ? "unexpected '%c'" : "unexpected octet %d", c);
     wrong(lx, here(lx, 1), text);
     out->kind = TOKEN_WRONG;
+    out->c = (char)c;
     do
         step(lx);
     while ((peek(lx, 0) & 0x80) != 0 && peek(lx, 0) >= 0);

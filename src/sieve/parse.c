@@ -20,7 +20,9 @@ struct parser {
     uint32_t depth;
     uint32_t noted; /* tokens up to this offset were noted as unexpected */
     bool is_deep;   /* the limit of nesting was noted */
-    bool is_full;   /* no memory is left: what follows is not read */
+    bool counts;    /* struct sieve_compiler: counts_errors */
+    bool has_failed;
+    bool is_full; /* no memory is left: what follows is not read */
 };
 
 static void
@@ -67,11 +69,24 @@ unexpected(struct parser *p, const char *wanted)
 {
     char text[64];
 
+    bool is_said =
+        p->token.kind == TOKEN_WRONG && !(p->counts && p->token.c != '\0' && p->token.c != '/');
+
     p->noted = p->token.at.offset + 1;
-    if (p->token.kind != TOKEN_WRONG && !p->is_full)
+    p->has_failed = true;
+    if (!is_said && !p->is_full)
         fail(p, p->token.at, "unexpected %s, expected %s",
              token_describe(&p->token, text, sizeof(text)), wanted);
     return false;
+}
+
+/* What follows is not read. */
+static void
+end_here(struct parser *p)
+{
+    p->is_full = true;
+    p->lexer.offset = (uint32_t)p->lexer.text.n;
+    p->token = (struct token){.kind = TOKEN_END, .at = p->token.at};
 }
 
 static void *
@@ -82,9 +97,7 @@ alloc(struct parser *p, size_t n)
     if (memory != NULL || p->is_full)
         return memory;
     fail(p, p->token.at, "script needs too much memory");
-    p->is_full = true;
-    p->lexer.offset = (uint32_t)p->lexer.text.n;
-    p->token = (struct token){.kind = TOKEN_END, .at = p->token.at};
+    end_here(p);
     return NULL;
 }
 
@@ -179,7 +192,7 @@ parse_arguments(struct parser *p, struct node *n)
         *end = a;
         end = &a->next;
     }
-    return p->token.kind != TOKEN_WRONG;
+    return p->token.kind != TOKEN_WRONG || (p->counts && unexpected(p, "';' or a block"));
 }
 
 /* ------------------------------------------------------------------ tests and commands */
@@ -192,6 +205,10 @@ parse_test_list(struct parser *p, struct node *n)
     struct node **end = &n->tests;
 
     n->has_test_list = true;
+    if (p->counts && p->token.kind != TOKEN_IDENTIFIER) {
+        unexpected(p, "a test");
+        return fail(p, p->token.at, "no more tests are taken");
+    }
     do {
         struct node *test = alloc(p, sizeof(*test));
         if (test == NULL || !parse_test(p, test))
@@ -259,6 +276,18 @@ parse_command(struct parser *p, struct node *out)
     return take(p, ';') || unexpected(p, "';' or a block");
 }
 
+/* Where no command begins, and nothing is to be read behind it. */
+static bool
+ends_here(struct parser *p)
+{
+    if (!p->counts || p->token.kind == TOKEN_IDENTIFIER)
+        return false;
+    if (p->depth > 0 || !p->has_failed)
+        unexpected(p, p->depth > 0 ? "'}'" : "a command");
+    end_here(p);
+    return true;
+}
+
 /* Up to a '}' of this level or the end. */
 static struct node *
 parse_commands(struct parser *p, uint32_t *count)
@@ -266,7 +295,7 @@ parse_commands(struct parser *p, uint32_t *count)
     struct node *first = NULL, **end = &first;
 
     while (p->token.kind != TOKEN_END && !is_next(p, '}')) {
-        struct node *n = alloc(p, sizeof(*n));
+        struct node *n = ends_here(p) ? NULL : alloc(p, sizeof(*n));
         if (n == NULL)
             break;
         if (!parse_command(p, n)) {
@@ -281,10 +310,10 @@ parse_commands(struct parser *p, uint32_t *count)
 }
 
 struct node *
-parse_script(const char *script, struct span text, const struct sieve_limits *limits,
+parse_script(const char *script, struct span text, const struct sieve_compiler *c,
              struct arena *arena, struct sieve_report *report, uint32_t *count)
 {
-    struct parser p = {.arena = arena, .limits = limits};
+    struct parser p = {.arena = arena, .limits = c->limits, .counts = c->counts_errors};
     struct node *first = NULL, **end = &first;
 
     *count = 0;
@@ -296,8 +325,12 @@ parse_script(const char *script, struct span text, const struct sieve_limits *li
             end = &(*end)->next;
         if (p.token.kind == TOKEN_END || report->errors > SIEVE_NOTES_MAX)
             break;
+        if (p.counts && p.has_failed)
+            break;
         if (p.token.at.offset >= p.noted)
             fail(&p, p.token.at, "unexpected '}'");
+        if (p.counts)
+            break;
         advance(&p);
     }
     lexer_release(&p.lexer);

@@ -36,7 +36,7 @@ struct node { /* a command or a test */
 
 /* parse_script() - all memory is the arena's, which strings of the script point into. NULL with
  * *count 0 for an empty script. Errors are in the report; what could be read is returned. */
-struct node *parse_script(const char *script, struct span text, const struct sieve_limits *limits,
+struct node *parse_script(const char *script, struct span text, const struct sieve_compiler *c,
                           struct arena *arena, struct sieve_report *report, uint32_t *count);
 
 #endif

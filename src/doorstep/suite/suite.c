@@ -170,6 +170,7 @@ collect_extensions(struct suite *s)
         .limits = &s->limits,
         .extensions = list,
         .is_administrators = true,
+        .counts_errors = true,
         .load = suite_load,
         .arg = s,
     };

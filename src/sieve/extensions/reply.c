@@ -14,9 +14,26 @@
 
 /* ------------------------------------------------------------------ arguments */
 
+/* The reader of lists takes what mail has in it; what a script writes has to be right: a domain that
+ * can be one, and quotes around blanks. */
+static bool
+is_mailbox(const struct addresslist_item *item, bool has_quotes)
+{
+    struct buf probe;
+
+    if (item->local.n == 0 || (!has_quotes && memchr(item->local.p, ' ', item->local.n) != NULL))
+        return false;
+    buf_init(&probe, 1024);
+    bool ok = buf_append_str(&probe, "x@") && buf_append_span(&probe, item->domain) &&
+              sieve_address_is_valid(buf_span(&probe));
+    buf_release(&probe);
+    return ok;
+}
+
 bool
 reply_mailboxes_are_valid(struct span value)
 {
+    bool has_quotes = memchr(value.n > 0 ? value.p : "", '"', value.n) != NULL;
     struct addresslist list;
     struct addresslist_item item;
     enum addresslist_kind kind;
@@ -25,7 +42,7 @@ reply_mailboxes_are_valid(struct span value)
 
     addresslist_init(&list, value);
     while (ok && (kind = addresslist_next(&list, &item)) != ADDRESSLIST_END) {
-        ok = kind == ADDRESSLIST_MAILBOX && item.local.n > 0 && item.domain.n > 0;
+        ok = kind == ADDRESSLIST_MAILBOX && is_mailbox(&item, has_quotes);
         count++;
     }
     addresslist_release(&list);
