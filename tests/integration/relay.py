@@ -6,7 +6,9 @@ doors; the next hops are scripts (next_hop.py). Real servers: relay_real.py. The
 N failed"."""
 
 import contextlib
+import os
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -28,6 +30,11 @@ CHECKS = []
 def check(test):
     """One of the tests; `c`, its argument if it has one, is class Certificates."""
     CHECKS.append(test)
+    return test
+
+
+def needs_root(test):
+    test.needs_root = True
     return test
 
 
@@ -163,6 +170,55 @@ def nobody_listens():
 def a_name_that_nobody_has():
     with RelayRole('relay { smarthost = "no-such-host.invalid:25" connect_timeout = 20s }') as role:
         wants(role.send(), "deferred", 0, "4.4.3", "its name is not")
+
+
+HOSTS = "127.0.0.2 two.test\n127.0.0.3 two.test\n127.0.0.1 localhost\n"
+
+
+@check
+@needs_root
+def all_addresses_of_a_name_are_tried():
+    for address in ("127.0.0.2", "127.0.0.3"):  # whichever comes first: once it is the wrong one
+        with NextHop(address=address) as hop, RelayRole(
+            f'relay {{ smarthost = "two.test:{hop.port}" {SLOW} }}', hosts=HOSTS
+        ) as role:
+            result = role.send()
+            wants(result, "delivered")
+            expect(result.host == f"two.test[{address}]:{hop.port}", result.host)
+
+
+@check
+@needs_root
+def an_address_that_is_silent_is_left_after_its_time():
+    with NextHop(address="127.0.0.3") as hop, contextlib.ExitStack() as stack:
+        silent = stack.enter_context(socket.socket())
+        silent.bind(("127.0.0.2", hop.port))
+        silent.listen(0)
+        for _ in range(4):  # then the kernel answers no more
+            other = stack.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(("127.0.0.2", hop.port))
+        role = stack.enter_context(
+            RelayRole(f'relay {{ smarthost = "two.test:{hop.port}" connect_timeout = 500ms }}', hosts=HOSTS)
+        )
+        wants(role.send(), "delivered")
+
+
+@check
+def what_a_server_says_is_one_line_of_text():
+    reply = b"550-5.1.1 first\r\n550-5.1.1 \xff\xfe\x01\x1b[2J\r\n550 5.1.1 " + b"x" * 400 + b"\r\n"
+    with NextHop({"RCPT": reply}) as hop, RelayRole(smarthost(hop)) as role:
+        result = role.send()
+        wants(result, "failed", 550, "5.1.1", "first")
+        expect(all(c >= " " for c in result.first.text) and len(result.first.text) < 1024, repr(result))
+
+
+@check
+def a_message_that_is_shorter_than_it_was_said_to_be_is_not_sent():
+    with NextHop() as hop, RelayRole(smarthost(hop)) as role:
+        wants(role.send(b"Subject: x\r\n\r\nbody\r\n", octets=1000), "deferred")
+        expect(hop.messages == [], "half of a message")
+        wants(role.send(), "delivered")
 
 
 @check
@@ -442,7 +498,11 @@ def main():
     try:
         for test in CHECKS:
             if not sys.argv[1:] or test.__name__ in sys.argv[1:]:
-                tests.run(test.__name__.replace("_", " "), test, *[c] * test.__code__.co_argcount)
+                name = test.__name__.replace("_", " ")
+                if getattr(test, "needs_root", False) and os.geteuid() != 0:
+                    tests.skip(name, "needs root")
+                else:
+                    tests.run(name, test, *[c] * test.__code__.co_argcount)
     finally:
         c.remove()
     tests.end()

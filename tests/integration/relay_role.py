@@ -102,14 +102,14 @@ class Result:
 
 
 class RelayRole:
-    def __init__(self, settings, passwords=None, authorities=None, program=DOORSTEPD):
+    def __init__(self, settings, passwords=None, authorities=None, hosts=None):
         """passwords, authorities: by name of the route, "" for the smarthost; authorities[None]: those
-        of the system."""
+        of the system. hosts: its /etc/hosts, which needs root."""
         self.folder = tempfile.mkdtemp(prefix="doorstep-relay.")
         self.stderr = open(f"{self.folder}/log", "wb")  # noqa: SIM115
         self.main, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.process = subprocess.Popen(
-            [program, "--role", "relay"], stderr=self.stderr, close_fds=True, env=ENVIRONMENT,
+            self._command(hosts), stderr=self.stderr, close_fds=True, env=ENVIRONMENT,
             preexec_fn=lambda: os.dup2(theirs.fileno(), 3), pass_fds=(3,))
         theirs.close()
         self.store, door = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -125,6 +125,15 @@ class RelayRole:
         self.results, self.pieces, self.last_id = {}, {}, 0
         self.changed = threading.Condition()
         threading.Thread(target=self._listen, daemon=True).start()
+
+    def _command(self, hosts):
+        command = [DOORSTEPD, "--role", "relay"]
+        if hosts is None:
+            return command
+        with open(f"{self.folder}/hosts", "w") as f:
+            f.write(hosts)
+        inside = f'mount --bind {self.folder}/hosts /etc/hosts && exec "$@"'
+        return ["unshare", "-m", "sh", "-c", inside, "sh", *command]
 
     @staticmethod
     def _secrets(passwords, authorities):
