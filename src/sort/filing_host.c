@@ -114,12 +114,6 @@ setting(void *arg, const char *name)
     return o->setting == NULL ? NULL : o->setting(o->arg, name);
 }
 
-bool
-filer_has_seen(struct filer *f, struct span key)
-{
-    return ask_words(f, SORT_ASK_DUPLICATE, key, NULL) == SIEVE_YES;
-}
-
 /* How long a mark holds was said when it was made. */
 static enum sieve_answer
 duplicate(void *arg, struct span key, uint32_t seconds)

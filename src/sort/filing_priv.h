@@ -43,9 +43,6 @@ struct filer {
 /* filer_host - what scripts ask of the account; arg is the struct filer. */
 struct sieve_host filer_host(struct filer *f);
 
-/* filer_has_seen() - is that key, hashed, remembered? */
-bool filer_has_seen(struct filer *f, struct span key);
-
 /* filer_ask_text() - the text of a script; what as of sorter_ask(). */
 enum sort_verdict filer_ask_text(struct filer *f, enum sort_question what, struct span question,
                                  struct buf *text);

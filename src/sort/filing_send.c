@@ -108,15 +108,6 @@ render(struct filer *f, const struct relay_origin *o, const struct sieve_action 
     return relay_print(o, a, &r->text);
 }
 
-/* Has its sender had this reply lately? The store asks itself once more, in the order in which
- * messages are delivered; but a copy of what is not sent must not be filed either. */
-static bool
-was_answered(struct filer *f, const struct sieve_action *a, const struct filing_action *out)
-{
-    return a->kind == SIEVE_VACATION && filer_fcc(a) != NULL &&
-           filer_has_seen(f, span_of(out->key));
-}
-
 /* ---- for callers ---- */
 
 bool
@@ -134,7 +125,7 @@ filer_send(struct filer *f, const struct sieve_action *a, uint32_t number,
     };
 
     snprintf(id, sizeof id, "%s.%u.%u", f->run.id, f->number, number);
-    if (!relay_sends(&o, a) || was_answered(f, a, out))
+    if (!relay_sends(&o, a))
         return true;
     return take_path(f, &o, a, out) && take_recipients(f, &o, a, out) &&
            (a->kind == SIEVE_REDIRECT ? take_redirect(f, &o, a, out) : render(f, &o, a, out));

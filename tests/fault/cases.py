@@ -3,6 +3,8 @@
 does what a client would do then, until it is done. `needs` names calls that every such run must have made:
 without them the case does not show what it says."""
 
+import os
+import sqlite3
 import time
 
 from target import Failure, RETRY_SECONDS
@@ -24,6 +26,7 @@ class Delivery:
     quiet_seconds = 0.02  # without any call: what follows the answer at once is counted too
     lines = 200  # of each message's body
     more = ""  # settings
+    mail = {}  # what is particular about its messages: arguments of Target
     is_command = False
     restarts_itself = False
 
@@ -53,6 +56,9 @@ class Delivery:
     def holds(self, target):
         """Is what act() acknowledged still so? What was delivered is audited at the end."""
         return True
+
+    def ended(self, target):
+        """All is delivered, and the daemon has ended."""
 
 
 class LargeDelivery(Delivery):
@@ -98,6 +104,78 @@ class DeliveryAndLook(Delivery):
         for r in self.recipients:
             target.tool("mailbox", "list", r)
         return failures
+
+
+class Sorted(DeliveryAndLook):
+    """A script files the message twice, sends it on, and answers its sender: all of it or nothing, and once."""
+
+    needs = (*RECORD, "pwrite64 state/queue/queue.sqlite-wal")
+    mail = {"fields": f"To: {ANN}\r\n", "copies": 2, "sender": "{name}@example.net"}
+    script = (
+        'require ["fileinto", "copy", "mailbox", "vacation"];\n'
+        'fileinto :create "A";\nfileinto :create "B";\nredirect :copy "eve@example.com";\n'
+        'vacation "I am away.";\n'
+    )
+
+    def begin(self, target):
+        for r in self.recipients:
+            target.add(r)
+        self.install(target)
+        target.retry("first", self.recipients)
+
+    def install(self, target):
+        path = f"{target.daemon.folder}/script"
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(self.script)
+        target.daemon.tool("sieve", "install", ANN, path, "--activate")
+
+    def prepare(self, target):
+        """An index that was damaged (EIO) took the script with it."""
+        super().prepare(target)
+        if b"main" not in target.daemon.tool("sieve", "list", ANN):
+            self.install(target)
+
+    def ended(self, target):
+        """What was delivered was sent on as often, and answered once."""
+        waiting = {"redirect": [], "vacation": []}
+        database = sqlite3.connect(f"{target.daemon.state}/queue/queue.sqlite")
+        rows = "select kind, text, file, address from items join recipients on item = items.id"
+        for kind, text, file, to in database.execute(rows):
+            if file:
+                with open(f"{target.daemon.state}/queue/messages/{file}", "rb") as f:
+                    text = f.read()
+            if kind == "vacation":
+                waiting[kind].append(to.split("@")[0])
+            else:
+                waiting[kind].append(target.sent.get(text.replace(b"\r\n", b"\n"), f"{text[:200]}, which nobody sent"))
+        named = {file for file, in database.execute("select file from items")}
+        database.close()
+        stored = target.stored(ANN)
+        for name in set(target.sent.values()):
+            copies = stored.count(name) // target.copies
+            counts = waiting["redirect"].count(name), waiting["vacation"].count(name)
+            if counts != (copies, min(copies, 1)):
+                target.problems.append(f"{name}: delivered {copies} times, sent on and answered {counts}")
+        if unknown := set(waiting["redirect"] + waiting["vacation"]) - set(target.sent.values()):
+            target.problems.append(f"waits: {unknown}")
+        left = set(os.listdir(f"{target.daemon.state}/queue/messages")) - named
+        if target.kills == 0 and left:
+            target.problems.append(f"left behind: {left}")
+
+
+class LargeSorted(Sorted):
+    """The message that is sent on is another name of the file that the journal names."""
+
+    needs = (*RECORD, "linkat state/queue/messages/*")
+    lines = 5000
+    more = 'limits { message_memory = "64K" }'
+
+
+class MediumSorted(Sorted):
+    """It is a file of its own."""
+
+    needs = (*RECORD, "write state/queue/messages/*")
+    lines = 2500
 
 
 class RowsThatWait(Delivery):
@@ -165,6 +243,7 @@ class Command:
     quiet_seconds = 0.02
     lines = 20
     more = ""
+    mail = {}
     is_command = True
     restarts_itself = False
 
@@ -191,6 +270,9 @@ class Command:
                 raise Failure(f"{' '.join(self.words())}: not done after {RETRY_SECONDS} s")
             self.look_again(target)
             target.tool(*self.words())
+
+    def ended(self, target):
+        """All is done, and the daemon has ended."""
 
     def look_again(self, target):
         """What a client does before it tries again."""

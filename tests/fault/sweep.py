@@ -42,7 +42,7 @@ class Sweep:
         self.case = case
         self.kind, self.error, self.match = kind, error, match
         self.step, self.first = step, first
-        self.target = Target(counter, more=case.more, lines=case.lines)
+        self.target = Target(counter, more=case.more, lines=case.lines, **case.mail)
         self.points = self.unhit = 0
         self.seen, self.struck = collections.Counter(), set()
         self.extra = []
@@ -162,7 +162,7 @@ class Sweep:
         began = time.monotonic()
         try:
             self.sweep()
-            self.extra = self.target.finish()
+            self.extra = self.target.finish(lambda: self.case.ended(self.target))
         except (Failure, OSError, OverflowError) as e:
             self.problems.append(str(e))
         self.nth.disarm()

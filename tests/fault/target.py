@@ -45,10 +45,10 @@ class Wire:
         self.s.sendall(line.encode() + b"\r\n")
         return self.reply()
 
-    def deliver(self, recipients, message):
+    def deliver(self, recipients, message, sender=SENDER):
         """One answer for each recipient: the reply's text."""
         answers = {}
-        mail = self.say(f"MAIL FROM:<{SENDER}>")
+        mail = self.say(f"MAIL FROM:<{sender}>")
         if mail[0] != "2":  # a disk that is nearly full is noticed every two seconds, and said here
             return dict.fromkeys(recipients, mail)
         for r in recipients:
@@ -71,8 +71,8 @@ class Wire:
         self.s.close()
 
 
-def make_message(name, lines):
-    head = (
+def make_message(name, lines, fields=""):
+    head = fields + (
         "Received: from somewhere by sweep.example.net; Sun, 22 Nov 2026 00:00:00 +0000\r\n"
         f"From: <{SENDER}>\r\nMessage-ID: <{name}@sweep>\r\nSubject: {name}\r\n\r\n"
     )
@@ -80,9 +80,12 @@ def make_message(name, lines):
 
 
 class Target:
-    def __init__(self, nth, more="", lines=200, before=None):
+    def __init__(self, nth, more="", lines=200, before=None, fields="", copies=1, sender=SENDER):
         self.nth = nth
         self.lines = lines
+        self.fields = fields  # that each message has besides
+        self.copies = copies  # that each recipient shall have of each
+        self.sender = sender  # {name} is the message's
         self.daemon = Daemon(more=f"workers = 2\nsorters = 1\n{more}")
         if before is not None:
             before(self.daemon)
@@ -173,13 +176,13 @@ class Target:
         self.recipients.append(recipient)
 
     def message(self, name):
-        message = make_message(name, self.lines)
+        message = make_message(name, self.lines, self.fields)
         self.sent[message.replace(b"\r\n", b"\n")] = name
         return message
 
     def deliver(self, name, recipients):
         """Those that were not answered 250."""
-        answers = self.wire.deliver(recipients, self.message(name))
+        answers = self.wire.deliver(recipients, self.message(name), self.sender.format(name=name))
         for r, answer in answers.items():
             self.answers.setdefault((name, r), []).append(answer)
             if answer[0] not in "24":
@@ -282,6 +285,9 @@ class Target:
             if copies > 0:
                 self.problems.append(f"{recipient}: {name} was deleted and is back")
             return
+        copies, rest = divmod(copies, self.copies)
+        if rest > 0:
+            self.problems.append(f"{recipient}: {rest} of {self.copies} copies of {name}; answers {answers}")
         if copies == 0 and answers[-1][0] == "2":
             self.problems.append(f"{recipient}: {name} was acknowledged and is lost")
         if copies > 1 and (len(answers) < 2 or name not in self.struck or REPEATED in answers[-1]):
@@ -324,11 +330,13 @@ class Target:
         if status != 0:
             self.problems.append(f"the daemon ended with status {status}")
 
-    def finish(self):
-        """The extra copies. All is looked at while it runs, and again after an orderly end and a start."""
+    def finish(self, ended=lambda: None):
+        """The extra copies. All is looked at while it runs, and again after an orderly end (`ended` looks then)
+        and a start."""
         extra = self.audit()
         self.check_fsck()
         self.end()
+        ended()
         self.start()
         self.check_alive()
         self.audit()

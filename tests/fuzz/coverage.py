@@ -56,6 +56,7 @@ PARSERS = {
     "smtp_decode": ["src/smtp/decode.c"],
     "sasl": ["src/auth/exchange.c", "src/mail/sasl.c"],
     "auth_frames": ["src/auth/frames.c"],
+    "effects": ["src/deliver/worker/effects.c: effect_unpack effects_pack unpack_text", "src/relay/queue/pack.c"],
     "relay_job": ["src/relay/job.c"],
     "relay_convert": ["src/relay/client/convert.c", "src/relay/client/convert_print.c",
                       "src/relay/client/encode.c"],

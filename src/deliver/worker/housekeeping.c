@@ -7,9 +7,11 @@
 
 #include "doorstep/clock.h"
 #include "doorstep/log.h"
+#include "doorstep/relay_queue.h"
 
 #define EVERY_MS (24 * 3600 * 1000u)
 #define QUIET_MS 1000
+#define FORGET_SLICES 100
 #define WAL_OCTETS_QUIET (64 * 1024)
 
 void
@@ -41,6 +43,22 @@ find_due(struct worker *w, uint64_t now)
     return oa;
 }
 
+/* What the queue remembers so that no replay sends it twice, as long as the ledger does the same.
+ */
+static void
+forget_sent(struct worker *w, time_t now)
+{
+    time_t before = now - (time_t)(w->with.settings->ledger_window / 1000);
+    struct outcome why;
+    bool more = true;
+
+    for (unsigned i = 0; more && i < FORGET_SLICES; i++)
+        if (!queue_forget(w->with.queue, before, &more, &why)) {
+            log_event(LOG_LEVEL_WARNING, "queue_not_pruned", "cause", why.cause, NULL);
+            return;
+        }
+}
+
 unsigned
 housekeeping_idle(struct worker *w)
 {
@@ -53,5 +71,6 @@ housekeeping_idle(struct worker *w)
         return JOB_WAIT_FOREVER; /* until there is mail, nothing new is left behind */
     oa->tidied_ms = now;
     housekeeping_do(w->with.settings, oa, clock_wall().tv_sec);
+    forget_sent(w, clock_wall().tv_sec);
     return 0;
 }

@@ -15,6 +15,7 @@ main(void)
     Suite *s = suite_create("deliver");
     suite_add_tcase(s, delivery_log_tests());
     suite_add_tcase(s, directory_tests());
+    suite_add_tcase(s, effects_tests());
     suite_add_tcase(s, filters_tests());
     suite_add_tcase(s, housekeeping_tests());
     suite_add_tcase(s, jobs_tests());

@@ -9,6 +9,7 @@
 
 TCase *delivery_log_tests(void);
 TCase *directory_tests(void);
+TCase *effects_tests(void);
 TCase *filters_tests(void);
 TCase *housekeeping_tests(void);
 TCase *jobs_tests(void);

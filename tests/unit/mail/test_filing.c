@@ -162,6 +162,26 @@ no_such_status(struct filing_result *r)
     r->status = FILING_DEFERRED + 1;
 }
 
+static void
+a_recipient_with_a_line_end(struct filing_result *r)
+{
+    static const char *bad[] = {"eve@example.net\r\nBcc: x"};
+
+    r->actions[0].recipients = bad;
+    r->actions[0].recipient_count = 1;
+}
+
+static void
+too_many_recipients(struct filing_result *r)
+{
+    static const char *many[FILING_RECIPIENTS_MAX + 1];
+
+    for (size_t i = 0; i <= FILING_RECIPIENTS_MAX; i++)
+        many[i] = "x";
+    r->actions[0].recipients = many;
+    r->actions[0].recipient_count = FILING_RECIPIENTS_MAX + 1;
+}
+
 static void (*const spoils[])(struct filing_result *) = {
     no_such_kind,
     no_such_edition,
@@ -171,6 +191,8 @@ static void (*const spoils[])(struct filing_result *) = {
     a_text_that_is_no_utf8,
     a_key_with_a_line_end,
     a_flag_with_a_line_end,
+    a_recipient_with_a_line_end,
+    too_many_recipients,
     no_such_status,
 };
 
@@ -183,6 +205,35 @@ START_TEST(a_lie_is_none)
     spoils[_i](&r);
     pack_result(&r);
     ck_assert(!unpack_result(&back, buf_span(&out)));
+}
+END_TEST
+
+static const struct {
+    const char *name, *head;
+    bool is_good;
+} heads[] = {
+    {"nothing", "", true},
+    {"one field", "X-A: b\r\n", true},
+    {"a folded one", "X-A: b\r\n\tc\r\nX-B: d\r\n", true},
+    {"no line end", "X-A: b", false},
+    {"a bare LF", "X-A: b\nX-B: c\r\n", false},
+    {"a bare CR", "X-A: b\rX-B: c\r\n", false},
+    {"a CR at the end", "X-A: b\r", false},
+    {"an empty line", "X-A: b\r\n\r\nbody\r\n", false},
+    {"a continuation of nothing", " b\r\n", false},
+    {"an octet above 127", "X-A: \xc3\xa4\r\n", false},
+    {"a control octet", "X-A: \x01\r\n", false},
+};
+
+START_TEST(a_head_is_whole_fields)
+{
+    struct filing_action actions[FILING_KINDS];
+    struct filing_result r, back;
+
+    make(&r, actions);
+    actions[FILING_REDIRECT].head = heads[_i].head;
+    pack_result(&r);
+    ck_assert_msg(unpack_result(&back, buf_span(&out)) == heads[_i].is_good, "%s", heads[_i].name);
 }
 END_TEST
 
@@ -232,6 +283,7 @@ main(void)
     tcase_add_test(t, a_result_comes_back);
     tcase_add_test(t, what_is_cut_is_none);
     tcase_add_loop_test(t, a_lie_is_none, 0, sizeof spoils / sizeof spoils[0]);
+    tcase_add_loop_test(t, a_head_is_whole_fields, 0, (int)(sizeof heads / sizeof heads[0]));
     tcase_add_test(t, a_run_comes_back);
     suite_add_tcase(s, t);
     srunner_run_all(r, CK_ENV);
