@@ -132,7 +132,7 @@ on_read_message(void *arg, uint64_t offset, void *out, size_t n)
         n = left;
     if ((o->choice & 2) != 0 && n > 3)
         n = 3;
-    memcpy(out, MESSAGE + at, n);
+    memcpy(out, &MESSAGE[at], n);
     return (ssize_t)n;
 }
 
