@@ -23,6 +23,8 @@ enum sort_question {
     SORT_ASK_METADATA,    /* str mailbox or "" for the server, str name: its value */
     SORT_ASK_LIST,        /* str list, str value: is it on it? */
     SORT_ASK_LIST_KNOWN,  /* str list */
+    SORT_ASK_PROGRAM,     /* u8 enum program_use, u8 1 to get what it writes, str name, u32 count,
+                           * arguments */
     SORT_QUESTIONS
 };
 
@@ -89,6 +91,7 @@ enum door_frame_type {
     SORT_EDITION,     /* behind the facts: an edited message of the run that is answered next */
     SORT_FILED,       /* struct filing_result: one for each run, in order */
     SORT_ASK, /* id; one frame: u32 run, u8 enum sort_question, its words; answered by SORT_TOLD */
+    SORT_INPUT, /* before a SORT_ASK_PROGRAM: what the program reads */
 
     /* edge -> outbound; include/doorstep/filter.h has the bodies */
     FILTER_OPEN = 256, /* id: the session's; str key, u32 count and names of milters, u64 ticket,

@@ -64,6 +64,7 @@ enum filing_kind {
     FILING_VACATION,
     FILING_NOTIFY,
     FILING_REPORT,
+    FILING_PIPE, /* a program has it already */
     FILING_KINDS
 };
 

@@ -152,10 +152,13 @@ struct sieve_host { /* each may be NULL: then nothing exists and nothing is know
     bool (*environment)(void *arg, struct span name, struct buf *out);
     /* A setting of an extension, by the name that docs/sieve.md gives it, or NULL. */
     const char *(*setting)(void *arg, const char *name);
-    /* Programs (vnd.dovecot.filter and execute): octets in, octets out. */
+    /* Programs (vnd.dovecot.filter, execute and, with runs_pipes, pipe): octets in, octets out. */
     enum sieve_answer (*program)(void *arg, const char *kind, const char *name,
                                  const char *const *arguments, uint32_t count, struct span in,
                                  struct buf *out);
+    /* pipe runs its program when the script comes to it, and is an action when that went well;
+     * otherwise it is an action for whoever reads them, undone. */
+    bool runs_pipes;
     void *arg;
 };
 

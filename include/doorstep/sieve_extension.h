@@ -259,6 +259,9 @@ enum sieve_truth sieve_run_test(struct sieve_run *r, const struct sieve_op *test
  * one, refuses what conflicts (RFC 5228 2.10.4, RFC 5429 2.3). Cancels the implicit keep unless it
  * has `copy` or is none that does. False: the run has failed. */
 bool sieve_run_act(struct sieve_run *r, const struct sieve_op *op, struct sieve_action action);
+/* sieve_run_may_act() - would it? False: the run has failed. */
+bool sieve_run_may_act(struct sieve_run *r, const struct sieve_op *op,
+                       const struct sieve_action *action);
 void sieve_run_cancel_keep(struct sieve_run *r);
 
 /* sieve_run_inner() - run p inside the program that is running: with variables and match values of

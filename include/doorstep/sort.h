@@ -45,6 +45,7 @@ struct sort_options {
     /* What the administrator has set for extensions, or NULL. May be NULL. */
     const char *(*setting)(void *arg, const char *name);
     void *arg;
+    bool has_user_programs; /* accounts' own scripts may call programs */
 };
 
 /* sort_run() - the role: serve SORT_MESSAGE and SORT_CHECK on the door (taken) until it closes or

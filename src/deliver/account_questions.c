@@ -139,6 +139,7 @@ look(struct question *q, struct worker *w, struct open_account *oa)
     case SORT_ASK_SCRIPT: /* these are answered from memory */
     case SORT_ASK_LIST:
     case SORT_ASK_LIST_KNOWN:
+    case SORT_ASK_PROGRAM:
     case SORT_QUESTIONS:
         q->verdict = SORT_NO;
         break;

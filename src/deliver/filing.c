@@ -212,6 +212,10 @@ ask(void *arg, const struct sorters_question *q, uint32_t run, enum sort_questio
     struct transaction *t = arg;
     const struct account *a = &t->filing->parcels[run]->delivery.target.account;
 
+    if (what == SORT_ASK_PROGRAM) {
+        filing_ask_program(t, t->filing->parcels[run], q, words);
+        return;
+    }
     account_question_ask(t->deliver, q, a, t->filing->parcels[run]->script, what, words);
 }
 

@@ -239,6 +239,9 @@ add_action(struct packing *pk, const struct filing_action *a, uint32_t number)
     case FILING_REJECT:
     case FILING_KINDS:
         return;
+    case FILING_PIPE:
+        tell(pk, a, field_of(a, "program"));
+        return;
     case FILING_MARK:
         add(pk, &(struct effect){.kind = EFFECT_MARK,
                                  .key = a->key,

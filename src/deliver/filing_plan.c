@@ -211,6 +211,8 @@ plan_actions(struct planning *pl)
         tell(pl, discard, "");
     if (leaves)
         pl->p->delivery.effects_only = true;
+    else if (find_action(pl, FILING_PIPE) != NULL)
+        settle(pl->p, OUTCOME_DISCARDED, "a program has taken it");
     else
         settle(pl->p, OUTCOME_DISCARDED, "the account's script discards it");
 }

@@ -21,6 +21,7 @@ struct filing { /* of a transaction; lies in its arena */
     sorters_fn fn;
     struct spool_file *spools[FILING_SPOOLS_MAX]; /* owned: of edited messages */
     uint32_t spool_count;
+    uint32_t programs; /* that scripts have asked for */
     uint32_t looking;  /* parcels whose active script is not known yet */
     uint32_t checking; /* parcels of which nobody has said yet whether what they send has room */
     bool is_filed;
@@ -53,6 +54,11 @@ void filing_tell_failure(struct parcel *p, enum filing_layer layer, const char *
 /* filing_keep_refused() - the sender cannot be told that the script refused the message: it goes to
  * INBOX. */
 void filing_keep_refused(struct parcel *p);
+
+/* filing_ask_program() - a script wants a program to run; the sorter is told now or later. words:
+ * hostile; borrowed for the call. */
+void filing_ask_program(struct transaction *t, const struct parcel *p,
+                        const struct sorters_question *q, struct span words);
 
 /* hooks_before() - filters before Sieve look at the message; transaction_sort() follows for what is
  * left of it, part by part. hooks_after() - those behind Sieve, for each parcel that goes

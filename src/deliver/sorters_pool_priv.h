@@ -48,6 +48,8 @@ struct sorter {
     struct message *edition;     /* owned: of the run that is answered next, as it arrives */
     struct message *editions[FILING_ACTIONS_MAX]; /* owned: those that are whole */
     uint32_t edition_count;
+    struct message *input; /* owned: of the program that is asked for next, as it arrives */
+    bool is_input_whole;
 };
 
 struct sorters {

@@ -81,6 +81,11 @@ void sorters_file(struct sorters *s, struct message *msg, struct arena *arena,
 /* sorters_tell() - octets: the text that was asked for. Nothing happens when nobody waits. */
 void sorters_tell(const struct sorters_question *q, enum sort_verdict verdict, struct span octets);
 
+/* sorters_take_input() - of SORT_ASK_PROGRAM, while it is asked: what the program reads, sealed, a
+ * reference; NULL: nothing. sorters_extend() - its answer takes so much longer. */
+struct message *sorters_take_input(const struct sorters_question *q);
+void sorters_extend(const struct sorters_question *q, uint64_t ms);
+
 /* sorters_check() - loop's thread. Is this a good script? text: sealed, in memory; a reference is
  * kept. name: copied, for the report. fn: without facts. */
 void sorters_check(struct sorters *s, struct message *text, const char *name, sorters_fn fn,

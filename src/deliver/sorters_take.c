@@ -104,6 +104,8 @@ sorter_forget_partial(struct sorter *so)
         so->given->asking = 0; /* nobody waits for that answer any more */
     message_unref(so->edition);
     so->edition = NULL;
+    message_unref(so->input);
+    so->input = NULL;
     while (so->edition_count > 0)
         message_unref(so->editions[--so->edition_count]);
 }
@@ -165,7 +167,46 @@ take_edition(struct sorter *so, struct span piece, bool more)
     return true;
 }
 
+static bool
+take_input(struct sorter *so, struct span piece, bool more)
+{
+    const struct sorters_filing *filing = so->given->filing;
+    struct outcome why;
+
+    if (so->input == NULL) {
+        so->input = filing->new_message(so->given->arg);
+        so->is_input_whole = false;
+    }
+    if (so->input == NULL || so->is_input_whole ||
+        message_traits(so->input)->octets + piece.n > filing->edition_max ||
+        !message_append(so->input, piece.p, piece.n, &why))
+        return false;
+    if (!more)
+        message_seal(so->input);
+    so->is_input_whole = !more;
+    return true;
+}
+
 /* ---- questions ---- */
+
+struct message *
+sorters_take_input(const struct sorters_question *q)
+{
+    struct sorter *so = &q->pool->slots[q->slot];
+    struct message *input = so->input;
+
+    so->input = NULL;
+    return input;
+}
+
+void
+sorters_extend(const struct sorters_question *q, uint64_t ms)
+{
+    struct sorter *so = &q->pool->slots[q->slot];
+
+    so->end_ms += ms;
+    loop_timer_start(so->deadline, ms);
+}
 
 bool
 sorter_tell(struct sorter *so, enum sort_verdict verdict, struct span octets)
@@ -200,7 +241,8 @@ take_question(struct sorter *so, const struct door_frame *f)
     uint8_t what = unpack_u8(&u);
     if (u.broken || what >= SORT_QUESTIONS || !r->has_facts || r->asking != 0 ||
         run != r->filed_count - r->first || ++r->questions > QUESTIONS_MAX ||
-        clock_ms() >= so->end_ms)
+        clock_ms() >= so->end_ms ||
+        (what == SORT_ASK_PROGRAM && so->input != NULL && !so->is_input_whole))
         return false;
     r->asking = ++so->pool->next_question;
     const struct sorters_question q = {so->pool, so->slot, r->asking};
@@ -231,7 +273,8 @@ is_expected(const struct request *r, uint16_t type)
         return type == SORT_REPORT;
     if (type == SORT_FACTS)
         return r->filing == NULL || r->filed_count == r->first;
-    return r->filing != NULL && r->has_facts && (type == SORT_FILED || type == SORT_EDITION);
+    return r->filing != NULL && r->has_facts &&
+           (type == SORT_FILED || type == SORT_EDITION || type == SORT_INPUT);
 }
 
 bool
@@ -250,6 +293,8 @@ sorter_take(struct sorter *so, const struct door_frame *f)
     bool more = unpack_u8(&u) != 0;
     if (f->type == SORT_EDITION)
         return !u.broken && take_edition(so, u.rest, more);
+    if (f->type == SORT_INPUT)
+        return !u.broken && take_input(so, u.rest, more);
     if (u.broken || !buf_append_span(&so->facts, u.rest))
         return false;
     if (more)

@@ -10,7 +10,7 @@
 static const char *const kind_names[FILING_KINDS] = {
     [FILING_FILE] = "fileinto",  [FILING_DISCARD_IT] = "discard", [FILING_REJECT] = "reject",
     [FILING_MARK] = "duplicate", [FILING_REDIRECT] = "redirect",  [FILING_VACATION] = "vacation",
-    [FILING_NOTIFY] = "notify",  [FILING_REPORT] = "report",
+    [FILING_NOTIFY] = "notify",  [FILING_REPORT] = "report",      [FILING_PIPE] = "pipe",
 };
 
 const char *

@@ -210,6 +210,19 @@ append(struct sieve_run *r, const struct sieve_op *op, const struct sieve_action
 }
 
 bool
+sieve_run_may_act(struct sieve_run *r, const struct sieve_op *op, const struct sieve_action *action)
+{
+    for (uint32_t i = r->script_begin; i < r->action_count; i++) {
+        const char *why = conflict(&r->actions[i], action);
+
+        if (why != NULL && !is_same(&r->actions[i], action))
+            return sieve_run_fail(r, op, "%s", why);
+    }
+    return r->action_count < r->in.limits->actions_max ||
+           sieve_run_fail(r, op, "more than %u actions", r->in.limits->actions_max);
+}
+
+bool
 sieve_run_act(struct sieve_run *r, const struct sieve_op *op, struct sieve_action action)
 {
     action.script = op == NULL ? "" : op->script;

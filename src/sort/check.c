@@ -51,7 +51,9 @@ pack_report(struct sorter *so, const struct sieve_report *report)
 enum sorter_result
 sorter_check(struct sorter *so, uint64_t id, const char *name)
 {
-    const struct sieve_compiler compiler = {.limits = &so->options->sieve, .load = not_looked_for};
+    const struct sieve_compiler compiler = {.limits = &so->options->sieve,
+                                            .is_administrators = so->options->has_user_programs,
+                                            .load = not_looked_for};
     struct sieve_report report;
 
     sieve_report_init(&report);

@@ -79,7 +79,7 @@ compile(struct filer *f, const struct filing_script *s, struct span text)
 {
     const struct sieve_compiler compiler = {
         .limits = &f->sorter->options->sieve,
-        .is_administrators = s->layer != FILING_PERSONAL,
+        .is_administrators = s->layer != FILING_PERSONAL || f->sorter->options->has_user_programs,
         .load = load,
         .arg = f,
     };

@@ -141,9 +141,8 @@ take_details(struct taking *t, const struct sieve_action *a)
         add_field(t, "feedback", a->details.report.feedback);
         break;
     case SIEVE_PIPE:
-        snprintf(t->f->send_error, sizeof t->f->send_error, "%s:%u: pipe: no program runs here",
-                 out->script, out->line);
-        t->failed = true;
+        out->kind = FILING_PIPE;
+        add_field(t, "program", a->details.pipe.program);
         break;
     case SIEVE_ACTION_KINDS:
         t->failed = true;

@@ -4,6 +4,10 @@
  */
 #include "filing_priv.h"
 
+#include <string.h>
+
+#include "doorstep/program.h"
+
 #define ANSWER_MAX (1024 * 1024)
 
 /* One question whose words are texts; numbers before them in `first`, or -1. */
@@ -125,6 +129,47 @@ duplicate(void *arg, struct span key, uint32_t seconds)
     return ask_words(arg, SORT_ASK_DUPLICATE, span_of(hex), NULL);
 }
 
+/* ---- programs ---- */
+
+static bool
+pack_program(struct pack *p, const char *kind, const char *name, const char *const *arguments,
+             uint32_t count)
+{
+    enum program_use use = strcmp(kind, "pipe") == 0     ? PROGRAM_BY_PIPE
+                           : strcmp(kind, "filter") == 0 ? PROGRAM_BY_FILTER
+                                                         : PROGRAM_BY_EXECUTE;
+
+    pack_u8(p, (uint8_t)use);
+    pack_u8(p, use != PROGRAM_BY_PIPE);
+    pack_str(p, name);
+    pack_u32(p, count);
+    for (uint32_t i = 0; i < count; i++)
+        pack_str(p, arguments[i]);
+    return !p->full;
+}
+
+static enum sieve_answer
+program(void *arg, const char *kind, const char *name, const char *const *arguments, uint32_t count,
+        struct span in, struct buf *out)
+{
+    static const enum sieve_answer answers[] = {
+        [SORT_NO] = SIEVE_NO, [SORT_YES] = SIEVE_YES, [SORT_NOT_NOW] = SIEVE_TEMPFAIL};
+    struct filer *f = arg;
+    enum sort_verdict verdict = SORT_NOT_NOW;
+    struct buf question;
+    struct pack p;
+
+    buf_init(&question, PROGRAM_JOB_MAX);
+    pack_init(&p, &question);
+    if (pack_program(&p, kind, name, arguments, count) && f->door == SORTER_GOES_ON) {
+        if (in.n > 0)
+            f->door = sorter_send(f->sorter, SORT_INPUT, f->sorter->runs_id, in);
+        verdict = ask(f, SORT_ASK_PROGRAM, buf_span(&question), out);
+    }
+    buf_release(&question);
+    return answers[verdict];
+}
+
 struct sieve_host
 filer_host(struct filer *f)
 {
@@ -138,6 +183,8 @@ filer_host(struct filer *f)
         .list_is_known = list_is_known,
         .environment = environment,
         .setting = setting,
+        .program = program,
+        .runs_pipes = true,
         .arg = f,
     };
 }

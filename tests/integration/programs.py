@@ -582,6 +582,86 @@ def filters_behind_sieve(daemon, programs):
 # --- the role
 
 
+# --- commands of scripts
+
+SCRIPTS = {
+    "piper": 'pipe "train" ["spam", "--x"];',
+    "copier": 'pipe :copy "train" ["copy"];',
+    "fails": 'pipe "broken";',
+    "tries": 'pipe :try "broken"; fileinto "Tried";',
+    "keeps": 'pipe :try "broken";',
+    "unknown": 'pipe "nothing_such";',
+    "changes": 'if filter "upper" { fileinto "Upper"; }',
+    "leaves": 'filter "broken"; fileinto "Same";',
+    "asks": 'if execute :input "question" :output "answer" "echoes" ["a b", "-c"] '
+    '{ addheader "X-Answer" "${answer}"; }',
+    "denied": 'if execute "broken" { discard; }',
+    "reads": 'execute :pipe :output "n" "counts"; addheader "X-Octets" "${n}";',
+    "twice": 'pipe :copy "train" ["1"]; pipe :copy "train" ["2"];',
+}
+REQUIRE = (
+    'require ["vnd.dovecot.pipe", "vnd.dovecot.filter", "vnd.dovecot.execute", "copy", "fileinto", "variables", '
+    '"editheader", "envelope"];\n'
+)
+
+
+def scripts_site(programs):
+    site = Site(programs)
+    site.program("train", 'echo "$1 $2 $RECIPIENT" >> OUT/trained; cat >> OUT/piped\n', f"sieve = {{pipe}} {WRITABLE % programs.out}")
+    for name, text in {
+        "broken": "echo 'it is broken' >&2; exit 7\n",
+        "upper": "tr a-z A-Z\n",
+        "counts": "wc -c | tr -d '\\n '\n",
+        "echoes": 'printf "%s/%s/" "$1" "$2"; cat\n',
+    }.items():
+        programs.add(f"folder/{name}", "#!/bin/sh\n" + text)
+    site.sections.append(f'program scripts {{ folder = "{programs.folder}/folder" sieve = {{pipe, filter, execute}} }}')
+    before = programs.add("before.sieve", REQUIRE + 'if envelope :localpart "to" "global" { pipe "train" ["global"]; stop; }\n')
+    site.root.append(f'sieve {{ user_programs = yes before = {{"{before}"}} }}')
+    return site
+
+
+def file_of(daemon, user, folder=""):
+    return [without_trace(m) for m in daemon.messages(f"{user}/{folder}new")]
+
+
+def commands_of_scripts(programs):
+    programs.forget()
+    daemon = scripts_site(programs).daemon()
+    try:
+        daemon.start()
+        for user, text in SCRIPTS.items():
+            daemon.tool("account", "add", f"{user}@example.org")
+            daemon.tool("sieve", "install", f"{user}@example.org", "-", "--activate", data=(REQUIRE + text + "\n").encode())
+        daemon.tool("account", "add", "global@example.org")
+        for user in (*SCRIPTS, "global"):
+            answers = send(daemon, [f"{user}@example.org"], message("by script"))
+            expect(answers[f"{user}@example.org"][0] == 250, f"{user}: {answers}")
+        trained = sorted(programs.read("trained").decode().splitlines())
+        expect(
+            trained == ["1  twice@example.org", "copy  copier@example.org", "global  global@example.org", "spam --x piper@example.org"],
+            f"{trained}",
+        )
+        expect(programs.read("piped").count(b"Subject: by script\r\n") == 4, "piped")
+        for user, folder, count in (
+            ("piper", "", 0), ("global", "", 0), ("copier", "", 1), ("fails", "", 1), ("tries", ".Tried/", 1), ("tries", "", 0),
+            ("keeps", "", 1), ("unknown", "", 1), ("changes", ".Upper/", 1), ("leaves", ".Same/", 1), ("denied", "", 1),
+        ):
+            box = [m for m in file_of(daemon, user, folder) if b"by script" in m.lower()]
+            expect(len(box) == count, f"{user} {folder}: {box}")
+        expect(b"SUBJECT: BY SCRIPT" in file_of(daemon, "changes", ".Upper/")[0], "not changed")
+        expect(b"X-Answer: a b/-c/question\n" in file_of(daemon, "asks")[0], f"{file_of(daemon, 'asks')}")
+        (reads,) = file_of(daemon, "reads")
+        octets = len(message("by script"))
+        expect(f"X-Octets: {octets}\n".encode() in reads, f"{octets}: {reads}")
+        log_has(daemon, "script_failed", "account=fails", "program 'broken' has failed")
+        daemon.end()
+    finally:
+        if daemon.process is not None:
+            daemon.kill()
+        daemon.remove()
+
+
 def a_runner_that_is_killed_comes_back(programs):
     """In a daemon of its own: its log says that a role died."""
     site = Site(programs)
@@ -610,6 +690,7 @@ def main():
         for _, check in SITE_CASES:
             tests.run(check.__name__.replace("_", " "), check, daemon, programs)
         tests.run("a good end", daemon.end)
+        tests.run("commands of scripts", commands_of_scripts, programs)
         tests.run("a runner that is killed comes back", a_runner_that_is_killed_comes_back, programs)
     finally:
         if daemon.process is not None:

@@ -27,7 +27,8 @@ role_run_sorter(int main_fd, const struct settings *(*parse)(int fd), struct cha
                                    .hostname = start.settings->hostname,
                                    .postmaster = "postmaster",
                                    .setting = sieve_settings_find,
-                                   .arg = &sieve};
+                                   .arg = &sieve,
+                                   .has_user_programs = sieve.user_programs};
     sieve_settings_limits(&sieve, &options.sieve);
     return sort_run(charsets, start.store_door, &options);
 }

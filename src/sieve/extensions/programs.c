@@ -79,37 +79,6 @@ take_program(struct sieve_run *r, const struct sieve_op *op, struct sieve_pipe *
     return true;
 }
 
-/* ------------------------------------------------------------------ pipe (5) */
-
-static enum sieve_step
-run_pipe(struct sieve_run *r, const struct sieve_op *op)
-{
-    struct sieve_action a = {.kind = SIEVE_PIPE, .copy = sieve_op_tag(op, SIEVE_SLOT_COPY) != NULL};
-
-    a.details.pipe.is_try = sieve_op_tag(op, SLOT_TRY) != NULL;
-    if (!take_program(r, op, &a.details.pipe))
-        return SIEVE_BREAKDOWN;
-    return sieve_run_act(r, op, a) ? SIEVE_GO : SIEVE_BREAKDOWN;
-}
-
-static const struct sieve_tag pipe_tags[] = {
-    {"try", SIEVE_TAKES_NOTHING, SLOT_TRY, 0, 0, NULL},
-    {0},
-};
-
-static const struct sieve_definition pipe_definitions[] = {
-    {.name = "pipe",
-     .arguments = "sL",
-     .tags = pipe_tags,
-     .classes = SIEVE_ON_COPY,
-     .check = check_program,
-     .run = run_pipe},
-    {0},
-};
-
-const struct sieve_extension sieve_vnd_pipe = {
-    .name = "vnd.dovecot.pipe", .definitions = pipe_definitions, .is_administrators = true};
-
 /* ------------------------------------------------------------------ running one now */
 
 static enum sieve_truth
@@ -147,6 +116,73 @@ current_message(struct sieve_run *r, const struct sieve_op *op, struct buf *out)
         return true;
     return sieve_run_fail(r, op, "the message is too large for a program");
 }
+
+/* ------------------------------------------------------------------ pipe (5) */
+
+/* The program has the message before anything else is done with it: where it fails the script has
+ * failed or, with :try, goes on as if it had not been there. */
+static enum sieve_truth
+pipe_now(struct sieve_run *r, const struct sieve_op *op, const struct sieve_action *a)
+{
+    const struct sieve_host *h = sieve_run_input(r)->host;
+    const struct sieve_pipe *p = &a->details.pipe;
+    enum sieve_answer answer = SIEVE_TEMPFAIL;
+    struct buf in, out;
+
+    if (!sieve_run_may_act(r, op, a))
+        return SIEVE_BROKEN;
+    buf_init(&in, OUTPUT_MAX * 2);
+    buf_init(&out, OUTPUT_MAX);
+    bool is_there = current_message(r, op, &in);
+    if (is_there)
+        answer = h->program(h->arg, "pipe", p->program, p->arguments.items, p->arguments.count,
+                            buf_span(&in), &out);
+    buf_release(&in);
+    buf_release(&out);
+    if (!is_there)
+        return SIEVE_BROKEN;
+    if (answer == SIEVE_YES)
+        return SIEVE_TRUE;
+    if (p->is_try)
+        return SIEVE_FALSE;
+    sieve_run_fail(r, op, "program '%s' has failed", p->program);
+    return SIEVE_BROKEN;
+}
+
+static enum sieve_step
+run_pipe(struct sieve_run *r, const struct sieve_op *op)
+{
+    const struct sieve_host *h = sieve_run_input(r)->host;
+    struct sieve_action a = {.kind = SIEVE_PIPE, .copy = sieve_op_tag(op, SIEVE_SLOT_COPY) != NULL};
+
+    a.details.pipe.is_try = sieve_op_tag(op, SLOT_TRY) != NULL;
+    if (!take_program(r, op, &a.details.pipe))
+        return SIEVE_BREAKDOWN;
+    if (h != NULL && h->program != NULL && h->runs_pipes) {
+        enum sieve_truth truth = pipe_now(r, op, &a);
+        if (truth != SIEVE_TRUE)
+            return truth == SIEVE_FALSE ? SIEVE_GO : SIEVE_BREAKDOWN;
+    }
+    return sieve_run_act(r, op, a) ? SIEVE_GO : SIEVE_BREAKDOWN;
+}
+
+static const struct sieve_tag pipe_tags[] = {
+    {"try", SIEVE_TAKES_NOTHING, SLOT_TRY, 0, 0, NULL},
+    {0},
+};
+
+static const struct sieve_definition pipe_definitions[] = {
+    {.name = "pipe",
+     .arguments = "sL",
+     .tags = pipe_tags,
+     .classes = SIEVE_ON_COPY,
+     .check = check_program,
+     .run = run_pipe},
+    {0},
+};
+
+const struct sieve_extension sieve_vnd_pipe = {
+    .name = "vnd.dovecot.pipe", .definitions = pipe_definitions, .is_administrators = true};
 
 /* ------------------------------------------------------------------ filter (6, 8) */
 

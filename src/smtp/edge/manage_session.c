@@ -195,7 +195,8 @@ static const struct managesieve_calls session_calls = {
 static const char *
 extensions_of(struct edge *e)
 {
-    const struct sieve_compiler accounts = {.limits = NULL};
+    const struct sieve_compiler accounts = {.limits = NULL,
+                                            .is_administrators = e->settings->sieve.user_programs};
 
     if (e->sieve_extensions.max == 0)
         buf_init(&e->sieve_extensions, EXTENSIONS_MAX);
