@@ -55,7 +55,6 @@ struct transaction {
     bool is_data_accepted; /* 354 */
     bool is_refused;       /* all that was left is answered: no more is said */
     uint32_t chunks_said, chunks_heard;
-    bool is_last_said;
     bool has_failed; /* a chunk; what follows does not count */
     struct content content;
 };
@@ -67,7 +66,7 @@ struct relay_client {
     enum client_state state;
     uint64_t turn;
     bool can_write;
-    bool is_running;    /* client_run() is further up */
+    bool is_running;    /* run() is further up */
     bool is_ready_said; /* in IDLE: ready() was called */
     bool wants_quit;
     bool needs_reset; /* an envelope was left in the server: RSET goes first */

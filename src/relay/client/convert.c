@@ -203,7 +203,7 @@ convert_new(const struct source *source)
     if (c == NULL)
         return NULL;
     c->source = *source;
-    buf_init(&c->header, MIME_HEADER_MAX);
+    buf_init(&c->header, 2 * MIME_HEADER_MAX); /* with CRs, which the scanner drops */
     buf_init(&c->out, OUT_MAX);
     c->mime = mime_new(&events, c);
     if (c->mime != NULL && scan(c))

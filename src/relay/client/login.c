@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ITERATIONS_MAX 100000 /* of SCRAM's PBKDF2: some hundredths of a second */
+
 struct relay_logins {
     Gsasl *gsasl;
 };
@@ -133,6 +135,24 @@ login_is_proven(const struct login *l)
     return l->is_over || !is_scram(l->mechanism);
 }
 
+/* "i=" of the server's first message (RFC 5802 5.1): libgsasl would count as long as it says, on
+ * the thread of all connections. */
+static bool
+is_too_dear(struct span challenge)
+{
+    while (challenge.n > 0) {
+        size_t n = span_find(challenge, ',');
+        struct span attribute = {challenge.p, n};
+        unsigned long long iterations;
+
+        if (span_has_prefix_fold(attribute, SPAN("i=")) &&
+            !span_parse_u64(span_skip(attribute, 2), ITERATIONS_MAX, &iterations))
+            return true;
+        challenge = span_skip(challenge, n + 1);
+    }
+    return false;
+}
+
 bool
 login_answer(struct login *l, struct span challenge, struct buf *out)
 {
@@ -142,6 +162,8 @@ login_answer(struct login *l, struct span challenge, struct buf *out)
 
     if (l->is_over || span_find(challenge, '\0') < challenge.n)
         return false; /* libgsasl reads a string up to there */
+    if (is_scram(l->mechanism) && is_too_dear(challenge))
+        return false;
     result = gsasl_step(l->session, challenge.n == 0 ? "" : challenge.p, challenge.n, &answer, &n);
     bool ok = result == GSASL_OK || result == GSASL_NEEDS_MORE;
 

@@ -186,6 +186,23 @@ START_TEST(too_many_parts_are_refused)
 }
 END_TEST
 
+/* The scanner keeps lines without CR: the whole block of short ones is longer on the wire. */
+START_TEST(the_largest_header_block_is_converted)
+{
+    struct buf message, out;
+
+    buf_init(&message, 1 << 22);
+    buf_init(&out, 1 << 22);
+    while (message.len < MIME_HEADER_MAX / 4 * 5)
+        buf_append_str(&message, message.len == 0 ? "A:" E_ACUTE "\r\n" : "B:\r\n");
+    buf_append_str(&message, "\r\nbody\r\n");
+    ck_assert_ptr_null(convert(buf_span(&message), 65536, &out));
+    ck_assert_uint_gt(out.len, message.len);
+    buf_release(&message);
+    buf_release(&out);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -197,6 +214,7 @@ main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, conversion, 0, COUNT(conversions));
     tcase_add_test(tc, a_message_that_cannot_be_read);
+    tcase_add_test(tc, the_largest_header_block_is_converted);
     tcase_add_test(tc, too_many_parts_are_refused);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);

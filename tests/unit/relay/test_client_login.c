@@ -19,7 +19,8 @@ struct peer {
     Gsasl_session *session;
     const char *password;
     const char *binding; /* base64, of the server */
-    struct buf said;     /* by the client */
+    const char *iterations;
+    struct buf said; /* by the client */
     bool is_ready;
     char why[256];
 };
@@ -66,7 +67,7 @@ answer_property(Gsasl *library, Gsasl_session *session, Gsasl_property property)
     if (property == GSASL_PASSWORD)
         return gsasl_property_set(session, property, p->password);
     if (property == GSASL_SCRAM_ITER)
-        return gsasl_property_set(session, property, "4096");
+        return gsasl_property_set(session, property, p->iterations);
     if (property == GSASL_CB_TLS_EXPORTER && p->binding != NULL)
         return gsasl_property_set(session, property, p->binding);
     return GSASL_NO_CALLBACK;
@@ -152,22 +153,29 @@ static const struct {
     const char *name, *announced, *mechanism, *password;
     const char *client_binding, *server_binding; /* base64 is the server's */
     bool is_good;
+    const char *iterations;
 } scrams[] = {
     {"bound to TLS where both can", "PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS", "SCRAM-SHA-256-PLUS",
-     "secret", BINDING, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", true},
+     "secret", BINDING, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", true, "4096"},
     {"not when somebody sits between", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256-PLUS", "secret",
-     BINDING, "YWJjZGVmYWJjZGVmYWJjZGVmYWJjZGVmYWJjZGVmYWI=", false},
+     BINDING, "YWJjZGVmYWJjZGVmYWJjZGVmYWJjZGVmYWJjZGVmYWI=", false, "4096"},
     {"unbound where the server cannot", "PLAIN SCRAM-SHA-256", "SCRAM-SHA-256", "secret", BINDING,
-     NULL, true},
+     NULL, true, "4096"},
     {"unbound where the client cannot", "SCRAM-SHA-256-PLUS SCRAM-SHA-256", "SCRAM-SHA-256",
-     "secret", "", NULL, true},
-    {"not with another password", "SCRAM-SHA-256", "SCRAM-SHA-256", "other", "", NULL, false},
+     "secret", "", NULL, true, "4096"},
+    {"not with another password", "SCRAM-SHA-256", "SCRAM-SHA-256", "other", "", NULL, false,
+     "4096"},
+    {"as dear as it may be", "SCRAM-SHA-256", "SCRAM-SHA-256", "secret", "", NULL, true, "100000"},
+    {"and no dearer", "SCRAM-SHA-256", "SCRAM-SHA-256", "secret", "", NULL, false, "100001"},
+    {"not by far", "SCRAM-SHA-256", "SCRAM-SHA-256", "secret", "", NULL, false, "4294967295"},
 };
 
 START_TEST(scram)
 {
     struct relay_logins *logins = relay_logins_new();
-    struct peer p = {.password = scrams[_i].password, .binding = scrams[_i].server_binding};
+    struct peer p = {.password = scrams[_i].password,
+                     .binding = scrams[_i].server_binding,
+                     .iterations = scrams[_i].iterations};
     char line[4096], command[64];
 
     snprintf(command, sizeof(command), "AUTH %s ", scrams[_i].mechanism);
