@@ -94,6 +94,31 @@ try_connect(const struct bench *b)
 }
 
 static bool
+try_datagram(const struct bench *b)
+{
+    (void)b;
+    return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) >= 0;
+}
+
+static bool
+do_connect(const struct bench *b)
+{
+    struct sockaddr_in to;
+    socklen_t length = sizeof(to);
+    int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    return s >= 0 && getsockname(b->listener, (struct sockaddr *)&to, &length) == 0 &&
+           (connect(s, (struct sockaddr *)&to, length) == 0 || errno == EINPROGRESS);
+}
+
+static bool
+do_read_hosts(const struct bench *b)
+{
+    (void)b;
+    return open("/etc/hosts", O_RDONLY) >= 0;
+}
+
+static bool
 try_execve(const struct bench *b)
 {
     char *argv[] = {(char[]){"true"}, NULL};
@@ -450,6 +475,23 @@ confine_hand(const struct bench *b)
 }
 
 static bool
+confine_relay(const struct bench *b)
+{
+    (void)b;
+    return sandbox_enter(SANDBOX_RELAY, NULL, true);
+}
+
+static bool
+confine_relay_names(const struct bench *b)
+{
+    const char *readable[] = {"/etc/hosts"};
+    const struct sandbox_roots roots = {.readable = readable, .readable_count = 1};
+
+    (void)b;
+    return sandbox_enter(SANDBOX_RELAY_NAMES, &roots, true);
+}
+
+static bool
 confine_main(const struct bench *b)
 {
     (void)b;
@@ -546,6 +588,31 @@ static const struct row {
      REFUSED},
     {"a store of system accounts changes nothing else", confine_store_of_system_accounts,
      try_create_file, REFUSED},
+
+    {"a relay opens no file", confine_relay, try_open_passwd, REFUSED},
+    {"a relay creates no file", confine_relay, try_create_file, REFUSED},
+    {"a relay connects", confine_relay, do_connect, ALLOWED},
+    {"a relay sends no datagrams", confine_relay, try_datagram, KILLED},
+    {"a relay binds nothing", confine_relay, try_bind, KILLED},
+    {"a relay executes nothing", confine_relay, try_execve, KILLED},
+    {"a relay makes no process", confine_relay, try_fork, KILLED},
+    {"a relay makes no executable memory", confine_relay, try_executable_memory, KILLED},
+    {"a relay signals nobody", confine_relay, try_kill_parent, KILLED},
+    {"a relay reads a file lent to it", confine_relay, do_read_lent_file, ALLOWED},
+    {"a relay waits in epoll", confine_relay, do_wait_in_epoll, ALLOWED},
+    {"a relay logs", confine_relay, do_log, ALLOWED},
+
+    {"a relay with names opens no other file", confine_relay_names, try_open_passwd, REFUSED},
+    {"a relay with names lists no folder", confine_relay_names, try_list_etc, REFUSED},
+    {"a relay with names creates no file", confine_relay_names, try_create_file, REFUSED},
+    {"a relay with names reads what that needs", confine_relay_names, do_read_hosts, ALLOWED},
+    {"a relay with names sends datagrams", confine_relay_names, try_datagram, ALLOWED},
+    {"a relay with names connects", confine_relay_names, do_connect, ALLOWED},
+    {"a relay with names runs a thread", confine_relay_names, do_run_a_thread, ALLOWED},
+    {"a relay with names executes nothing", confine_relay_names, try_execve, KILLED},
+    {"a relay with names makes no executable memory", confine_relay_names, try_executable_memory,
+     REFUSED},
+    {"a relay with names signals nobody", confine_relay_names, try_signal_parent, KILLED},
 
     {"a hand creates nothing outside its roots", confine_hand, try_create_file, REFUSED},
     {"a hand reads one file that it is given", confine_hand, try_open_passwd, ALLOWED},
