@@ -307,11 +307,16 @@ def memory_kb(pid):
 
 
 @check
-def a_large_message_takes_no_more_memory_than_a_small_one():
+def a_large_message_takes_no_more_memory_than_a_small_one(c):
     line = b"x" * 900 + b"\r\n"
     small, large = line * ((1 << 20) // len(line)), line * ((50 << 20) // len(line))
+    for tls in (None, server_tls(c.good)):
+        carry_large(small, large, tls)
+
+
+def carry_large(small, large, tls):
     most = [0]
-    with NextHop() as hop, RelayRole(smarthost(hop)) as role:
+    with NextHop(tls=tls) as hop, RelayRole(smarthost(hop)) as role:
         wants(role.send(small), "delivered")
         before = memory_kb(role.process.pid)
         job = role.begin(large)

@@ -279,9 +279,12 @@ def postfix_refuses_one_of_two(place, postfix):
         expect(result.answers[1].enhanced == "5.1.1", repr(result))
 
 
-def fifty_megabytes(place, postfix):
-    """More than Postfix takes: SIZE says so before the message is on its way."""
+def large_messages(place, postfix):
+    """By BDAT, under TLS; and more than Postfix takes: SIZE says so before the message is on its way."""
+    large = ASCII + b"".join(b".%d\r\n" % i + b"x" * 890 + b"\r\n" for i in range(10 << 10))
     with RelayRole(f'relay {{ smarthost = "127.0.0.1:{postfix.port}" }}') as role:
+        wants(role.send(large), "delivered")
+        arrives(f"{postfix.folder}/mail/bob/new/*", large, "it arrived as another one")
         result = role.send(b"Subject: x\r\n\r\n" + (b"x" * 900 + b"\r\n") * (50 << 10))
         wants(result, "failed")
         expect(result.first.enhanced in ("5.3.4", "5.2.3"), repr(result))
@@ -384,7 +387,7 @@ def run(tests, place):
         tests.run("Postfix, with TLS from the first octet", postfix_with_implicit_tls, place, postfix)
         tests.run("Postfix wants a log-in", postfix_wants_a_log_in, place, postfix)
         tests.run("Postfix refuses some", postfix_refuses_one_of_two, place, postfix)
-        tests.run("Postfix takes no 50 MB", fifty_megabytes, place, postfix)
+        tests.run("Postfix and large messages", large_messages, place, postfix)
     finally:
         postfix.run("postfix", "-c", f"{postfix.folder}/conf", "stop")
     if shutil.which("smtpd"):
