@@ -12,7 +12,7 @@
 
 #include "effects_priv.h"
 #include "filing_priv.h"
-#include "rows_priv.h"
+#include "trace_priv.h"
 
 #define INLINE_MAX (32 * 1024) /* octets of a message that need no file */
 
@@ -131,6 +131,26 @@ notify_of(const char *words)
     return (flags & NOTIFY_NEVER) != 0 ? NOTIFY_NEVER : flags;
 }
 
+/* We are one more station on its way (RFC 5321 4.4); what counts these finds a circle. */
+static struct span
+print_head(struct packing *pk, const struct filing_action *a)
+{
+    const struct trace_options options = {.hostname = pk->t->deliver->settings->hostname,
+                                          .id = pk->t->source.id,
+                                          .when = pk->t->source.received};
+    const struct envelope *e = &pk->t->envelope;
+    struct buf head;
+
+    buf_init(&head, TRACE_MAX + FILING_HEAD_MAX);
+    bool ok = trace_received(&options, e, &e->recipients[pk->p->delivery.recipient], &head) &&
+              buf_append_str(&head, a->head);
+    const char *copy = ok ? arena_copy(&pk->t->arena, buf_span(&head)) : NULL;
+    const struct span s = {copy, head.len};
+    buf_release(&head);
+    pk->failed = pk->failed || copy == NULL;
+    return copy == NULL ? SPAN_NONE : s;
+}
+
 /* What is sent on keeps what its sender asked for, unless the script says otherwise (RFC 6009). */
 static void
 fill_redirect(struct packing *pk, const struct filing_action *a, struct queue_item *item,
@@ -148,6 +168,7 @@ fill_redirect(struct packing *pk, const struct filing_action *a, struct queue_it
     item->smtputf8 = e->smtputf8;
     item->require_tls = e->require_tls;
     item->by = field_of(a, "by");
+    item->head = print_head(pk, a);
     to->notify = notify[0] != '\0' ? notify_of(notify) : from->notify;
     to->orcpt = from->orcpt;
 }
@@ -191,7 +212,6 @@ add_sent(struct packing *pk, const struct filing_action *a, uint32_t number)
         .envid = "",
         .body = message_traits(msg)->has_8bit ? BODY_8BITMIME : BODY_7BIT,
         .by = "",
-        .head = span_of(a->head),
         .text = small_text(msg),
         .file = "",
         .octets = message_traits(msg)->octets,

@@ -10,6 +10,7 @@ import glob
 import json
 import os
 import smtplib
+import sqlite3
 import subprocess
 
 from harness import Daemon, Tests, expect, message
@@ -82,10 +83,40 @@ def listed(daemon):
     redirect = [r for r in found if r["to"] == "eve@example.net"][0]
     expect(redirect["octets"] == len(data), f"{redirect['octets']} for {len(data)}")
     shown = queue(daemon, "show", str(redirect["id"]))
-    expect(shown["head"] == "X-Sieve-Redirected-From: ann@example.org\r\n", f"{shown}")
+    head = shown["head"]
+    expect(head.startswith("Received: from ") and f"id {shown['delivery']}" in head, head)
+    expect(head.endswith("\r\nX-Sieve-Redirected-From: ann@example.org\r\n"), head)
     text = tool(daemon, "queue", "list")
     expect("eve@example.net" in text and "LAST REPLY" in text, text)
     expect(rows(daemon, "nobody@example.org") == [], "of another account")
+
+
+def moved_on(daemon):
+    """What waited in an account of an earlier version: a redirected message is sent on, a reply is not any more."""
+    to = account(daemon, "old", "keep;")
+    send(daemon, to)
+    tool(daemon, "mailbox", "list", to)
+    daemon.end()
+    folder = f"{daemon.state}/accounts/example.org/old"
+    database = sqlite3.connect(f"{folder}/index.sqlite")
+    row = "insert into outgoing (once, kind, queued, delivery_id, sender, details, file) values (?, ?, 1, 'ID', ?, ?, ?)"
+    database.execute(row, ("a", "redirect", "bob@example.com", "to: eve@example.net\n", "ID-1"))
+    database.execute(row, ("b", "vacation", "bob@example.com", "from: x\nto: bob@example.com\ntext: away\n", ""))
+    database.commit()
+    database.close()
+    os.mkdir(f"{folder}/outgoing", 0o700)
+    for name in ("ID-1", "left"):
+        with open(f"{folder}/outgoing/{name}", "wb") as f:
+            f.write(b"Subject: old\r\n\r\n")
+    daemon.start()
+    tool(daemon, "mailbox", "list", to)
+    found = [(r["kind"], r["to"], r["from"]) for r in rows(daemon, to)]
+    expect(found == [("redirect", "eve@example.net", "bob@example.com")], f"{found}")
+    expect(b"Subject: old\r\n\r\n" in files(daemon), f"{files(daemon)}")
+    expect(not os.path.exists(f"{folder}/outgoing"), "the folder is there")
+    said = tool(daemon, "sieve", "log", to)
+    expect("a vacation to bob@example.com was never sent" in said, said)
+    queue(daemon, "delete", str(rows(daemon, to)[0]["id"]))
 
 
 def bounces_are_not_answered(daemon):
@@ -241,6 +272,7 @@ def main():
         daemon.start()
         tests.run("what a script sends is listed", listed, daemon)
         tests.run("a bounce is sent on with the null sender, and not answered", bounces_are_not_answered, daemon)
+        tests.run("what waited in an account is moved on", moved_on, daemon)
         tests.run("hold, release, retry, flush", held, daemon)
         tests.run("delete says what it deleted, and no replay brings it back", deleted, daemon)
         tests.run("a large message is one file", large, daemon)

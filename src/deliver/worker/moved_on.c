@@ -80,10 +80,15 @@ move_message(struct moving *m, const char *file, char name[ID_SIZE], uint64_t *o
 static bool
 find_recipient(const char *details, struct buf *out)
 {
-    struct span to = span_of(strncmp(details, "to: ", 4) == 0 ? details + 4 : "");
+    struct span rest = span_of(details);
 
-    to.n = span_find(to, '\n');
-    return to.n > 0 && buf_append_span(out, to);
+    while (rest.n > 0) {
+        struct span line = {rest.p, span_find(rest, '\n')};
+        if (line.n > 4 && memcmp(line.p, "to: ", 4) == 0)
+            return buf_append_span(out, span_skip(line, 4));
+        rest = span_skip(rest, line.n + 1);
+    }
+    return false;
 }
 
 static bool

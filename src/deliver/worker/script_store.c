@@ -133,7 +133,7 @@ on_waiting(void *arg, const struct queue_item *item)
 
     buf_init(&to, 4096);
     for (size_t i = 0; i < item->recipient_count; i++)
-        buf_printf(&to, "to: %s\n", item->recipients[i].address); /* as many as fit */
+        buf_printf(&to, "%s%s", i == 0 ? "to: " : ", ", item->recipients[i].address);
     json_array_append_new(arg, json_pack("{s:o, s:s, s:s, s:s*}", "time", time_json(item->queued),
                                          "kind", item->kind, "delivery", item->delivery_id, "text",
                                          buf_str(&to)));

@@ -107,9 +107,9 @@ put_date(struct buf *out, time_t when)
                       tm.tm_sec, sign, offset / 60, offset % 60);
 }
 
-static bool
-put_received(struct buf *out, const struct trace_options *o, const struct envelope *e,
-             const struct envelope_recipient *to)
+bool
+trace_received(const struct trace_options *o, const struct envelope *e,
+               const struct envelope_recipient *to, struct buf *out)
 {
     bool ok = buf_append_str(out, "Received: from ") &&
               put_clean(out, *e->helo == '\0' ? "unknown" : e->helo) && put_client(out, e) &&
@@ -133,5 +133,5 @@ trace_build(const struct trace_options *options, const struct envelope *e,
     if (ok && options->delivered_to)
         ok = buf_append_str(out, "Delivered-To: ") && put_address(out, &to->address) &&
              buf_append_str(out, "\r\n");
-    return ok && put_received(out, options, e, to);
+    return ok && trace_received(options, e, to, out);
 }
