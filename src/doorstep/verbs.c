@@ -149,7 +149,8 @@ const struct verb verbs[] = {
      "logged in last.",
      ban_add_options, cmd_ban_add},
     {"queue list", "", 0, 0, "list what waits to leave",
-     "A line for each recipient. NEXT is when it is tried again; STATE is new, deferred or held.",
+     "A line for each recipient. NEXT is when it is tried again; STATE is new, deferred, held or "
+     "no route.",
      queue_list_options, cmd_queue_list},
     {"queue show", "ID", 1, 1, "show one message that waits", "", no_options, cmd_queue_show},
     {"queue retry", "ID", 1, 1, "try one message again now", "What is held stays so.", no_options,

@@ -79,7 +79,7 @@ def listed(daemon):
         ],
         f"{kinds}",
     )
-    expect(all(r["state"] == "new" and r["attempts"] == 0 for r in found), f"{found}")
+    expect(all(r["state"] == "no route" and r["attempts"] == 0 for r in found), f"{found}")
     redirect = [r for r in found if r["to"] == "eve@example.net"][0]
     expect(redirect["octets"] == len(data), f"{redirect['octets']} for {len(data)}")
     shown = queue(daemon, "show", str(redirect["id"]))
@@ -139,7 +139,7 @@ def held(daemon):
     daemon.start()
     expect([r["state"] for r in rows(daemon, to)] == ["held"], "a kill releases it")
     expect(queue(daemon, "release", "all")["recipients"] >= 1, "not released")
-    expect([r["state"] for r in rows(daemon, to)] == ["new"], "still held")
+    expect([r["state"] for r in rows(daemon, to)] == ["no route"], "still held")
     queue(daemon, "retry", number)
     queue(daemon, "flush")
     for words in (["hold", "x"], ["retry", "all"], ["show", "0"], ["delete", "all"]):

@@ -13,6 +13,7 @@
 
 #include "operation_priv.h"
 #include "rows_priv.h"
+#include "take_priv.h"
 
 #define ITEMS_A_SLICE 100
 
@@ -40,18 +41,24 @@ text_json(const char *text)
     return value != NULL ? value : json_string("?");
 }
 
+/* A recipient that no route takes waits until the configuration has one. */
 static const char *
-state_of(const struct queue_recipient *r)
+state_of(const struct settings *s, const struct queue_recipient *r)
 {
-    return r->is_held ? "held" : r->attempts == 0 ? "new" : "deferred";
+    if (r->is_held)
+        return "held";
+    if (take_route_of(s, take_domain_of(r->address)) < 0)
+        return "no route";
+    return r->attempts == 0 ? "new" : "deferred";
 }
 
 static json_t *
-recipient_json(const struct queue_recipient *r)
+recipient_json(const struct settings *s, const struct queue_recipient *r)
 {
     return json_pack("{s:o, s:s, s:i, s:o, s:o, s:o}", "to", text_json(r->address), "state",
-                     state_of(r), "attempts", (int)r->attempts, "next", time_json(r->next_attempt),
-                     "reply", text_json(r->last_reply), "host", text_json(r->last_host));
+                     state_of(s, r), "attempts", (int)r->attempts, "next",
+                     time_json(r->next_attempt), "reply", text_json(r->last_reply), "host",
+                     text_json(r->last_host));
 }
 
 static json_t *
@@ -74,7 +81,8 @@ on_listed(void *arg, const struct queue_item *item)
     op->position = (uint64_t)item->id;
     op->messages++;
     for (size_t i = 0; i < item->recipient_count; i++) {
-        json_t *row = item_json(item), *of = recipient_json(&item->recipients[i]);
+        json_t *row = item_json(item),
+               *of = recipient_json(op->deliver->settings, &item->recipients[i]);
         if (row != NULL && of != NULL)
             json_object_update(row, of);
         json_decref(of);
@@ -144,7 +152,8 @@ on_shown(void *arg, const struct queue_item *item)
 
     op->ok = item_json(item);
     for (size_t i = 0; i < item->recipient_count; i++)
-        json_array_append_new(recipients, recipient_json(&item->recipients[i]));
+        json_array_append_new(recipients,
+                              recipient_json(op->deliver->settings, &item->recipients[i]));
     json_object_set_new(op->ok, "recipients", recipients);
     json_object_set_new(op->ok, "envid", text_json(item->envid));
     json_object_set_new(op->ok, "ret", json_string(ret[item->ret]));
@@ -237,8 +246,20 @@ operation_queue_release(struct operation *op, struct worker *w)
     change(op, w, queue_release);
 }
 
+/* On the loop: a next hop that did not answer is asked again, too. */
+static void
+try_now(void *deliver)
+{
+    struct deliver *d = deliver;
+
+    if (d->scheduler != NULL)
+        scheduler_try_now(d->scheduler);
+}
+
 void
 operation_queue_retry(struct operation *op, struct worker *w)
 {
     change(op, w, retry_now);
+    if (w == NULL && !op->failed)
+        loop_post(op->deliver->loop, try_now, op->deliver);
 }
