@@ -8,12 +8,13 @@ import glob
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import smtplib
 import tempfile
 
-from harness import Daemon, Tests, expect, message, until, without_trace
+from harness import ROOT, Daemon, Failure, Tests, expect, message, until, without_trace
 from private_daemon import DOORSTEPD
 
 IS_ROOT = os.geteuid() == 0
@@ -662,6 +663,107 @@ def commands_of_scripts(programs):
         daemon.remove()
 
 
+# --- the examples of docs/filters.md, with programs of ours in place of those that they name
+
+STANDINS = {
+    "spamc": 'case $* in *--learntype=spam*) cat >> OUT/learnt; exit 5 ;; esac\n'
+    'cat > OUT/s.$$; grep -q GTUBE OUT/s.$$ && echo "X-Spam-Flag: YES"; cat OUT/s.$$; rm OUT/s.$$\n',
+    "clamdscan": "[ $3 = - ] || exit 2\ngrep -q EICAR && exit 1\nexit 0\n",
+}
+
+
+def examples():
+    """{heading: [(language, text)]}"""
+    with open(f"{ROOT}/docs/filters.md") as f:
+        parts = re.split(r"^## (.*)\n", f.read(), flags=re.M)[1:]
+    found = {}
+    for heading, text in zip(parts[::2], parts[1::2]):
+        blocks = re.findall(r"^```([a-z-]+)\n(.*?)^```$", text, flags=re.M | re.S)
+        if blocks:
+            found[heading] = blocks
+    return found
+
+
+def example_daemon(programs, blocks, dialect="conf"):
+    def here(text):
+        text = text.replace("/usr/bin/rspamc", "/usr/bin/spamc")
+        text = re.sub(r"/usr/bin/(\w+)", programs.folder + r"/\1", text)
+        text = text.replace("/usr/lib/doorstep/programs/", f"{programs.folder}/").replace("/etc/doorstep/", f"{programs.folder}/")
+        return re.sub(r"^program (.*)\{$", f'program \\1{{ {WRITABLE % programs.out}', text, flags=re.M)
+
+    settings = ""
+    for language, text in blocks:
+        name = re.search(r"^# /\S*/(\S+)$", text, flags=re.M)
+        if language in ("sh", "sieve"):
+            programs.add(name.group(1), here(text))
+        elif language == dialect:
+            settings += here(text)
+    daemon = Daemon(more=settings)
+    daemon.start()
+    daemon.tool("account", "add", "ann@example.org")
+    return daemon
+
+
+def to_ann(daemon, subject, body="A line.\r\n", to="ann@example.org"):
+    return send(daemon, [to], message(subject, body=body), sender="bob@example.com")[to][0]
+
+
+def spam_filing(daemon, programs):
+    expect(to_ann(daemon, "good") == 250 and to_ann(daemon, "bad", "GTUBE\r\n") == 250, "refused")
+    expect(len(daemon.messages("ann/new")) == 1 and b"good" in daemon.messages("ann/new")[0], "INBOX")
+    expect(b"X-Spam-Flag: YES" in daemon.messages("ann/.Junk/new")[0], "Junk")
+
+
+def training(daemon, programs):
+    expect(to_ann(daemon, "learn this", to="ann+spam@example.org") == 250, "refused")
+    expect(b"Subject: learn this" in programs.read("learnt") and not daemon.messages("ann/new"), "not learnt")
+
+
+def sorting(daemon, programs):
+    expect(to_ann(daemon, "your invoice") == 250 and to_ann(daemon, "hello") == 250, "refused")
+    expect(len(daemon.messages("ann/new")) == 1, "INBOX")
+    expect(len(glob.glob(f"{daemon.mail}/example.org/ann/.Invoices/cur/*:2,F*")) == 1, "Invoices")
+
+
+def autoreply(daemon, programs):
+    expect(to_ann(daemon, "hello") == 250 and len(daemon.messages("ann/new")) == 1, "not kept")
+    queue = daemon.tool("--json", "queue", "list").decode()
+    expect("bob@example.com" in queue and "vacation" in queue, f"no reply: {queue}")
+
+
+def antivirus(daemon, programs):
+    expect(to_ann(daemon, "good") == 250, "refused")
+    expect(to_ann(daemon, "bad", "EICAR\r\n") == 550 and len(daemon.messages("ann/new")) == 1, "taken")
+
+
+EXAMPLES = {
+    "Spam filing": (spam_filing, ("conf", "conf-rspamd")),
+    "Training": (training, ("conf",)),
+    "Sorting": (sorting, ("conf",)),
+    "Autoreply": (autoreply, ("conf",)),
+    "An antivirus": (antivirus, ("conf",)),
+}
+
+
+def examples_work(programs):
+    found = examples()
+    expect(set(found) == set(EXAMPLES), f"examples {set(found)}")
+    for name, text in STANDINS.items():
+        programs.add(name, "#!/bin/sh\n" + text)
+    for heading, (check, dialects) in EXAMPLES.items():
+        for dialect in dialects:
+            daemon = example_daemon(programs, found[heading], dialect)
+            try:
+                check(daemon, programs)
+                daemon.end()
+            except Failure as failure:
+                raise Failure(f"{heading}, {dialect}: {failure}\n{daemon.log_text()[-1500:]}") from None
+            finally:
+                if daemon.process is not None:
+                    daemon.kill()
+                daemon.remove()
+
+
 def a_runner_that_is_killed_comes_back(programs):
     """In a daemon of its own: its log says that a role died."""
     site = Site(programs)
@@ -691,6 +793,7 @@ def main():
             tests.run(check.__name__.replace("_", " "), check, daemon, programs)
         tests.run("a good end", daemon.end)
         tests.run("commands of scripts", commands_of_scripts, programs)
+        tests.run("the examples of docs/filters.md", examples_work, programs)
         tests.run("a runner that is killed comes back", a_runner_that_is_killed_comes_back, programs)
     finally:
         if daemon.process is not None:
