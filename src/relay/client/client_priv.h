@@ -42,6 +42,7 @@ struct transaction {
     const char **paths;           /* one a recipient: as it is said; NULL: it is not */
     uint32_t *order;              /* the recipients that are said */
     uint32_t order_count;
+    bool has_no_memory;      /* for the plan */
     bool uses_utf8;          /* MAIL says SMTPUTF8 */
     enum envelope_body body; /* that MAIL says; nothing for 7BIT */
     bool uses_bdat;
@@ -77,7 +78,7 @@ struct relay_client {
     char binding[RELAY_BINDING_MAX];
     size_t binding_length;
     struct reply reply;
-    struct buf piece; /* of a message */
+    struct buf piece; /* of a message, or a command: what is being written */
     struct capabilities can;
     bool is_tls_refused; /* STARTTLS was; it goes on in plain */
     struct login *login; /* owned; in AUTH */

@@ -36,24 +36,29 @@ refuse_all(struct relay_client *c, const char *enhanced, const char *text)
 
 /* ------------------------------------------------------------------ paths */
 
-/* A path as it is said, its domain in A-labels; NULL where it is none. *is_utf8: its local part is
- * not ASCII, so that it cannot be said without SMTPUTF8 (RFC 6531 3.2). */
+/* A path as it is said, its domain in A-labels; NULL where it is none, or without memory. *is_utf8:
+ * its local part is not ASCII, so that it cannot be said without SMTPUTF8 (RFC 6531 3.2). */
 static const char *
 print_path(struct relay_client *c, const char *text, unsigned flags, bool *is_utf8)
 {
     struct address address;
+    enum address_result result;
     const char *path = NULL;
     struct buf out;
 
     *is_utf8 = false;
-    if (address_parse_mailbox(span_of(text), flags | ADDRESS_ALLOW_UTF8, &c->t.arena, &address) !=
-        ADDRESS_OK)
+    result =
+        address_parse_mailbox(span_of(text), flags | ADDRESS_ALLOW_UTF8, &c->t.arena, &address);
+    if (result == ADDRESS_SYNTAX || result == ADDRESS_TOO_LONG)
         return NULL;
-    *is_utf8 = !utf8_is_ascii(span_of(address.local));
     buf_init(&out, PATH_MAX_OCTETS);
-    if (address_print(&address, &out))
+    if (result == ADDRESS_OK && address_print(&address, &out))
         path = arena_copy(&c->t.arena, buf_span(&out));
     buf_release(&out);
+    if (path == NULL)
+        c->t.has_no_memory = true; /* no reason to refuse anything */
+    else
+        *is_utf8 = !utf8_is_ascii(span_of(address.local));
     return path;
 }
 
@@ -252,7 +257,7 @@ envelope_plan(struct relay_client *c)
         if (!t->is_answered[i])
             t->order[t->order_count++] = i;
     }
-    return true;
+    return !t->has_no_memory;
 }
 
 /* ------------------------------------------------------------------ commands */

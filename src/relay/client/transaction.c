@@ -171,35 +171,43 @@ may_say(const struct relay_client *c)
            (t->is_pipelined || t->said == t->heard);
 }
 
+static void
+print_command(const struct relay_client *c, struct buf *line)
+{
+    uint32_t recipient;
+
+    switch (step_at(&c->t, c->t.said, &recipient)) {
+    case STEP_RESET:
+        buf_append_str(line, "RSET");
+        break;
+    case STEP_MAIL:
+        envelope_mail(c, line);
+        break;
+    case STEP_RCPT:
+        envelope_rcpt(c, recipient, line);
+        break;
+    case STEP_DATA:
+        buf_append_str(line, "DATA");
+        break;
+    }
+    buf_append_str(line, "\r\n");
+}
+
+/* There is room for all of a command before it is printed: half of one would mean something else.
+ */
 bool
 transaction_say(struct relay_client *c)
 {
-    struct buf line;
-    uint32_t recipient;
-
     if (!may_say(c))
         return false;
-    buf_init(&line, COMMAND_MAX);
-    switch (step_at(&c->t, c->t.said, &recipient)) {
-    case STEP_RESET:
-        buf_append_str(&line, "RSET");
-        break;
-    case STEP_MAIL:
-        envelope_mail(c, &line);
-        break;
-    case STEP_RCPT:
-        envelope_rcpt(c, recipient, &line);
-        break;
-    case STEP_DATA:
-        buf_append_str(&line, "DATA");
-        break;
-    }
-    c->t.said++;
-    if (buf_append_str(&line, "\r\n"))
-        client_write(c, buf_span(&line));
-    else
+    buf_reset(&c->piece);
+    if (!buf_reserve(&c->piece, COMMAND_MAX)) {
         client_end(c, "4.3.0", "no memory for a command");
-    buf_release(&line);
+        return true;
+    }
+    print_command(c, &c->piece);
+    c->t.said++;
+    client_write(c, buf_span(&c->piece));
     return true;
 }
 
