@@ -257,8 +257,7 @@ supervise_dismiss(struct role *r)
 static uint64_t
 backoff(struct role *r, bool is_clean)
 {
-    bool reads_strangers =
-        r->kind == ROLE_SORTER || r->kind == ROLE_AUTH || r->kind == ROLE_RELAY;
+    bool reads_strangers = r->kind == ROLE_SORTER || r->kind == ROLE_AUTH || r->kind == ROLE_RELAY;
     uint64_t max = reads_strangers ? BACKOFF_SORTER_MAX_MS : BACKOFF_MAX_MS;
     uint64_t lived = clock_ms() - r->started_ms, wait;
 

@@ -208,20 +208,54 @@ role_confine_hand(const struct settings *s)
     return add_stores(&r, s) && add_system(&r) && confine(SANDBOX_HAND, s, &r);
 }
 
+#define DNS_PORT 53
+#define RELAY_PORTS_MAX 1002 /* the smarthost, all routes, DNS */
+
+struct ports {
+    uint16_t list[RELAY_PORTS_MAX];
+    size_t count;
+};
+
+static void
+add_port(struct ports *p, const struct settings_next_hop *hop)
+{
+    if (hop->text != NULL && !hop->is_unix && p->count < RELAY_PORTS_MAX - 1)
+        p->list[p->count++] = hop->port;
+}
+
 /* The files themselves: whatever else lies in their folders is none of a relay's business. */
-bool
-role_confine_relay(const struct settings *s)
+static bool
+add_names(struct roots *r, struct ports *p)
 {
     static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
                                         "/etc/gai.conf", "/etc/host.conf"};
-    static struct roots r;
 
-    if (!settings_relay_has_names(s))
-        return sandbox_enter(SANDBOX_RELAY, NULL, is_required(s));
+    p->list[p->count++] = DNS_PORT;
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-        if (!add(&r.readable, files[i]))
+        if (!add(&r->readable, files[i]))
             return false;
-    return add_sanitizer(&r) && confine(SANDBOX_RELAY_NAMES, s, &r);
+    return true;
+}
+
+bool
+role_confine_relay(const struct settings *s)
+{
+    bool has_names = settings_relay_has_names(s);
+    static struct roots r;
+    static struct ports p;
+
+    add_port(&p, &s->relay.smarthost.next_hop);
+    for (size_t i = 0; i < s->route_count; i++)
+        add_port(&p, &s->routes[i].next_hop);
+    if ((has_names && !add_names(&r, &p)) || !add_sanitizer(&r))
+        return false;
+    const struct sandbox_roots roots = {
+        .readable = r.readable.paths,
+        .readable_count = r.readable.count,
+        .ports = p.list,
+        .port_count = p.count,
+    };
+    return sandbox_enter(has_names ? SANDBOX_RELAY_NAMES : SANDBOX_RELAY, &roots, is_required(s));
 }
 
 /* All that one of its programs may change; each then loses what only others may. */

@@ -41,7 +41,7 @@ static const struct sandbox_row rows[] = {
     [SANDBOX_METRICS] = {"metrics", false, false, false, false, 256 * MIB, FREE, 512},
     [SANDBOX_RUNNER] = {"runner", true, true, true, true, FREE, FREE, FREE},
     [SANDBOX_OUTBOUND] = {"outbound", false, true, true, false, FREE, FREE, FREE},
-    [SANDBOX_RELAY] = {"relay", false, true, false, false, FREE, FREE, FREE},
+    [SANDBOX_RELAY] = {"relay", true, true, false, false, FREE, FREE, FREE},
     [SANDBOX_RELAY_NAMES] = {"relay", true, true, false, false, FREE, FREE, FREE},
 };
 
@@ -93,8 +93,7 @@ landlock_of(const struct sandbox_row *row, const struct sandbox_roots *roots)
 {
     if (row->runs_programs)
         return sandbox_landlock_programs(roots);
-    return row->has_files ? sandbox_landlock_roots(roots, row->connects)
-                          : sandbox_landlock_none(row->connects);
+    return row->has_files ? sandbox_landlock_roots(roots) : sandbox_landlock_none(row->connects);
 }
 
 bool

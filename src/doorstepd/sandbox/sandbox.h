@@ -26,6 +26,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum sandbox_role {
     SANDBOX_EDGE,
@@ -40,13 +41,15 @@ enum sandbox_role {
     SANDBOX_RUNNER
 };
 
-/* What a store, a hand or SANDBOX_RELAY_NAMES may reach; others have nothing. Absolute paths,
+/* What a store, a hand or a relay may reach; others have nothing. Absolute paths,
  * borrowed for the call; what is missing is skipped. */
 struct sandbox_roots {
     const char *const *paths; /* folders: read and changed, with all below */
     size_t count;
     const char *const *readable; /* folders and files: read, with all below */
     size_t readable_count;
+    const uint16_t *ports; /* of TCP that a relay connects to, and no other (Landlock ABI 4) */
+    size_t port_count;
     bool asks_users; /* the user database, which may be a service behind a unix socket */
 };
 

@@ -18,8 +18,10 @@
 #define RIGHT_TRUNCATE (1ULL << 14)     /* ABI 3 */
 #define RIGHT_DEVICE_IOCTL (1ULL << 15) /* ABI 5 */
 #define RIGHT_BIND 1ULL                 /* the first of them */
-#define RIGHTS_NET 3ULL                 /* ABI 4: bind and connect of TCP */
-#define SCOPES 3ULL                     /* ABI 6: abstract sockets, signals */
+#define RIGHT_CONNECT 2ULL
+#define RIGHTS_NET 3ULL /* ABI 4: bind and connect of TCP */
+#define RULE_PORT 2     /* the same: LANDLOCK_RULE_NET_PORT */
+#define SCOPES 3ULL     /* ABI 6: abstract sockets, signals */
 #define SCOPE_SIGNALS 2ULL
 
 #define RIGHTS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -107,6 +109,23 @@ ruleset_allow(int ruleset, uint64_t rights, const char *path)
     return error;
 }
 
+struct port_rule { /* struct landlock_net_port_attr */
+    uint64_t allowed;
+    uint64_t port;
+};
+
+static int
+ruleset_allow_ports(int ruleset, const struct sandbox_roots *roots)
+{
+    for (size_t i = 0; i < roots->port_count; i++) {
+        const struct port_rule rule = {RIGHT_CONNECT, roots->ports[i]};
+
+        if (syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, &rule, 0) != 0)
+            return errno;
+    }
+    return 0;
+}
+
 int
 sandbox_landlock_none(bool connects)
 {
@@ -117,21 +136,23 @@ sandbox_landlock_none(bool connects)
 }
 
 int
-sandbox_landlock_roots(const struct sandbox_roots *roots, bool connects)
+sandbox_landlock_roots(const struct sandbox_roots *roots)
 {
     long abi = landlock_abi();
     uint64_t full = rights_of_abi(abi, RIGHTS_READ | RIGHTS_MAIL);
     int ruleset, error = 0;
 
-    if (abi >= 0 && abi < 2)
+    if (abi == 1 && roots->count > 0)
         return EOPNOTSUPP;
-    ruleset = abi < 2 ? -1 : ruleset_new(abi, RIGHTS_ALL, connects);
+    ruleset = abi < 1 ? -1 : ruleset_new(abi, RIGHTS_ALL, false);
     if (ruleset < 0)
         return errno;
     for (size_t i = 0; i < roots->count && error == 0; i++)
         error = ruleset_allow(ruleset, full, roots->paths[i]);
     for (size_t i = 0; i < roots->readable_count && error == 0; i++)
         error = ruleset_allow(ruleset, RIGHTS_READ, roots->readable[i]);
+    if (error == 0 && abi >= 4)
+        error = ruleset_allow_ports(ruleset, roots);
     if (error != 0) {
         close(ruleset);
         return error;

@@ -15,9 +15,10 @@
 int sandbox_landlock_none(bool connects);
 
 /* sandbox_landlock_roots() - files are changed below the roots alone and read there and where
- * `readable` says; nothing is executed anywhere. The network as above. Needs ABI 2: before that, no
+ * `readable` says; nothing is executed anywhere. Of TCP ports those of the roots may be
+ * connected to. Needs ABI 2: before that, no
  * file could be renamed from one folder to another. */
-int sandbox_landlock_roots(const struct sandbox_roots *roots, bool connects);
+int sandbox_landlock_roots(const struct sandbox_roots *roots);
 
 /* sandbox_landlock_programs() - files are changed below the roots alone, and read and executed as
  * the user may; no process outside is signalled (ABI 6). */

@@ -39,6 +39,7 @@ struct bench {        /* what the child holds before it is confined */
     int listener;     /* TCP, loopback */
     int memfd;
     pid_t parent;
+    long landlock_abi;
 };
 
 typedef bool (*attempt_fn)(const struct bench *b); /* true: it worked */
@@ -109,6 +110,19 @@ do_connect(const struct bench *b)
 
     return s >= 0 && getsockname(b->listener, (struct sockaddr *)&to, &length) == 0 &&
            (connect(s, (struct sockaddr *)&to, length) == 0 || errno == EINPROGRESS);
+}
+
+/* Only Landlock's ABI 4 knows ports; where it is not there, nothing is shown. */
+static bool
+try_other_port(const struct bench *b)
+{
+    const struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(10), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (b->landlock_abi < 4)
+        return false;
+    return connect(s, (const struct sockaddr *)&to, sizeof(to)) == 0 || errno != EACCES;
 }
 
 static bool
@@ -474,20 +488,33 @@ confine_hand(const struct bench *b)
     return sandbox_enter(SANDBOX_HAND, &roots, true);
 }
 
+static uint16_t
+port_of(const struct bench *b)
+{
+    struct sockaddr_in at;
+
+    if (getsockname(b->listener, (struct sockaddr *)&at, &(socklen_t){sizeof(at)}) != 0)
+        return 0;
+    return ntohs(at.sin_port);
+}
+
 static bool
 confine_relay(const struct bench *b)
 {
-    (void)b;
-    return sandbox_enter(SANDBOX_RELAY, NULL, true);
+    const uint16_t ports[] = {9, port_of(b)};
+
+    return sandbox_enter(SANDBOX_RELAY, &(struct sandbox_roots){.ports = ports, .port_count = 2},
+                         true);
 }
 
 static bool
 confine_relay_names(const struct bench *b)
 {
     const char *readable[] = {"/etc/hosts"};
-    const struct sandbox_roots roots = {.readable = readable, .readable_count = 1};
+    const uint16_t port = port_of(b);
+    const struct sandbox_roots roots = {
+        .readable = readable, .readable_count = 1, .ports = &port, .port_count = 1};
 
-    (void)b;
     return sandbox_enter(SANDBOX_RELAY_NAMES, &roots, true);
 }
 
@@ -592,6 +619,7 @@ static const struct row {
     {"a relay opens no file", confine_relay, try_open_passwd, REFUSED},
     {"a relay creates no file", confine_relay, try_create_file, REFUSED},
     {"a relay connects", confine_relay, do_connect, ALLOWED},
+    {"a relay connects to no other port", confine_relay, try_other_port, REFUSED},
     {"a relay sends no datagrams", confine_relay, try_datagram, KILLED},
     {"a relay binds nothing", confine_relay, try_bind, KILLED},
     {"a relay executes nothing", confine_relay, try_execve, KILLED},
@@ -608,6 +636,7 @@ static const struct row {
     {"a relay with names reads what that needs", confine_relay_names, do_read_hosts, ALLOWED},
     {"a relay with names sends datagrams", confine_relay_names, try_datagram, ALLOWED},
     {"a relay with names connects", confine_relay_names, do_connect, ALLOWED},
+    {"a relay with names connects to no other port", confine_relay_names, try_other_port, REFUSED},
     {"a relay with names runs a thread", confine_relay_names, do_run_a_thread, ALLOWED},
     {"a relay with names executes nothing", confine_relay_names, try_execve, KILLED},
     {"a relay with names makes no executable memory", confine_relay_names, try_executable_memory,
@@ -646,6 +675,7 @@ bench_open(struct bench *b)
     char path[96];
 
     memset(b, 0, sizeof(*b));
+    b->landlock_abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
     snprintf(b->root, sizeof(b->root), "/tmp/test_sandbox.XXXXXX");
     snprintf(b->outside, sizeof(b->outside), "/tmp/test_sandbox.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(b->root));
