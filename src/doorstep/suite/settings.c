@@ -174,6 +174,22 @@ static const struct {
      false},
 };
 
+#define WORK_A_SECOND ((uint64_t)16 << 20) /* octets compared: budgets here know no clock */
+#define STEPS_A_SECOND 100000
+
+/* A limit of processor time; "0": none. */
+static void
+apply_time(struct suite *s)
+{
+    const char *value = suite_setting(s, "sieve_max_cpu_time");
+    uint64_t seconds = value == NULL || value[0] == '\0' ? 0 : suite_number(value, true);
+
+    if (seconds == 0 || seconds == UINT32_MAX)
+        return;
+    s->limits.work_max = seconds * WORK_A_SECOND;
+    s->limits.steps_max = seconds * STEPS_A_SECOND;
+}
+
 static void
 apply_limits(struct suite *s)
 {
@@ -188,6 +204,7 @@ apply_limits(struct suite *s)
             n = UINT32_MAX;
         memcpy((char *)&s->limits + limits[i].offset, &n, sizeof(n));
     }
+    apply_time(s);
 }
 
 /* ------------------------------------------------------------------ staging */
