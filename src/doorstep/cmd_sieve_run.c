@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #include "doorstep/charset.h"
-#include "sieve/script_priv.h"
+#include "doorstep/sieve_settings.h"
+#include "sieve/layers_priv.h"
 
 static bool
 compile(const struct tool *t, struct script *s)
@@ -73,10 +74,20 @@ say(const struct tool *t, struct sieve_run *r, enum sieve_status status, struct 
     json_decref(o);
 }
 
-static int
-run_on(struct tool *t, const struct script *s, const struct message_input *m, struct explain *why)
+static const char *
+setting(void *arg, const char *name)
 {
-    const struct sieve_host nothing = {0};
+    struct layers *l = arg;
+
+    return l == NULL ? NULL : sieve_settings_find(&l->settings, name);
+}
+
+/* layers: NULL, the script runs alone. */
+static int
+run_on(struct tool *t, const struct script *s, struct layers *layers, const struct message_input *m,
+       struct explain *why)
+{
+    const struct sieve_host nothing = {.setting = setting, .arg = layers};
     struct charsets *charsets = charsets_new();
     const struct sieve_input input = {
         .message = buf_span(&m->text),
@@ -93,7 +104,8 @@ run_on(struct tool *t, const struct script *s, const struct message_input *m, st
     int code = EX_OSERR;
 
     if (r != NULL) {
-        enum sieve_status status = sieve_run_script(r, s->program);
+        enum sieve_status status =
+            layers != NULL ? layers_run(layers, r, why) : sieve_run_script(r, s->program);
         say(t, r, status, why);
         code = status == SIEVE_OK ? EX_OK : TOOL_FAILED;
     } else {
@@ -119,18 +131,30 @@ static int
 try_script(struct tool *t, struct explain *why)
 {
     struct script s;
+    struct layers layers = {.count = 0};
     struct message_input m = {0};
     int code = read_script(t, &s, why != NULL);
+    const struct settings *c = code == EX_OK && s.account != NULL ? tool_settings(t) : NULL;
+
+    if (c != NULL) {
+        s.global = c->sieve.global;
+        sieve_settings_limits(&c->sieve, &s.limits);
+    }
 
     if (code == EX_OK && !compile(t, &s))
         code = refuse(t, &s);
+    if (code == EX_OK && s.account != NULL)
+        code = layers_open(&layers, t, s.account, &s);
     if (code == EX_OK && (code = message_read(&m, t, s.account)) == EX_OK) {
+        if (s.account != NULL)
+            layers_know(&layers, &m.user);
         if (why != NULL)
             *why = (struct explain){
                 .script = &s, .out = stdout, .json = t->json ? json_array() : NULL};
-        code = run_on(t, &s, &m, why);
+        code = run_on(t, &s, s.account != NULL ? &layers : NULL, &m, why);
     }
     message_release(&m);
+    layers_release(&layers);
     script_release(&s);
     return code;
 }

@@ -11,7 +11,8 @@
 #include <time.h>
 
 #include "doorstep/charset.h"
-#include "sieve/script_priv.h"
+#include "doorstep/sieve_settings.h"
+#include "sieve/layers_priv.h"
 
 #define MESSAGE_MAX ((size_t)256 << 20)
 #define LINE_MAX_OCTETS 4096
@@ -28,6 +29,8 @@ struct trying {
     struct tool *tool;
     const char *account;
     struct script script;
+    struct layers layers;
+    struct sieve_limits limits;
     struct message_input message;
     struct charsets *charsets;
     json_t *mailboxes; /* their names */
@@ -107,6 +110,14 @@ mailbox_exists(void *arg, struct span mailbox)
     return SIEVE_NO;
 }
 
+static const char *
+setting(void *arg, const char *name)
+{
+    struct trying *y = arg;
+
+    return sieve_settings_find(&y->layers.settings, name);
+}
+
 /* When it came; now, where nobody knows. */
 static time_t
 time_of(json_t *row)
@@ -166,7 +177,7 @@ describe(const struct sieve_run *r, enum sieve_status status, const struct sieve
 static void
 compare(struct trying *y, struct sieve_run *r, const char *mailbox, json_t *row)
 {
-    enum sieve_status status = sieve_run_script(r, y->script.program);
+    enum sieve_status status = layers_run(&y->layers, r, NULL);
     json_t *outcome = outcome_json(r, status);
     uint32_t count;
     const struct sieve_action *actions = sieve_run_finish(r, &count);
@@ -189,13 +200,14 @@ try_message(struct trying *y, const char *mailbox, json_t *row)
 
     if (code != EX_OK)
         return code;
-    const struct sieve_host host = {.mailbox_exists = mailbox_exists, .arg = y};
+    const struct sieve_host host = {.mailbox_exists = mailbox_exists, .setting = setting, .arg = y};
+    layers_know(&y->layers, &y->message.user);
     const struct sieve_input input = {
         .message = buf_span(&y->message.text),
         .envelope = &y->message.envelope,
         .user = &y->message.user,
         .host = &host,
-        .limits = &y->script.limits,
+        .limits = &y->limits,
         .charsets = y->charsets,
         .now = time_of(row),
     };
@@ -292,10 +304,17 @@ compile(struct trying *y)
     int code = strcmp(path, "-") == 0 ? script_of_account(&y->script, y->tool, y->account)
                                       : script_read(&y->script, path);
 
-    if (code == EX_OK && !script_compile(&y->script, false)) {
+    const struct settings *s = code == EX_OK ? tool_settings(y->tool) : NULL;
+    if (s == NULL)
+        return code == EX_OK ? EX_CONFIG : code;
+    y->script.global = s->sieve.global;
+    sieve_settings_limits(&s->sieve, &y->script.limits);
+    if (!script_compile(&y->script, false)) {
         script_print_report(&y->script, stderr);
-        code = EX_DATAERR;
+        return EX_DATAERR;
     }
+    code = layers_open(&y->layers, y->tool, y->account, &y->script);
+    layers_limits(&y->layers, &y->limits);
     return code;
 }
 
@@ -317,6 +336,7 @@ cmd_sieve_try(struct tool *t)
     if (code == EX_OK)
         code = report(&y);
     message_release(&y.message);
+    layers_release(&y.layers);
     script_release(&y.script);
     charsets_free(y.charsets);
     json_decref(y.mailboxes);

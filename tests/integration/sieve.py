@@ -652,9 +652,38 @@ def layers(daemon):
     expect(
         where(daemon, "layer") == {"Bad": 1, "After": 1, "Discarded": 1, "INBOX": 1}, f"{where(daemon, 'layer')}"
     )
+    tools_know_layers(daemon, to)
     daemon.tool("account", "add", "plain@example.org")
     send(daemon, "late", "plain@example.org")
     expect(where(daemon, "plain") == {"After": 1}, f"no script of its own: {where(daemon, 'plain')}")
+
+
+def tools_know_layers(daemon, to):
+    """explain and try run what a delivery would: administrators' scripts, aliases, delimiters."""
+    daemon.tool("alias", "add", "also@example.org", to)
+    wanted = {
+        "virus": ("before.sieve", 'fileinto "Bad"'),
+        "late": ("after.sieve", 'fileinto "After"'),
+        "spam": ("discard.sieve", 'fileinto "Discarded"'),
+        "ham": ("main", 'keep "INBOX"'),
+    }
+    for subject, (script, action) in wanted.items():
+        done = tool(daemon, "sieve", "explain", to, data=message(subject))
+        said = done.stdout.decode()
+        expect(done.returncode == 0 and script in said and action in said, f"{subject}: {done}")
+    done = tool(daemon, "--json", "sieve", "explain", to, data=message("spam"))
+    said = json.loads(done.stdout)
+    expect([a["mailbox"] for a in said["actions"]] == ["Discarded"] and said["steps"], f"{said}")
+    said = json.loads(tool(daemon, "--json", "sieve", "try", "-", to).stdout)
+    expect((said["tried"], said["elsewhere"]) == (4, 0), f"where they lie is where they would go: {said}")
+    install(daemon, to, b'require "vacation"; vacation "away";\n', "--activate")
+    for field, withheld in (("To: also@example.org", False), ("To: other@example.org", True)):
+        data = message("x").replace(b"To: ann@example.org", field.encode())
+        done = tool(daemon, "--json", "sieve", "explain", to, data=data)
+        actions = [a for a in json.loads(done.stdout)["actions"] if a["action"] == "vacation"]
+        expect([bool(a.get("withheld")) for a in actions] == [withheld], f"{field}: {done.stdout}")
+    expect(tool(daemon, "sieve", "explain", "nobody@example.org").returncode == 67, "an account that is none")
+    install(daemon, to, b'if header :contains "subject" "spam" { discard; }\n', "--activate")
 
 
 def main():

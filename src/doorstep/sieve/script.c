@@ -140,6 +140,18 @@ read_beside(const struct script *s, struct span name, const char *suffix, struct
 }
 
 static enum sieve_found
+load_global(const struct script *s, struct span name, struct buf *out)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof(path), "%s/%.*s.sieve", s->global, (int)name.n, name.p);
+
+    if (s->global[0] == '\0' || name.n == 0 || name.n >= PATH_MAX || n >= (int)sizeof(path) ||
+        memchr(name.p, '/', name.n) != NULL || memchr(name.p, '\0', name.n) != NULL)
+        return SIEVE_MISSING;
+    return read_file(path, out) ? SIEVE_FOUND : SIEVE_MISSING;
+}
+
+static enum sieve_found
 load_of_account(const struct script *s, struct span name, struct buf *out)
 {
     char text[256];
@@ -155,6 +167,8 @@ load(void *arg, enum sieve_location location, struct span name, struct buf *out)
 {
     const struct script *s = arg;
 
+    if (location == SIEVE_GLOBAL && s->global != NULL)
+        return load_global(s, name, out);
     if (s->account != NULL)
         return location == SIEVE_GLOBAL ? SIEVE_UNKNOWN : load_of_account(s, name, out);
     if (name.n == 0 || name.n >= PATH_MAX || memchr(name.p, '\0', name.n) != NULL ||

@@ -18,6 +18,7 @@ struct script {
     struct tool *tool;   /* to ask the daemon with; NULL: it is a file */
     const char *account; /* borrowed; NULL: it is a file */
     char *name;          /* owned; what path points to when it is an account's */
+    const char *global;  /* folder of what `include :global` takes, or NULL: beside a file */
     struct buf text;
     struct sieve_limits limits;
     struct sieve_report *report;   /* owned */
