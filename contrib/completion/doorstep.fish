@@ -41,7 +41,8 @@ complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_
 complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list show retry flush hold release delete ' -x -a flush -d 'try all messages again now'
 complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list show retry flush hold release delete ' -x -a hold -d 'try a message no more until it is released'
 complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list show retry flush hold release delete ' -x -a release -d 'undo queue hold'
-complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list show retry flush hold release delete ' -x -a delete -d 'delete one message; nobody is told'
+complete -c doorstep -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list show retry flush hold release delete ' -x -a delete -d 'delete one message'
+complete -c doorstep -n '__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from delete' -l report -d 'give it up instead, and tell its sender as if it had expired'
 complete -c doorstep -n __fish_use_subcommand -x -a mailbox
 complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete special-use metadata annotate ' -x -a list -d 'list an account\'s mailboxes'
 complete -c doorstep -n '__fish_seen_subcommand_from mailbox; and not __fish_seen_subcommand_from list create rename delete special-use metadata annotate ' -x -a create -d 'create a mailbox'

@@ -38,6 +38,7 @@ _doorstep() {
     'account import') choices=' --domain' ;;
     'ban add') choices=' --for' ;;
     'queue list') choices=' --account' ;;
+    'queue delete') choices=' --report' ;;
     'deliver') choices=' -f --from -r --recipient' ;;
     'sieve check') choices=' --administrator' ;;
     'sieve run') choices=' --from --to --administrator' ;;

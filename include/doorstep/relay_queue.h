@@ -194,6 +194,10 @@ bool queue_retry(struct queue *q, int64_t id, time_t now, uint64_t *changed, str
 /* queue_delete() - one item, and it stays done. */
 bool queue_delete(struct queue *q, int64_t id, time_t now, struct outcome *why);
 
+/* queue_expire() - one item has waited long enough, held or not: queue_overdue() finds it, and
+ * whoever sends reports to its sender. It is not tried again. */
+bool queue_expire(struct queue *q, int64_t id, time_t now, struct outcome *why);
+
 /* queue_usage() - what an account has waiting. */
 bool queue_usage(struct queue *q, const char *account, uint64_t *items, uint64_t *octets,
                  struct outcome *why);

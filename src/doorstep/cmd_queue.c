@@ -115,14 +115,17 @@ cmd_queue_show(struct tool *t)
 int
 cmd_queue_delete(struct tool *t)
 {
+    bool report = tool_option(t, "report") != NULL;
     struct tool_answer answer = {0};
     json_t *args = id_args(t, false);
+    if (args != NULL && report)
+        json_object_set_new(args, "report", json_true());
     int code = args == NULL ? no_id(t) : tool_ask(t, "queue.delete", args, &answer);
 
     if (code == EX_OK && t->json)
         tool_print_json(t, answer.ok);
     if (code == EX_OK && !t->json) {
-        printf("deleted, nobody is told:\n");
+        puts(report ? "given up, its sender is told in a minute:" : "deleted, nobody is told:");
         print_shown(t, answer.ok);
     }
     json_decref(answer.ok);

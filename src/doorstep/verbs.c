@@ -56,6 +56,11 @@ static const struct verb_option queue_list_options[] = {
     {0},
 };
 
+static const struct verb_option queue_delete_options[] = {
+    {"report", 0, NULL, "give it up instead, and tell its sender as if it had expired"},
+    {0},
+};
+
 static const struct verb_option deliver_options[] = {
     {"from", 'f', "SENDER", "envelope sender; \"\" is the null sender"},
     {"recipient", 'r', "RECIPIENT", "one more recipient; may be given again"},
@@ -160,7 +165,8 @@ const struct verb verbs[] = {
     {"queue hold", "ID|all", 1, 1, "try a message no more until it is released", "", no_options,
      cmd_queue_hold},
     {"queue release", "ID|all", 1, 1, "undo queue hold", "", no_options, cmd_queue_release},
-    {"queue delete", "ID", 1, 1, "delete one message; nobody is told", "", no_options,
+    {"queue delete", "ID", 1, 1, "delete one message",
+     "Nobody is told of it but you, unless you say --report.", queue_delete_options,
      cmd_queue_delete},
     {"mailbox list", "ACCOUNT", 1, 1, "list an account's mailboxes", "", no_options,
      cmd_mailbox_list},

@@ -152,6 +152,8 @@ def deleted(daemon):
     to = account(daemon, "gone", 'redirect "eve@example.net";')
     send(daemon, to, body="x" * 70 + "\r\n", subject="large " + "y" * 60)
     [row] = rows(daemon, to)
+    said = tool(daemon, "queue", "delete", "--report", str(row["id"]), status=1)
+    expect("nothing sends a report" in said and len(rows(daemon, to)) == 1, said)
     text = tool(daemon, "queue", "delete", str(row["id"]))
     expect("eve@example.net" in text and "nobody is told" in text, text)
     expect(rows(daemon, to) == [], "still there")

@@ -190,7 +190,22 @@ operation_queue_show(struct operation *op, struct worker *w)
         show(op, id);
 }
 
-/* It says what it deleted. */
+static bool
+wants_report(const struct operation *op)
+{
+    return json_is_true(json_object_get(op->args, "report"));
+}
+
+static bool
+may_report(struct operation *op)
+{
+    if (wants_report(op) && !settings_has_relay(op->deliver->settings))
+        operation_fail(op, OUTCOME_BAD_REQUEST,
+                       "nothing sends a report: there is no section relay and no route");
+    return !op->failed;
+}
+
+/* It says what it deleted. With a report it has expired, and goes when that waits in its place. */
 void
 operation_queue_delete(struct operation *op, struct worker *w)
 {
@@ -200,8 +215,13 @@ operation_queue_delete(struct operation *op, struct worker *w)
         write_rows(op, w);
         return;
     }
-    if (!read_id(op, &id) || !needs_one(op, id) || !show(op, id))
+    if (!read_id(op, &id) || !needs_one(op, id) || !may_report(op) || !show(op, id))
         return;
+    if (wants_report(op)) {
+        if (!queue_expire(op->deliver->queue, id, clock_wall().tv_sec, &op->why))
+            fail_to_find(op, id);
+        return;
+    }
     if (!queue_delete(op->deliver->queue, id, clock_wall().tv_sec, &op->why))
         fail_to_find(op, id);
 }

@@ -172,6 +172,40 @@ queue_retry(struct queue *q, int64_t id, time_t now, uint64_t *changed, struct o
     return change(q, set_next, id, now, changed, why);
 }
 
+#define NEVER_TRIED_S (24 * 3600) /* far longer than it takes to be found */
+
+static bool
+expire_item(struct queue *q, int64_t id, time_t now, struct outcome *why)
+{
+    struct db_statement *s = db_prepare(q->db, "UPDATE items SET expires = ? WHERE id = ?", why);
+    if (s == NULL)
+        return false;
+    db_bind_int(s, 1, now);
+    db_bind_int(s, 2, id);
+    return db_run(s, why);
+}
+
+bool
+queue_expire(struct queue *q, int64_t id, time_t now, struct outcome *why)
+{
+    struct db_statement *s = NULL;
+
+    if (!queue_begin(q, why))
+        return false;
+    bool ok = exists(q, id, why) && expire_item(q, id, now, why);
+    if (ok)
+        s = db_prepare(q->db, "UPDATE recipients SET is_held = 0, next_attempt = ? WHERE item = ?",
+                       why);
+    if (s != NULL) {
+        db_bind_int(s, 1, now + NEVER_TRIED_S);
+        db_bind_int(s, 2, id);
+    }
+    ok = end_durable(q, s != NULL && db_run(s, why), why);
+    if (ok)
+        queue_tell(q);
+    return ok;
+}
+
 /* remove_items() - several in one transaction, with one sync. */
 #define REMOVED_AT_ONCE 100
 static bool

@@ -763,6 +763,24 @@ log_item(void *arg, const struct queue_item *i)
     return strcmp(i->once, "c") != 0;
 }
 
+START_TEST(test_what_is_given_up_is_overdue_and_not_due)
+{
+    const struct queue_deadlines limits = {.expired = NOW + 1};
+    struct taken t = {0};
+    const struct queue_taker taker = {wants, take, &t};
+    uint64_t changed;
+
+    add("a", "x@example.net");
+    ck_assert(queue_hold(queue, 1, &changed, &why));
+    ck_assert(queue_expire(queue, 1, NOW + 1, &why));
+    ck_assert_str_eq(due(NOW + 1000).log, "");
+    ck_assert(queue_overdue(queue, &limits, 10, &taker, &why));
+    ck_assert_str_eq(t.log, "a:x@example.net,;");
+    ck_assert(!queue_expire(queue, 77, NOW, &why));
+    ck_assert_int_eq(why.kind, OUTCOME_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(test_lists_go_in_pieces)
 {
     char log[16] = "";
@@ -845,6 +863,7 @@ main(void)
         test_an_abandoned_message_leaves_nothing,
         test_held_ones_wait_until_released,
         test_a_retry_is_due_now,
+        test_what_is_given_up_is_overdue_and_not_due,
         test_lists_go_in_pieces,
         test_an_account_goes_with_all_that_it_has,
         test_a_damaged_database_is_said_to_be_so,
