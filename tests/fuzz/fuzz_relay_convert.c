@@ -46,15 +46,15 @@ convert(struct span message, size_t read_max, struct buf *out)
     struct relay_job job = {.octets = message.n};
     struct source source = {&job, read_text, &text};
     struct convert *c = convert_new(&source);
-    const char *why;
+    const char *why = NULL;
     char octets[512];
     ssize_t n = 0;
 
     require(c != NULL);
-    bool ok = convert_plan(c, &why);
+    bool ok = convert_is_whole(c) && convert_plan(c, &why);
     while (ok && (n = convert_read(c, octets, sizeof(octets))) > 0)
         require(buf_append(out, octets, (size_t)n));
-    require(n == 0 && (ok || why != NULL));
+    require(n == 0 && (ok || why != NULL || !convert_is_whole(c)));
     convert_free(c);
     return ok;
 }

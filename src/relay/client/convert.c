@@ -241,6 +241,12 @@ convert_has_8bit_header(const struct convert *c)
 }
 
 bool
+convert_is_whole(const struct convert *c)
+{
+    return !mime_is_truncated(c->mime);
+}
+
+bool
 convert_has_binary(const struct convert *c)
 {
     return c->has_binary;
@@ -302,9 +308,7 @@ plan_part(struct convert *c, uint32_t i, const char **why)
 bool
 convert_plan(struct convert *c, const char **why)
 {
-    *why = mime_is_truncated(c->mime)
-               ? "the next hop takes ASCII alone, and the message has too many parts"
-               : NULL;
+    *why = NULL;
     for (uint32_t i = 0; i < c->count && *why == NULL; i++)
         plan_part(c, i, why);
     return *why == NULL;

@@ -23,7 +23,11 @@ bool convert_has_8bit(const struct convert *c);
 bool convert_has_8bit_header(const struct convert *c);
 bool convert_has_binary(const struct convert *c);
 
-/* convert_plan() - what to do with each part. false: it cannot be converted; *why says why. */
+/* convert_is_whole() - every part was seen: there were not too many, nor too little memory. */
+bool convert_is_whole(const struct convert *c);
+
+/* convert_plan() - of a whole one: what to do with each part. false: it cannot be converted; *why
+ * says why. */
 bool convert_plan(struct convert *c, const char **why);
 
 /* convert_read() - the next octets of the converted message, up to n; 0 at the end, -1 when it

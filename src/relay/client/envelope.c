@@ -164,13 +164,24 @@ must_convert(const struct relay_client *c, const struct convert *seen)
            (!c->can.eightbit && convert_has_8bit(seen));
 }
 
+static void
+defer_all(struct relay_client *c, const char *text)
+{
+    const struct relay_answer a = {RELAY_DEFERRED, 0, "4.3.0", text};
+
+    transaction_settle(c, &a);
+}
+
 /* What was seen decides: *seen stays where it is to be converted. */
 static void
 plan_conversion(struct relay_client *c, struct convert **seen)
 {
+    bool lacks_utf8 = c->t.job->smtputf8 && !c->can.smtputf8;
     const char *why;
 
-    if (c->t.job->smtputf8 && !c->can.smtputf8 && convert_has_8bit_header(*seen))
+    if (!convert_is_whole(*seen) && (convert_has_8bit(*seen) || convert_has_binary(*seen)))
+        defer_all(c, "the message has too many parts for what there is of memory");
+    else if (lacks_utf8 && convert_has_8bit_header(*seen))
         refuse_all(c, "5.6.9", "the message needs SMTPUTF8, which the next hop lacks");
     if (!must_convert(c, *seen)) {
         convert_free(*seen);
@@ -178,14 +189,6 @@ plan_conversion(struct relay_client *c, struct convert **seen)
     } else if (!convert_plan(*seen, &why)) {
         refuse_all(c, "5.6.3", why);
     }
-}
-
-static void
-defer_unreadable(struct relay_client *c)
-{
-    const struct relay_answer a = {RELAY_DEFERRED, 0, "4.3.0", "the message cannot be read"};
-
-    transaction_settle(c, &a);
 }
 
 /* Chunks that have to wait for one another are slower than lines. */
@@ -208,7 +211,7 @@ plan_content(struct relay_client *c)
     if (must_look(c)) {
         convert = convert_new(&source);
         if (convert == NULL)
-            defer_unreadable(c);
+            defer_all(c, "the message cannot be read");
         else
             plan_conversion(c, &convert);
     }
