@@ -13,6 +13,7 @@ import shutil
 import signal
 import smtplib
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import ROOT, Daemon, Failure, Tests, expect, message, until, without_trace
 from private_daemon import DOORSTEPD
@@ -233,6 +234,15 @@ def a_process_of_its_own(daemon, programs):
     expect(status["Seccomp"] == "2" or "-asan" in DOORSTEPD, "no filter of system calls")
     if IS_ROOT:
         expect(status["Uid"].split()[0] == str(pwd.getpwnam("nobody").pw_uid), f"uid {status['Uid']}")
+    for pid in runners(daemon):
+        own = status_of(pid)
+        expect(own["NoNewPrivs"] == "1" and int(own["CapPrm"], 16) == 0, f"a runner's privileges: {own}")
+        expect(own["Seccomp"] == "2" and own["Uid"].split()[0] != "0" or not IS_ROOT, f"a runner: {own}")
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
 
 
 ODD = ['-rf', '--help', '";id;"', "$(id)", "`id`", "a b", "|id", "%{sender}", "%s%n", "*?[", "~root", "'", "é", "\\"]
@@ -509,7 +519,8 @@ def owner(pid):
 )
 def files_change_where_they_may(daemon, programs):
     code, text, _ = deliver(daemon, "elsewhere")
-    expect(code == 250 and not programs.has("elsewhere"), f"{code} {text}")
+    if "mechanism=landlock" not in daemon.log_text():  # a kernel that has it
+        expect(code == 250 and not programs.has("elsewhere"), f"{code} {text}")
     code, text, _ = deliver(daemon, "allowed")
     expect(code == 250, f"{code} {text}")
 
@@ -631,9 +642,13 @@ def commands_of_scripts(programs):
     daemon = scripts_site(programs).daemon()
     try:
         daemon.start()
-        for user, text in SCRIPTS.items():
+
+        def install(user, text):
             daemon.tool("account", "add", f"{user}@example.org")
             daemon.tool("sieve", "install", f"{user}@example.org", "-", "--activate", data=(REQUIRE + text + "\n").encode())
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda row: install(*row), SCRIPTS.items()))
         daemon.tool("account", "add", "global@example.org")
         for user in (*SCRIPTS, "global"):
             answers = send(daemon, [f"{user}@example.org"], message("by script"))
@@ -750,22 +765,27 @@ def examples_work(programs):
     expect(set(found) == set(EXAMPLES), f"examples {set(found)}")
     for name, text in STANDINS.items():
         programs.add(name, "#!/bin/sh\n" + text)
-    for heading, (check, dialects) in EXAMPLES.items():
-        for dialect in dialects:
-            daemon = example_daemon(programs, found[heading], dialect)
-            try:
-                check(daemon, programs)
-                daemon.end()
-            except Failure as failure:
-                raise Failure(f"{heading}, {dialect}: {failure}\n{daemon.log_text()[-1500:]}") from None
-            finally:
-                if daemon.process is not None:
-                    daemon.kill()
-                daemon.remove()
+
+    def works(heading, dialect):
+        daemon = example_daemon(programs, found[heading], dialect)
+        try:
+            EXAMPLES[heading][0](daemon, programs)
+            daemon.end()
+        except Failure as failure:
+            raise Failure(f"{heading}, {dialect}: {failure}\n{daemon.log_text()[-1500:]}") from None
+        finally:
+            if daemon.process is not None:
+                daemon.kill()
+            daemon.remove()
+
+    with ThreadPoolExecutor(3) as pool:
+        started = [pool.submit(works, h, d) for h, (_, dialects) in EXAMPLES.items() for d in dialects]
+    for one in started:
+        one.result()
 
 
 def a_runner_that_is_killed_comes_back(programs):
-    """In a daemon of its own: its log says that a role died."""
+    """In a daemon of its own: its log says that a role died. Then a reload: other programs."""
     site = Site(programs)
     site.filter("steady", "cat > /dev/null\n")
     daemon = site.daemon()
@@ -775,6 +795,15 @@ def a_runner_that_is_killed_comes_back(programs):
         for pid in runners(daemon):
             os.kill(pid, signal.SIGKILL)
         until(lambda: deliver(daemon, "steady")[0] == 250, "no runner")
+        other = programs.add("other", "#!/bin/sh\nexit 77\n")
+        with open(daemon.configuration) as f:
+            text = f.read()
+        with open(daemon.configuration, "w") as f:
+            f.write(text.replace(f"{programs.folder}/steady", other))
+        daemon.process.send_signal(signal.SIGHUP)
+        until(lambda: deliver(daemon, "steady")[0] == 550, "the old program after a reload")
+        log = daemon.log_text().count("restart")
+        expect(deliver(daemon, "steady")[0] == 550 and daemon.log_text().count("restart") == log, "it does not stay")
     finally:
         daemon.kill()
         daemon.remove()
@@ -794,7 +823,7 @@ def main():
         tests.run("a good end", daemon.end)
         tests.run("commands of scripts", commands_of_scripts, programs)
         tests.run("the examples of docs/filters.md", examples_work, programs)
-        tests.run("a runner that is killed comes back", a_runner_that_is_killed_comes_back, programs)
+        tests.run("a runner that is killed comes back, a reload brings others", a_runner_that_is_killed_comes_back, programs)
     finally:
         if daemon.process is not None:
             daemon.kill()
