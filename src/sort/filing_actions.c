@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 struct taking {
     struct filer *f;
@@ -82,11 +83,31 @@ take_key(struct taking *t, const char *key, uint32_t seconds)
     t->failed = t->failed || t->out->key == NULL;
 }
 
+/* To itself: nothing would come of it but a circle. */
+static bool
+is_own(const struct filer *f, const char *address)
+{
+    const char *const *alias = f->user->aliases;
+
+    if (strcasecmp(address, f->user->address) == 0 ||
+        strcasecmp(address, f->envelope->recipient) == 0)
+        return true;
+    while (alias != NULL && *alias != NULL && strcasecmp(address, *alias) != 0)
+        alias++;
+    return alias != NULL && *alias != NULL;
+}
+
 static void
 take_redirect(struct taking *t, const struct sieve_redirect *r)
 {
+    static const struct sieve_storage inbox = {.mailbox = "INBOX"};
     char by[64];
 
+    if (r->address != NULL && r->address[0] != '\0' && is_own(t->f, r->address)) {
+        t->out->kind = FILING_FILE;
+        take_storage(t, &inbox);
+        return;
+    }
     add_field(t, "notify", r->notify);
     add_field(t, "ret", r->ret);
     if (!r->has_by)
