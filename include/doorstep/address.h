@@ -14,7 +14,8 @@
 #include "doorstep/span.h"
 
 /* Octets. Local part and domain as RFC 5321 4.5.3.1 has them; a sender's local part may be longer,
- * as VERP and SRS make it every day, and it is only carried, never looked up. A path has 256 at
+ * as VERP and SRS make it every day, and it is only carried, never looked up; what begins as
+ * an address of SRS may be as long when it comes back. A path has 256 at
  * least; UTF-8 and source routes need more. */
 #define ADDRESS_LOCAL_MAX 64
 #define ADDRESS_SENDER_LOCAL_MAX 256

@@ -207,13 +207,23 @@ address_take(const struct address_reader *r, struct arena *arena, struct address
     return out->local != NULL && out->domain != NULL ? ADDRESS_OK : ADDRESS_NO_MEMORY;
 }
 
+/* A sender's address that comes back as a recipient's is as long as it was (srs.h). */
+static bool
+address_is_rewritten(struct span in)
+{
+    while (in.n > 0 && (in.p[0] == '<' || in.p[0] == '"'))
+        in = span_skip(in, 1);
+    return span_has_prefix_fold(in, SPAN("SRS0")) || span_has_prefix_fold(in, SPAN("SRS1"));
+}
+
 static void
 address_reader_init(struct address_reader *r, struct span in, unsigned flags)
 {
     r->in = in;
     r->flags = flags;
     r->local_length = 0;
-    r->local_max = (flags & ADDRESS_ALLOW_NULL) != 0 ? ADDRESS_SENDER_LOCAL_MAX : ADDRESS_LOCAL_MAX;
+    bool is_long = (flags & ADDRESS_ALLOW_NULL) != 0 || address_is_rewritten(r->in);
+    r->local_max = is_long ? ADDRESS_SENDER_LOCAL_MAX : ADDRESS_LOCAL_MAX;
     r->domain[0] = '\0';
     r->is_utf8 = false;
 }
