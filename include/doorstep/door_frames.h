@@ -50,6 +50,7 @@ enum door_frame_type {
                               * the other end as MAIN_STORE_DOOR */
     MAIN_RELAY_SECRETS,      /* relay. fd: sealed memfd; include/doorstep/relay_secrets.h */
     MAIN_RUNNER_DOOR,        /* store. u32 runner slot; fd */
+    MAIN_SRS_SECRETS,        /* store. octets: text of srs_secret_file; include/doorstep/srs.h */
 
     /* any role -> main */
     ROLE_READY = 32,

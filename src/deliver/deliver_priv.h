@@ -27,6 +27,7 @@
 #include "recovery_priv.h"
 #include "relay_link_priv.h"
 #include "scheduler_priv.h"
+#include "senders_priv.h"
 #include "sorters_priv.h"
 #include "usage_priv.h"
 #include "worker_priv.h"
@@ -83,6 +84,7 @@ struct deliver {
     struct active *active;
     struct global_scripts *global_scripts;
     struct rates *rates;
+    struct senders senders; /* of what is sent on */
     struct disk *disk;
     struct job_thread *clerk; /* what may take its time: passwords, the delivery log */
     struct delivery_log *log;

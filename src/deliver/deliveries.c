@@ -6,8 +6,10 @@
  *
  * The fold's policy for mixed outcomes (design section 8) is carried out here, since it delivers:
  * where some accounts have the message and others refused it for good, over their quota or by a
- * script, those get it all the same, for there is no way left to tell the sender. An alias to
- * several accounts is folded the same way, in LMTP too.
+ * script, the sender gets a report of those (returns.c) and the client 250. Without a sender or a
+ * way out they get it all the same, for nobody can be told. So it is for one account of several
+ * behind an alias, in LMTP too, whose answer is that of all. What is refused for now alone is
+ * tried again by the client, which has the message still.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 
 #include "filing_priv.h"
 #include "notes_priv.h"
+#include "returns_priv.h"
 
 static void progress(struct transaction *t);
 
@@ -132,11 +135,11 @@ send_answer(struct transaction *t, struct recipient *r)
 }
 
 /* SMTP's fold needs all recipients; LMTP needs them where an account has a message that its
- * recipient is told to be sent again. */
+ * recipient is told to be sent again, and where one report is about all of them. */
 static bool
 answers_together(const struct transaction *t)
 {
-    return !is_lmtp(t) || t->is_partial;
+    return !is_lmtp(t) || t->is_partial || t->has_returns;
 }
 
 /* What is known goes out: in LMTP up to the first recipient still under way, in SMTP all or
@@ -300,6 +303,66 @@ recipient_done(struct transaction *t, struct recipient *r)
     t->is_partial = t->is_partial || is_partial(r);
 }
 
+/* ---- what goes back, and then the answers ---- */
+
+/* Nobody can be told that it was refused. */
+static bool
+must_overshoot(const struct transaction *t)
+{
+    return !is_lmtp(t) && !returns_can_report(t);
+}
+
+static void give_answers(struct transaction *t);
+static void remember_delivered(struct transaction *t);
+
+/* Refused ones are reported: the client hears that all is done. Where that failed it comes again
+ * with all of it. */
+static void
+settle_returns(struct transaction *t, const struct outcome *why)
+{
+    bool ok = outcome_is_success(why);
+
+    for (uint32_t i = 0; i < t->asked; i++) {
+        struct recipient *r = &t->recipients[i];
+        if (r->behind != NULL)
+            log_line(t, i, NULL, NULL, why);
+        bool is_refused = outcome_is_permanent(&r->why) && !must_overshoot(t) && !is_lmtp(t);
+        if (r->behind != NULL || is_refused)
+            r->why = *why;
+        if (ok && is_refused)
+            outcome_say(&r->why, "refused, and reported as NOTIFY has it");
+    }
+}
+
+static void
+on_returned(struct transaction *t, const struct outcome *why)
+{
+    t->has_returned = true;
+    settle_returns(t, why);
+    if (outcome_is_success(why) || is_lmtp(t))
+        give_answers(t);
+    else
+        remember_delivered(t);
+}
+
+/* All is known and remembered. */
+static void
+give_answers(struct transaction *t)
+{
+    bool is_again = false, has_some = false;
+    struct outcome nothing;
+
+    for (uint32_t i = 0; i < t->asked; i++) {
+        has_some = has_some || outcome_is_success(&t->recipients[i].why);
+        is_again = is_again || outcome_is_temporary(&t->recipients[i].why);
+    }
+    outcome_set(&nothing, OUTCOME_OK, NULL);
+    if (t->has_returned || !has_some || (is_again && !is_lmtp(t)))
+        send_answers(t);
+    else if (!returns_send(t, on_returned))
+        on_returned(t, &nothing);
+}
+
 static void
 on_remembered(struct delivery *delivery)
 {
@@ -310,7 +373,7 @@ on_remembered(struct delivery *delivery)
         log_event(LOG_LEVEL_WARNING, "ledger_not_written", "id", t->source.id, "cause",
                   delivery->why.cause, NULL);
     if (--t->remembering == 0)
-        send_answers(t);
+        give_answers(t);
 }
 
 /* The message comes again: whoever has it already must be found then, though no Received field says
@@ -330,7 +393,7 @@ remember_delivered(struct transaction *t)
             workers_post(t->deliver->workers, a->user, a->domain, &p->delivery.job);
         }
     if (--t->remembering == 0)
-        send_answers(t);
+        give_answers(t);
 }
 
 /* All recipients are known: the fold over the whole transaction. */
@@ -345,7 +408,7 @@ fold_transaction(struct transaction *t)
     }
     for (struct transaction *part = t; part != NULL; part = transaction_next_part(t, part))
         for (struct parcel *p = part->parcels; p != NULL; p = p->hh.next) {
-            if (!delivered || temporary || !is_refused_late(p))
+            if (!delivered || temporary || !must_overshoot(t) || !is_refused_late(p))
                 continue;
             for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
                 reopen(t, &t->recipients[l->recipient]);
@@ -354,10 +417,10 @@ fold_transaction(struct transaction *t)
         }
     if (again)
         return;
-    if (temporary)
+    if (temporary && (!is_lmtp(t) || t->is_partial))
         remember_delivered(t);
     else
-        send_answers(t);
+        give_answers(t);
 }
 
 static void
@@ -583,9 +646,23 @@ refuse_recipient(struct recipient *r)
     }
 }
 
+/* What comes to an address of SRS is done when it is in the queue: returns.c. */
+static void
+complete_behind(struct transaction *t)
+{
+    struct outcome ok;
+
+    outcome_set(&ok, OUTCOME_OK, NULL);
+    for (uint32_t i = 0; i < t->asked; i++)
+        if (t->recipients[i].behind != NULL)
+            complete(t, &t->recipients[i], &ok, t->source.id);
+}
+
 void
 transaction_deliver(struct transaction *t)
 {
+    t->has_returns = returns_expected(t);
+    complete_behind(t);
     for (uint32_t i = 0; i < t->envelope.recipient_count; i++)
         if (t->recipients[i].is_refused)
             refuse_recipient(&t->recipients[i]);
@@ -638,6 +715,30 @@ on_resolved(void *arg, const struct account_targets *targets, const struct outco
         on_all_resolved(t);
 }
 
+/* An address of SRS leads back to a sender; asked at RCPT already, and once more here. */
+static bool
+is_behind(struct recipient *r)
+{
+    struct transaction *t = r->transaction;
+    const struct address *to = &t->envelope.recipients[r->number].address;
+    struct address behind;
+    struct outcome why;
+    struct buf text;
+
+    if (!senders_is_rewritten(&t->deliver->senders, to))
+        return false;
+    buf_init(&text, ADDRESS_PATH_MAX);
+    if (t->envelope.reverse_path.is_null &&
+        senders_behind(&t->deliver->senders, to, &t->arena, &behind) &&
+        address_print(&behind, &text))
+        r->behind = arena_copy(&t->arena, buf_span(&text));
+    buf_release(&text);
+    outcome_set(&why, OUTCOME_NOT_OURS, NULL);
+    if (r->behind == NULL)
+        refuse_later(r, &why);
+    return true;
+}
+
 void
 transaction_resolve(struct transaction *t)
 {
@@ -645,7 +746,7 @@ transaction_resolve(struct transaction *t)
 
     t->lookups = count + 1;
     for (uint32_t i = 0; i < count; i++) {
-        if (t->recipients[i].is_deleted)
+        if (t->recipients[i].is_deleted || is_behind(&t->recipients[i]))
             t->lookups--;
         else
             directory_resolve(t->deliver->directory, &t->envelope.recipients[i].address,

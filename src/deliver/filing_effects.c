@@ -131,24 +131,59 @@ notify_of(const char *words)
     return (flags & NOTIFY_NEVER) != 0 ? NOTIFY_NEVER : flags;
 }
 
-/* We are one more station on its way (RFC 5321 4.4); what counts these finds a circle. */
+/* The sender hears from us that the message has arrived, not from whoever gets it behind the
+ * account (RFC 3461 5.2.7.4); what else he asked for goes on with it. */
+static unsigned
+passed_notify(unsigned notify)
+{
+    unsigned rest = notify & ~(unsigned)NOTIFY_SUCCESS;
+
+    return notify != 0 && rest == 0 ? NOTIFY_NEVER : rest;
+}
+
+/* Where the account takes the sender's place it is another transaction (RFC 3461 5.2.7.1). */
+static void
+fill_report_wishes(struct packing *pk, struct queue_item *item, struct queue_recipient *to)
+{
+    const struct envelope *e = &pk->t->envelope;
+    const struct envelope_recipient *from = &e->recipients[pk->p->delivery.recipient];
+
+    if (pk->t->deliver->settings->relay.redirect_sender == REDIRECT_RECIPIENT)
+        return;
+    item->envid = e->envid;
+    item->ret = e->ret;
+    to->notify = passed_notify(from->notify);
+    to->orcpt = from->orcpt;
+}
+
+static const char *
+account_of(struct packing *pk)
+{
+    const struct account *a = &pk->p->delivery.target.account;
+    char text[ACCOUNT_USER_SIZE + ACCOUNT_DOMAIN_SIZE];
+
+    snprintf(text, sizeof text, "%s@%s", a->user, a->domain);
+    return arena_copy(&pk->t->arena, span_of(text));
+}
+
+/* The trace of this passage, by which a circle is seen (RFC 5321 6.3), before the sorter's fields.
+ */
 static struct span
 print_head(struct packing *pk, const struct filing_action *a)
 {
-    const struct trace_options options = {.hostname = pk->t->deliver->settings->hostname,
-                                          .id = pk->t->source.id,
-                                          .when = pk->t->source.received};
     const struct envelope *e = &pk->t->envelope;
-    struct buf head;
+    const struct trace_options options = {pk->t->deliver->settings->hostname, pk->t->source.id,
+                                          pk->t->source.received, true};
+    struct buf out;
 
-    buf_init(&head, TRACE_MAX + FILING_HEAD_MAX);
-    bool ok = trace_received(&options, e, &e->recipients[pk->p->delivery.recipient], &head) &&
-              buf_append_str(&head, a->head);
-    const char *copy = ok ? arena_copy(&pk->t->arena, buf_span(&head)) : NULL;
-    const struct span s = {copy, head.len};
-    buf_release(&head);
+    buf_init(&out, TRACE_MAX + FILING_HEAD_MAX);
+    bool ok = trace_build_passage(&options, e, &e->recipients[pk->p->delivery.recipient], &out) &&
+              buf_append_str(&out, a->head);
+    const char *copy = ok ? arena_copy(&pk->t->arena, buf_span(&out)) : NULL;
+    const struct span head = {copy, copy == NULL ? 0 : out.len};
     pk->failed = pk->failed || copy == NULL;
-    return copy == NULL ? SPAN_NONE : s;
+    buf_release(&out);
+    return head;
 }
 
 /* What is sent on keeps what its sender asked for, unless the script says otherwise (RFC 6009). */
@@ -157,20 +192,29 @@ fill_redirect(struct packing *pk, const struct filing_action *a, struct queue_it
               struct queue_recipient *to)
 {
     const struct envelope *e = &pk->t->envelope;
-    const struct envelope_recipient *from = &e->recipients[pk->p->delivery.recipient];
     const char *notify = field_of(a, "notify"), *ret = field_of(a, "ret");
+    const char *account = account_of(pk);
 
-    item->envid = e->envid;
-    item->ret = strcasecmp(ret, "FULL") == 0   ? RET_FULL
-                : strcasecmp(ret, "HDRS") == 0 ? RET_HDRS
-                                               : e->ret;
+    item->reverse_path = account == NULL
+                             ? NULL
+                             : senders_of_redirect(&pk->t->deliver->senders, &e->reverse_path,
+                                                   account, &pk->t->arena);
+    if (item->reverse_path == NULL) {
+        item->reverse_path = "";
+        pk->failed = true;
+    }
+    item->head = print_head(pk, a);
+    fill_report_wishes(pk, item, to);
+    if (strcasecmp(ret, "FULL") == 0)
+        item->ret = RET_FULL;
+    else if (strcasecmp(ret, "HDRS") == 0)
+        item->ret = RET_HDRS;
     item->body = e->body;
     item->smtputf8 = e->smtputf8;
     item->require_tls = e->require_tls;
     item->by = field_of(a, "by");
-    item->head = print_head(pk, a);
-    to->notify = notify[0] != '\0' ? notify_of(notify) : from->notify;
-    to->orcpt = from->orcpt;
+    if (notify[0] != '\0')
+        to->notify = notify_of(notify);
 }
 
 static size_t

@@ -177,6 +177,7 @@ reject(struct planning *pl, const struct filing_action *a)
     if (!fits)
         outcome_say(&p->delivery.why, "the recipient does not accept this message");
     p->is_refused = true;
+    p->reason = text.n > 0 ? a->text : NULL;
     tell(pl, a, "");
 }
 

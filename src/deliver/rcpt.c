@@ -169,6 +169,28 @@ on_resolved(void *arg, const struct account_targets *targets, const struct outco
     one_less(r);
 }
 
+/* An address of SRS takes what is reported to the sender behind it, and nothing else: 550 5.7.1. An
+ * MTA that asks by a table does not say who sends. */
+static bool
+answer_rewritten(struct rcpt *r)
+{
+    const struct deliver *d = r->edge->deliver;
+    struct address behind;
+    struct outcome why;
+
+    if (!senders_is_rewritten(&d->senders, &r->to))
+        return false;
+    bool is_ours = senders_behind(&d->senders, &r->to, &r->arena, &behind);
+    bool is_report = r->from.is_null || r->asker == RCPT_ASKED_BY_MAP;
+    outcome_set(&why, is_ours && is_report ? OUTCOME_RCPT_OK : OUTCOME_NOT_OURS, NULL);
+    if (!is_ours)
+        outcome_say(&why, "not an address that was given out here, or too old");
+    else if (!is_report)
+        outcome_say(&why, "that address takes reports alone");
+    rcpt_answer(r, &why);
+    return true;
+}
+
 static bool
 read_question(struct rcpt *r, struct span body)
 {
@@ -216,6 +238,7 @@ rcpt_ask(struct edge *e, uint64_t id, struct span body)
     e->references++;
     e->lookups++;
     e->deliver->running++; /* a drain waits for the answer */
-    directory_resolve(e->deliver->directory, &r->to, on_resolved, r);
+    if (!answer_rewritten(r))
+        directory_resolve(e->deliver->directory, &r->to, on_resolved, r);
     return true;
 }

@@ -392,6 +392,9 @@ take_frame(struct deliver *d, struct door_frame *f)
     case MAIN_CONTROL:
     case MAIN_METRICS_PAGE:
         return take_descriptor(d, f);
+    case MAIN_SRS_SECRETS:
+        senders_take_secrets(&d->senders, f->body);
+        return true;
     case MAIN_HAND_DOOR:
         hands_answer(d->hands, f->id, f->fd);
         f->fd = -1;
@@ -564,8 +567,10 @@ deliver_run(int main_door, const struct deliver_hooks *hooks)
     if (d.main_door == NULL || sodium_init() < 0)
         return EXIT_FAILURE;
     d.settings = read_settings(d.main_door, hooks);
-    if (d.settings != NULL)
+    if (d.settings != NULL) {
+        senders_init(&d.senders, d.settings);
         d.global_scripts = global_scripts_read(d.settings);
+    }
     if (d.settings == NULL || !hooks->confine(d.settings)) {
         global_scripts_free(d.global_scripts);
         door_free(d.main_door);

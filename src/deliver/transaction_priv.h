@@ -24,8 +24,9 @@ struct recipient {
     struct link *links;
     bool is_deleted; /* a content filter took it off: it is answered, not delivered to */
     bool is_complete;
-    bool is_refused;   /* when it was looked up: `why` */
-    bool lacks_target; /* one of its accounts gets no delivery: not everybody has the message */
+    bool is_refused;    /* when it was looked up: `why` */
+    const char *behind; /* its address is one of SRS: whom it stands for */
+    bool lacks_target;  /* one of its accounts gets no delivery: not everybody has the message */
     enum outcome_kind lack;
     struct outcome why;
     char id[ID_SIZE];
@@ -43,6 +44,7 @@ struct parcel {               /* one account's copy */
     uint32_t run;              /* its number */
     bool is_settled;           /* delivered nowhere: delivery.why says it all */
     bool is_refused;           /* by a script */
+    const char *reason;        /* its words, or NULL */
     struct sent_message *sent; /* what delivery.sent points to */
     const char *failure;       /* why the account's script failed, or NULL */
     const char *told;          /* what the script did, for the delivery log; or NULL */
@@ -101,6 +103,8 @@ struct transaction {
     uint32_t answered;
     bool is_partial;      /* a recipient was answered 4xx, and an account of its has the message */
     unsigned remembering; /* ledger rows under way */
+    bool has_returns;     /* something may go back: returns_priv.h */
+    bool has_returned;    /* it is in the queue, or will not be */
 };
 
 /* transaction_resolve() - the envelope is there: whose is it? transaction_sort() follows.

@@ -332,6 +332,8 @@ start_store(struct role *store)
     store->generation = d->generation;
     send_settings(store);
     pages_send_all(store);
+    if (d->relay_files.srs.len > 0)
+        supervise_send(store, MAIN_SRS_SECRETS, 0, buf_span(&d->relay_files.srs), -1);
     supervise_send(store, MAIN_CONTROL, 0, SPAN_NONE, d->state.control_fd);
     for (uint32_t slot = 0; slot < d->settings->sorters; slot++)
         renew_helper(d, ROLE_SORTER, slot);

@@ -2,13 +2,16 @@
  *
  * The policy of SMTP's one answer:
  *
- *   all delivered                250, with the first recipient's delivery id
- *   any temporary failure        451: the client keeps the message and tries again; the ledger
- * knows who has it, so nobody gets a second copy all refused for good         the first recipient's
- * code some refused, others not     the store delivers what a filter or quota refused late to that
- *                                account's inbox, so this is not seen as long as it can write. If
- *                                it is, the refusal goes out and says how many have the mail: the
- *                                sender hears of the loss. With 250 nobody would.
+ *   all delivered             250, with the first recipient's delivery id
+ *   any temporary failure     451: the client keeps the message and tries again; the ledger knows
+ *                             who has it, so nobody gets a second copy
+ *   all refused for good      the first recipient's code
+ *   some refused, others not  250: the store has queued a report of those, and says of them that
+ *                             all is done. Where nobody can be told - the null reverse-path, or no
+ *                             way out - it delivers what a filter or quota refused late to that
+ *                             account's INBOX. What is refused all the same, because it cannot
+ *                             write, goes out with how many have the mail: the sender hears of the
+ *                             loss. With 250 nobody would.
  */
 #include "fold_priv.h"
 

@@ -132,6 +132,7 @@ item_new(const struct settings *s, struct handover *h, const char *id, const str
                                 .reverse_path = "",
                                 .envid = "",
                                 .smtputf8 = dsn_needs_smtputf8(d),
+                                .require_tls = h->taken->item.require_tls,
                                 .by = "",
                                 .file = "",
                                 .recipients = to,
@@ -195,10 +196,10 @@ report_make(const struct settings *s, struct queue *q, struct handover *h, time_
         .received_from = "",
         .now = now,
         .arrived = item->queued,
-        .ret = item->ret,
+        .ret = item->require_tls ? RET_HDRS : item->ret, /* RFC 8689 5 */
         .original = buf_span(&original),
         .original_octets = item->head.n + item->octets,
-        .may_utf8 = item->smtputf8,
+        .may_utf8 = !utf8_is_ascii(span_of(item->reverse_path)),
         .recipients = recipients,
         .recipient_count = fill_recipients(h, now, recipients),
     };

@@ -107,9 +107,9 @@ put_date(struct buf *out, time_t when)
                       tm.tm_sec, sign, offset / 60, offset % 60);
 }
 
-bool
-trace_received(const struct trace_options *o, const struct envelope *e,
-               const struct envelope_recipient *to, struct buf *out)
+static bool
+put_received(struct buf *out, const struct trace_options *o, const struct envelope *e,
+             const struct envelope_recipient *to)
 {
     bool ok = buf_append_str(out, "Received: from ") &&
               put_clean(out, *e->helo == '\0' ? "unknown" : e->helo) && put_client(out, e) &&
@@ -123,6 +123,14 @@ trace_received(const struct trace_options *o, const struct envelope *e,
            buf_append_str(out, "\r\n");
 }
 
+static bool
+put_delivered_to(struct buf *out, const struct trace_options *o,
+                 const struct envelope_recipient *to)
+{
+    return !o->delivered_to || (buf_append_str(out, "Delivered-To: ") &&
+                                put_address(out, &to->address) && buf_append_str(out, "\r\n"));
+}
+
 bool
 trace_build(const struct trace_options *options, const struct envelope *e,
             const struct envelope_recipient *to, struct buf *out)
@@ -130,8 +138,13 @@ trace_build(const struct trace_options *options, const struct envelope *e,
     buf_reset(out);
     bool ok = buf_append_str(out, "Return-Path: <") && put_address(out, &e->reverse_path) &&
               buf_append_str(out, ">\r\n");
-    if (ok && options->delivered_to)
-        ok = buf_append_str(out, "Delivered-To: ") && put_address(out, &to->address) &&
-             buf_append_str(out, "\r\n");
-    return ok && trace_received(options, e, to, out);
+    return ok && put_delivered_to(out, options, to) && put_received(out, options, e, to);
+}
+
+bool
+trace_build_passage(const struct trace_options *options, const struct envelope *e,
+                    const struct envelope_recipient *to, struct buf *out)
+{
+    buf_reset(out);
+    return put_delivered_to(out, options, to) && put_received(out, options, e, to);
 }

@@ -19,13 +19,14 @@ struct trace_options {
 
 #define TRACE_MAX 8192 /* octets of all trace fields together */
 
-/* trace_received() - the Received field alone, appended to out: for what is sent on. */
-bool trace_received(const struct trace_options *options, const struct envelope *e,
-                    const struct envelope_recipient *to, struct buf *out);
-
 /* trace_build() - the fields for one recipient, CRLF line ends, into out (reset before). Everything
  * from the envelope is hostile: what could end a line is replaced. false: does not fit. */
 bool trace_build(const struct trace_options *options, const struct envelope *e,
                  const struct envelope_recipient *to, struct buf *out);
+
+/* trace_build_passage() - the same for a message that goes on from here: Received, and Delivered-To,
+ * by which a message that comes again is known. No Return-Path, which is final delivery's. */
+bool trace_build_passage(const struct trace_options *options, const struct envelope *e,
+                         const struct envelope_recipient *to, struct buf *out);
 
 #endif

@@ -263,7 +263,7 @@ edge_session_new(struct edge_conn *c)
         .tls = c->listen->tls,
         .proxied_tls = c->proxied != NULL ? &c->proxied->facts : NULL,
         .require = c->listen->require,
-        .dsn = s->dsn,
+        .dsn = s->dsn && settings_has_relay(s), /* or who asks for a report gets none */
         .bare_newline = s->bare_newline,
         .limits = &s->limits,
         .filter_key = c->filters != NULL ? filter_client_key(c->filters) : NULL,

@@ -87,6 +87,22 @@ START_TEST(null_sender_and_no_delivered_to)
 }
 END_TEST
 
+/* What is sent on has no Return-Path: that is for whoever delivers it at last. */
+START_TEST(a_passage_is_no_delivery)
+{
+    static const char begin[] = "Delivered-To: ann@example.org\r\nReceived: from ";
+    const struct trace_options options = {"mx.example.org", "ID1", {.tv_sec = 1700000000}, true};
+    struct envelope e = envelope();
+    struct buf out;
+
+    buf_init(&out, TRACE_MAX);
+    ck_assert(trace_build_passage(&options, &e, &e.recipients[0], &out));
+    ck_assert_int_eq(strncmp(buf_str(&out), begin, strlen(begin)), 0);
+    ck_assert_ptr_null(strstr(buf_str(&out), "Return-Path"));
+    buf_release(&out);
+}
+END_TEST
+
 static const struct {
     enum envelope_protocol protocol;
     bool smtputf8;
@@ -177,6 +193,7 @@ trace_tests(void)
     tcase_add_test(t, one_recipient_is_named);
     tcase_add_test(t, several_recipients_stay_blind);
     tcase_add_test(t, null_sender_and_no_delivered_to);
+    tcase_add_test(t, a_passage_is_no_delivery);
     tcase_add_loop_test(t, protocol_keyword, 0, sizeof protocols / sizeof protocols[0]);
     tcase_add_test(t, tls_is_named);
     tcase_add_test(t, hostile_names_stay_in_their_place);
