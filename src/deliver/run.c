@@ -220,7 +220,8 @@ start_parts(struct deliver *d, struct outcome *why)
 static bool
 start_sending(struct deliver *d)
 {
-    const struct scheduler_with with = {d->settings, d->loop, d->queue, d->relay, d->log};
+    const struct scheduler_with with = {d->settings, d->loop, d->queue,
+                                        d->relay,    d->log,  &d->senders};
 
     if (d->is_offline || d->is_draining)
         return true;

@@ -81,3 +81,16 @@ senders_behind(const struct senders *s, const struct address *a, struct arena *a
 {
     return srs_reverse(&s->srs, a, time(NULL), arena, out) == SRS_OK;
 }
+
+const char *
+senders_report_path(const struct senders *s, const char *reverse_path, struct arena *arena)
+{
+    const unsigned flags = ADDRESS_ALLOW_NULL | ADDRESS_ALLOW_UTF8;
+    struct address path, behind;
+    const char *text = NULL;
+
+    if (address_parse_mailbox(span_of(reverse_path), flags, arena, &path) == ADDRESS_OK &&
+        senders_is_rewritten(s, &path) && senders_behind(s, &path, arena, &behind))
+        text = print(&behind, arena);
+    return text == NULL ? reverse_path : text;
+}

@@ -31,4 +31,10 @@ bool senders_is_rewritten(const struct senders *s, const struct address *a);
 bool senders_behind(const struct senders *s, const struct address *a, struct arena *arena,
                     struct address *out);
 
+/* senders_report_path() - whom to tell about a message that left with this reverse-path: itself, or
+ * who stands behind one of ours, with no way round by a mail exchanger. Borrowed from either
+ * argument. Any thread. */
+const char *senders_report_path(const struct senders *s, const char *reverse_path,
+                                struct arena *arena);
+
 #endif

@@ -169,10 +169,12 @@ is_owed(const struct handover *h)
 }
 
 bool
-report_make(const struct settings *s, struct queue *q, struct handover *h, time_t now,
+report_make(const struct senders *from, struct queue *q, struct handover *h, time_t now,
             const struct queue_item **out, struct outcome *why)
 {
+    const struct settings *s = from->settings;
     const struct queue_item *item = &h->taken->item;
+    const char *sender = senders_report_path(from, item->reverse_path, &h->arena);
     struct dsn_recipient *recipients;
     char postmaster[300], id[ID_SIZE];
     struct buf original;
@@ -191,7 +193,7 @@ report_make(const struct settings *s, struct queue *q, struct handover *h, time_
         .hostname = s->hostname,
         .postmaster = postmaster,
         .id = id,
-        .sender = item->reverse_path,
+        .sender = sender,
         .envid = item->envid,
         .received_from = "",
         .now = now,
@@ -199,7 +201,7 @@ report_make(const struct settings *s, struct queue *q, struct handover *h, time_
         .ret = item->require_tls ? RET_HDRS : item->ret, /* RFC 8689 5 */
         .original = buf_span(&original),
         .original_octets = item->head.n + item->octets,
-        .may_utf8 = !utf8_is_ascii(span_of(item->reverse_path)),
+        .may_utf8 = !utf8_is_ascii(span_of(sender)),
         .recipients = recipients,
         .recipient_count = fill_recipients(h, now, recipients),
     };

@@ -117,7 +117,7 @@ run_settle(struct settle_turn *turn)
     const struct scheduler *s = turn->scheduler;
     struct outcome why;
 
-    turn->ok = settle_run(s->with.settings, s->with.queue, turn->list, &why);
+    turn->ok = settle_run(s->with.senders, s->with.queue, turn->list, &why);
     if (!turn->ok)
         log_event(LOG_LEVEL_ERROR, "relay_not_settled", "cause", why.cause, NULL);
     for (const struct handover *h = turn->list; turn->ok && h != NULL; h = h->next)

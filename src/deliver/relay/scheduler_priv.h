@@ -13,6 +13,7 @@
 
 #include "delivery_log_priv.h"
 #include "relay_link_priv.h"
+#include "senders_priv.h"
 
 struct scheduler;
 
@@ -22,6 +23,7 @@ struct scheduler_with { /* all borrowed; they outlive the scheduler */
     struct queue *queue;
     struct relay_link *link;
     struct delivery_log *log;
+    const struct senders *senders; /* who stands behind reverse-paths of ours */
 };
 
 /* scheduler_start() - begins to send. NULL: no memory, or no thread. It watches the queue. */

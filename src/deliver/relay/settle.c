@@ -23,7 +23,7 @@ settle_rules(const struct settings *s)
 /* ---- fates ---- */
 
 struct judging {
-    const struct settings *settings;
+    const struct senders *senders;
     struct retry_rules rules;
     time_t now;
 };
@@ -140,7 +140,7 @@ fill(const struct judging *j, struct queue *q, struct handover *h, struct queue_
     for (uint32_t i = 0; i < h->count; i++)
         list[i] = outcome_of(h, i);
     *out = (struct queue_settlement){h->taken->item.id, list, h->count, NULL};
-    return report_make(j->settings, q, h, j->now, &out->dsn, why);
+    return report_make(j->senders, q, h, j->now, &out->dsn, why);
 }
 
 /* ---- all of them ---- */
@@ -180,9 +180,9 @@ settle_all(const struct judging *j, struct queue *q, struct handover *list, size
 }
 
 bool
-settle_run(const struct settings *s, struct queue *q, struct handover *list, struct outcome *why)
+settle_run(const struct senders *s, struct queue *q, struct handover *list, struct outcome *why)
 {
-    const struct judging j = {s, settle_rules(s), clock_wall().tv_sec};
+    const struct judging j = {s, settle_rules(s->settings), clock_wall().tv_sec};
     size_t count = count_settled(list);
 
     if (count > 0 && !settle_all(&j, q, list, count, why))

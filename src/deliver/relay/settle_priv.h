@@ -10,13 +10,14 @@
 
 #include "handover_priv.h"
 #include "retry_priv.h"
+#include "senders_priv.h"
 
 /* settle_rules() - as the configuration has them. */
 struct retry_rules settle_rules(const struct settings *s);
 
 /* settle_run() - all of a list: each has its fates afterwards, and is in flight no longer. false:
  * nothing has changed, and the caller tries again. */
-bool settle_run(const struct settings *s, struct queue *q, struct handover *list,
+bool settle_run(const struct senders *s, struct queue *q, struct handover *list,
                 struct outcome *why);
 
 #endif

@@ -27,6 +27,7 @@ static struct queue *queue;
 static struct relay_link *relay;
 static struct relay_role role;
 static struct delivery_log *delivery_log;
+static struct senders senders;
 static struct scheduler *scheduler;
 static struct outcome why;
 static const char *slow[] = {"slow.example"}, *fast[] = {"fast.example"};
@@ -91,7 +92,8 @@ start(void)
     loop = loop_new();
     tick = loop_timer_new(loop, on_tick, NULL);
     relay = relay_link_new(loop, 60000, &hooks);
-    const struct scheduler_with with = {&settings, loop, queue, relay, delivery_log};
+    senders_init(&senders, &settings);
+    const struct scheduler_with with = {&settings, loop, queue, relay, delivery_log, &senders};
     scheduler = scheduler_start(&with);
     ck_assert_ptr_nonnull(scheduler);
     relay_role_connect(&role, relay);
