@@ -56,14 +56,14 @@ message_of(const struct packing *pk, const struct filing_action *a)
     return a->edition == 0 ? pk->t->msg : pk->filed->editions[a->edition - 1];
 }
 
-/* A small one goes with the record, and costs no sync. */
+/* A small one goes with the record, and costs no sync; as long as there is room for the others. */
 static struct span
-small_text(const struct message *msg)
+small_text(const struct packing *pk, const struct message *msg)
 {
-    bool spilled;
+    bool spilled, has_room = pk->packed.len < RECORD_EFFECTS_MAX / 2;
     struct span text = message_inline(msg, &spilled);
 
-    return spilled || text.n > INLINE_MAX ? SPAN_NONE : text;
+    return spilled || text.n > INLINE_MAX || !has_room ? SPAN_NONE : text;
 }
 
 /* The others are kept under a name of their own, one for all that send the same. */
@@ -256,7 +256,7 @@ add_sent(struct packing *pk, const struct filing_action *a, uint32_t number)
         .envid = "",
         .body = message_traits(msg)->has_8bit ? BODY_8BITMIME : BODY_7BIT,
         .by = "",
-        .text = small_text(msg),
+        .text = small_text(pk, msg),
         .file = "",
         .octets = message_traits(msg)->octets,
         .recipients = to,

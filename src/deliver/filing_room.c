@@ -24,14 +24,14 @@ one_done(struct transaction *t)
         t->filing->checked(t, t->filing->is_filed);
 }
 
-/* What was filed stays; what would have left is left out. */
+/* What was filed stays; what would have left is left out, and copies of it. */
 static void
 refuse(struct filing_result *r)
 {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < r->action_count; i++)
-        if (!filing_action_leaves(&r->actions[i]))
+        if (!filing_action_leaves(&r->actions[i]) && !r->actions[i].is_sent)
             r->actions[kept++] = r->actions[i];
     r->action_count = kept;
     r->status = FILING_FAILED;

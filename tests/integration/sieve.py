@@ -272,6 +272,7 @@ def bounded(tests):
     try:
         daemon.start()
         tests.run("what waits is bounded in number", outgoing_rows, daemon)
+        tests.run("what is not sent leaves no copy", outgoing_copies, daemon)
         tests.run("what waits is bounded in octets", outgoing_octets, daemon)
         tests.run("a message that no row names is removed", outgoing_orphans, daemon)
         tests.run("what waits goes with its account", outgoing_removed, daemon)
@@ -299,6 +300,21 @@ def outgoing_rows(daemon):
     log = json.loads(daemon.tool("--json", "sieve", "log", to))
     kinds = [r["kind"] for r in log]
     expect(kinds == ["failure"] + 3 * ["redirect"] and "waits already" in log[0]["text"], f"{log}")
+
+
+def outgoing_copies(daemon):
+    """What cannot be sent leaves no copy either."""
+    to = account(
+        daemon,
+        "copies",
+        'require ["vacation", "vacation-seconds", "fcc", "mailbox", "copy"];\n'
+        'redirect :copy "eve@example.net"; redirect :copy "eve2@example.net";\n'
+        'vacation :seconds 0 :fcc "Sent" :create "Away.";\n',
+    )
+    for i in range(2):
+        send(daemon, f"{i}", to, extra=f"To: {to}\r\n")
+    until(lambda: where(daemon, "copies") == {"INBOX": 3, "Sent": 1}, "both messages, the note, and one copy")
+    expect(queued(daemon, to) == ["redirect", "redirect", "vacation"], f"{queued(daemon, to)}")
 
 
 def outgoing_octets(daemon):
