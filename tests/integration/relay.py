@@ -164,6 +164,9 @@ def nobody_listens():
         for job in jobs:
             wants(role.wait(job), "deferred", 0, "4.4.1", "Connection refused")
         expect(role.wait(jobs[0]).host == f"127.0.0.1[127.0.0.1]:{hop.port}", role.wait(jobs[0]).host)
+    with RelayRole('relay { smarthost = "unix:/nonexistent/socket" }') as role:
+        for job in [role.begin() for _ in range(30)]:
+            wants(role.wait(job), "deferred", 0, "4.4.1", "No such file")
 
 
 @check

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import smtplib
+import subprocess
 import sys
 import tempfile
 import threading
@@ -17,6 +18,7 @@ import threading
 from certificates import Authority
 from harness import Daemon, Tests, expect, message, until
 from next_hop import NextHop, server_tls
+from private_daemon import DOORSTEPD
 from role_daemon import command_of
 
 SCRIPT = 'redirect "far@example.net";\n'
@@ -184,6 +186,39 @@ def a_password_is_known_to_main_and_the_relay_role_alone():
         shutil.rmtree(folder)
 
 
+def files_that_cannot_be_used_are_said_before_anything_starts():
+    daemon = Daemon()
+    try:
+        with open(daemon.configuration) as f:
+            head = f.read()
+        file = f"{daemon.folder}/file"
+        login = f'tls = required user = u password_file = "{file}"'
+        cases = [
+            (login, None, 0o600, "cannot be opened"),
+            (login, "", 0o600, "has no password on its first line"),
+            (login, "\npassword\n", 0o600, "has no password on its first line"),
+            (login, "x" * 2000, 0o600, "too long"),
+            (login, "password\n", 0o644, "may be read by everybody"),
+            (login, "password\n", 0o602, "may be changed by everybody"),
+            (login, "password\n", 0o600, None),
+            (f'ca = "{file}"', "no certificate\n", 0o644, "has no certificates"),
+            (f'srs_secret_file = "{file}"', None, 0o600, "cannot be opened"),
+            (f'srs_secret_file = "{file}"', "a secret that is long enough\n", 0o644, "may be read by everybody"),
+        ]
+        for settings, text, mode, problem in cases:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(file)
+            if text is not None:
+                write(file, text, mode)
+            write(daemon.configuration, f'{head}relay {{ smarthost = "mail.example.net:587" {settings} }}\n')
+            done = subprocess.run([DOORSTEPD, "-c", daemon.configuration, "--check"], capture_output=True, timeout=SECONDS)
+            said = (done.stdout + done.stderr).decode()
+            expect((done.returncode == 0) == (problem is None), f"{settings} {text!r}: {said}")
+            expect(problem is None or (problem in said and file in said), f"{settings} {text!r}: {said}")
+    finally:
+        daemon.remove()
+
+
 def a_daemon_that_ends_waits_for_what_is_under_way():
     gate = threading.Event()
 
@@ -206,6 +241,7 @@ def a_daemon_that_ends_waits_for_what_is_under_way():
 
 
 CHECKS = [
+    files_that_cannot_be_used_are_said_before_anything_starts,
     mail_arrives_byte_for_byte,
     a_next_hop_that_is_away_gets_it_when_it_is_back,
     a_role_that_ends_is_replaced_and_its_job_done_again,
