@@ -6,7 +6,6 @@ doors; the next hops are scripts (next_hop.py). Real servers: relay_real.py. The
 N failed"."""
 
 import contextlib
-import os
 import shutil
 import socket
 import sys
@@ -17,7 +16,7 @@ from certificates import FROM_TOMORROW, UNTIL_NOW, Authority
 from harness import Tests, expect, until
 from next_hop import (CLOSE, EXTENSIONS, HALF_CLOSE, RESET, SILENT, NextHop, drip, endless, endless_line,
                       server_tls)
-from relay_role import BODY_MAX, RELAY_SEND, RelayRole, pack_job
+from relay_role import BODY_MAX, RELAY_SEND, RelayRole, has_namespaces, pack_job
 
 QUICK = "connect_timeout = 2s reply_timeout = 1s data_timeout = 1s"
 SLOW = "connect_timeout = 60s reply_timeout = 60s data_timeout = 60s"
@@ -33,8 +32,8 @@ def check(test):
     return test
 
 
-def needs_root(test):
-    test.needs_root = True
+def needs_hosts(test):
+    test.needs_hosts = True
     return test
 
 
@@ -179,7 +178,7 @@ HOSTS = "127.0.0.2 two.test\n127.0.0.3 two.test\n127.0.0.1 localhost\n"
 
 
 @check
-@needs_root
+@needs_hosts
 def all_addresses_of_a_name_are_tried():
     for address in ("127.0.0.2", "127.0.0.3"):  # whichever comes first: once it is the wrong one
         with NextHop(address=address) as hop, RelayRole(
@@ -191,7 +190,7 @@ def all_addresses_of_a_name_are_tried():
 
 
 @check
-@needs_root
+@needs_hosts
 def an_address_that_is_silent_is_left_after_its_time():
     with NextHop(address="127.0.0.3") as hop, contextlib.ExitStack() as stack:
         silent = stack.enter_context(socket.socket())
@@ -507,8 +506,8 @@ def main():
         for test in CHECKS:
             if not sys.argv[1:] or test.__name__ in sys.argv[1:]:
                 name = test.__name__.replace("_", " ")
-                if getattr(test, "needs_root", False) and os.geteuid() != 0:
-                    tests.skip(name, "needs root")
+                if getattr(test, "needs_hosts", False) and not has_namespaces():
+                    tests.skip(name, "needs the right to mount")
                 else:
                     tests.run(name, test, *[c] * test.__code__.co_argcount)
     finally:
