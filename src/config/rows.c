@@ -484,7 +484,7 @@ const struct config_section config_sections[SECTION_COUNT] = {
                          AT(settings, programs),
                          COUNTED(settings, program_count),
                          .size = sizeof(struct settings_program),
-                         .max = 64},
+                         .max = 256},
     [SECTION_LIMITS] = {.name = "limits",
                         .doc = "ceilings",
                         ROWS(limits_rows),

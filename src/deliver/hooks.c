@@ -69,15 +69,16 @@ hooks_fill_job(struct transaction *t, const struct parcel *p, struct program_job
 
 /* ---- results ---- */
 
-bool
-hooks_check_mailbox(const struct transaction *t, const struct filter_result *r)
+const char *
+hooks_mailbox(const struct transaction *t, const struct filter_result *r)
 {
-    if (r->quarantine[0] == '\0' || strcasecmp(r->quarantine, "INBOX") == 0 ||
-        store_mailbox_name_check(r->quarantine))
-        return true;
+    if (strcasecmp(r->quarantine, "INBOX") == 0)
+        return "INBOX";
+    if (r->quarantine[0] == '\0' || store_mailbox_name_check(r->quarantine))
+        return r->quarantine;
     log_event(LOG_LEVEL_WARNING, "unfiltered", "id", t->source.id, "program", r->reason, "mailbox",
               r->quarantine, "cause", "there cannot be such a mailbox", NULL);
-    return false;
+    return NULL;
 }
 
 void
@@ -216,12 +217,12 @@ gather(struct transaction *t)
 /* ---- asking ---- */
 
 static bool
-apply(struct transaction *t, const struct filter_result *r, int body_fd)
+apply(struct transaction *t, const struct filter_result *r, const char *mailbox, int body_fd)
 {
-    if (r->quarantine[0] != '\0') {
-        t->source.mailbox = r->quarantine;
-        log_event(LOG_LEVEL_INFO, "quarantined", "id", t->source.id, "mailbox", r->quarantine,
-                  "reason", r->reason, NULL);
+    if (mailbox[0] != '\0') {
+        t->source.mailbox = mailbox;
+        log_event(LOG_LEVEL_INFO, "quarantined", "id", t->source.id, "mailbox", mailbox, "reason",
+                  r->reason, NULL);
     }
     if (r->flags[0] != '\0')
         t->flags = r->flags;
@@ -233,13 +234,13 @@ on_answer(void *arg, const struct filter_result *r, int body_fd)
 {
     struct transaction *t = arg;
     const struct settings_program *program = filter_of(t);
-    bool is_usable = r->verdict != FILTER_PASS || hooks_check_mailbox(t, r);
+    const char *mailbox = r->verdict == FILTER_PASS ? hooks_mailbox(t, r) : "";
 
     t->filter++;
-    if (!is_usable && program->on_failure == PROGRAM_TEMPFAIL)
+    if (mailbox == NULL && program->on_failure == PROGRAM_TEMPFAIL)
         outcome_set(&t->why, OUTCOME_FILTER_DEFERRED, "program '%s' wants it in no mailbox",
                     program->name);
-    else if (r->verdict == FILTER_PASS && (!is_usable || apply(t, r, body_fd))) {
+    else if (r->verdict == FILTER_PASS && (mailbox == NULL || apply(t, r, mailbox, body_fd))) {
         next_filter(t);
         return;
     } else if (r->verdict == FILTER_DISCARD)

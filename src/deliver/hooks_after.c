@@ -100,12 +100,13 @@ change(struct look *l, const struct filter_result *r, int body_fd, struct outcom
 }
 
 static bool
-apply(struct look *l, const struct filter_result *r, int body_fd, struct outcome *why)
+apply(struct look *l, const struct filter_result *r, const char *mailbox, int body_fd,
+      struct outcome *why)
 {
     struct delivery *first = &l->p->delivery;
 
-    if (r->quarantine[0] != '\0') {
-        first->into = r->quarantine;
+    if (mailbox[0] != '\0') {
+        first->into = mailbox;
         first->may_create = true;
     }
     for (uint32_t i = 0; i <= first->copy_count && r->flags[0] != '\0'; i++)
@@ -120,14 +121,15 @@ on_answer(void *arg, const struct filter_result *r, int body_fd)
 {
     struct look *l = arg;
     const struct settings_program *program = filter_of(l);
-    bool is_usable = r->verdict != FILTER_PASS || hooks_check_mailbox(l->t, r);
+    const char *mailbox = r->verdict == FILTER_PASS ? hooks_mailbox(l->t, r) : "";
     struct outcome why = r->why;
 
     l->filter++;
-    if (!is_usable && program->on_failure == PROGRAM_TEMPFAIL)
+    if (mailbox == NULL && program->on_failure == PROGRAM_TEMPFAIL)
         outcome_set(&why, OUTCOME_FILTER_DEFERRED, "program '%s' wants it in no mailbox",
                     program->name);
-    else if (r->verdict == FILTER_PASS && (!is_usable || apply(l, r, body_fd, &why))) {
+    else if (r->verdict == FILTER_PASS &&
+             (mailbox == NULL || apply(l, r, mailbox, body_fd, &why))) {
         next_filter(l);
         return;
     } else if (r->verdict == FILTER_DISCARD)

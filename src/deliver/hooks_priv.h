@@ -12,8 +12,10 @@
  * copy; strings are the transaction's arena's. */
 void hooks_fill_job(struct transaction *t, const struct parcel *p, struct program_job *job);
 
-/* hooks_check_mailbox() - false: no mailbox can have the name that the program said; logged. */
-bool hooks_check_mailbox(const struct transaction *t, const struct filter_result *r);
+/* hooks_mailbox() - where the program wants it: a name that a mailbox can have, "INBOX" in
+ * capitals;
+ * "" where it says nothing. NULL: there cannot be such a mailbox; logged. */
+const char *hooks_mailbox(const struct transaction *t, const struct filter_result *r);
 
 /* hooks_add_flags() - words separated by spaces; what is no flag is left out. */
 void hooks_add_flags(struct transaction *t, struct delivery *d, const char *flags);

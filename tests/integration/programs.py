@@ -311,6 +311,7 @@ def what_may_not_be_written_spoils_all(daemon, programs):
 @case(
     lambda s: [
         fields(s, "files", r"Doorstep-Mailbox: Junk\nDoorstep-Flags: \\Seen $Junk\nX-Spam: yes\n"),
+        fields(s, "inbox", r"Doorstep-Mailbox: inbox\n"),
         fields(s, "flags", r"Doorstep-Flags: \\Flagged\n"),
         fields(s, "refuses", r"Doorstep-Verdict: refuse\nDoorstep-Reply: 554 5.7.9 we do not want it\n"),
         fields(s, "defers", r"Doorstep-Verdict: defer\nDoorstep-Reply: come back later\n"),
@@ -321,6 +322,8 @@ def verdicts_by_fields(daemon, programs):
     code, text, box = deliver(daemon, "files")
     junk = glob.glob(f"{daemon.mail}/files.test/ann/.Junk/cur/*:2,S*")
     expect(code == 250 and not box and len(junk) == 1, f"{code} {text}: {box} {junk}")
+    code, text, box = deliver(daemon, "inbox")
+    expect(code == 250 and len(box) == 1, f"{code} {text}: {box}")
     code, text, box = deliver(daemon, "flags")
     found = glob.glob(f"{daemon.mail}/flags.test/ann/cur/*:2,F*")
     expect(code == 250 and len(found) == 1, f"{code} {text}: {found}")
@@ -489,6 +492,42 @@ with open("OUT/bomb", "w") as f:
 """
 
 
+WILD = """#!/usr/bin/python3
+import os, time
+first = os.getpid()
+while True:
+    try:
+        if os.fork() == 0:
+            os.setsid()  # out of the group, and its parent ends
+        elif os.getpid() != first:
+            os._exit(0)
+        else:
+            time.sleep(0.02)
+    except OSError:
+        time.sleep(0.01)
+"""
+
+
+@case(
+    lambda s: [
+        s.filter("wild", "", "timeout = 1s processes = 30" + (" user = games" if IS_ROOT else ""), path=s.programs.add("wild", WILD)),
+        s.filter("calm", "exit 0\n"),
+    ]
+)
+def whoever_runs_away_is_found(daemon, programs):
+    if not IS_ROOT:
+        return  # there it could take all processes that this user may have
+    code, text, _ = deliver(daemon, "wild")
+    expect(code == 451, f"{code} {text}")
+    expect(deliver(daemon, "calm")[0] == 250, "nothing runs any more")
+    until(lambda: not of_games(daemon), f"processes live: {of_games(daemon)}")
+
+
+def of_games(daemon):
+    games = pwd.getpwnam("games").pw_uid
+    return [p for p in processes() if p not in runners(daemon) and owner(p) == games]
+
+
 @case(
     lambda s: s.filter(
         "bomb", "", f"processes = 40 {WRITABLE % s.programs.out}" + (" user = games" if IS_ROOT else ""),
@@ -499,9 +538,7 @@ def forks_are_bounded(daemon, programs):
         return  # there the processes of all that this user runs count
     code, text, _ = deliver(daemon, "bomb")
     expect(code == 250 and int(programs.read("bomb")) < 40, f"{code} {text}: {programs.read('bomb')}")
-    games = pwd.getpwnam("games").pw_uid
-    ours = lambda: [p for p in processes() if p not in runners(daemon) and owner(p) == games]
-    until(lambda: not ours(), "children live")
+    until(lambda: not of_games(daemon), "children live")
 
 
 def owner(pid):
