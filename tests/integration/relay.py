@@ -5,6 +5,7 @@ log-ins, and servers that are slow, silent, endless, rude or gone. The role is r
 doors; the next hops are scripts (next_hop.py). Real servers: relay_real.py. The last line is "N passed,
 N failed"."""
 
+import concurrent.futures
 import contextlib
 import shutil
 import socket
@@ -312,8 +313,8 @@ def memory_kb(pid):
 def a_large_message_takes_no_more_memory_than_a_small_one(c):
     line = b"x" * 900 + b"\r\n"
     small, large = line * ((1 << 20) // len(line)), line * ((50 << 20) // len(line))
-    for tls in (None, server_tls(c.good)):
-        carry_large(small, large, tls)
+    carry_large(small, large, None)
+    carry_large(small, large[: 16 << 20] + b"\r\n", server_tls(c.good))
 
 
 def carry_large(small, large, tls):
@@ -326,7 +327,7 @@ def carry_large(small, large, tls):
             most[0] = max(most[0], memory_kb(role.process.pid))
         wants(role.wait(job), "delivered")
         expect(hop.messages[1][2] == large, "it arrived as another one")
-        expect(most[0] - before < 8192, f"{most[0] - before} KiB more for 50 MB")
+        expect(most[0] - before < 8192, f"{most[0] - before} KiB more for {len(large)} octets")
 
 
 # --- TLS ---
@@ -499,17 +500,21 @@ def a_job_may_be_as_long_as_it_gets():
         expect(all(a.state == "delivered" for a in result.answers), repr(result)[:200])
 
 
+def run(tests, test, c):
+    name = test.__name__.replace("_", " ")
+    if getattr(test, "needs_hosts", False) and not has_namespaces():
+        tests.skip(name, "needs the right to mount")
+    else:
+        tests.run(name, test, *[c] * test.__code__.co_argcount)
+
+
 def main():
     tests = Tests("relay")
     c = Certificates()
+    chosen = [t for t in CHECKS if not sys.argv[1:] or t.__name__ in sys.argv[1:]]
     try:
-        for test in CHECKS:
-            if not sys.argv[1:] or test.__name__ in sys.argv[1:]:
-                name = test.__name__.replace("_", " ")
-                if getattr(test, "needs_hosts", False) and not has_namespaces():
-                    tests.skip(name, "needs the right to mount")
-                else:
-                    tests.run(name, test, *[c] * test.__code__.co_argcount)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:  # most of the time they wait
+            list(pool.map(lambda test: run(tests, test, c), chosen))
     finally:
         c.remove()
     tests.end()
