@@ -53,7 +53,7 @@ is_structured(struct span name)
         if (span_has_prefix_fold(name, span_of(beginnings[i])))
             return true;
     }
-    return !utf8_is_ascii(name);
+    return !utf8_is_ascii(name) || (name.n > 0 && name.p[0] == '-'); /* no boundary by encoding */
 }
 
 static void
@@ -113,6 +113,14 @@ reserve_parts(struct convert *c, uint32_t part)
 }
 
 static bool
+has_odd_boundary(const struct mime_header *header)
+{
+    const struct param *boundary = params_find(&header->params, "boundary");
+
+    return boundary != NULL && span_find(boundary->value, CONVERT_FILL) < boundary->value.n;
+}
+
+static bool
 on_header(void *arg, uint32_t part, const struct mime_header *header)
 {
     struct convert *c = arg;
@@ -130,6 +138,7 @@ on_header(void *arg, uint32_t part, const struct mime_header *header)
     p->is_sealed = span_equal_fold(header->type, SPAN("multipart")) &&
                    (span_equal_fold(header->subtype, SPAN("signed")) ||
                     span_equal_fold(header->subtype, SPAN("encrypted")));
+    p->is_odd = has_odd_boundary(header);
     look_at_fields(p, header->block);
     return mime_parts(c->mime, &count)[part].kind == MIME_LEAF;
 }
@@ -292,6 +301,8 @@ plan_part(struct convert *c, uint32_t i, const char **why)
 
     if (p->has_8bit_structure)
         *why = "the next hop takes ASCII alone, and a header field cannot be encoded";
+    else if (p->is_odd)
+        *why = "the next hop takes ASCII alone, and a boundary is none";
     else if (must_change && (p->is_opaque || p->label == LABEL_OTHER))
         *why = "the next hop takes ASCII alone, and a part may not be encoded";
     else if ((must_change || p->has_8bit_header) && is_inside_seal(c, i))

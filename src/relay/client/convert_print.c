@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The second pass of a conversion: the message is read again, and header blocks and bodies that
- * have to change are printed anew. All else goes as it is, with a question mark for an octet above
+ * have to change are printed anew. All else goes as it is, with CONVERT_FILL for an octet above
  * 127 between the parts, where nobody looks.
  */
 #include "convert_priv.h"
@@ -187,7 +187,7 @@ print_octet(struct convert *c, char octet)
     case PLACE_BETWEEN:
         break;
     }
-    return buf_append_char(&c->out, (unsigned char)octet < 0x80 ? octet : '?');
+    return buf_append_char(&c->out, (unsigned char)octet < 0x80 ? octet : CONVERT_FILL);
 }
 
 static bool

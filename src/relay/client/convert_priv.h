@@ -36,6 +36,8 @@ ssize_t convert_read(struct convert *c, void *out, size_t n);
 
 /* ------------------------------------------------------------------ between its two files */
 
+#define CONVERT_FILL '#' /* no character of a boundary (RFC 2046 5.1.1) */
+
 enum convert_label {
     LABEL_7BIT,
     LABEL_8BIT,
@@ -59,6 +61,7 @@ struct convert_part {
     enum convert_action action;
     bool is_text;
     bool is_sealed; /* multipart/signed or encrypted: what is inside must not change */
+    bool is_odd;    /* its boundary has CONVERT_FILL all the same */
     bool is_opaque; /* message/ of a kind that may not be encoded (RFC 2046 5.2) */
     bool has_8bit;  /* in its body, of a leaf */
     bool has_nul;

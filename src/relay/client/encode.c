@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * quoted-printable (RFC 2045 6.7) and base64 (6.8), octet by octet.
+ * quoted-printable (RFC 2045 6.7) and base64 (6.8), octet by octet. No line begins with a hyphen:
+ * whatever the sender chose for boundaries, nothing here becomes one.
  */
 #include "encode_priv.h"
 
@@ -34,8 +35,11 @@ put_octet(struct encode *e, char octet, bool is_plain, struct buf *out)
     static const char digits[] = "0123456789ABCDEF";
     unsigned char c = (unsigned char)octet;
     char text[3] = {'=', digits[c >> 4], digits[c & 15]};
+    bool begins_line = e->column == 0 || e->column == QUOTED_LINE_MAX;
 
-    return is_plain ? put(e, &octet, 1, out) : put(e, text, sizeof(text), out);
+    if (is_plain && !(begins_line && octet == '-'))
+        return put(e, &octet, 1, out);
+    return put(e, text, sizeof(text), out);
 }
 
 static bool
@@ -111,15 +115,17 @@ feed_base64(struct encode *e, char c, struct buf *out)
 
 /* ------------------------------------------------------------------ all */
 
+/* What base64 has not in its alphabet, no decoder reads; all else is only hidden. */
 static bool
 feed_mended(struct encode *e, char c, struct buf *out)
 {
-    bool is_ascii = (unsigned char)c < 0x80 && c != '\0';
+    bool begins_line = !e->has_line, is_ascii = (unsigned char)c < 0x80 && c != '\0';
 
-    if (is_ascii)
+    e->has_line = c != '\n';
+    if (is_ascii && !(begins_line && c == '-'))
         return buf_append_char(out, c);
     if (e->kind == ENCODE_MEND_BASE64)
-        return true;
+        return buf_append_char(out, '#');
     return buf_printf(out, "=%02X", (unsigned char)c);
 }
 

@@ -19,9 +19,9 @@ enum encode_kind {
 struct encode {
     enum encode_kind kind;
     size_t column;
-    char blank;  /* held back: at the end of a line it must be encoded; 0: none */
-    bool has_cr; /* the same */
-    bool has_line;
+    char blank;    /* held back: at the end of a line it must be encoded; 0: none */
+    bool has_cr;   /* the same */
+    bool has_line; /* base64: one was printed; mended: one has begun */
     char octets[ENCODE_LINE];
     size_t count;
 };

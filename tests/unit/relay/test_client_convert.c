@@ -94,13 +94,13 @@ static const struct {
      SPAN(MIXED("Content-Transfer-Encoding: 8bit\r\n") "before " E_ACUTE "\r\n--b\r\n" TEXT_8BIT
               E_ACUTE "\r\n--b\r\nContent-Type: text/html\r\n\r\n<b>\r\n--b\r\n" TEXT_8BIT
                                                        "ascii\r\n--b--\r\nafter " E_ACUTE),
-     MIXED("Content-Transfer-Encoding: 7bit\r\n") "before ??\r\n--b\r\n" TEXT_QUOTED
+     MIXED("Content-Transfer-Encoding: 7bit\r\n") "before ##\r\n--b\r\n" TEXT_QUOTED
                                                   "=C3=A9\r\n--b\r\nContent-Type: "
                                                   "text/html\r\n\r\n<b>\r\n--b\r\n"
                                                   "Content-Type: text/plain; "
                                                   "charset=utf-8\r\nContent-Transfer-Encoding: "
                                                   "7bit\r\n\r\n"
-                                                  "ascii\r\n--b--\r\nafter ??"},
+                                                  "ascii\r\n--b--\r\nafter ##"},
     {"the line end before a boundary is not the part's",
      SPAN(MIXED("") "--b\r\n" TEXT_8BIT E_ACUTE "\r\n\r\n--b--\r\n"),
      MIXED("") "--b\r\n" TEXT_QUOTED "=C3=A9\r\n\r\n--b--\r\n"},
@@ -118,16 +118,34 @@ static const struct {
     {"so is base64",
      SPAN(VERSION "Content-Transfer-Encoding: base64\r\nContent-Type: a/b\r\n\r\nAA" E_ACUTE
                   "AA\r\n"),
-     VERSION "Content-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n"},
+     VERSION "Content-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\nAA##AA\r\n"},
     {"nothing is touched where nothing is wrong", SPAN("Subject: a\r\n\r\nb\r\n"),
      "Subject: a\r\n\r\nb\r\n"},
     {"a part that is signed and has no eight bits stays, whatever its label",
      SPAN(VERSION "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n" TEXT_8BIT
                   "ascii\r\n--b--\r\n" E_ACUTE),
      VERSION "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n" TEXT_8BIT
-             "ascii\r\n--b--\r\n??"},
+             "ascii\r\n--b--\r\n##"},
+
+    {"a line that is broken softly becomes no boundary",
+     SPAN(MIXED("") "--b\r\n" TEXT_8BIT LONG "01234--b\r\n" E_ACUTE "\r\n--b--\r\n"),
+     MIXED("") "--b\r\n" TEXT_QUOTED LONG "01234=\r\n=2D-b\r\n=C3=A9\r\n--b--\r\n"},
+    {"nor does base64 without what is none of it",
+     SPAN(MIXED("") "--b\r\nContent-Transfer-Encoding: base64\r\n\r\n-\xa7-b\r\n--b--\r\n"),
+     MIXED("") "--b\r\nContent-Transfer-Encoding: base64\r\n\r\n##-b\r\n--b--\r\n"},
+    {"nor quoted-printable with what was hidden",
+     SPAN(VERSION "Content-Type: multipart/mixed; boundary=\"=A7b\"\r\n\r\n--=A7b\r\n" TEXT_QUOTED
+                  "--\xa7"
+                  "b\r\n--=A7b--\r\n"),
+     VERSION "Content-Type: multipart/mixed; boundary=\"=A7b\"\r\n\r\n--=A7b\r\n" TEXT_QUOTED
+             "=2D-=A7b\r\n--=A7b--\r\n"},
 
     /* refused */
+    {"a boundary that what is filled in could become",
+     SPAN(VERSION "Content-Type: multipart/mixed; boundary=\"#b\"\r\n\r\n--\xa7"
+                  "b\r\n--#b\r\n\r\n" E_ACUTE "\r\n--#b--\r\n"),
+     "the next hop takes ASCII alone, and a boundary is none"},
+    {"a name that begins like one", SPAN("--b: " E_ACUTE "\r\n\r\n"), HEADER_WHY},
     {"what is signed",
      SPAN(VERSION "Content-Type: multipart/Signed; boundary=b\r\n\r\n--b\r\n" TEXT_8BIT E_ACUTE
                   "\r\n--b--\r\n"),
