@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""ManageSieve (RFC 5804) with a private doorstepd: sieve-connect, python3-sievelib and Net::ManageSieve as clients,
+"""ManageSieve (RFC 5804) with a private doorstepd: sieve-connect, python3-sievelib, Net::ManageSieve and Net_Sieve as clients,
 STARTTLS and implicit TLS; then what no client says: pipelining, octets beyond ASCII, UNAUTHENTICATE, giants, odd
 octets, failed log-ins, a store that dies in between. The last line is "N passed, N failed"."""
 
@@ -520,6 +520,36 @@ def net_managesieve(d, ca):
     run("perl", "-e", PERL, str(d.ports["starttls"]), ca.pem)
 
 
+PHP = """
+require "Net/Sieve.php";
+function want($ok, $what) { if (PEAR::isError($ok) || !$ok) { fwrite(STDERR, "$what: "
+    . (PEAR::isError($ok) ? $ok->getMessage() : var_export($ok, true))); exit(1); } }
+$tls = array("ssl" => array("cafile" => $argv[2], "peer_name" => "localhost"));
+$s = new Net_Sieve();
+want($s->connect("localhost", $argv[1], $tls, true) === true, "connect");
+want($s->login("bob@example.org", "correct horse", "PLAIN") === true, "login");
+want($s->hasExtension("fileinto") && $s->hasExtension("vacation"), "extensions");
+want($s->haveSpace("mine", 100) === true, "space");
+$text = "require \\"fileinto\\";\\r\\nfileinto \\"Lists\\";\\r\\n";
+want($s->installScript("mine", $text, true) === true, "install");
+want(PEAR::isError($s->installScript("bad", "filinto;")), "a script with errors");
+want($s->getActive() === "mine", "active");
+want($s->listScripts() == array("mine"), "list");
+want(trim($s->getScript("mine")) === trim($text), "get");
+want($s->setActive("") === true, "none active");
+want($s->removeScript("mine") === true, "remove");
+want($s->listScripts() == array(), "an empty list");
+$s->disconnect();
+"""
+
+
+def net_sieve_of_php(d, ca):
+    """The client of Roundcube."""
+    with open(f"{FOLDER}/client.php", "w") as f:
+        f.write("<?php" + PHP)
+    run("php", f"{FOLDER}/client.php", str(d.ports["starttls"]), ca.pem)
+
+
 # --- what no client says ---
 
 
@@ -723,6 +753,8 @@ def main():
             t.run("Net::ManageSieve", net_managesieve, daemon, ca)
         else:
             t.skip("Net::ManageSieve", "libnet-managesieve-perl is not installed")
+        if os.path.exists("/usr/share/php/Net/Sieve.php") and t.has("php", "Net_Sieve of PHP"):
+            t.run("Net_Sieve of PHP", net_sieve_of_php, daemon, ca)
         for check in (
             pipelined, not_read, many_at_once, octet_by_octet, odd, gone_in_the_middle, by_unix, store_killed, counted,
             drained,
