@@ -97,6 +97,17 @@ join(struct sieve_run *r, const struct sieve_value *list, struct buf *out)
     return true;
 }
 
+/* What this file has made is as it should be; a variable may hold anything. */
+static bool
+take_set(struct sieve_run *r, struct span set, struct buf *out)
+{
+    const struct flags *own = sieve_run_state(r, &sieve_imap4flags);
+
+    if (own == NULL || !own->has_begun || own->set.p != set.p || own->set.n != set.n)
+        return add_flags(r, out, set, SPAN_NONE);
+    return sieve_run_work(r, set.n) && buf_append_span(out, set);
+}
+
 static bool
 change(struct sieve_run *r, enum flags_change how, struct span set, struct span words,
        struct buf *out)
@@ -105,7 +116,7 @@ change(struct sieve_run *r, enum flags_change how, struct span set, struct span 
     case FLAGS_SET:
         return add_flags(r, out, words, SPAN_NONE);
     case FLAGS_ADD:
-        return add_flags(r, out, set, SPAN_NONE) && add_flags(r, out, words, SPAN_NONE);
+        return take_set(r, set, out) && add_flags(r, out, words, SPAN_NONE);
     case FLAGS_REMOVE:
         return add_flags(r, out, set, words);
     }

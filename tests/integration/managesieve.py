@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""ManageSieve (RFC 5804) with a private doorstepd: sieve-connect, python3-sievelib, Net::ManageSieve and Net_Sieve as clients,
-STARTTLS and implicit TLS; then what no client says: pipelining, octets beyond ASCII, UNAUTHENTICATE, giants, odd
-octets, failed log-ins, a store that dies in between. The last line is "N passed, N failed"."""
+"""ManageSieve (RFC 5804) with a private doorstepd: sieve-connect, python3-sievelib, Net::ManageSieve and Net_Sieve of PHP
+as clients, STARTTLS and implicit TLS; then what no client says: pipelining, octets beyond ASCII, UNAUTHENTICATE, giants,
+odd octets, failed log-ins, a store that dies in between. The last line is "N passed, N failed"."""
 
 import base64
 import hashlib
