@@ -6,6 +6,7 @@
  changes       what was flagged, moved or removed through the tool is so (changes.py)
  UIDs          a message that was shown under a UID keeps it, nobody else ever gets it, and new mail
                gets higher ones
+ sent on       what a script sends on waits in the queue as often as it lies in the mailbox
  databases     each passes SQLite's integrity_check
  retry         what was not acknowledged can be handed over again; a copy too many is counted"""
 
@@ -36,6 +37,7 @@ class Promises:
         self.validity = {}  # account -> UIDVALIDITY
         self.changes = {}  # (account, name) -> what, whether that was answered, the new UID
         self.refused = []  # permanent refusals: a passing failure is never one
+        self.sent_on = ()  # accounts whose script keeps and redirects everything
         self.copies = {}  # (account, name) -> how many there are after a retry, where it is not one
 
     def send(self, name, message, recipients):
@@ -148,6 +150,8 @@ class Audit:
             self.higher(account, before[account], after)
         self.daemon.end()
         self.databases()
+        for account in p.sent_on:
+            self.queue(account)
         return self.problems
 
     def account(self, account, copies_allowed):
@@ -211,6 +215,28 @@ class Audit:
             if left:
                 self.problems.append(f"{name} is not delivered after a minute of retries")
         client.quit()
+
+    def queue(self, account):
+        """The daemon has ended: the database is whole, and nobody else's."""
+        folder = f"{self.daemon.state}/queue"
+        database = sqlite3.connect(f"{folder}/queue.sqlite")
+        waiting = {}
+        for text, file in database.execute("select text, file from items where account = ?", (account,)):
+            if file:
+                with open(f"{folder}/messages/{file}", "rb") as f:
+                    text = f.read()
+            text = text.replace(b"\r\n", b"\n")
+            name = name_of(text)
+            if name is None or expected(name) != text:
+                self.problems.append(f"{account}: {len(text)} octets wait, torn or of nobody")
+            waiting[name] = waiting.get(name, 0) + 1
+        database.close()
+        stored = self.copies(account)
+        for name in stored.keys() | waiting.keys():
+            if stored.get(name) != waiting.get(name):
+                self.problems.append(
+                    f"{account}: {name} lies there {stored.get(name)} times and waits {waiting.get(name)} times"
+                )
 
     def databases(self):
         for where, _, names in os.walk(self.daemon.state):
