@@ -128,6 +128,7 @@ struct settings_domain {
     uint64_t quota;                  /* default octets per account, UINT64_MAX: none ("none") */
     uint64_t quota_messages;         /* UINT64_MAX: none */
     uint64_t accounts_max;           /* for "any" */
+    const char *forward;             /* route to the home of its accounts, or "": here */
     const char **filters_before;     /* names of programs, behind those of all domains */
     size_t filters_before_count;
     const char **filters_after;

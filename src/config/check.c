@@ -223,6 +223,9 @@ check_domain(struct reader *r, size_t i)
     if (strcmp(domain->accounts, "file") == 0 && domain->accounts_file[0] == '\0')
         source_error(r->errors, at, "domain '%s': accounts = \"file\" needs accounts_file",
                      domain->name);
+    if (domain->forward[0] != '\0' && settings_find_route(r->settings, domain->forward) == NULL)
+        source_error(r->errors, at, "domain '%s': there is no route '%s'", domain->name,
+                     domain->forward);
     if (store == NULL)
         refuse_store(r, domain, at);
     else if (strncmp(store->path, "%{home}", 7) == 0 && !has_home)

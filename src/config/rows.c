@@ -151,6 +151,8 @@ static const struct config_row domain_rows[] = {
      AT(settings_domain, quota_messages), .doc = "messages an account may keep"},
     {"accounts_max", KIND_COUNT, 0, "100000", 1, UINT32_MAX, AT(settings_domain, accounts_max),
      .doc = "accounts that accounts = \"any\" makes"},
+    {"forward", KIND_NAME, ROW_OPTIONAL, "", 1, 32, AT(settings_domain, forward),
+     .doc = "route to the home of this domain's accounts"},
     {"filters_before", KIND_NAME, ROW_LIST, "", 0, 16, AT(settings_domain, filters_before),
      COUNTED(settings_domain, filters_before_count),
      .doc = "further programs that look at this domain's mail before Sieve"},

@@ -19,6 +19,7 @@
 #include "doorstep/metrics.h"
 
 #include "filing_priv.h"
+#include "forward_priv.h"
 #include "notes_priv.h"
 #include "returns_priv.h"
 
@@ -620,16 +621,20 @@ post_all(struct transaction *t)
 
     for (struct transaction *part = t; part != NULL; part = transaction_next_part(t, part))
         for (struct parcel *p = part->parcels; p != NULL; p = p->hh.next) {
-            if (!p->is_settled) {
+            if (!p->is_settled && !forward_is(p)) {
                 post(p);
                 continue;
             }
             wait_for(p);
+            if (!p->is_settled)
+                continue; /* it goes on, below */
             p->delivery.next = settled;
             settled = &p->delivery;
         }
     if (settled != NULL)
         loop_post(t->deliver->loop, settle_now, settled);
+    for (struct transaction *part = t; part != NULL; part = transaction_next_part(t, part))
+        forward_post(part);
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "doorstep/log.h"
 
 #include "account_questions_priv.h"
+#include "forward_priv.h"
 
 #define EDITION_SPARE (1024 * 1024) /* octets that scripts may add to a message */
 
@@ -163,6 +164,8 @@ has_scripts(const struct parcel *p)
 {
     const struct global_scripts *g = p->transaction->deliver->global_scripts;
 
+    if (forward_is(p))
+        return false; /* they run at home */
     return p->script != NULL || (g != NULL && g->count > 0);
 }
 
@@ -294,8 +297,12 @@ filing_sort(struct transaction *t, sorters_fn fn)
         return;
     }
     t->filing->looking = HASH_COUNT(t->parcels) + 1;
-    for (struct parcel *p = t->parcels; p != NULL; p = p->hh.next)
-        active_ask(t->deliver->active, &p->delivery.target.account, on_script, p);
+    for (struct parcel *p = t->parcels; p != NULL; p = p->hh.next) {
+        if (forward_is(p))
+            on_script(p, true, NULL);
+        else
+            active_ask(t->deliver->active, &p->delivery.target.account, on_script, p);
+    }
     one_known(t);
 }
 

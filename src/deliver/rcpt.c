@@ -13,6 +13,7 @@
 #include "doorstep/rcpt.h"
 
 #include "deliver_priv.h"
+#include "forward_priv.h"
 
 struct rcpt {
     struct edge *edge; /* a reference */
@@ -132,7 +133,8 @@ ask_usage(struct rcpt *r, const struct account *a)
         outcome_set(&r->why, OUTCOME_ACCOUNT_RATE, NULL);
         return;
     }
-    if (a->quota == UINT64_MAX && a->quota_messages == UINT64_MAX) {
+    if ((a->quota == UINT64_MAX && a->quota_messages == UINT64_MAX) ||
+        forward_route(d->settings, a->domain) != NULL) { /* its home knows how full it is */
         r->has_room = true;
         return;
     }

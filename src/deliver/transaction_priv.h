@@ -43,6 +43,7 @@ struct parcel {               /* one account's copy */
     bool has_run;
     uint32_t run;              /* its number */
     bool is_settled;           /* delivered nowhere: delivery.why says it all */
+    bool is_forwarded;         /* handed on to where its account is at home */
     bool is_refused;           /* by a script */
     const char *reason;        /* its words, or NULL */
     struct sent_message *sent; /* what delivery.sent points to */

@@ -105,3 +105,14 @@ handover_end_all(struct handover *h, enum handover_end end, enum relay_state sta
     h->result =
         (struct relay_result){.host = "", .tls = "", .answers = answers, .answer_count = h->count};
 }
+
+/* The client may judge otherwise than the reply's class says, or without one. */
+void
+handover_outcome(const struct relay_answer *a, struct outcome *out)
+{
+    static const unsigned code[] = {
+        [RELAY_DELIVERED] = 250, [RELAY_DEFERRED] = 451, [RELAY_FAILED] = 554};
+    bool is_its_own = a->code / 100 == code[a->state] / 100;
+
+    outcome_relayed(out, is_its_own ? a->code : code[a->state], a->enhanced, a->text);
+}

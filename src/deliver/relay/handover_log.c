@@ -40,7 +40,7 @@ say_answer(struct telling *t, const char *what)
     const struct relay_result *r = &t->h->result;
     struct buf text;
 
-    outcome_relayed(&t->why, a->code, a->enhanced, a->text);
+    handover_outcome(a, &t->why);
     buf_init(&text, TEXT_MAX);
     buf_printf(&text, "%s %s", what, handover_recipient(t->h, t->i)->address);
     if (r->host[0] != '\0')

@@ -73,4 +73,7 @@ void handover_end(struct handover *h, const struct relay_result *result);
 void handover_end_all(struct handover *h, enum handover_end end, enum relay_state state,
                       const char *enhanced, const char *cause);
 
+/* handover_outcome() - an answer as an outcome: its state decides, its reply is what is said. */
+void handover_outcome(const struct relay_answer *a, struct outcome *out);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -130,4 +131,20 @@ taken_open(const struct taken *t, struct queue *q, struct outcome *why)
     if (t->item.file[0] == '\0')
         return open_text(t->item.text, why);
     return queue_message_open(q, t->item.file, why);
+}
+
+int
+taken_open_message(const struct message *m, struct outcome *why)
+{
+    bool spilled;
+    struct span text = message_inline(m, &spilled);
+    char path[32];
+
+    if (!spilled)
+        return open_text(text, why);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", message_fd(m));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        outcome_errno(why, errno, "open", path);
+    return fd;
 }

@@ -7,6 +7,7 @@
 #define DELIVER_RELAY_TAKEN_PRIV_H
 
 #include "doorstep/arena.h"
+#include "doorstep/message.h"
 #include "doorstep/relay_queue.h"
 
 struct taken {
@@ -23,5 +24,8 @@ void taken_unref(struct taken *t);
 /* taken_open() - a descriptor with the message behind the item's head, read-only, at its beginning;
  * -1: why. Any thread. */
 int taken_open(const struct taken *t, struct queue *q, struct outcome *why);
+
+/* taken_open_message() - the same for a message that is no item's. */
+int taken_open_message(const struct message *m, struct outcome *why);
 
 #endif

@@ -31,7 +31,7 @@ static const char all_changed[] =
     "domain d.example { accounts = file accounts_file = /f recipient_delimiter = \"-=\"\n"
     "    catch_all = all postmaster = \"pm@d.example\" store = other case_sensitive = on\n"
     "    delivered_to = off over_quota = reject quota = 3G quota_messages = 7 accounts_max = 9\n"
-    "    filters_before = {q} filters_after = {p} }\n"
+    "    filters_before = {q} filters_after = {p} forward = r }\n"
     "store other { driver = plug_in path = \"%{home}/%{user}\" line_end = crlf\n"
     "    lock = {flock} lock_timeout = 1500ms tmp_max_age = 2d }\n"
     "milter m { address = \"unix:/m\" on_failure = accept connect_timeout = 17ms\n"

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Accounts that are at home elsewhere: see forward_priv.h. Recipients that share a route and a
+ * message go in one transaction. A reply that never comes is 451 for the client, which tries again;
+ * the home's own ledger does not know that one again, since each attempt has a Received field of
+ * its own.
+ */
+#include "forward_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "handover_priv.h"
+#include "trace_priv.h"
+
+struct forwarded { /* one transaction with the far side */
+    struct transaction *transaction;
+    const struct settings_route *route;
+    struct arena arena;
+    struct relay_recipient *recipients;
+    struct parcel **parcels; /* in the same order */
+    uint32_t count;
+};
+
+#define ARENA_MAX (4u << 20)
+
+const struct settings_route *
+forward_route(const struct settings *s, const char *domain)
+{
+    const struct settings_domain *d = settings_find_domain(s, domain);
+
+    return d == NULL || d->forward[0] == '\0' ? NULL : settings_find_route(s, d->forward);
+}
+
+bool
+forward_is(const struct parcel *p)
+{
+    return forward_route(p->transaction->deliver->settings, p->delivery.target.account.domain) !=
+           NULL;
+}
+
+/* ---- answers ---- */
+
+static void
+end(struct forwarded *f)
+{
+    for (uint32_t i = 0; i < f->count; i++)
+        f->parcels[i]->delivery.done(&f->parcels[i]->delivery);
+    arena_release(&f->arena);
+    free(f);
+}
+
+static void
+set_answer(struct parcel *p, const struct relay_answer *a)
+{
+    handover_outcome(a, &p->delivery.why);
+    memcpy(p->delivery.id, p->delivery.source->id, sizeof p->delivery.id);
+}
+
+static void
+on_result(void *arg, const struct relay_result *result)
+{
+    const struct relay_answer lost = {.state = RELAY_DEFERRED, .text = "the connection was lost"};
+    struct forwarded *f = arg;
+
+    for (uint32_t i = 0; i < f->count; i++)
+        set_answer(f->parcels[i], result == NULL ? &lost : &result->answers[i]);
+    end(f);
+}
+
+static void
+on_unsent(void *arg)
+{
+    on_result(arg, NULL);
+}
+
+/* ---- sending ---- */
+
+static const char *
+print_recipient(struct forwarded *f, const struct parcel *p)
+{
+    const struct account_target *t = &p->delivery.target;
+    const struct settings_domain *d =
+        settings_find_domain(p->transaction->deliver->settings, t->account.domain);
+    char local[ACCOUNT_USER_SIZE + ACCOUNT_DETAIL_SIZE + 2];
+    struct address address = {.local = local, .domain = t->account.domain};
+    struct buf text;
+
+    if (t->detail[0] != '\0' && d->recipient_delimiter[0] != '\0')
+        snprintf(local, sizeof local, "%s%c%s", t->account.user, d->recipient_delimiter[0],
+                 t->detail);
+    else
+        snprintf(local, sizeof local, "%s", t->account.user);
+    buf_init(&text, ADDRESS_PATH_MAX);
+    const char *copy =
+        address_print(&address, &text) ? arena_copy(&f->arena, buf_span(&text)) : NULL;
+    buf_release(&text);
+    return copy;
+}
+
+static bool
+add(struct forwarded *f, struct parcel *p)
+{
+    const struct envelope_recipient *r =
+        &p->delivery.source->envelope->recipients[p->delivery.recipient];
+    const char *address = print_recipient(f, p);
+
+    f->parcels[f->count] = p;
+    f->recipients[f->count++] = (struct relay_recipient){address, r->notify, r->orcpt};
+    return address != NULL;
+}
+
+static const char *
+print_sender(struct forwarded *f, const struct envelope *e)
+{
+    struct buf text;
+
+    buf_init(&text, ADDRESS_PATH_MAX);
+    address_print(&e->reverse_path, &text);
+    const char *copy = arena_copy(&f->arena, buf_span(&text));
+    buf_release(&text);
+    return copy;
+}
+
+static bool
+send_message(struct forwarded *f, struct span head)
+{
+    struct deliver *d = f->transaction->deliver;
+    const struct delivery_source *source = f->parcels[0]->delivery.source;
+    const struct envelope *e = source->envelope;
+    struct outcome ignored;
+    const struct relay_job job = {
+        .route = f->route->name,
+        .reverse_path = print_sender(f, e),
+        .envid = e->envid,
+        .ret = e->ret,
+        .body = e->body,
+        .smtputf8 = e->smtputf8,
+        .require_tls = e->require_tls,
+        .by = "",
+        .recipients = f->recipients,
+        .recipient_count = f->count,
+        .head = head,
+        .octets = message_traits(source->msg)->octets,
+    };
+    int fd = job.reverse_path == NULL ? -1 : taken_open_message(source->msg, &ignored);
+
+    if (fd < 0)
+        return false;
+    bool ok = relay_link_send(d->relay, &job, fd, on_result, f);
+    close(fd);
+    return ok;
+}
+
+static bool
+send_out(struct forwarded *f)
+{
+    const struct delivery_source *source = f->parcels[0]->delivery.source;
+    const struct trace_options options = {
+        .hostname = f->transaction->deliver->settings->hostname,
+        .id = source->id,
+        .when = source->received,
+    };
+    struct buf head;
+
+    buf_init(&head, TRACE_MAX);
+    bool ok = trace_build_passage(&options, source->envelope,
+                                  &source->envelope->recipients[f->parcels[0]->delivery.recipient],
+                                  &head) &&
+              send_message(f, buf_span(&head));
+    buf_release(&head);
+    return ok;
+}
+
+static struct forwarded *
+forwarded_new(struct transaction *t, const struct settings_route *route, uint32_t room)
+{
+    struct forwarded *f = calloc(1, sizeof *f);
+
+    if (f == NULL)
+        return NULL;
+    *f = (struct forwarded){.transaction = t, .route = route};
+    arena_init(&f->arena, ARENA_MAX);
+    f->recipients = arena_alloc(&f->arena, room * sizeof *f->recipients);
+    f->parcels = arena_alloc(&f->arena, room * sizeof(struct parcel *));
+    if (f->recipients != NULL && f->parcels != NULL)
+        return f;
+    arena_release(&f->arena);
+    free(f);
+    return NULL;
+}
+
+static bool
+goes_with(const struct forwarded *f, const struct parcel *p)
+{
+    const struct settings *s = f->transaction->deliver->settings;
+
+    return !p->is_forwarded && !p->is_settled &&
+           p->delivery.source == f->parcels[0]->delivery.source &&
+           forward_route(s, p->delivery.target.account.domain) == f->route;
+}
+
+static void
+on_no_memory(void *arg)
+{
+    struct parcel *p = arg;
+
+    outcome_set(&p->delivery.why, OUTCOME_OVERLOAD, "no memory to hand it on");
+    p->delivery.done(&p->delivery);
+}
+
+/* This one, and what goes with it. */
+static void
+post_with(struct transaction *t, struct parcel *first)
+{
+    const struct settings_route *route =
+        forward_route(t->deliver->settings, first->delivery.target.account.domain);
+    const uint32_t room = route->recipients < RELAY_RECIPIENTS_MAX ? (uint32_t)route->recipients
+                                                                   : RELAY_RECIPIENTS_MAX;
+    struct forwarded *f = forwarded_new(t, route, room);
+    bool ok = f != NULL && add(f, first);
+
+    first->is_forwarded = true;
+    for (struct parcel *p = first->hh.next; ok && p != NULL && f->count < room; p = p->hh.next)
+        if (goes_with(f, p)) {
+            p->is_forwarded = true;
+            ok = add(f, p);
+        }
+    if (f == NULL)
+        loop_post(t->deliver->loop, on_no_memory, first);
+    else if (!ok || !send_out(f))
+        loop_post(t->deliver->loop, on_unsent, f);
+}
+
+void
+forward_post(struct transaction *part)
+{
+    for (struct parcel *p = part->parcels; p != NULL; p = p->hh.next)
+        if (forward_is(p) && !p->is_settled && !p->is_forwarded)
+            post_with(part, p);
+}

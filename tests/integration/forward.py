@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Accounts that are at home elsewhere: a front Doorstep in front of nodes, which are other Doorsteps or any LMTP
+server. What a node says of each recipient is what the client of the front hears. Ends in one line
+"N passed, N failed"; DOORSTEP and DOORSTEPD name the binaries."""
+
+import json
+import smtplib
+
+from harness import Daemon, Tests, expect, message
+from next_hop import CLOSE, NextHop
+
+
+def front(next_hop):
+    route = f'domains = {{"node.invalid"}} next_hop = "{next_hop}" protocol = "lmtp" tls = "none"'
+    return Daemon(in_domain='forward = "node"', more=f'dsn = yes\nroute "node" {{ {route} }}')
+
+
+def accounts(daemon, *names):
+    for name in names:
+        daemon.tool("account", "add", f"{name}@example.org")
+
+
+def deliver(daemon, to, subject, sender="bob@example.com", options=()):
+    """What the client hears of each, by LMTP: {address: (code, text)}."""
+    with smtplib.LMTP("127.0.0.1", daemon.ports["lmtp"], timeout=60) as client:
+        client.ehlo_or_helo_if_needed()
+        client.mail(sender)
+        for address in to:
+            code, text = client.rcpt(address, options)
+            expect(code == 250, f"RCPT {address}: {code} {text}")
+        client.putcmd("data")
+        client.getreply()
+        client.send(message(subject, to=to[0]) + b".\r\n")
+        found = {address: client.getreply() for address in to}
+    return {address: (code, text.decode()) for address, (code, text) in found.items()}
+
+
+# --- another Doorstep
+
+
+def it_is_at_home(daemon, node):
+    answers = deliver(daemon, ["ann@example.org"], "home")
+    code, text = answers["ann@example.org"]
+    expect(code == 250 and text.startswith("2.1.5"), str(answers))
+    (stored,) = node.messages("ann/new")
+    expect(b"Subject: home" in stored and stored.count(b"\nReceived: ") == 2, "no Received field of each")
+    expect(daemon.messages("ann/new") == [], "a copy is here, too")
+    lines = json.loads(daemon.tool("--json", "trace", "ann@example.org"))
+    expect(lines[-1]["outcome"] == "250 2.1.5", str(lines))
+
+
+def subaddresses_arrive(daemon, node):
+    expect(deliver(daemon, ["ann+lists@example.org"], "plus")["ann+lists@example.org"][0] == 250, "not taken")
+    expect(any(b"Delivered-To: ann+lists@example.org" in m for m in node.messages("ann/new")), "without its detail")
+
+
+def here_and_there(daemon, node):
+    """One message for an account of the node and one of the front."""
+    answers = deliver(daemon, ["eve@example.org", "zoe@example.net"], "both")
+    expect([code for code, _ in answers.values()] == [250, 250], str(answers))
+    expect(len(node.messages("eve/new")) == 1 and len(daemon.messages("/example.net/zoe.mbox")) == 1, "not both")
+
+
+def who_is_unknown_there(daemon, _):
+    answers = deliver(daemon, ["ann@example.org", "stray@example.org"], "stray")
+    expect(answers["ann@example.org"][0] == 250, str(answers))
+    expect(answers["stray@example.org"][0] == 550 and "5.1.1" in answers["stray@example.org"][1], str(answers))
+
+
+def large_ones_pass(daemon, node):
+    text = message("large", body="0123456789" * 7 + "\r\n", to="ann@example.org")
+    text += (b"x" * 70 + b"\r\n") * 20000
+    with smtplib.SMTP("127.0.0.1", daemon.ports["smtp"], timeout=60) as client:
+        client.sendmail("bob@example.com", ["ann@example.org"], text)
+    stored = [m for m in node.messages("ann/new") if b"Subject: large" in m]
+    expect(len(stored) == 1 and stored[0].count(b"x" * 70) == 20000, "not whole")
+
+
+def a_node_that_is_away(daemon, node):
+    node.end()
+    code, text = deliver(daemon, ["ann@example.org"], "away")["ann@example.org"]
+    expect(code == 451 and text.startswith("4.4."), f"{code} {text}")
+    node.start()
+    expect(deliver(daemon, ["ann@example.org"], "back")["ann@example.org"][0] == 250, "not again")
+
+
+def with_a_node(t):
+    node = Daemon()
+    daemon = front(f"127.0.0.1:{node.ports['lmtp']}")
+    try:
+        node.start()
+        daemon.start()
+        accounts(node, "ann", "eve")
+        accounts(daemon, "ann", "eve", "stray")
+        for check in (
+            it_is_at_home,
+            subaddresses_arrive,
+            here_and_there,
+            who_is_unknown_there,
+            large_ones_pass,
+            a_node_that_is_away,
+        ):
+            t.run(check.__name__.replace("_", " "), check, daemon, node)
+        t.run("the front ends well", daemon.end)
+        t.run("the node ends well", node.end)
+    finally:
+        daemon.remove()
+        node.remove()
+
+
+# --- any LMTP server
+
+
+def one_of_two_is_full(daemon, hop):
+    hop.replies["END eve@example.org"] = ["452 4.2.2 her mailbox is full"]
+    answers = deliver(daemon, ["ann@example.org", "eve@example.org"], "full")
+    expect(answers["ann@example.org"][0] == 250, str(answers))
+    expect(answers["eve@example.org"] == (452, "4.2.2 <eve@example.org> her mailbox is full"), str(answers))
+
+
+def it_is_refused_at_rcpt(daemon, hop):
+    hop.replies["RCPT"] = ["550 5.7.1 not you"]
+    code, text = deliver(daemon, ["ann@example.org"], "refused")["ann@example.org"]
+    expect(code == 550 and "5.7.1" in text and "not you" in text, f"{code} {text}")
+
+
+def it_goes_away_at_the_end(daemon, hop):
+    """Nobody knows whether it was taken: the client comes again."""
+    hop.replies["END ann@example.org"] = [CLOSE, CLOSE]
+    code, text = deliver(daemon, ["ann@example.org"], "lost")["ann@example.org"]
+    expect(code == 451 and text.startswith("4.4."), f"{code} {text}")
+
+
+def parameters_are_passed_on(daemon, hop):
+    del hop.said[:]
+    asked = ("NOTIFY=FAILURE,DELAY", "ORCPT=rfc822;a@example.com")
+    deliver(daemon, ["ann@example.org"], "asked", options=asked)
+    (rcpt,) = [line for line in hop.said if line.startswith("RCPT")]
+    expect("NOTIFY=FAILURE,DELAY" in rcpt and "ORCPT=rfc822;a@example.com" in rcpt, rcpt)
+
+
+def with_a_server(t):
+    with NextHop(lmtp=True, unix=True, extensions=("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "DSN")) as hop:
+        daemon = front(hop.name)
+        try:
+            daemon.start()
+            accounts(daemon, "ann", "eve")
+            for check in (
+                one_of_two_is_full,
+                it_is_refused_at_rcpt,
+                it_goes_away_at_the_end,
+                parameters_are_passed_on,
+            ):
+                hop.replies.clear()
+                t.run(check.__name__.replace("_", " "), check, daemon, hop)
+            t.run("the front of a server ends well", daemon.end)
+        finally:
+            daemon.remove()
+
+
+def main():
+    t = Tests("forward")
+    with_a_node(t)
+    with_a_server(t)
+    t.end()
+
+
+if __name__ == "__main__":
+    main()
