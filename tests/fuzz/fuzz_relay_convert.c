@@ -38,6 +38,18 @@ read_text(void *arg, uint64_t at, void *out, size_t n)
     return (ssize_t)n;
 }
 
+/* A NUL, or CR and LF that are not together. */
+static bool
+has_binary(struct span message)
+{
+    for (size_t i = 0; i < message.n; i++) {
+        bool follows_cr = i > 0 && message.p[i - 1] == '\r';
+        if (message.p[i] == '\0' || (message.p[i] == '\n') != follows_cr)
+            return true;
+    }
+    return message.n > 0 && message.p[message.n - 1] == '\r';
+}
+
 /* false: it is refused. */
 static bool
 convert(struct span message, size_t read_max, struct buf *out)
@@ -51,6 +63,9 @@ convert(struct span message, size_t read_max, struct buf *out)
     ssize_t n = 0;
 
     require(c != NULL);
+    require(convert_has_8bit(c) == !utf8_is_ascii(message));
+    require(convert_has_8bit(c) || !convert_has_8bit_header(c));
+    require(convert_has_binary(c) == has_binary(message));
     bool ok = convert_is_whole(c) && convert_plan(c, &why);
     while (ok && (n = convert_read(c, octets, sizeof(octets))) > 0)
         require(buf_append(out, octets, (size_t)n));
