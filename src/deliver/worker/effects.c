@@ -10,6 +10,8 @@
 #include "doorstep/arena.h"
 #include "doorstep/log.h"
 
+#include "spool_priv.h"
+
 #define PIECE 65536
 #define ARENA_MAX (8 * 1024 * 1024) /* several times a record's effects */
 
@@ -195,12 +197,17 @@ keep_copy(struct queue *q, const struct sent_message *s, struct outcome *why)
     return false;
 }
 
-/* A message that outgrew memory lies in a file of state_dir already: that one gets another name. */
+/* A message that outgrew memory lies in a file of state_dir already: that one gets another name.
+ * Its name in spool/ comes first: an unnamed file whose only name is taken away again (it was sent,
+ * or came to nothing) can never have another, and other accounts need it. */
 static bool
-keep(struct queue *q, const struct sent_message *s, struct outcome *why)
+keep(struct queue *q, const struct delivery *d, const struct sent_message *s, struct outcome *why)
 {
+    bool is_spooled = s->msg == d->source->msg && d->source->spool != NULL;
     int fd = message_fd(s->msg);
 
+    if (is_spooled && !spool_file_keep(d->source->spool, s->msg, why))
+        return false;
     return (fd >= 0 && queue_message_link(q, fd, s->name, why)) || keep_copy(q, s, why);
 }
 
@@ -208,7 +215,7 @@ bool
 effects_keep_messages(struct worker *w, struct delivery *d)
 {
     for (uint32_t i = 0; i < d->sent_count; i++) {
-        if (!keep(w->with.queue, &d->sent[i], &d->why))
+        if (!keep(w->with.queue, d, &d->sent[i], &d->why))
             return false;
         d->sent_kept++;
     }
