@@ -249,6 +249,8 @@ START_TEST(a_run_comes_back)
                                    .notify = "NEVER",
                                    .ret = "FULL",
                                    .envid = "1",
+                                   .remote_ip = "192.0.2.1",
+                                   .remote_host = "mx.example.com",
                                    .address = "ann@example.org",
                                    .user = "ann",
                                    .delimiters = "+",
@@ -266,6 +268,8 @@ START_TEST(a_run_comes_back)
     filing_run_unpack(&back, &arena, &u);
     ck_assert(unpack_done(&u));
     ck_assert_str_eq(back.recipient, "ann+x@example.org");
+    ck_assert_str_eq(back.remote_ip, "192.0.2.1");
+    ck_assert_str_eq(back.remote_host, "mx.example.com");
     ck_assert_str_eq(back.aliases[1], "b@example.org");
     ck_assert_str_eq(back.scripts[1].hash, "hash2");
     ck_assert_int_eq(back.scripts[1].layer, FILING_PERSONAL);
