@@ -720,7 +720,8 @@ on_resolved(void *arg, const struct account_targets *targets, const struct outco
         on_all_resolved(t);
 }
 
-/* An address of SRS leads back to a sender; asked at RCPT already, and once more here. */
+/* An address of SRS leads back to a sender; asked at RCPT already, and once more here. What a
+ * filter adds has no answer of its own, and is looked up as any. */
 static bool
 is_behind(struct recipient *r)
 {
@@ -730,7 +731,7 @@ is_behind(struct recipient *r)
     struct outcome why;
     struct buf text;
 
-    if (!senders_is_rewritten(&t->deliver->senders, to))
+    if (is_added(r) || !senders_is_rewritten(&t->deliver->senders, to))
         return false;
     buf_init(&text, ADDRESS_PATH_MAX);
     if (t->envelope.reverse_path.is_null &&
