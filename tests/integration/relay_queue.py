@@ -84,7 +84,7 @@ def listed(daemon):
     expect(redirect["octets"] == len(data), f"{redirect['octets']} for {len(data)}")
     shown = queue(daemon, "show", str(redirect["id"]))
     head = shown["head"]
-    expect(head.startswith("Received: from ") and f"id {shown['delivery']}" in head, head)
+    expect(head.startswith(f"Delivered-To: {to}\r\nReceived: from ") and f"id {shown['delivery']}" in head, head)
     expect(head.endswith("\r\nX-Sieve-Redirected-From: ann@example.org\r\n"), head)
     text = tool(daemon, "queue", "list")
     expect("eve@example.net" in text and "LAST REPLY" in text, text)
@@ -267,9 +267,21 @@ def set_aside(daemon, to):
     expect(len(glob.glob(f"{daemon.state}/queue-*.damaged/queue.sqlite")) == 1, "not set aside")
 
 
+def announcing(tests):
+    """DSN is announced where there is a way out, though not for everybody's mail."""
+    daemon = Daemon(more="dsn = yes\n"
+                         'route "elsewhere" { domains = {"nowhere.example"} next_hop = "unix:/nonexistent/hop" }')
+    try:
+        daemon.start()
+        tests.run("a redirect keeps what was asked for", asked_for, daemon)
+        daemon.end()
+    finally:
+        daemon.remove()
+
+
 def main():
     tests = Tests("queue")
-    daemon = Daemon(more="dsn = yes limits { message_memory = 1M }")
+    daemon = Daemon(more="limits { message_memory = 1M }")
     try:
         daemon.start()
         tests.run("what a script sends is listed", listed, daemon)
@@ -279,13 +291,13 @@ def main():
         tests.run("delete says what it deleted, and no replay brings it back", deleted, daemon)
         tests.run("a large message is one file", large, daemon)
         tests.run("replies and notices are whole messages", rendered, daemon)
-        tests.run("a redirect keeps what was asked for", asked_for, daemon)
         tests.run("a circle ends", circles, daemon)
         tests.run("programs are not for users", piped, daemon)
         daemon.end()
     finally:
         daemon.remove()
     damaged(tests)
+    announcing(tests)
     tests.end()
 
 
