@@ -362,6 +362,7 @@ file_one(struct sorter *so, uint32_t number, uint64_t id, struct span message)
     sieve_run_free(f.sieve);
     for (uint32_t i = 0; i < f.unkept_count; i++)
         sieve_program_free(f.unkept[i]);
+    programs_trim(so->programs);
     release_renditions(&f);
     arena_release(&f.arena);
     return result;

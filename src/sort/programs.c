@@ -88,7 +88,12 @@ programs_keep(struct programs *p, const char *hash, struct sieve_program *progra
     }
     k->program = program;
     p->octets += k->octets;
+    return true;
+}
+
+void
+programs_trim(struct programs *p)
+{
     while (p->octets > p->octets_max && HASH_COUNT(p->table) > 1)
         drop(p, p->table);
-    return true;
 }
