@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A transaction whose message is whole: whose it is, one delivery for each account and detail, and
- * one true answer for each recipient (promise 2). LMTP hears each answer as soon as it is known, in
+ * A transaction whose message is whole, and known whose it is (resolve.c): its deliveries go out,
+ * and each recipient gets one true answer (promise 2). LMTP hears each as soon as it is known, in
  * order; SMTP's single answer is folded from them by the edge, so they go out together.
  *
  * The fold's policy for mixed outcomes (design section 8) is carried out here, since it delivers:
@@ -18,6 +18,7 @@
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 
+#include "deliveries_priv.h"
 #include "filing_priv.h"
 #include "forward_priv.h"
 #include "notes_priv.h"
@@ -37,86 +38,6 @@ count_answer(struct counters *c, const struct outcome *why)
     c->temporary += outcome_is_temporary(why);
     c->permanent += outcome_is_permanent(why);
     metrics_count(METRIC_ANSWERS, why->kind, 1);
-}
-
-static void
-print_account(const struct parcel *p, struct buf *out)
-{
-    const struct account *a = &p->delivery.target.account;
-
-    if (buf_append_str(out, a->user) && buf_append_char(out, '@'))
-        buf_append_str(out, a->domain);
-}
-
-/* One line for whoever watches: what became of it, and how long each stage took. */
-static void
-delivery_summary(const struct transaction *t, const struct parcel *p,
-                 const struct delivery_event *e)
-{
-    static const struct delivery_times none;
-    const struct delivery_times *times = p != NULL ? &p->delivery.times : &none;
-    const uint64_t sort_us = t->times.sorted_us > 0 ? t->times.sorted_us - t->times.resolved_us : 0;
-    char outcome[32];
-
-    if (!log_wants(LOG_LEVEL_INFO))
-        return;
-    snprintf(outcome, sizeof outcome, "%d %s", outcome_code(e->why), outcome_enhanced(e->why));
-    log_event(LOG_LEVEL_INFO, "delivery", "id", e->id, "queue_id", e->queue_id, "session",
-              e->session, "from", e->from, "to", e->to, "account", e->account, "mailbox",
-              e->mailbox, "octets", log_num((long long)e->octets), "receive_us",
-              log_num((long long)(t->times.ended_us - t->started_us)), "sort_us",
-              log_num((long long)sort_us), "queue_us", log_num(times->queue_us), "stage_us",
-              log_num(times->stage_us), "journal_us", log_num(times->journal_us), "publish_us",
-              log_num(times->publish_us), "total_us",
-              log_num((long long)(clock_us() - t->started_us)), "outcome", outcome, NULL);
-}
-
-/* One line in the delivery log: for a parcel's copy, or for a recipient that never became one (p
- * and copy NULL). */
-static void
-log_line(struct transaction *t, uint32_t recipient, const struct parcel *p,
-         const struct delivery *copy, const struct outcome *why)
-{
-    struct buf from, to, account;
-
-    buf_init(&from, ADDRESS_PATH_MAX);
-    buf_init(&to, ADDRESS_PATH_MAX);
-    buf_init(&account, ADDRESS_PATH_MAX);
-    address_print(&t->envelope.reverse_path, &from);
-    address_print(&t->envelope.recipients[recipient].address, &to);
-    if (p != NULL)
-        print_account(p, &account);
-    struct delivery_event e = {
-        .id = p != NULL && outcome_is_success(why) ? p->delivery.id : t->source.id,
-        .queue_id = t->envelope.queue_id,
-        .session = t->envelope.session,
-        .message_id = t->facts.message_id,
-        .from = buf_str(&from),
-        .to = buf_str(&to),
-        .account = buf_str(&account),
-        .mailbox = copy != NULL && copy->uid != 0 ? delivery_mailbox(copy) : NULL,
-        .sieve = p != NULL ? p->told : NULL,
-        .client = t->envelope.client_ip,
-        .client_name = t->envelope.client_name,
-        .client_port = t->envelope.client_port,
-        .client_protocol = t->envelope.client_protocol,
-        .client_source = t->envelope.client_source,
-        .helo = t->envelope.helo,
-        .login = t->envelope.login,
-        .tls_version = t->envelope.tls_version,
-        .tls_cipher = t->envelope.tls_cipher,
-        .require_tls = t->envelope.require_tls,
-        .is_tls_optional = (t->facts.flags & FACTS_TLS_OPTIONAL) != 0 && !t->envelope.require_tls,
-        .uid = copy != NULL ? copy->uid : 0,
-        .octets = message_traits(t->msg)->octets,
-        .duration_ms = (clock_us() - t->started_us) / 1000,
-        .why = why,
-    };
-    delivery_log_append(t->deliver->log, &e);
-    delivery_summary(t, p, &e);
-    buf_release(&from);
-    buf_release(&to);
-    buf_release(&account);
 }
 
 static void
@@ -205,7 +126,7 @@ transaction_refuse(struct transaction *t)
         return;
     }
     for (uint32_t i = 0; i < t->asked; i++) {
-        log_line(t, i, NULL, NULL, &t->why);
+        deliveries_log(t, i, NULL, NULL, &t->why);
         complete(t, &t->recipients[i], &t->why, t->source.id);
     }
     send_answers(t);
@@ -326,7 +247,7 @@ settle_returns(struct transaction *t, const struct outcome *why)
     for (uint32_t i = 0; i < t->asked; i++) {
         struct recipient *r = &t->recipients[i];
         if (r->behind != NULL)
-            log_line(t, i, NULL, NULL, why);
+            deliveries_log(t, i, NULL, NULL, why);
         bool is_refused = outcome_is_permanent(&r->why) && !must_overshoot(t) && !is_lmtp(t);
         if (r->behind != NULL || is_refused)
             r->why = *why;
@@ -461,8 +382,8 @@ count_parcel(struct transaction *t, const struct parcel *p)
                       p->delivery.usage_messages);
 }
 
-static void
-on_delivered(struct delivery *delivery)
+void
+deliveries_done(struct delivery *delivery)
 {
     struct parcel *p = (struct parcel *)delivery;
     struct transaction *t = p->transaction;
@@ -475,89 +396,12 @@ on_delivered(struct delivery *delivery)
     for (uint32_t i = 0; i <= delivery->copy_count; i++) {
         struct delivery *copy = delivery_member(delivery, i);
         if (i == 0 || (outcome_is_success(&delivery->why) && !copy->is_merged))
-            log_line(t, delivery->recipient, p, copy, &delivery->why);
+            deliveries_log(t, delivery->recipient, p, copy, &delivery->why);
     }
     for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
         if (--t->recipients[l->recipient].pending == 0)
             recipient_done(t->whole, &t->recipients[l->recipient]);
     progress(t->whole);
-}
-
-/* The one for this account and detail, or a new one. NULL: there is none, *lack says why. */
-static struct parcel *
-find_parcel(struct transaction *t, const struct account_target *target, struct buf *key,
-            enum outcome_kind *lack)
-{
-    struct parcel *p;
-
-    *lack = OUTCOME_SYSTEM; /* no memory */
-    buf_reset(key);
-    if (!buf_append_str(key, target->account.user) || !buf_append_char(key, '@') ||
-        !buf_append_str(key, target->account.domain) || !buf_append_char(key, '+') ||
-        !buf_append_str(key, target->detail))
-        return NULL;
-    HASH_FIND(hh, t->parcels, key->data, key->len, p);
-    if (p != NULL)
-        return p;
-    if (!rates_take(t->deliver->rates, &target->account, message_traits(t->msg)->octets)) {
-        *lack = OUTCOME_ACCOUNT_RATE;
-        return NULL;
-    }
-    p = calloc(1, sizeof *p + key->len + 1);
-    if (p == NULL)
-        return NULL;
-    memcpy(p->key, key->data, key->len);
-    p->transaction = t;
-    p->delivery.job.run = batch_run_delivery;
-    p->delivery.source = &t->source;
-    p->delivery.may_create = true; /* where a content filter wants it */
-    p->delivery.target = *target;
-    p->delivery.done = on_delivered;
-    HASH_ADD_KEYPTR(hh, t->parcels, p->key, key->len, p);
-    if (p->hh.tbl != NULL)
-        return p;
-    free(p);
-    return NULL;
-}
-
-static bool
-is_added(const struct recipient *r)
-{
-    return r->number >= r->transaction->asked;
-}
-
-/* Who answers for it: a recipient that a filter added is one more target of the first that the
- * client gave and no filter took off, as if that were an alias. */
-static struct recipient *
-host_of(struct recipient *r)
-{
-    struct transaction *t = r->transaction;
-
-    for (uint32_t i = 0; is_added(r) && i < t->asked; i++)
-        if (!t->recipients[i].is_deleted)
-            return &t->recipients[i];
-    return is_added(r) ? &t->recipients[0] : r;
-}
-
-static bool
-add_target(struct recipient *r, const struct account_target *target)
-{
-    struct transaction *t = r->transaction;
-    struct recipient *host = host_of(r);
-    struct buf key;
-
-    buf_init(&key, sizeof *target);
-    struct parcel *p = find_parcel(t, target, &key, &host->lack);
-    buf_release(&key);
-    struct link *l = p == NULL ? NULL : arena_alloc(&t->arena, sizeof *l);
-    if (l == NULL)
-        return false;
-    if (p->links == NULL)
-        p->delivery.recipient = r->number;
-    *l = (struct link){host->number, p, host->links, p->links};
-    host->links = l;
-    p->links = l;
-    return true;
 }
 
 /* Recipients that filters took off are answered, and delivered to nowhere. Where none is left and
@@ -574,7 +418,7 @@ complete_deleted(struct transaction *t)
 
         if (!r->is_deleted || r->links != NULL)
             continue;
-        log_line(t, i, NULL, NULL, is_lost ? &t->added_failure : &discarded);
+        deliveries_log(t, i, NULL, NULL, is_lost ? &t->added_failure : &discarded);
         complete(t, r, is_lost ? &t->added_failure : &discarded, t->source.id);
     }
 }
@@ -587,7 +431,7 @@ settle_now(void *arg)
 
     while (d != NULL) {
         struct delivery *next = d->next;
-        on_delivered(d);
+        deliveries_done(d);
         d = next;
     }
 }
@@ -597,20 +441,6 @@ wait_for(struct parcel *p)
 {
     for (struct link *l = p->links; l != NULL; l = l->next_of_parcel)
         p->transaction->recipients[l->recipient].pending++;
-}
-
-static void
-drop_unlinked(struct transaction *t)
-{
-    struct parcel *p, *next;
-
-    HASH_ITER(hh, t->parcels, p, next)
-    {
-        if (p->links != NULL)
-            continue;
-        HASH_DEL(t->parcels, p); /* no memory for its link: its recipient was refused */
-        free(p);
-    }
 }
 
 /* The deliveries set out together. */
@@ -642,8 +472,8 @@ refuse_recipient(struct recipient *r)
 {
     struct transaction *t = r->transaction;
 
-    log_line(t, r->number, NULL, NULL, &r->why);
-    if (is_added(r)) {
+    deliveries_log(t, r->number, NULL, NULL, &r->why);
+    if (recipient_is_added(r)) {
         t->has_added_failure = true;
         t->added_failure = r->why;
     } else {
@@ -676,88 +506,4 @@ transaction_deliver(struct transaction *t)
         progress(t);
     else
         post_all(t);
-}
-
-/* ---- whose it is ---- */
-
-static void
-on_all_resolved(struct transaction *t)
-{
-    t->times.resolved_us = clock_us();
-    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_LOOKUP,
-                    t->times.resolved_us - t->times.ended_us);
-    drop_unlinked(t);
-    t->unready = 1;
-    hooks_before(t);
-}
-
-static void
-refuse_later(struct recipient *r, const struct outcome *why)
-{
-    r->is_refused = true;
-    r->why = *why;
-}
-
-static void
-on_resolved(void *arg, const struct account_targets *targets, const struct outcome *why)
-{
-    struct recipient *r = arg;
-    struct transaction *t = r->transaction;
-    struct outcome none;
-
-    if (!outcome_is_success(why)) {
-        refuse_later(r, why);
-    } else {
-        for (size_t i = 0; i < targets->count; i++)
-            if (!add_target(r, &targets->list[i]))
-                host_of(r)->lacks_target = true;
-        if (host_of(r)->links == NULL) {
-            outcome_set(&none, host_of(r)->lack, "no delivery for any of its accounts");
-            refuse_later(r, &none);
-        }
-    }
-    if (--t->lookups == 0)
-        on_all_resolved(t);
-}
-
-/* An address of SRS leads back to a sender; asked at RCPT already, and once more here. What a
- * filter adds has no answer of its own, and is looked up as any. */
-static bool
-is_behind(struct recipient *r)
-{
-    struct transaction *t = r->transaction;
-    const struct address *to = &t->envelope.recipients[r->number].address;
-    struct address behind;
-    struct outcome why;
-    struct buf text;
-
-    if (is_added(r) || !senders_is_rewritten(&t->deliver->senders, to))
-        return false;
-    buf_init(&text, ADDRESS_PATH_MAX);
-    if (t->envelope.reverse_path.is_null &&
-        senders_behind(&t->deliver->senders, to, &t->arena, &behind) &&
-        address_print(&behind, &text))
-        r->behind = arena_copy(&t->arena, buf_span(&text));
-    buf_release(&text);
-    outcome_set(&why, OUTCOME_NOT_OURS, NULL);
-    if (r->behind == NULL)
-        refuse_later(r, &why);
-    return true;
-}
-
-void
-transaction_resolve(struct transaction *t)
-{
-    uint32_t count = t->envelope.recipient_count;
-
-    t->lookups = count + 1;
-    for (uint32_t i = 0; i < count; i++) {
-        if (t->recipients[i].is_deleted || is_behind(&t->recipients[i]))
-            t->lookups--;
-        else
-            directory_resolve(t->deliver->directory, &t->envelope.recipients[i].address,
-                              on_resolved, &t->recipients[i]);
-    }
-    if (--t->lookups == 0)
-        on_all_resolved(t);
 }

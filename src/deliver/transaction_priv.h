@@ -108,7 +108,7 @@ struct transaction {
     bool has_returned;    /* it is in the queue, or will not be */
 };
 
-/* transaction_resolve() - the envelope is there: whose is it? transaction_sort() follows.
+/* transaction_resolve() - the envelope is there: whose is it? transaction_sort() follows. resolve.c
  * transaction_deliver() - the facts are there too: deliver, answer. deliveries.c */
 void transaction_resolve(struct transaction *t);
 void transaction_deliver(struct transaction *t);
