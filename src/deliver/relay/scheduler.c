@@ -4,11 +4,9 @@
  * what has ended; what ends meanwhile is settled together by the next, in one transaction. A turn
  * that took long, since much waits that nobody takes, is followed by a pause in proportion.
  */
-#include "scheduler_priv.h"
+#include "scheduler_state_priv.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <utlist.h>
 
@@ -17,10 +15,7 @@
 #include "doorstep/metrics.h"
 
 #include "handover_log_priv.h"
-#include "hop_priv.h"
-#include "jobs_priv.h"
 #include "settle_priv.h"
-#include "take_priv.h"
 
 #define AHEAD 2       /* handovers taken from the queue, for each connection */
 #define PAUSE_TIMES 4 /* what a turn took, until the next */
@@ -30,63 +25,12 @@
 #define COUNT_MS 30000   /* between two looks at how much waits */
 #define SLEEP_MAX_MS 60000
 
-struct next_hop {
-    const struct settings_route *route;
-    struct hop hop;
-    struct handover *ready; /* taken, and not sent yet */
-    unsigned ready_count;
-    unsigned label;
-};
-
-struct take_turn { /* first: a job of the queue's thread */
-    struct job job;
-    struct scheduler *scheduler;
-    struct take take;
-    uint64_t took_us;
-};
-
-struct settle_turn {
-    struct job job;
-    struct scheduler *scheduler;
-    struct handover *list;
-    bool ok;
-};
-
-struct scheduler {
-    struct scheduler_with with;
-    struct retry_rules rules;
-    struct job_thread *thread;
-    struct taker *taker; /* the thread's */
-    struct next_hop *hops;
-    size_t hop_count;
-    struct loop_timer *timer;       /* the next look */
-    struct loop_timer *again_timer; /* what could not be settled */
-    struct loop_timer *drain_timer;
-    atomic_bool is_told; /* a look is on its way from another thread */
-
-    struct take_turn taking;
-    bool is_taking;
-    bool wants_look; /* once the turn is over */
-    uint64_t not_before_ms;
-    uint64_t overdue_ms, count_ms; /* when to look for that again */
-
-    struct settle_turn settling;
-    bool is_settling;
-    struct handover *ended; /* they wait for the next turn */
-    unsigned under_way;     /* sent, not answered */
-
-    bool is_draining;
-    void (*on_drained)(void *arg); /* NULL: told */
-    void *drained_arg;
-};
-
-static void look(struct scheduler *s);
 static void settle(struct scheduler *s);
 
 /* ---- draining ---- */
 
-static void
-check_drained(struct scheduler *s)
+void
+scheduler_check_drained(struct scheduler *s)
 {
     void (*fn)(void *arg) = s->on_drained;
 
@@ -146,11 +90,11 @@ on_settled(void *arg)
     if (s->settling.ok) {
         free_settled(s);
         settle(s);
-        look(s);
+        scheduler_take_due(s);
     } else {
         loop_timer_start(s->again_timer, SETTLE_AGAIN_MS);
     }
-    check_drained(s);
+    scheduler_check_drained(s);
 }
 
 static void
@@ -183,155 +127,11 @@ on_again(void *arg)
     settle(arg);
 }
 
-static void
-end_handover(struct scheduler *s, struct handover *h)
+void
+scheduler_give_back(struct scheduler *s, struct handover *h)
 {
     DL_APPEND(s->ended, h);
     settle(s);
-}
-
-/* ---- sending ---- */
-
-static bool
-is_answered(const struct relay_result *result)
-{
-    for (uint32_t i = 0; i < result->answer_count; i++)
-        if (result->answers[i].code != 0)
-            return true;
-    return false;
-}
-
-static void
-end_at_hop(struct next_hop *n, const struct handover *h, const struct relay_result *result,
-           const struct retry_rules *rules)
-{
-    bool was_up = hop_is_up(&n->hop);
-
-    metrics_gauge_add(METRIC_RELAY_UNDER_WAY, n->label, -1);
-    metrics_observe(METRIC_RELAY_TIME, n->label, clock_us() - h->began_us);
-    if (result == NULL)
-        hop_forget(&n->hop);
-    else
-        hop_end(&n->hop, is_answered(result), rules, clock_ms(), retry_chance());
-    if (was_up == hop_is_up(&n->hop))
-        return;
-    metrics_gauge_set(METRIC_RELAY_HOP_DOWN, n->label, was_up);
-    log_event(LOG_LEVEL_WARNING, was_up ? "next_hop_down" : "next_hop_up", "next_hop",
-              n->route->next_hop.text, "cause", was_up ? result->answers[0].text : NULL, NULL);
-}
-
-static void send_ready(struct scheduler *s, struct next_hop *n);
-
-static void
-on_result(void *arg, const struct relay_result *result)
-{
-    struct handover *h = arg;
-    struct scheduler *s = h->scheduler;
-    struct next_hop *n = &s->hops[h->hop_place];
-
-    s->under_way--;
-    end_at_hop(n, h, result, &s->rules);
-    if (result != NULL)
-        handover_end(h, result);
-    else
-        handover_end_all(h, s->is_draining ? HANDOVER_NOT_TRIED : HANDOVER_LOST, RELAY_DEFERRED,
-                         "4.3.0", "the relay process went away");
-    end_handover(s, h);
-    send_ready(s, n);
-    look(s);
-    check_drained(s);
-}
-
-static bool
-fill_job(struct handover *h, const struct settings_route *route, struct relay_job *job)
-{
-    const struct queue_item *item = &h->taken->item;
-    struct relay_recipient *list = arena_alloc(&h->arena, h->count * sizeof *list);
-
-    for (uint32_t i = 0; list != NULL && i < h->count; i++) {
-        const struct queue_recipient *r = handover_recipient(h, i);
-
-        list[i] = (struct relay_recipient){r->address, r->notify, r->orcpt};
-    }
-    *job = (struct relay_job){
-        .route = route->name,
-        .reverse_path = item->reverse_path,
-        .envid = item->envid,
-        .ret = item->ret,
-        .body = item->body,
-        .smtputf8 = item->smtputf8,
-        .require_tls = item->require_tls,
-        .by = item->by,
-        .recipients = list,
-        .recipient_count = h->count,
-        .head = item->head,
-        .octets = item->octets,
-    };
-    return list != NULL;
-}
-
-/* What cannot be read now may be readable later; when it expires its sender hears of it. */
-static void
-fail_to_send(struct scheduler *s, struct handover *h, const char *cause)
-{
-    log_event(LOG_LEVEL_ERROR, "relay_not_sent", "item", log_num(h->taken->item.id), "cause", cause,
-              NULL);
-    h->end = HANDOVER_NOT_TRIED;
-    if (relay_link_is_connected(s->with.link))
-        handover_end_all(h, HANDOVER_LOST, RELAY_DEFERRED, "4.3.0",
-                         "it cannot be read or sent here");
-    end_handover(s, h);
-}
-
-static void
-send_one(struct scheduler *s, struct next_hop *n, struct handover *h)
-{
-    struct relay_job job;
-    struct outcome why;
-    int fd = taken_open(h->taken, s->with.queue, &why);
-
-    if (fd < 0) {
-        fail_to_send(s, h, why.cause);
-        return;
-    }
-    h->began_us = clock_us();
-    bool ok = fill_job(h, n->route, &job) && relay_link_send(s->with.link, &job, fd, on_result, h);
-    close(fd);
-    if (!ok) {
-        fail_to_send(s, h, "no job of it");
-        return;
-    }
-    s->under_way++;
-    hop_begin(&n->hop);
-    metrics_gauge_add(METRIC_RELAY_UNDER_WAY, n->label, 1);
-}
-
-static struct handover *
-pop_ready(struct next_hop *n)
-{
-    struct handover *h = n->ready;
-
-    DL_DELETE(n->ready, h);
-    n->ready_count--;
-    return h;
-}
-
-/* Those that a next hop that went down has no use for go back. */
-static void
-send_ready(struct scheduler *s, struct next_hop *n)
-{
-    const unsigned connections = (unsigned)n->route->connections;
-
-    while (n->ready != NULL && !s->is_draining && relay_link_is_connected(s->with.link) &&
-           hop_has_room(&n->hop, connections, clock_ms()))
-        send_one(s, n, pop_ready(n));
-    while (n->ready != NULL &&
-           (!hop_is_up(&n->hop) || s->is_draining || !relay_link_is_connected(s->with.link))) {
-        struct handover *h = pop_ready(n);
-
-        h->end = HANDOVER_NOT_TRIED;
-        end_handover(s, h);
-    }
 }
 
 /* ---- taking ---- */
@@ -422,13 +222,13 @@ on_taken(void *arg)
     turn->take.list = NULL;
     place_taken(s, list);
     for (size_t i = 0; i < s->hop_count; i++)
-        send_ready(s, &s->hops[i]);
+        sending_go_on(s, &s->hops[i]);
     settle(s);
     if (goes_on && !turn->take.failed)
-        look(s);
+        scheduler_take_due(s);
     else if (!s->is_draining)
         sleep_on(s);
-    check_drained(s);
+    scheduler_check_drained(s);
 }
 
 static void
@@ -468,8 +268,8 @@ prepare_take(struct scheduler *s)
     return room > 0 || t->looks_for_overdue || t->wants_counts;
 }
 
-static void
-look(struct scheduler *s)
+void
+scheduler_take_due(struct scheduler *s)
 {
     if (s->is_taking) {
         s->wants_look = true;
@@ -493,7 +293,7 @@ look(struct scheduler *s)
 static void
 on_timer(void *arg)
 {
-    look(arg);
+    scheduler_take_due(arg);
 }
 
 static void
@@ -502,7 +302,7 @@ on_told(void *arg)
     struct scheduler *s = arg;
 
     atomic_store(&s->is_told, false);
-    look(s);
+    scheduler_take_due(s);
 }
 
 /* Any thread: many that add at once wake the loop once. */
@@ -518,7 +318,7 @@ on_queue(void *arg)
 void
 scheduler_look(struct scheduler *s)
 {
-    look(s);
+    scheduler_take_due(s);
 }
 
 void
@@ -526,7 +326,7 @@ scheduler_try_now(struct scheduler *s)
 {
     for (size_t i = 0; i < s->hop_count; i++)
         hop_try_now(&s->hops[i].hop, clock_ms());
-    look(s);
+    scheduler_take_due(s);
 }
 
 /* ---- from start to end ---- */
@@ -580,7 +380,7 @@ scheduler_start(const struct scheduler_with *with)
         return NULL;
     }
     queue_watch(with->queue, on_queue, s);
-    look(s);
+    scheduler_take_due(s);
     return s;
 }
 
@@ -592,9 +392,9 @@ scheduler_drain(struct scheduler *s, uint64_t ms, void (*fn)(void *arg), void *a
     s->drained_arg = arg;
     loop_timer_stop(s->timer);
     for (size_t i = 0; i < s->hop_count; i++)
-        send_ready(s, &s->hops[i]);
+        sending_go_on(s, &s->hops[i]);
     loop_timer_start(s->drain_timer, ms);
-    check_drained(s);
+    scheduler_check_drained(s);
 }
 
 static void
