@@ -23,6 +23,7 @@ enum sort_question {
     SORT_ASK_METADATA,    /* str mailbox or "" for the server, str name: its value */
     SORT_ASK_LIST,        /* str list, str value: is it on it? */
     SORT_ASK_LIST_KNOWN,  /* str list */
+    SORT_ASK_LIST_LINES,  /* str list: what is on it, a line each */
     SORT_ASK_PROGRAM,     /* u8 enum program_use, u8 1 to get what it writes, str name, u32 count,
                            * arguments */
     SORT_QUESTIONS

@@ -16,6 +16,7 @@
 #include "script_store_priv.h"
 
 #define WORDS_SIZE 1100
+#define LINES_MAX (FILING_RECIPIENTS_MAX * FILING_NAME_MAX)
 
 struct question {
     struct job job;
@@ -139,6 +140,7 @@ look(struct question *q, struct worker *w, struct open_account *oa)
     case SORT_ASK_SCRIPT: /* these are answered from memory */
     case SORT_ASK_LIST:
     case SORT_ASK_LIST_KNOWN:
+    case SORT_ASK_LIST_LINES:
     case SORT_ASK_PROGRAM:
     case SORT_QUESTIONS:
         q->verdict = SORT_NO;
@@ -233,6 +235,18 @@ tell_script(struct deliver *d, const struct sorters_question *q, const struct ac
     return false;
 }
 
+/* One that is too long to be told is none that mail can be sent to. */
+static void
+tell_lines(const struct sieve_list *l, const struct sorters_question *q)
+{
+    struct buf lines;
+
+    buf_init(&lines, LINES_MAX);
+    bool ok = l != NULL && sieve_list_print(l, &lines);
+    sorters_tell(q, ok ? SORT_YES : SORT_NO, ok ? buf_span(&lines) : SPAN_NONE);
+    buf_release(&lines);
+}
+
 /* What needs no account. */
 static bool
 tell_from_memory(struct deliver *d, const struct sorters_question *sorter, const struct question *q,
@@ -249,6 +263,9 @@ tell_from_memory(struct deliver *d, const struct sorters_question *sorter, const
     case SORT_ASK_LIST:
         found = g != NULL && sieve_lists_has(g->lists, q->first, q->second);
         break;
+    case SORT_ASK_LIST_LINES:
+        tell_lines(g == NULL ? NULL : sieve_lists_find(g->lists, q->first), sorter);
+        return true;
     default:
         found = g != NULL && sieve_lists_find(g->lists, q->first) != NULL;
         break;
@@ -267,7 +284,7 @@ read_words(struct question *q, struct span words, bool *is_global)
 
     unpack_init(&u, words);
     *is_global = q->what == SORT_ASK_SCRIPT || q->what == SORT_ASK_LIST ||
-                 q->what == SORT_ASK_LIST_KNOWN ||
+                 q->what == SORT_ASK_LIST_KNOWN || q->what == SORT_ASK_LIST_LINES ||
                  (q->what == SORT_ASK_INCLUDE && unpack_u8(&u) != 0);
     unpack_str(&u, q->first, sizeof q->first);
     if (has_second)

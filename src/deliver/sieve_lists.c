@@ -18,7 +18,8 @@
 
 struct member {
     UT_hash_handle hh;
-    char value[]; /* in lower case (ASCII) */
+    const char *line; /* as it was written; lies behind value */
+    char value[];     /* in lower case (ASCII) */
 };
 
 struct sieve_list {
@@ -42,12 +43,13 @@ lower(char *s)
 static bool
 add(struct sieve_list *l, struct span value)
 {
-    struct member *m = calloc(1, sizeof *m + value.n + 1), *there;
+    struct member *m = calloc(1, sizeof *m + 2 * (value.n + 1)), *there;
 
     if (m == NULL)
         return false;
     memcpy(m->value, value.p, value.n);
     lower(m->value);
+    m->line = memcpy(m->value + value.n + 1, value.p, value.n);
     HASH_FIND_STR(l->members, m->value, there);
     if (there == NULL)
         HASH_ADD_STR(l->members, value, m);
@@ -147,4 +149,14 @@ sieve_lists_has(const struct sieve_lists *l, const char *name, const char *value
     HASH_FIND_STR(list->members, key, m);
     free(key);
     return m != NULL;
+}
+
+bool
+sieve_list_print(const struct sieve_list *l, struct buf *out)
+{
+    bool ok = true;
+
+    for (const struct member *m = l->members; ok && m != NULL; m = m->hh.next)
+        ok = buf_append_str(out, m->line) && buf_append_char(out, '\n');
+    return ok;
 }

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "doorstep/buf.h"
+
 struct settings;
 struct sieve_lists;
 struct sieve_list;
@@ -23,5 +25,8 @@ const struct sieve_list *sieve_lists_find(const struct sieve_lists *l, const cha
 
 /* sieve_lists_has() - is the value one of its lines, in any case? */
 bool sieve_lists_has(const struct sieve_lists *l, const char *name, const char *value);
+
+/* sieve_list_print() - all of it as it was written, a line each. false: out is full. */
+bool sieve_list_print(const struct sieve_list *l, struct buf *out);
 
 #endif

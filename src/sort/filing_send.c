@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "doorstep/address.h"
 #include "doorstep/field.h"
 #include "doorstep/relay.h"
 
@@ -37,6 +38,64 @@ take_path(struct filer *f, const struct relay_origin *o, const struct sieve_acti
     return ok && out->reverse_path != NULL;
 }
 
+/* ---- lists ---- */
+
+static bool
+is_to_list(const struct sieve_action *a)
+{
+    return a->kind == SIEVE_REDIRECT && a->details.redirect.list != NULL;
+}
+
+static bool
+is_address(struct filer *f, struct span line)
+{
+    struct address address;
+
+    return address_parse_mailbox(line, ADDRESS_ALLOW_UTF8, &f->arena, &address) == ADDRESS_OK;
+}
+
+static bool
+add_members(struct filer *f, struct span lines, struct filing_action *out)
+{
+    while (lines.n > 0) {
+        struct span line = {lines.p, span_find(lines, '\n')};
+
+        lines = span_skip(lines, line.n < lines.n ? line.n + 1 : line.n);
+        if (!is_address(f, line))
+            continue;
+        const char *address = arena_copy(&f->arena, line);
+        if (address == NULL || out->recipient_count == FILING_RECIPIENTS_MAX)
+            return false;
+        out->recipients[out->recipient_count++] = address;
+    }
+    return out->recipient_count > 0;
+}
+
+/* RFC 6134 2.5: to all that are on the list. */
+static bool
+take_members(struct filer *f, const char *list, struct filing_action *out)
+{
+    struct buf question, lines;
+    struct pack p;
+
+    buf_init(&question, FILING_NAME_MAX + 16);
+    buf_init(&lines, FILING_RECIPIENTS_MAX * FILING_NAME_MAX);
+    pack_init(&p, &question);
+    pack_str(&p, list);
+    bool ok = !p.full &&
+              filer_ask_text(f, SORT_ASK_LIST_LINES, buf_span(&question), &lines) == SORT_YES &&
+              add_members(f, buf_span(&lines), out);
+    buf_release(&question);
+    buf_release(&lines);
+    if (!ok)
+        snprintf(f->send_error, sizeof f->send_error,
+                 "%s:%u: redirect: the list has no addresses, or more than %d", out->script,
+                 out->line, FILING_RECIPIENTS_MAX);
+    return ok;
+}
+
+/* ---- whom it goes to ---- */
+
 static bool
 take_recipients(struct filer *f, const struct relay_origin *o, const struct sieve_action *a,
                 struct filing_action *out)
@@ -46,6 +105,8 @@ take_recipients(struct filer *f, const struct relay_origin *o, const struct siev
     out->recipients = arena_alloc(&f->arena, FILING_RECIPIENTS_MAX * sizeof *out->recipients);
     if (out->recipients == NULL)
         return false;
+    if (is_to_list(a))
+        return take_members(f, a->details.redirect.list, out);
     for (uint32_t i = 0; (address = relay_recipient(o, a, i)) != NULL; i++) {
         if (out->recipient_count == FILING_RECIPIENTS_MAX)
             return false;
@@ -125,7 +186,7 @@ filer_send(struct filer *f, const struct sieve_action *a, uint32_t number,
     };
 
     snprintf(id, sizeof id, "%s.%u.%u", f->run.id, f->number, number);
-    if (!relay_sends(&o, a))
+    if (!is_to_list(a) && !relay_sends(&o, a))
         return true;
     return take_path(f, &o, a, out) && take_recipients(f, &o, a, out) &&
            (a->kind == SIEVE_REDIRECT ? take_redirect(f, &o, a, out) : render(f, &o, a, out));

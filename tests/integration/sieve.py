@@ -564,6 +564,7 @@ def settings_seen(daemon):
         'if header "subject" "client" { if allof(environment "remote-ip" "127.0.0.1", environment "phase" "during",\n'
         '  environment "location" "MDA") { fileinto "Client"; } stop; }\n'
         'if header "subject" "twice" { redirect "a@example.net"; redirect "b@example.net"; stop; }\n'
+        'if header "subject" "tell" { redirect :list "tag:example.com,2026:vip"; stop; }\n'
         'if header "subject" "ours" { deleteheader "x-ours"; keep; stop; }\n'
         'if envelope :list "from" "tag:example.com,2026:vip" { fileinto "Vip"; }\n'.replace(
             '"variables"]', '"variables", "envelope"]'
@@ -580,6 +581,9 @@ def settings_seen(daemon):
     )
     send(daemon, "twice", to)
     expect(b"redirect" in daemon.tool("sieve", "log", to), "two redirects where one is allowed")
+    send(daemon, "tell", to)
+    told = [row["to"] for row in json.loads(daemon.tool("--json", "queue", "list"))]
+    expect(told == ["Boss@example.com"], f"sent to a list: {told}")
     send(daemon, "ours", to, extra="X-Ours: stays\r\n")
     expect(any(b"X-Ours: stays" in m for _, m in mail(daemon, "conf")["INBOX"]), "a protected field is gone")
 
