@@ -3,7 +3,7 @@ _doorstep() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' choices='' count=0 i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -c|--config|--wait|--quota|--quota-messages|--domain|--for|--account|-f|--from|-r|--recipient|--to|--mailbox|--name|--since) ((i++)) ;;
+        -c|--config|--wait|--quota|--quota-messages|--forward|--domain|--for|--account|-f|--from|-r|--recipient|--to|--mailbox|--name|--since) ((i++)) ;;
         -*) ;;
         *) case $count in
             0) verb=${COMP_WORDS[i]} ;;
@@ -28,8 +28,8 @@ _doorstep() {
     sieve) choices='check run explain try suite install list log get delete rename activate deactivate' ;;
     journal) choices='show verify replay' ;;
     'ping') choices=' --wait' ;;
-    'account add') choices=' --quota --quota-messages --disabled' ;;
-    'account set') choices=' --quota --quota-messages --enabled --disabled' ;;
+    'account add') choices=' --quota --quota-messages --forward --disabled' ;;
+    'account set') choices=' --quota --quota-messages --forward --enabled --disabled' ;;
     'account delete') choices=' --mail' ;;
     'account import') choices=' --domain' ;;
     'ban add') choices=' --for' ;;

@@ -7,7 +7,7 @@ _doorstep() {
     local choices=''
     for ((i = 2; i < CURRENT; i++)); do
         case ${given[i]} in
-        -c|--config|--wait|--quota|--quota-messages|--domain|--for|--account|-f|--from|-r|--recipient|--to|--mailbox|--name|--since) ((i++)) ;;
+        -c|--config|--wait|--quota|--quota-messages|--forward|--domain|--for|--account|-f|--from|-r|--recipient|--to|--mailbox|--name|--since) ((i++)) ;;
         -*) ;;
         *) case $count in
             0) verb=${given[i]} ;;
@@ -32,8 +32,8 @@ _doorstep() {
     sieve) choices='check run explain try suite install list log get delete rename activate deactivate' ;;
     journal) choices='show verify replay' ;;
     'ping') choices=' --wait' ;;
-    'account add') choices=' --quota --quota-messages --disabled' ;;
-    'account set') choices=' --quota --quota-messages --enabled --disabled' ;;
+    'account add') choices=' --quota --quota-messages --forward --disabled' ;;
+    'account set') choices=' --quota --quota-messages --forward --enabled --disabled' ;;
     'account delete') choices=' --mail' ;;
     'account import') choices=' --domain' ;;
     'ban add') choices=' --for' ;;

@@ -22,6 +22,7 @@
 #define ACCOUNT_DETAIL_SIZE 257
 #define ACCOUNT_DOMAIN_SIZE 256
 #define ACCOUNT_HOME_SIZE 1024
+#define ACCOUNT_ROUTE_SIZE 33
 #define ACCOUNT_TARGETS_MAX 100 /* accounts behind one alias */
 
 struct accounts;
@@ -35,7 +36,9 @@ struct account {
     bool is_system;          /* passwd: files belong to uid, a hand does the work */
     uid_t uid;
     gid_t gid;
-    char home[ACCOUNT_HOME_SIZE]; /* or "" */
+    char home[ACCOUNT_HOME_SIZE];     /* or "" */
+    char forward[ACCOUNT_ROUTE_SIZE]; /* route to where it is at home, or "": here. The settings may
+                                         have no such route (any more) */
 };
 
 struct account_target {
@@ -130,6 +133,7 @@ struct account_change { /* what is to be set; only the fields whose flag stands 
     uint64_t quota;
     bool set_quota_messages;
     uint64_t quota_messages;
+    const char *forward;       /* NULL: leave; a route of the settings; "": as the domain says */
     const char *password;      /* NULL: leave; plain text, hashed here: argon2id, SCRAM keys */
     const char *password_hash; /* NULL: leave; taken as it is (import) */
 };

@@ -127,6 +127,7 @@ account_init(struct account *out, const struct settings_domain *domain, const ch
     };
     snprintf(out->user, sizeof(out->user), "%s", user);
     snprintf(out->domain, sizeof(out->domain), "%s", domain->name);
+    snprintf(out->forward, sizeof(out->forward), "%s", domain->forward);
 }
 
 bool

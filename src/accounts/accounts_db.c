@@ -82,7 +82,14 @@ read_quota(int64_t v, uint64_t *out)
     return v >= QUOTA_NONE;
 }
 
-/* read_account() - a row of user, enabled, quota, quota_messages. */
+/* copy_text() - false: longer than it was ever written. */
+static bool
+copy_text(struct db_statement *s, int column, char *out, size_t size)
+{
+    return snprintf(out, size, "%s", db_text(s, column)) < (int)size;
+}
+
+/* read_account() - a row of user, enabled, quota, quota_messages, forward. */
 static bool
 read_account(struct db_statement *s, const struct settings_domain *domain, struct account *out,
              struct outcome *why)
@@ -94,6 +101,8 @@ read_account(struct db_statement *s, const struct settings_domain *domain, struc
         ok = read_quota(db_int(s, 2), &out->quota) && ok;
     if (!db_is_null(s, 3))
         ok = read_quota(db_int(s, 3), &out->quota_messages) && ok;
+    if (!db_is_null(s, 4))
+        ok = copy_text(s, 4, out->forward, sizeof(out->forward)) && ok;
     return ok || outcome_set(why, OUTCOME_CORRUPT, "accounts row holds what was never written");
 }
 
@@ -101,10 +110,11 @@ enum accounts_result
 accounts_db_find(struct accounts_db *db, const struct settings_domain *domain, const char *user,
                  struct account *out, struct outcome *why)
 {
-    struct db_statement *s = db_prepare(db->db,
-                                        "SELECT user, enabled, quota, quota_messages FROM accounts "
-                                        "WHERE domain = ? AND user = ?",
-                                        why);
+    struct db_statement *s =
+        db_prepare(db->db,
+                   "SELECT user, enabled, quota, quota_messages, forward FROM accounts "
+                   "WHERE domain = ? AND user = ?",
+                   why);
     if (s == NULL)
         return ACCOUNTS_FAILED;
     db_bind_text(s, 1, domain->name);
@@ -125,10 +135,11 @@ accounts_db_list(struct accounts_db *db, const struct settings_domain *domain, a
 {
     struct account account;
     enum db_result result;
-    struct db_statement *s = db_prepare(db->db,
-                                        "SELECT user, enabled, quota, quota_messages FROM accounts "
-                                        "WHERE domain = ? ORDER BY user",
-                                        why);
+    struct db_statement *s =
+        db_prepare(db->db,
+                   "SELECT user, enabled, quota, quota_messages, forward FROM accounts "
+                   "WHERE domain = ? ORDER BY user",
+                   why);
     if (s == NULL)
         return false;
     db_bind_text(s, 1, domain->name);
@@ -159,7 +170,7 @@ accounts_db_count(struct accounts_db *db, const char *domain, uint64_t *count, s
     return true;
 }
 
-/* bind_change() - parameters 3 to 7; NULL where nothing is to be set. */
+/* bind_change() - parameters 3 to 8; NULL where nothing is to be set. */
 static void
 bind_quota(struct db_statement *s, int n, bool is_set, uint64_t v)
 {
@@ -181,6 +192,7 @@ bind_change(struct db_statement *s, const struct account_change *with,
     bind_quota(s, 5, with->set_quota_messages, with->quota_messages);
     db_bind_text(s, 6, hashes->is_set ? hashes->hash : NULL);
     db_bind_text(s, 7, hashes->scram[0] != '\0' ? hashes->scram : NULL);
+    db_bind_text(s, 8, with->forward);
 }
 
 static bool
@@ -202,15 +214,16 @@ accounts_db_add(struct accounts_db *db, const char *domain, const char *user,
     struct db_statement *s =
         db_prepare(db->db,
                    "INSERT INTO accounts "
-                   "(domain, user, enabled, quota, quota_messages, password_hash, scram, made) "
-                   "VALUES (?1, ?2, coalesce(?3, 1), ?4, ?5, ?6, ?7, ?8)",
+                   "(domain, user, enabled, quota, quota_messages, password_hash, scram, "
+                   "forward, made) "
+                   "VALUES (?1, ?2, coalesce(?3, 1), ?4, ?5, ?6, ?7, nullif(?8, ''), ?9)",
                    why);
     if (s == NULL)
         return false;
     db_bind_text(s, 1, domain);
     db_bind_text(s, 2, user);
     bind_change(s, with, &hashes);
-    db_bind_int(s, 8, clock_wall().tv_sec);
+    db_bind_int(s, 9, clock_wall().tv_sec);
     return run_change(db, s, why);
 }
 
@@ -226,6 +239,7 @@ accounts_db_set(struct accounts_db *db, const char *domain, const char *user,
         "UPDATE accounts SET enabled = coalesce(?3, enabled), quota = coalesce(?4, quota), "
         "quota_messages = coalesce(?5, quota_messages), "
         "scram = CASE WHEN ?6 IS NULL THEN scram ELSE ?7 END, "
+        "forward = CASE WHEN ?8 IS NULL THEN forward ELSE nullif(?8, '') END, "
         "password_hash = coalesce(?6, password_hash) WHERE domain = ?1 AND user = ?2",
         why);
     if (s == NULL)
@@ -237,13 +251,6 @@ accounts_db_set(struct accounts_db *db, const char *domain, const char *user,
         return false;
     return db_changes(db->db) == 1 ||
            outcome_set(why, OUTCOME_NO_SUCH_USER, "no account %s@%s", user, domain);
-}
-
-/* copy_text() - false: longer than it was ever written. */
-static bool
-copy_text(struct db_statement *s, int column, char *out, size_t size)
-{
-    return snprintf(out, size, "%s", db_text(s, column)) < (int)size;
 }
 
 bool

@@ -6,8 +6,9 @@
  *
  * name: the local part. password-hash: as crypt(5) or argon2id write it, or empty. quota: octets,
  * with K, M, G or T for powers of 1024; "none"; empty for the domain's. quota-messages: a number,
- * "none", or empty. flags: "disabled" or nothing. Fields at the end may be missing. Empty lines and
- * lines that begin with # say nothing. docs/man/doorstep-accounts.5 is the long form.
+ * "none", or empty. flags: "disabled" and "forward=ROUTE", with a comma between, or nothing. Fields
+ * at the end may be missing. Empty lines and lines that begin with # say nothing.
+ * docs/man/doorstep-accounts.5 is the long form.
  */
 #include "file_priv.h"
 
@@ -75,10 +76,41 @@ is_hash(struct span s)
     return s.n <= HASH_MAX;
 }
 
+static bool
+parse_route(struct span s, struct span *out)
+{
+    *out = s;
+    return s.n > 0 && s.n < ACCOUNT_ROUTE_SIZE && is_hash(s);
+}
+
+static bool
+parse_flag(struct span flag, struct file_entry *e, struct span *forward)
+{
+    static const struct span route = SPAN("forward=");
+    if (flag.n >= route.n && memcmp(flag.p, route.p, route.n) == 0)
+        return parse_route(span_skip(flag, route.n), forward);
+    e->enabled = false;
+    return span_equal(flag, SPAN("disabled"));
+}
+
+static bool
+parse_flags(struct span field, struct file_entry *e, struct span *forward)
+{
+    *forward = SPAN_NONE;
+    e->enabled = true;
+    while (field.n > 0) {
+        size_t n = span_find(field, ',');
+        if (!parse_flag((struct span){field.p, n}, e, forward) || n + 1 == field.n)
+            return false;
+        field = span_skip(field, n < field.n ? n + 1 : n);
+    }
+    return true;
+}
+
 /* parse_fields() - what is wrong with the line, or NULL; the entry's user is not filled. */
 static const char *
 parse_fields(const struct span fields[FIELDS], const struct settings_domain *domain,
-             char user[ACCOUNT_USER_SIZE], struct file_entry *e)
+             char user[ACCOUNT_USER_SIZE], struct file_entry *e, struct span *forward)
 {
     *e = (struct file_entry){.quota = domain->quota, .quota_messages = domain->quota_messages};
     if (span_find(fields[FIELD_NAME], '@') < fields[FIELD_NAME].n)
@@ -91,23 +123,25 @@ parse_fields(const struct span fields[FIELDS], const struct settings_domain *dom
         return "quota: a size like 2G, none, or empty";
     if (!parse_quota(fields[FIELD_QUOTA_MESSAGES], false, &e->quota_messages))
         return "quota-messages: a number, none, or empty";
-    e->enabled = fields[FIELD_FLAGS].n == 0;
-    if (!e->enabled && !span_equal(fields[FIELD_FLAGS], SPAN("disabled")))
-        return "flags: disabled, or empty";
+    if (!parse_flags(fields[FIELD_FLAGS], e, forward))
+        return "flags: disabled, forward=ROUTE, both with a comma between, or empty";
     return NULL;
 }
 
 static bool
-keep(struct file_table *t, const struct file_entry *read, const char *user, struct span hash)
+keep(struct file_table *t, const struct file_entry *read, const char *user, struct span hash,
+     struct span forward)
 {
     struct file_entry *e = arena_alloc(&t->arena, sizeof(*e));
     char *name = arena_copy(&t->arena, span_of(user));
     char *kept_hash = arena_copy(&t->arena, hash);
-    if (e == NULL || name == NULL || kept_hash == NULL)
+    char *route = arena_copy(&t->arena, forward);
+    if (e == NULL || name == NULL || kept_hash == NULL || route == NULL)
         return false;
     *e = *read;
     e->user = name;
     e->hash = kept_hash;
+    e->forward = route;
     HASH_ADD_KEYPTR(hh, t->entries, e->user, strlen(name), e);
     return e->hh.tbl != NULL;
 }
@@ -117,7 +151,7 @@ static bool
 take_line(struct file_table *t, struct span line, const struct settings_domain *domain,
           const char **what)
 {
-    struct span fields[FIELDS];
+    struct span fields[FIELDS], forward;
     struct file_entry entry;
     char user[ACCOUNT_USER_SIZE];
     *what = NULL;
@@ -129,11 +163,11 @@ take_line(struct file_table *t, struct span line, const struct settings_domain *
     else if (!split(line, fields))
         *what = "too many fields";
     else
-        *what = parse_fields(fields, domain, user, &entry);
+        *what = parse_fields(fields, domain, user, &entry, &forward);
     if (*what != NULL)
         return true;
     if (file_table_find(t, user) == NULL)
-        return keep(t, &entry, user, fields[FIELD_HASH]);
+        return keep(t, &entry, user, fields[FIELD_HASH], forward);
     *what = "name: stands above already";
     return true;
 }

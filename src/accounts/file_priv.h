@@ -14,8 +14,9 @@
 #define ACCOUNTS_FILE_LINE_MAX 4096
 
 struct file_entry {
-    const char *user; /* the arena's; key, folded */
-    const char *hash; /* the arena's; "": none */
+    const char *user;    /* the arena's; key, folded */
+    const char *hash;    /* the arena's; "": none */
+    const char *forward; /* the arena's; route, "": the domain's */
     uint64_t quota, quota_messages;
     bool enabled;
     UT_hash_handle hh;

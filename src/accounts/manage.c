@@ -82,6 +82,15 @@ accounts_hash(const struct accounts_db *db, const struct account_change *with,
     return true;
 }
 
+/* check_change() - a route is one of the settings. */
+static bool
+check_change(const struct accounts *a, const struct account_change *with, struct outcome *why)
+{
+    const char *route = with->forward;
+    return route == NULL || route[0] == '\0' || settings_find_route(a->settings, route) != NULL ||
+           refuse(why, "there is no such route in the configuration", route);
+}
+
 static bool
 read_only(const struct name *name, struct outcome *why)
 {
@@ -100,7 +109,7 @@ accounts_add(struct accounts *a, const char *name, const struct account_change *
         return false;
     if (n.source->driver->add == NULL)
         return read_only(&n, why);
-    return n.source->driver->add(n.source, n.local, with, why);
+    return check_change(a, with, why) && n.source->driver->add(n.source, n.local, with, why);
 }
 
 bool
@@ -112,7 +121,7 @@ accounts_set(struct accounts *a, const char *name, const struct account_change *
         return false;
     if (n.source->driver->set == NULL)
         return read_only(&n, why);
-    return n.source->driver->set(n.source, n.local, with, why);
+    return check_change(a, with, why) && n.source->driver->set(n.source, n.local, with, why);
 }
 
 static bool

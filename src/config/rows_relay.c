@@ -83,7 +83,7 @@ const struct config_row relay_rows[] = {
 };
 
 const struct config_row route_rows[] = {
-    {"domains", KIND_PATTERN, ROW_LIST, "", 1, 1000, ROUTE(domains),
+    {"domains", KIND_PATTERN, ROW_LIST, "", 0, 1000, ROUTE(domains),
      .count_offset = offsetof(struct settings_route, domain_count),
      .doc = "whose mail goes this way"},
     {"next_hop", KIND_NEXT_HOP, ROW_OPTIONAL, "", 0, 0, ROUTE(next_hop), .doc = "where it goes"},

@@ -133,8 +133,11 @@ ask_usage(struct rcpt *r, const struct account *a)
         outcome_set(&r->why, OUTCOME_ACCOUNT_RATE, NULL);
         return;
     }
-    if ((a->quota == UINT64_MAX && a->quota_messages == UINT64_MAX) ||
-        forward_route(d->settings, a->domain) != NULL) { /* its home knows how full it is */
+    if (a->forward[0] != '\0') { /* its home knows how full it is */
+        r->has_room = forward_route(d->settings, a, &r->why) != NULL || r->has_room;
+        return;
+    }
+    if (a->quota == UINT64_MAX && a->quota_messages == UINT64_MAX) {
         r->has_room = true;
         return;
     }

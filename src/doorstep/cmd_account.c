@@ -21,6 +21,7 @@ static const struct table_column show_fields[] = {
     {"enabled", "Enabled", TABLE_YES, false},
     {"driver", "Driver", TABLE_TEXT, false},
     {"home", "Home", TABLE_TEXT, false},
+    {"forward", "Forward", TABLE_TEXT, false},
     {"mailboxes", "Mailboxes", TABLE_COUNT, false},
     {"messages", "Messages", TABLE_COUNT, false},
     {"quota_messages", "  at most", TABLE_COUNT, false},
@@ -49,6 +50,17 @@ add_limit(const struct tool *t, json_t *args, const char *option, const char *ke
     return EX_OK;
 }
 
+/* --forward into args; "none" is null: where the domain's accounts are. */
+static void
+add_forward(const struct tool *t, json_t *args)
+{
+    const char *route = tool_option(t, "forward");
+
+    if (route != NULL)
+        json_object_set_new(args, "forward",
+                            strcmp(route, "none") == 0 ? json_null() : json_string(route));
+}
+
 static int
 add_options(const struct tool *t, json_t *args)
 {
@@ -61,6 +73,7 @@ add_options(const struct tool *t, json_t *args)
         json_object_set_new(args, "disabled", json_true());
     if (enable)
         json_object_set_new(args, "enabled", json_true());
+    add_forward(t, args);
     int code = add_limit(t, args, "quota", "quota");
     return code == EX_OK ? add_limit(t, args, "quota-messages", "quota_messages") : code;
 }

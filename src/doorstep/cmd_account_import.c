@@ -83,7 +83,7 @@ is_yes(const char *s)
 static const char *
 set_field(json_t *args, const char *column, const char *value)
 {
-    static const char *const texts[] = {"name", "password", "password_hash"};
+    static const char *const texts[] = {"name", "password", "password_hash", "forward"};
     static const char *const limits[] = {"quota", "quota_messages"};
 
     if (value[0] == '\0')

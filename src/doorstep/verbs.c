@@ -24,6 +24,7 @@ static const struct verb_option ping_options[] = {
 static const struct verb_option account_add_options[] = {
     {"quota", 0, "SIZE", "limit of stored octets: 500M, 2G, none"},
     {"quota-messages", 0, "N", "limit of stored messages, or none"},
+    {"forward", 0, "ROUTE", "its home is where this route leads; none: where the domain's is"},
     {"disabled", 0, NULL, "the account exists, and takes no mail (550 5.2.1)"},
     {0},
 };
@@ -31,6 +32,7 @@ static const struct verb_option account_add_options[] = {
 static const struct verb_option account_set_options[] = {
     {"quota", 0, "SIZE", "limit of stored octets: 500M, 2G, none"},
     {"quota-messages", 0, "N", "limit of stored messages, or none"},
+    {"forward", 0, "ROUTE", "its home is where this route leads; none: where the domain's is"},
     {"enabled", 0, NULL, "take mail again"},
     {"disabled", 0, NULL, "take no mail (550 5.2.1); what is there stays"},
     {0},
@@ -126,15 +128,15 @@ const struct verb verbs[] = {
      account_add_options, cmd_account_add},
     {"account list", "[DOMAIN]", 0, 1, "list accounts", "", no_options, cmd_account_list},
     {"account show", "NAME", 1, 1, "show one account", "", no_options, cmd_account_show},
-    {"account set", "NAME", 1, 1, "change quota, enable or disable", "", account_set_options,
-     cmd_account_set},
+    {"account set", "NAME", 1, 1, "change quota or home, enable or disable", "",
+     account_set_options, cmd_account_set},
     {"account delete", "NAME", 1, 1, "delete an account", "", account_delete_options,
      cmd_account_delete},
     {"account import", "FILE", 1, 1, "add accounts from a file (- is standard input)",
      "Lines user@domain:hash:... as in passwd files, hash being {PLAIN}word, {SCHEME}hash, a bare\n"
      "crypt hash, or empty; or CSV whose first line names its columns: name, quota,\n"
-     "quota_messages, disabled, password, password_hash. Says which lines failed and goes on;\n"
-     "exits 1 then.",
+     "quota_messages, forward, disabled, password, password_hash. Says which lines failed and\n"
+     "goes on; exits 1 then.",
      account_import_options, cmd_account_import},
     {"account passwd", "NAME", 1, 1, "set the password",
      "Asks twice on a terminal, else reads one line from standard input.", no_options,

@@ -30,7 +30,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!file_table_parse(&t, (struct span){(const char *)data, size}, &domain, hear, &last))
         abort();
     for (const struct file_entry *e = t.entries; e != NULL; e = e->hh.next)
-        if (!account_name_check(span_of(e->user)) || file_table_find(&t, e->user) != e)
+        if (!account_name_check(span_of(e->user)) || file_table_find(&t, e->user) != e ||
+            strlen(e->forward) >= ACCOUNT_ROUTE_SIZE)
             abort();
     file_table_release(&t);
     return 0;

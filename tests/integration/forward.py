@@ -6,8 +6,9 @@ server. What a node says of each recipient is what the client of the front hears
 
 import json
 import smtplib
+import tempfile
 
-from harness import Daemon, Tests, expect, message
+from harness import Daemon, Failure, Tests, expect, message
 from next_hop import CLOSE, NextHop
 
 
@@ -109,6 +110,118 @@ def with_a_node(t):
         node.remove()
 
 
+# --- accounts of one domain, each with a home of its own
+
+
+def a_route(name, next_hop):
+    return f'route "{name}" {{ next_hop = "{next_hop}" protocol = "lmtp" tls = "none" }}\n'
+
+
+def homes(daemon, *domain):
+    rows = json.loads(daemon.tool("account", "list", "--json", *domain))
+    return {row["name"].split("@")[0]: row["forward"] for row in rows}
+
+
+def each_has_a_home(daemon, a, b):
+    """ann is at home here, bob on node a, eve on node b."""
+    answers = deliver(daemon, [f"{name}@example.org" for name in ("ann", "bob", "eve")], "homes")
+    expect([code for code, _ in answers.values()] == [250] * 3, str(answers))
+    for where, whose in ((daemon, "ann"), (a, "bob"), (b, "eve")):
+        found = {name: len(where.messages(f"{name}/new")) for name in ("ann", "bob", "eve")}
+        expect(found == {name: int(name == whose) for name in found}, f"{whose}: {found}")
+    expect(homes(daemon, "example.org") == {"ann": None, "bob": "a", "eve": "b"}, str(homes(daemon)))
+
+
+def an_alias_leads_to_all_homes(daemon, a, b):
+    for name in ("ann", "bob", "eve"):
+        daemon.tool("alias", "add", "all@example.org", f"{name}@example.org")
+    answers = deliver(daemon, ["all@example.org"], "alias")
+    expect(answers["all@example.org"][0] == 250, str(answers))
+    for where, whose in ((daemon, "ann"), (a, "bob"), (b, "eve")):
+        expect(sum(b"Subject: alias" in m for m in where.messages(f"{whose}/new")) == 1, whose)
+
+
+def somebody_moves(daemon, a, b):
+    daemon.tool("account", "set", "--forward", "b", "bob@example.org")
+    expect(deliver(daemon, ["bob@example.org"], "to b")["bob@example.org"][0] == 250, "not on b")
+    daemon.tool("account", "set", "--forward", "none", "bob@example.org")
+    expect(deliver(daemon, ["bob@example.org"], "to here")["bob@example.org"][0] == 250, "not here")
+    daemon.tool("account", "set", "--forward", "a", "bob@example.org")
+    for where, subject in ((b, b"to b"), (daemon, b"to here")):
+        (stored,) = where.messages("bob/new")
+        expect(b"Subject: " + subject in stored, subject.decode())
+
+
+def one_node_is_away(daemon, a, b):
+    """Who is at home elsewhere has mail all the same."""
+    a.end()
+    answers = deliver(daemon, ["ann@example.org", "bob@example.org", "eve@example.org"], "without a")
+    expect([code for code, _ in answers.values()] == [250, 451, 250], str(answers))
+    a.start()
+
+
+def the_tool_knows_the_routes(daemon, a, b):
+    for verb, name, route in (("set", "bob", "nowhere"), ("add", "new", "nowhere"), ("set", "bob", "")):
+        try:
+            daemon.tool("account", verb, "--forward", route, f"{name}@example.org")
+        except Failure as failure:
+            expect("route" in str(failure) and route in str(failure), str(failure))
+            continue
+        raise Failure(f"it took the route '{route}'")
+    expect(homes(daemon, "example.org") == {"ann": None, "bob": "a", "eve": "b"}, "changed")
+
+
+def a_file_names_homes(daemon, a, b):
+    """And a route that the configuration does not have: nobody else suffers."""
+    expect(homes(daemon, "file.example") == {"ann": None, "eve": "b", "lost": "gone"}, "not as the file says")
+    with smtplib.LMTP("127.0.0.1", daemon.ports["lmtp"], timeout=60) as client:
+        client.ehlo_or_helo_if_needed()
+        client.mail("bob@example.com")
+        code, text = client.rcpt("lost@file.example")
+        expect(code == 451 and text.startswith(b"4.3.0"), f"{code} {text}")
+    expect(deliver(daemon, ["ann@file.example"], "file")["ann@file.example"][0] == 250, "not taken")
+    daemon.tool("alias", "add", "both@file.example", "ann@file.example")
+    daemon.tool("alias", "add", "both@file.example", "lost@file.example")
+    code, text = deliver(daemon, ["both@file.example"], "half")["both@file.example"]
+    expect(code == 451 and text.startswith("4.3.0"), f"{code} {text}")
+    cause = 'no route \\"gone\\" to the home of lost@file.example'
+    said = [line for line in daemon.log_text().splitlines() if cause in line]
+    expect(any("rcpt_refused" in line for line in said), "no cause of RCPT")
+    expect(any("not_delivered" in line for line in said), "no cause of the end of data")
+
+
+def with_two_nodes(t):
+    a, b = Daemon(), Daemon()
+    file = tempfile.NamedTemporaryFile("w", prefix="doorstep-accounts.")
+    file.write("ann\neve::::forward=b\nlost::::forward=gone\n")
+    file.flush()
+    domain = f'domain "file.example" {{ accounts = "file" accounts_file = "{file.name}" }}\n'
+    routes = "".join(a_route(n, f"127.0.0.1:{node.ports['lmtp']}") for n, node in (("a", a), ("b", b)))
+    daemon = Daemon(more=domain + routes)
+    try:
+        for each in (a, b, daemon):
+            each.start()
+        accounts(a, "ann", "bob", "eve")
+        accounts(b, "ann", "bob", "eve")
+        accounts(daemon, "ann", "bob")
+        daemon.tool("account", "set", "--forward", "a", "bob@example.org")
+        daemon.tool("account", "add", "--forward", "b", "eve@example.org")
+        for check in (
+            each_has_a_home,
+            an_alias_leads_to_all_homes,
+            somebody_moves,
+            one_node_is_away,
+            the_tool_knows_the_routes,
+            a_file_names_homes,
+        ):
+            t.run(check.__name__.replace("_", " "), check, daemon, a, b)
+        t.run("the front of two ends well", daemon.end)
+    finally:
+        for each in (daemon, a, b):
+            each.remove()
+        file.close()
+
+
 # --- any LMTP server
 
 
@@ -162,6 +275,7 @@ def with_a_server(t):
 def main():
     t = Tests("forward")
     with_a_node(t)
+    with_two_nodes(t)
     with_a_server(t)
     t.end()
 

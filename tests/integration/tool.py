@@ -454,6 +454,8 @@ def test_what_is_typed_is_what_is_asked():
         (["account", "add", "a@b", "--quota", "2G", "--quota-messages=10", "--disabled"],
          "account.add", {"name": "a@b", "quota": 2 << 30, "quota_messages": 10, "disabled": True}),
         (["account", "set", "--quota", "none", "a@b"], "account.set", {"name": "a@b", "quota": None}),
+        (["account", "set", "a@b", "--forward", "node"], "account.set", {"name": "a@b", "forward": "node"}),
+        (["account", "set", "a@b", "--forward=none"], "account.set", {"name": "a@b", "forward": None}),
         (["account", "set", "a@b", "--enabled"], "account.set", {"name": "a@b", "enabled": True}),
         (["account", "delete", "a@b"], "account.delete", {"name": "a@b", "mail": False}),
         (["account", "delete", "a@b", "--mail"], "account.delete", {"name": "a@b", "mail": True}),

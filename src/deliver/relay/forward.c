@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "doorstep/log.h"
 #include "handover_priv.h"
 #include "trace_priv.h"
 
@@ -27,18 +28,20 @@ struct forwarded { /* one transaction with the far side */
 #define ARENA_MAX (4u << 20)
 
 const struct settings_route *
-forward_route(const struct settings *s, const char *domain)
+forward_route(const struct settings *s, const struct account *a, struct outcome *why)
 {
-    const struct settings_domain *d = settings_find_domain(s, domain);
+    const struct settings_route *route = settings_find_route(s, a->forward);
 
-    return d == NULL || d->forward[0] == '\0' ? NULL : settings_find_route(s, d->forward);
+    if (route == NULL)
+        outcome_set(why, OUTCOME_SYSTEM, "no route \"%s\" to the home of %s@%s", a->forward,
+                    a->user, a->domain);
+    return route;
 }
 
 bool
 forward_is(const struct parcel *p)
 {
-    return forward_route(p->transaction->deliver->settings, p->delivery.target.account.domain) !=
-           NULL;
+    return p->delivery.target.account.forward[0] != '\0';
 }
 
 /* ---- answers ---- */
@@ -195,28 +198,23 @@ forwarded_new(struct transaction *t, const struct settings_route *route, uint32_
 static bool
 goes_with(const struct forwarded *f, const struct parcel *p)
 {
-    const struct settings *s = f->transaction->deliver->settings;
-
     return !p->is_forwarded && !p->is_settled &&
            p->delivery.source == f->parcels[0]->delivery.source &&
-           forward_route(s, p->delivery.target.account.domain) == f->route;
+           strcmp(p->delivery.target.account.forward, f->route->name) == 0;
 }
 
 static void
-on_no_memory(void *arg)
+on_unposted(void *arg)
 {
     struct parcel *p = arg;
 
-    outcome_set(&p->delivery.why, OUTCOME_OVERLOAD, "no memory to hand it on");
     p->delivery.done(&p->delivery);
 }
 
 /* This one, and what goes with it. */
 static void
-post_with(struct transaction *t, struct parcel *first)
+post_with(struct transaction *t, struct parcel *first, const struct settings_route *route)
 {
-    const struct settings_route *route =
-        forward_route(t->deliver->settings, first->delivery.target.account.domain);
     const uint32_t room = route->recipients < RELAY_RECIPIENTS_MAX ? (uint32_t)route->recipients
                                                                    : RELAY_RECIPIENTS_MAX;
     struct forwarded *f = forwarded_new(t, route, room);
@@ -228,10 +226,29 @@ post_with(struct transaction *t, struct parcel *first)
             p->is_forwarded = true;
             ok = add(f, p);
         }
-    if (f == NULL)
-        loop_post(t->deliver->loop, on_no_memory, first);
-    else if (!ok || !send_out(f))
+    if (f == NULL) {
+        outcome_set(&first->delivery.why, OUTCOME_OVERLOAD, "no memory to hand it on");
+        loop_post(t->deliver->loop, on_unposted, first);
+    } else if (!ok || !send_out(f))
         loop_post(t->deliver->loop, on_unsent, f);
+}
+
+static void
+post(struct transaction *part, struct parcel *p)
+{
+    struct deliver *d = part->deliver;
+    const struct settings_route *route =
+        forward_route(d->settings, &p->delivery.target.account, &p->delivery.why);
+
+    if (route != NULL) {
+        post_with(part, p, route);
+        return;
+    }
+    p->is_forwarded = true; /* as far as it gets */
+    log_event(LOG_LEVEL_WARNING, "not_delivered", "session", p->delivery.source->envelope->session,
+              "id", p->delivery.source->id, "account", p->delivery.target.account.user, "cause",
+              p->delivery.why.cause, NULL);
+    loop_post(d->loop, on_unposted, p);
 }
 
 void
@@ -239,5 +256,5 @@ forward_post(struct transaction *part)
 {
     for (struct parcel *p = part->parcels; p != NULL; p = p->hh.next)
         if (forward_is(p) && !p->is_settled && !p->is_forwarded)
-            post_with(part, p);
+            post(part, p);
 }

@@ -8,8 +8,10 @@
 
 #include "transaction_priv.h"
 
-/* forward_route() - to the home of a domain's accounts; NULL: it is here. */
-const struct settings_route *forward_route(const struct settings *s, const char *domain);
+/* forward_route() - to the home of an account that has `forward`; NULL: the settings have no such
+ * route, and `why` says so (SYSTEM). */
+const struct settings_route *forward_route(const struct settings *s, const struct account *a,
+                                           struct outcome *why);
 
 /* forward_is() - is this parcel's account at home elsewhere? */
 bool forward_is(const struct parcel *p);

@@ -41,6 +41,21 @@ read_limit(struct operation *op, const char *name, bool *set, uint64_t *value)
     return true;
 }
 
+/* The route to its home, or null for what the domain says. */
+static bool
+read_forward(struct operation *op, const char **forward)
+{
+    json_t *v = json_object_get(op->args, "forward");
+
+    if (v == NULL)
+        return true;
+    *forward = json_is_null(v) ? "" : json_string_value(v);
+    if (json_is_null(v) || json_string_length(v) > 0)
+        return true;
+    operation_fail(op, OUTCOME_BAD_REQUEST, "\"forward\" must be the name of a route, or null");
+    return false;
+}
+
 static bool
 read_change(struct operation *op, struct account_change *change)
 {
@@ -54,7 +69,8 @@ read_change(struct operation *op, struct account_change *change)
     }
     change->password = json_string_value(json_object_get(op->args, "password"));
     change->password_hash = json_string_value(json_object_get(op->args, "password_hash"));
-    return read_limit(op, "quota", &change->set_quota, &change->quota) &&
+    return read_forward(op, &change->forward) &&
+           read_limit(op, "quota", &change->set_quota, &change->quota) &&
            read_limit(op, "quota_messages", &change->set_quota_messages, &change->quota_messages);
 }
 
@@ -167,10 +183,11 @@ describe(struct operation *op, const struct account *a, json_t *octets, json_t *
     const struct settings_domain *domain = settings_find_domain(op->deliver->settings, a->domain);
 
     snprintf(name, sizeof name, "%s@%s", a->user, a->domain);
-    return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:s}", "name", name, "enabled",
+    return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:s?, s:s}", "name", name, "enabled",
                      (int)a->enabled, "quota", json_limit(a->quota), "quota_messages",
                      json_limit(a->quota_messages), "octets", octets, "messages", messages,
-                     "driver", domain == NULL ? "" : domain->accounts);
+                     "forward", a->forward[0] == '\0' ? NULL : a->forward, "driver",
+                     domain == NULL ? "" : domain->accounts);
 }
 
 /* How full it is; null when it has had no mail. */

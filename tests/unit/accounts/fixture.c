@@ -21,6 +21,7 @@ domain(const char *name, const char *driver)
         .quota = 1000000,
         .quota_messages = UINT64_MAX,
         .accounts_max = 4,
+        .forward = "",
     };
 }
 
@@ -39,11 +40,16 @@ fixture_init(struct fixture *f)
     f->domains[DOMAIN_FILE].accounts_file = f->file;
     f->domains[DOMAIN_STRICT] = domain("strict.example", "sqlite");
     f->domains[DOMAIN_STRICT].case_sensitive = true;
+    f->domains[DOMAIN_STRICT].forward = "far";
+    f->routes[0].name = "far";
+    f->routes[1].name = "near";
     f->settings = (struct settings){.state_dir = f->folder,
                                     .uid_min = 1000,
                                     .auth = {.hash_memory = 8192, .hash_operations = 1},
                                     .domains = f->domains,
-                                    .domain_count = FIXTURE_DOMAINS};
+                                    .domain_count = FIXTURE_DOMAINS,
+                                    .routes = f->routes,
+                                    .route_count = 2};
     f->a = accounts_open(&f->settings, &f->why);
     ck_assert_msg(f->a != NULL, "%s", f->why.cause);
 }

@@ -16,13 +16,14 @@ struct fixture {
     char folder[128];
     char file[192]; /* the file driver's; holds fixture_file_text() at first */
     struct settings_domain domains[FIXTURE_DOMAINS];
+    struct settings_route routes[2]; /* far, near */
     struct settings settings;
     struct accounts *a;
     struct outcome why;
 };
 
 /* fixture_init() - sqlite.example, any.example, passwd.example, file.example, strict.example
- * (sqlite, case-sensitive). */
+ * (sqlite, case-sensitive, at home where the route "far" leads). */
 void fixture_init(struct fixture *f);
 void fixture_release(struct fixture *f);
 void fixture_reopen(struct fixture *f);

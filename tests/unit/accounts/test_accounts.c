@@ -14,6 +14,7 @@
 #include "doorstep/db.h"
 
 extern const struct db_step accounts_steps[]; /* made from schema/accounts */
+extern const unsigned accounts_step_count;
 
 static struct fixture f;
 static const struct account_change as_it_is = {0};
@@ -71,6 +72,50 @@ START_TEST(an_account_has_what_was_set)
     OK(&f, accounts_delete(f.a, "ann@sqlite.example", &f.why));
     FAILS(&f, OUTCOME_NO_SUCH_USER, accounts_find(f.a, "ann", "sqlite.example", &a, &f.why));
     FAILS(&f, OUTCOME_NO_SUCH_USER, accounts_find(f.a, "ann", "none.example", &a, &f.why));
+}
+END_TEST
+
+static void
+is_at_home(const char *user, const char *domain, const char *route)
+{
+    struct account a;
+    OK(&f, accounts_find(f.a, user, domain, &a, &f.why));
+    ck_assert_str_eq(a.forward, route);
+}
+
+START_TEST(an_account_is_at_home_where_it_was_set)
+{
+    struct account_change near = {.forward = "near"}, back = {.forward = ""};
+    struct account_change gone = {.forward = "gone"};
+    uint64_t before;
+    fixture_account(&f, "ann@sqlite.example");
+    is_at_home("ann", "sqlite.example", "");
+    before = accounts_generation(f.a);
+    OK(&f, accounts_set(f.a, "ann@sqlite.example", &near, &f.why));
+    ck_assert(accounts_generation(f.a) > before);
+    OK(&f, accounts_add(f.a, "eve@sqlite.example", &near, &f.why));
+    OK(&f, accounts_add(f.a, "fay@sqlite.example", &back, &f.why));
+    OK(&f, accounts_set(f.a, "gus@any.example", &near, &f.why));
+    OK(&f, accounts_add(f.a, "hal@strict.example", &as_it_is, &f.why));
+    OK(&f, accounts_add(f.a, "ida@strict.example", &near, &f.why));
+    fixture_reopen(&f);
+    OK(&f, accounts_set(f.a, "ann@sqlite.example", &as_it_is, &f.why));
+    is_at_home("ann", "sqlite.example", "near");
+    is_at_home("eve", "sqlite.example", "near");
+    is_at_home("fay", "sqlite.example", "");
+    is_at_home("gus", "any.example", "near");
+    is_at_home("hal", "strict.example", "far"); /* the domain's */
+    is_at_home("ida", "strict.example", "near");
+    OK(&f, accounts_set(f.a, "ann@sqlite.example", &back, &f.why));
+    OK(&f, accounts_set(f.a, "ida@strict.example", &back, &f.why));
+    is_at_home("ann", "sqlite.example", "");
+    is_at_home("ida", "strict.example", "far");
+    FAILS(&f, OUTCOME_BAD_REQUEST, accounts_set(f.a, "eve@sqlite.example", &gone, &f.why));
+    ck_assert_ptr_nonnull(strstr(f.why.text, "gone"));
+    FAILS(&f, OUTCOME_BAD_REQUEST, accounts_add(f.a, "joe@sqlite.example", &gone, &f.why));
+    is_at_home("eve", "sqlite.example", "near");
+    f.settings.route_count = 1; /* the setting goes, what was set stays */
+    is_at_home("eve", "sqlite.example", "near");
 }
 END_TEST
 
@@ -243,6 +288,7 @@ START_TEST(a_database_of_the_first_schema_is_upgraded)
     f.a = accounts_open(&f.settings, &f.why);
     ck_assert_msg(f.a != NULL, "%s", f.why.cause);
     OK(&f, accounts_secret(f.a, "old@sqlite.example", &s, &f.why));
+    ck_assert_str_eq(s.account.forward, "");
     ck_assert_str_eq(s.hash, "$6$salt$hash");
     ck_assert_str_eq(s.scram, "");
     /* The key of those who do not exist outlives a restart. */
@@ -356,8 +402,7 @@ insert_alias(const char *domain, const char *local, const char *target_domain,
              const char *target_local)
 {
     char path[256];
-    const struct db_step none[] = {{"", ""}, {"", ""}}; /* as many as schema/accounts has */
-    const struct db_options options = {.steps = none, .step_count = 2};
+    const struct db_options options = {.steps = accounts_steps, .step_count = accounts_step_count};
     snprintf(path, sizeof(path), "%s/accounts.sqlite", f.folder);
     accounts_close(f.a);
     struct db *db = db_open(path, &options, &f.why);
@@ -602,6 +647,7 @@ suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, an_account_has_what_was_set);
+    tcase_add_test(t, an_account_is_at_home_where_it_was_set);
     tcase_add_loop_test(t, a_bad_name_is_refused_in_words, 0,
                         sizeof(bad_names) / sizeof(bad_names[0]));
     tcase_add_test(t, what_exists_or_not_is_told);

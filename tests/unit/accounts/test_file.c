@@ -94,6 +94,47 @@ START_TEST(a_line_says)
 }
 END_TEST
 
+#define LONGEST "abcdefghijklmnopqrstuvwxyz012345" /* of route names */
+
+static const struct {
+    struct span flags;
+    const char *forward; /* NULL: the line is skipped */
+    bool enabled;
+} homes[] = {
+    {SPAN(""), "", true},
+    {SPAN("disabled"), "", false},
+    {SPAN("forward=node"), "node", true},
+    {SPAN("disabled,forward=n"), "n", false},
+    {SPAN("forward=n,disabled"), "n", false},
+    {SPAN("forward=" LONGEST), LONGEST, true},
+    {SPAN("forward=x" LONGEST), NULL, false},
+    {SPAN("forward="), NULL, false},
+    {SPAN("forward"), NULL, false},
+    {SPAN("forward=a\0b"), NULL, false},
+    {SPAN("disabled,"), NULL, false},
+    {SPAN(",disabled"), NULL, false},
+    {SPAN(","), NULL, false},
+};
+
+START_TEST(flags_name_the_home)
+{
+    char line[256] = "ann::::";
+    struct file_table t;
+    struct heard heard = {0};
+    memcpy(line + 7, homes[_i].flags.p, homes[_i].flags.n);
+    const struct span text = {line, 7 + homes[_i].flags.n};
+    ck_assert(file_table_parse(&t, text, &domain, hear, &heard));
+    const struct file_entry *e = file_table_find(&t, "ann");
+    ck_assert_msg((e == NULL) == (homes[_i].forward == NULL), "%s", line);
+    ck_assert_uint_eq(heard.count, e == NULL);
+    if (e != NULL) {
+        ck_assert_str_eq(e->forward, homes[_i].forward);
+        ck_assert_msg(e->enabled == homes[_i].enabled, "%s", line);
+    }
+    file_table_release(&t);
+}
+END_TEST
+
 START_TEST(a_long_line_is_skipped_and_told_with_its_number)
 {
     char *text = malloc(10000);
@@ -167,6 +208,19 @@ START_TEST(the_file_is_read_anew_when_it_changed)
 }
 END_TEST
 
+START_TEST(a_line_names_the_home)
+{
+    struct account a;
+    fixture_write(&f, "dora::::forward=near\nemil\n");
+    f.domains[DOMAIN_FILE].forward = "far";
+    a_moment();
+    OK(&f, accounts_find(f.a, "dora", "file.example", &a, &f.why));
+    ck_assert_str_eq(a.forward, "near");
+    OK(&f, accounts_find(f.a, "emil", "file.example", &a, &f.why));
+    ck_assert_str_eq(a.forward, "far");
+}
+END_TEST
+
 START_TEST(a_missing_file_is_told_at_the_start)
 {
     accounts_close(f.a);
@@ -218,6 +272,7 @@ suite(void)
     Suite *s = suite_create("file and passwd");
     TCase *t = tcase_create("text");
     tcase_add_loop_test(t, a_line_says, 0, sizeof(lines) / sizeof(lines[0]));
+    tcase_add_loop_test(t, flags_name_the_home, 0, sizeof(homes) / sizeof(homes[0]));
     tcase_add_test(t, a_long_line_is_skipped_and_told_with_its_number);
     tcase_add_test(t, ten_thousand_accounts_are_found);
     suite_add_tcase(s, t);
@@ -225,6 +280,7 @@ suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, the_file_is_read_anew_when_it_changed);
+    tcase_add_test(t, a_line_names_the_home);
     tcase_add_test(t, a_missing_file_is_told_at_the_start);
     tcase_add_test(t, a_system_user_has_uid_and_home);
     suite_add_tcase(s, t);

@@ -390,9 +390,6 @@ static const struct error_case error_cases[] = {
      DOMAIN "route r { domains = {\"*\"} next_hop = \"a.example:25\" }\n"
             "route r { domains = {\"*\"} next_hop = \"b.example:25\" }",
      {"t:3: route 'r' was given before, at t:2"}},
-    {"a route for nobody",
-     DOMAIN "route r { next_hop = \"a.example:25\" }",
-     {"t:2: section route has no domains"}},
     {"a route to nowhere",
      DOMAIN "route r { domains = {\"*\"} }",
      {"t:2: route 'r': there is no next_hop"}},

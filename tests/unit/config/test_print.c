@@ -56,6 +56,7 @@ static const char all_changed[] =
     "2\n"
     "    connection_messages = 3 recipients = 4 connect_timeout = 5s reply_timeout = 6s\n"
     "    data_timeout = 7s }\n"
+    "route home { next_hop = \"unix:/home\" protocol = lmtp }\n"
     "limits { message_size = 1M recipients = 2 connections = 3 command_line = 1000 errors = 4\n"
     "    message_memory = 5K memory = 2M transactions = 6 commands = 17\n"
     "    unknown_recipients = none tarpit_recipients = 8 network_connections = none\n"

@@ -9,6 +9,7 @@
 
 static const char routes[] =
     "domain d.example {}\n"
+    "route home { next_hop = \"192.0.2.9:24\" protocol = lmtp }\n"
     "route exact { domains = {\"one.example\", \"M\xc3\xbcnchen.example\"}\n"
     "    next_hop = \"192.0.2.1:25\" }\n"
     "route below { domains = {\"*.one.example\"} next_hop = \"[::1]:24\"\n"
@@ -78,6 +79,7 @@ START_TEST(next_hops_are_ready_to_connect_to)
     ck_assert(six->is_number);
     ck_assert_str_eq(settings_find_route(s, "late")->next_hop.path, "/late");
     ck_assert(settings_find_route(s, "late")->next_hop.is_unix);
+    ck_assert_uint_eq(settings_find_route(s, "home")->domain_count, 0); /* for `forward` alone */
     ck_assert_ptr_null(settings_find_route(s, "none"));
     ck_assert(settings_has_relay(s));
     config_free(c);

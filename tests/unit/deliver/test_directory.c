@@ -21,7 +21,8 @@ static struct settings_domain domain = {.name = "file.example",
                                         .postmaster = "",
                                         .store = "maildir",
                                         .quota = UINT64_MAX,
-                                        .quota_messages = UINT64_MAX};
+                                        .quota_messages = UINT64_MAX,
+                                        .forward = ""};
 static struct settings settings = {
     .state_dir = folder, .uid_min = 1000, .domains = &domain, .domain_count = 1};
 static struct loop *loop;

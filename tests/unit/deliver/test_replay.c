@@ -94,6 +94,7 @@ static struct settings_domain domain = {.name = "example.org",
                                         .recipient_delimiter = "",
                                         .catch_all = "",
                                         .postmaster = "",
+                                        .forward = "",
                                         .accounts_max = 10};
 static struct settings_store in = {.name = "maildir", .driver = "maildir", .tmp_max_age = 1000};
 static struct settings settings = {.hostname = "mx.example.org",
