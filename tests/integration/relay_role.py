@@ -115,8 +115,9 @@ class RelayRole:
         self.stderr = open(f"{self.folder}/log", "wb")  # noqa: SIM115
         self.main, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.process = subprocess.Popen(
-            self._command(hosts), stderr=self.stderr, close_fds=True, env=ENVIRONMENT,
-            preexec_fn=lambda: os.dup2(theirs.fileno(), 3), pass_fds=(3,))
+            self._command(hosts), stderr=self.stderr, env=ENVIRONMENT,
+            close_fds=False,  # they close themselves; of pass_fds, 3 would have to be open here
+            preexec_fn=lambda: (os.dup2(theirs.fileno(), 3), os.set_inheritable(3, True)))
         theirs.close()
         self.store, door = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         text = CONFIGURATION.format(folder=self.folder, settings=settings).encode()
