@@ -196,6 +196,9 @@ class Daemon:
             return f.read()
 
     def remove(self):
+        """With its folder a daemon that still runs goes too: none outlives its test."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
