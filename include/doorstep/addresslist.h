@@ -47,8 +47,9 @@ void addresslist_release(struct addresslist *list);
 
 enum addresslist_kind addresslist_next(struct addresslist *list, struct addresslist_item *out);
 
-/* addresslist_first() - append the first mailbox of the first field `name` in a header block that has
- * one, as local@domain without quotes. False: none has, or out is full; out is then as it was. */
+/* addresslist_first() - append the first mailbox of the first field `name` in a header block that
+ * has one, as local@domain without quotes. False: none has, or out is full; out is then as it was.
+ */
 bool addresslist_first(struct span block, const char *name, struct buf *out);
 
 #endif

@@ -24,8 +24,9 @@ struct trace_options {
 bool trace_build(const struct trace_options *options, const struct envelope *e,
                  const struct envelope_recipient *to, struct buf *out);
 
-/* trace_build_passage() - the same for a message that goes on from here: Received, and Delivered-To,
- * by which a message that comes again is known. No Return-Path, which is final delivery's. */
+/* trace_build_passage() - the same for a message that goes on from here: Received, and
+ * Delivered-To, by which a message that comes again is known. No Return-Path, which is final
+ * delivery's. */
 bool trace_build_passage(const struct trace_options *options, const struct envelope *e,
                          const struct envelope_recipient *to, struct buf *out);
 
