@@ -42,15 +42,9 @@ put_scripts(const struct parcel *p, struct filing_script *out)
 }
 
 static const char *
-print_address(struct transaction *t, const struct address *a)
+or_nothing(const char *text)
 {
-    struct buf text;
-
-    buf_init(&text, ADDRESS_PATH_MAX);
-    address_print(a, &text);
-    const char *copy = arena_copy(&t->arena, buf_span(&text));
-    buf_release(&text);
-    return copy == NULL ? "" : copy;
+    return text == NULL ? "" : text;
 }
 
 static const char *
@@ -130,8 +124,8 @@ pack_run(struct parcel *p, struct span *out)
     struct pack pk;
     struct filing_run run = {
         .id = t->source.id,
-        .sender = print_address(t, &e->reverse_path),
-        .recipient = print_address(t, &to->address),
+        .sender = or_nothing(transaction_print_address(t, &e->reverse_path)),
+        .recipient = or_nothing(transaction_print_address(t, &to->address)),
         .original_recipient = original_of(to),
         .login = e->login,
         .notify = print_notify(to->notify),

@@ -21,18 +21,6 @@ static void next_filter(struct transaction *t);
 
 /* ---- jobs ---- */
 
-static const char *
-print_address(struct transaction *t, const struct address *a)
-{
-    struct buf text;
-
-    buf_init(&text, ADDRESS_PATH_MAX);
-    address_print(a, &text);
-    const char *copy = arena_copy(&t->arena, buf_span(&text));
-    buf_release(&text);
-    return copy;
-}
-
 static void
 fill_recipient(struct transaction *t, const struct parcel *p, struct program_job *job)
 {
@@ -40,7 +28,7 @@ fill_recipient(struct transaction *t, const struct parcel *p, struct program_job
     const char *semicolon = strchr(r->orcpt, ';');
 
     job->has_recipient = true;
-    job->values[PROGRAM_RECIPIENT] = print_address(t, &r->address);
+    job->values[PROGRAM_RECIPIENT] = transaction_print_address(t, &r->address);
     job->values[PROGRAM_ORIGINAL_RECIPIENT] = semicolon != NULL ? semicolon + 1 : "";
     job->values[PROGRAM_USER] = p->delivery.target.account.user;
     job->values[PROGRAM_DOMAIN] = p->delivery.target.account.domain;
@@ -55,7 +43,7 @@ hooks_fill_job(struct transaction *t, const struct parcel *p, struct program_job
     char size[24];
 
     snprintf(size, sizeof size, "%llu", (unsigned long long)message_traits(t->msg)->octets);
-    job->values[PROGRAM_SENDER] = print_address(t, &e->reverse_path);
+    job->values[PROGRAM_SENDER] = transaction_print_address(t, &e->reverse_path);
     job->values[PROGRAM_CLIENT_IP] = e->client_ip;
     job->values[PROGRAM_CLIENT_NAME] = e->client_name;
     job->values[PROGRAM_HELO] = e->helo;

@@ -116,6 +116,9 @@ void transaction_deliver(struct transaction *t);
 /* transaction_sort() - facts, and what scripts say; transaction_deliver() follows. transaction.c */
 void transaction_sort(struct transaction *t);
 
+/* transaction_print_address() - without brackets, in the arena; NULL: no memory. */
+const char *transaction_print_address(struct transaction *t, const struct address *a);
+
 /* transaction_new_message() - for what scripts make of it; NULL: no memory. */
 struct message *transaction_new_message(struct transaction *t);
 
