@@ -348,6 +348,10 @@ const struct sieve_action *sieve_run_actions(const struct sieve_run *r, uint32_t
 /* sieve_run_keeps() - is the implicit keep in effect (RFC 5228 2.10.2)? */
 bool sieve_run_keeps(const struct sieve_run *r);
 
+/* sieve_run_only_discards() - would the message go nowhere, and nobody hear of it? What a discard
+ * script is for. */
+bool sieve_run_only_discards(const struct sieve_run *r);
+
 /* sieve_run_error() - after SIEVE_FAILED or SIEVE_DEFERRED, for people: what and where. */
 const struct sieve_note *sieve_run_error(const struct sieve_run *r);
 

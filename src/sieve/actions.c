@@ -292,6 +292,17 @@ sieve_run_goes_on(const struct sieve_run *r)
     return !r->is_keep_cancelled || r->has_explicit_keep;
 }
 
+bool
+sieve_run_only_discards(const struct sieve_run *r)
+{
+    if (sieve_run_keeps(r))
+        return false;
+    for (uint32_t i = 0; i < r->action_count; i++)
+        if (r->actions[i].kind != SIEVE_DISCARD)
+            return false;
+    return true;
+}
+
 const struct sieve_action *
 sieve_run_actions(const struct sieve_run *r, uint32_t *count)
 {

@@ -148,27 +148,12 @@ fail_with_note(struct filer *f, enum filing_layer layer, enum sieve_status statu
     fail(f, status == SIEVE_DEFERRED ? FILING_DEFERRED : FILING_FAILED, layer, f->error);
 }
 
-/* Would the message go nowhere, and nobody hear of it? */
-static bool
-only_discards(const struct sieve_run *r)
-{
-    uint32_t count;
-    const struct sieve_action *actions = sieve_run_actions(r, &count);
-
-    if (sieve_run_keeps(r))
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        if (actions[i].kind != SIEVE_DISCARD)
-            return false;
-    return true;
-}
-
 static bool
 is_due(struct filer *f, const struct filing_script *s)
 {
     if (s->layer != FILING_DISCARD)
         return sieve_run_goes_on(f->sieve);
-    if (!only_discards(f->sieve))
+    if (!sieve_run_only_discards(f->sieve))
         return false;
     sieve_run_reset(f->sieve);
     return true;

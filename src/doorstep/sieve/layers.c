@@ -134,25 +134,11 @@ layers_know(const struct layers *l, struct sieve_user *user)
 /* ------------------------------------------------------------------ running */
 
 static bool
-only_discards(const struct sieve_run *r)
-{
-    uint32_t count;
-    const struct sieve_action *actions = sieve_run_actions(r, &count);
-
-    if (sieve_run_keeps(r))
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        if (actions[i].kind != SIEVE_DISCARD)
-            return false;
-    return true;
-}
-
-static bool
 is_due(const struct layers *l, uint32_t i, struct sieve_run *r)
 {
     if (!l->has_discard || i + 1 < l->count)
         return sieve_run_goes_on(r);
-    if (!only_discards(r))
+    if (!sieve_run_only_discards(r))
         return false;
     sieve_run_reset(r);
     return true;
