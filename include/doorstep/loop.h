@@ -70,9 +70,12 @@ void loop_signal_free(struct loop_signal *s);
 #define LOOP_ADDRESSES_MAX 16
 
 struct loop_address {
-    struct sockaddr_storage ip; /* with the port */
+    struct sockaddr_storage ip; /* with the port; or the path of a unix socket */
     socklen_t length;
 };
+
+/* loop_address_of_path() - the caller has checked that the path fits. */
+struct loop_address loop_address_of_path(const char *path);
 
 struct loop_addresses { /* in the order to be tried (RFC 6724) */
     struct loop_address list[LOOP_ADDRESSES_MAX];
@@ -91,6 +94,25 @@ void loop_lookup_cancel(struct loop_lookup *u);
 /* loop_lookup_prepare() - have what look-ups load by a name loaded, by a question about a name that
  * cannot exist; may take seconds. Before the process locks itself in, on its only thread. */
 void loop_lookup_prepare(void);
+
+/* Connecting without waiting. */
+struct loop_connect;
+
+struct loop_connected {
+    int fd; /* non-blocking, close-on-exec, TCP without delay; whoever is told owns it. -1: none */
+    const struct loop_address *address; /* of fd; of the last that was tried */
+    const char *problem;                /* without fd, static text: why that one could not be had */
+};
+
+/* loop_connect_new() - to the first that can be had of the addresses (copied; one at least), each
+ * tried for timeout_ms. fn is called once, on the loop's thread, after this has returned, with what
+ * lives as long as that call. NULL without memory. */
+struct loop_connect *loop_connect_new(struct loop *l, const struct loop_addresses *to,
+                                      uint64_t timeout_ms,
+                                      void (*fn)(void *arg, const struct loop_connected *end),
+                                      void *arg);
+/* loop_connect_cancel() - before fn was called: it never is. NULL is allowed. */
+void loop_connect_cancel(struct loop_connect *c);
 
 /* Connections. */
 struct conn;

@@ -5,19 +5,13 @@
  */
 #include "outbound_priv.h"
 
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "doorstep/clock.h"
 #include "doorstep/metrics.h"
 
 #define OUTPUT_HIGH 131072
 #define OUTPUT_MAX (1024 * 1024) /* a filter that answers without reading */
-#define AGAIN_MS 50              /* a unix socket whose backlog is full */
 
 struct link {
     struct loop *loop;
@@ -25,44 +19,26 @@ struct link {
     struct session *session; /* NULL: it has let go */
     bool is_lost;            /* the session was told */
     unsigned number;
-    int fd; /* while it connects; then -1 */
-    struct loop_watch *watch;
-    struct loop_timer *timer;
+    struct loop_connect *connect; /* NULL: not under way */
     struct conn *conn;
-    uint64_t deadline_ms; /* of the connecting and the agreement */
-    unsigned label;       /* of metrics */
+    unsigned label; /* of metrics */
     enum milter_wait waits;
     uint64_t turn;     /* of the conversation, as the timeout was set */
     uint64_t asked_us; /* since when it waits */
 };
 
-static void try_connect(struct link *l);
-
 /* --- ends --- */
-
-static void
-stop_connecting(struct link *l)
-{
-    loop_watch_free(l->watch);
-    l->watch = NULL;
-    if (l->fd >= 0)
-        close(l->fd);
-    l->fd = -1;
-}
 
 static void
 link_free(struct link *l)
 {
-    stop_connecting(l);
-    loop_timer_free(l->timer);
+    loop_connect_cancel(l->connect);
     free(l);
 }
 
 static void
 tell_lost(struct link *l, const char *cause)
 {
-    stop_connecting(l);
-    loop_timer_stop(l->timer);
     if (l->session == NULL || l->is_lost)
         return;
     l->is_lost = true;
@@ -120,17 +96,17 @@ static const struct conn_handlers handlers = {
 /* --- connecting --- */
 
 static void
-on_connected(struct link *l)
+on_connected(void *arg, const struct loop_connected *end)
 {
     static const struct conn_limits limits = {.output_max = OUTPUT_MAX, .output_high = OUTPUT_HIGH};
-    int fd = l->fd;
+    struct link *l = arg;
 
-    l->fd = -1;
-    stop_connecting(l);
-    loop_timer_stop(l->timer);
-    if (!l->settings->address.is_unix)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    l->conn = conn_new(l->loop, fd, &limits, &handlers, l);
+    l->connect = NULL;
+    if (end->fd < 0) {
+        tell_lost(l, end->problem);
+        return;
+    }
+    l->conn = conn_new(l->loop, end->fd, &limits, &handlers, l);
     if (l->conn == NULL) {
         tell_lost(l, "no memory for a connection");
         return;
@@ -139,67 +115,17 @@ on_connected(struct link *l)
     session_link_opened(l->session, l->number);
 }
 
-static void
-on_writable_socket(void *arg, unsigned events)
-{
-    struct link *l = arg;
-    int error = 0;
-
-    (void)events;
-    if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof(error)}) != 0)
-        error = errno;
-    if (error == 0)
-        on_connected(l);
-    else
-        tell_lost(l, strerror(error));
-}
-
-static int
-start_connect(const struct link *l)
+static struct loop_connect *
+begin_connect(struct link *l)
 {
     const struct settings_address *a = &l->settings->address;
-    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    const struct loop_addresses to = {
+        .list = {a->is_unix ? loop_address_of_path(a->path)
+                            : (struct loop_address){a->ip, a->ip_length}},
+        .count = 1,
+    };
 
-    if (!a->is_unix)
-        return connect(l->fd, (const struct sockaddr *)&a->ip, a->ip_length);
-    memcpy(path.sun_path, a->path, strlen(a->path)); /* the configuration has checked the length */
-    return connect(l->fd, (const struct sockaddr *)&path, sizeof(path));
-}
-
-static void
-try_connect(struct link *l)
-{
-    const struct settings_address *a = &l->settings->address;
-    int family = a->is_unix ? AF_UNIX : a->ip.ss_family;
-
-    l->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (l->fd < 0) {
-        tell_lost(l, strerror(errno));
-    } else if (start_connect(l) == 0) {
-        on_connected(l);
-    } else if (errno == EINPROGRESS) {
-        l->watch = loop_watch_new(l->loop, l->fd, LOOP_WRITE, on_writable_socket, l);
-        if (l->watch == NULL)
-            tell_lost(l, "no memory");
-        else
-            loop_timer_start(l->timer, l->settings->connect_timeout);
-    } else if (errno == EAGAIN && clock_ms() < l->deadline_ms) {
-        stop_connecting(l);
-        loop_timer_start(l->timer, AGAIN_MS);
-    } else {
-        tell_lost(l, strerror(errno));
-    }
-}
-
-static void
-on_timer(void *arg)
-{
-    struct link *l = arg;
-
-    if (l->watch != NULL)
-        tell_lost(l, "it cannot be connected to in time");
-    else if (l->session != NULL)
-        try_connect(l);
+    return loop_connect_new(l->loop, &to, l->settings->connect_timeout, on_connected, l);
 }
 
 /* --- for sessions --- */
@@ -217,15 +143,11 @@ link_open(struct session *s, struct loop *loop, unsigned number)
     l->label = chain_label(chain, number);
     l->session = s;
     l->number = number;
-    l->fd = -1;
-    l->deadline_ms = clock_ms() + l->settings->connect_timeout;
-    l->timer = loop_timer_new(loop, on_timer, l);
-    if (l->timer == NULL) {
-        free(l);
-        return NULL;
-    }
-    loop_timer_start(l->timer, 0); /* the session is not called from inside its own call */
-    return l;
+    l->connect = begin_connect(l);
+    if (l->connect != NULL)
+        return l;
+    free(l);
+    return NULL;
 }
 
 bool
@@ -277,7 +199,6 @@ link_close(struct link *l)
     if (l == NULL)
         return;
     l->session = NULL;
-    loop_timer_stop(l->timer);
     if (l->conn == NULL)
         link_free(l);
     else

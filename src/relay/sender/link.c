@@ -1,42 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
- * One connection to a next hop, up to the moment when it stands: the addresses of a name are tried
- * in turn, each for a bounded time. From then on talk.c has it.
+ * One connection to a next hop, up to the moment when it stands: whose addresses they are, and what
+ * it is called in answers. From then on talk.c has it.
  */
 #include "sender_priv.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "doorstep/clock.h"
 
-static void try_next(struct link *l);
-
-/* --- ends --- */
-
-static void
-stop_connecting(struct link *l)
-{
-    loop_timer_stop(l->timer);
-    loop_watch_free(l->watch);
-    l->watch = NULL;
-    if (l->fd >= 0)
-        close(l->fd);
-    l->fd = -1;
-}
+#define NO_MEMORY "no memory for a connection"
 
 void
 sender_link_free(struct link *l)
 {
-    stop_connecting(l);
-    loop_chore_cancel(l->route->sender->loop, &l->begin);
-    loop_timer_free(l->timer);
+    loop_connect_cancel(l->connect);
+    loop_timer_free(l->look_up);
     relay_client_free(l->client);
     free(l);
 }
@@ -79,106 +61,52 @@ name_host(struct link *l, const struct loop_address *a)
 }
 
 static void
-connected(struct link *l)
-{
-    const struct settings_next_hop *hop = &l->route->settings->next_hop;
-
-    loop_timer_stop(l->timer);
-    loop_watch_free(l->watch);
-    l->watch = NULL;
-    if (!hop->is_unix)
-        (void)setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    if (!talk_begin(l))
-        fail(l, "4.3.0", "no memory for a connection");
-}
-
-/* The cause stays when no address is left. */
-static void
-refused(struct link *l, const char *cause)
-{
-    stop_connecting(l);
-    if (l->next_address < l->address_count)
-        try_next(l);
-    else
-        fail(l, "4.4.1", cause);
-}
-
-static void
-on_writable_socket(void *arg, unsigned events)
-{
-    struct link *l = arg;
-    int error = 0;
-
-    (void)events;
-    if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof(error)}) != 0)
-        error = errno;
-    if (error == 0)
-        connected(l);
-    else
-        refused(l, strerror(error));
-}
-
-static void
-try_next(struct link *l)
-{
-    const struct loop_address *a = &l->addresses[l->next_address++];
-
-    name_host(l, a);
-    l->fd = socket(a->ip.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (l->fd < 0) {
-        refused(l, strerror(errno));
-    } else if (connect(l->fd, (const struct sockaddr *)&a->ip, a->length) == 0) {
-        connected(l);
-    } else if (errno != EINPROGRESS) {
-        refused(l, strerror(errno));
-    } else {
-        l->watch = loop_watch_new(l->route->sender->loop, l->fd, LOOP_WRITE, on_writable_socket, l);
-        loop_timer_start(l->timer, l->route->settings->connect_timeout);
-        if (l->watch == NULL)
-            refused(l, "no memory for a connection");
-    }
-}
-
-static void
-on_timer(void *arg)
+on_connected(void *arg, const struct loop_connected *end)
 {
     struct link *l = arg;
 
-    if (l->state == LINK_LOOKING_UP)
-        fail(l, "4.4.3", "its name is not looked up in time");
-    else
-        refused(l, "it cannot be connected to in time");
+    l->connect = NULL;
+    name_host(l, end->address);
+    if (end->fd < 0)
+        fail(l, "4.4.1", end->problem);
+    else if (!talk_begin(l, end->fd))
+        fail(l, "4.3.0", NO_MEMORY);
+}
+
+static bool
+connect_to(struct link *l, const struct loop_addresses *to)
+{
+    const struct route *r = l->route;
+
+    l->state = LINK_CONNECTING;
+    l->connect =
+        loop_connect_new(r->sender->loop, to, r->settings->connect_timeout, on_connected, l);
+    return l->connect != NULL;
 }
 
 /* --- addresses --- */
 
-static void
-use_number(struct link *l)
+static struct loop_address
+address_of_number(const struct settings_next_hop *hop)
 {
-    const struct settings_next_hop *hop = &l->route->settings->next_hop;
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(hop->port)};
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(hop->port)};
-    struct loop_address *a = &l->addresses[l->address_count++];
+    struct loop_address a = {.length = sizeof(four)};
 
     if (inet_pton(AF_INET, hop->host, &four.sin_addr) == 1) {
-        memcpy(&a->ip, &four, sizeof(four));
-        a->length = sizeof(four);
+        memcpy(&a.ip, &four, sizeof(four));
     } else {
         inet_pton(AF_INET6, hop->host, &six.sin6_addr); /* the configuration has looked at it */
-        memcpy(&a->ip, &six, sizeof(six));
-        a->length = sizeof(six);
+        memcpy(&a.ip, &six, sizeof(six));
+        a.length = sizeof(six);
     }
+    return a;
 }
 
 static void
-use_path(struct link *l)
+on_looking_too_long(void *arg)
 {
-    struct sockaddr_un path = {.sun_family = AF_UNIX};
-    struct loop_address *a = &l->addresses[l->address_count++];
-
-    strcpy(path.sun_path, l->route->settings->next_hop.path); /* its length was checked, too */
-    memcpy(&a->ip, &path, sizeof(path));
-    a->length = sizeof(path);
+    fail(arg, "4.4.3", "its name is not looked up in time");
 }
 
 void
@@ -187,46 +115,34 @@ sender_link_addresses(struct link *l)
     const struct loop_addresses *found = &l->route->addresses;
     char cause[128];
 
-    loop_timer_stop(l->timer);
+    loop_timer_stop(l->look_up);
     if (found->count == 0) {
         snprintf(cause, sizeof(cause), "its name is not found: %s", found->problem);
         fail(l, "4.4.3", cause);
-        return;
+    } else if (!connect_to(l, found)) {
+        fail(l, "4.3.0", NO_MEMORY);
     }
-    memcpy(l->addresses, found->list, found->count * sizeof(found->list[0]));
-    l->address_count = found->count;
-    l->state = LINK_CONNECTING;
-    try_next(l);
 }
 
-static void
+static bool
 look_up(struct link *l)
 {
     l->state = LINK_LOOKING_UP;
-    if (l->route->addresses_until_ms > clock_ms()) {
-        sender_link_addresses(l);
-        return;
-    }
-    loop_timer_start(l->timer, l->route->settings->connect_timeout);
-    if (!route_look_up(l->route))
-        fail(l, "4.3.0", "no memory for a look-up");
+    loop_timer_start(l->look_up, l->route->settings->connect_timeout);
+    return route_look_up(l->route);
 }
 
-static void
-begin(void *arg)
+static bool
+begin(struct link *l)
 {
-    struct link *l = arg;
     const struct settings_next_hop *hop = &l->route->settings->next_hop;
+    struct loop_addresses one = {.count = 1};
 
-    if (!hop->is_unix && !hop->is_number) {
-        look_up(l);
-        return;
-    }
-    if (hop->is_unix)
-        use_path(l);
-    else
-        use_number(l);
-    try_next(l);
+    if (!hop->is_unix && !hop->is_number)
+        return l->route->addresses_until_ms > clock_ms() ? connect_to(l, &l->route->addresses)
+                                                         : look_up(l);
+    one.list[0] = hop->is_unix ? loop_address_of_path(hop->path) : address_of_number(hop);
+    return connect_to(l, &one);
 }
 
 /* --- for the pool --- */
@@ -256,18 +172,13 @@ sender_link_open(struct route *r, bool is_plain)
     if (l == NULL)
         return NULL;
     l->route = r;
-    l->state = LINK_CONNECTING;
-    l->fd = -1;
-    l->timer = loop_timer_new(r->sender->loop, on_timer, l);
-    if (l->timer == NULL) {
-        free(l);
-        return NULL;
-    }
-    configure(l, is_plain);
     snprintf(l->host, sizeof(l->host), "%s", r->settings->next_hop.text);
-    loop_chore_init(&l->begin, begin, l);
-    loop_chore_add(r->sender->loop, &l->begin);
-    return l;
+    configure(l, is_plain);
+    l->look_up = loop_timer_new(r->sender->loop, on_looking_too_long, l);
+    if (l->look_up != NULL && begin(l))
+        return l;
+    sender_link_free(l);
+    return NULL;
 }
 
 bool

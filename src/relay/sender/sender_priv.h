@@ -5,7 +5,7 @@
  *
  *   run.c      the role, and what main says      door.c    the store: jobs in, results out
  *   routes.c   all routes, their secrets         pool.c    one route: what waits, and its links
- *   link.c     one connection: its addresses, the connecting
+ *   link.c     one connection: its addresses, up to the moment when it stands
  *   talk.c     the conversation on it: the client, its clock, TLS
  */
 #ifndef RELAY_SENDER_SENDER_PRIV_H
@@ -121,14 +121,10 @@ struct link {
     TAILQ_ENTRY(link) all; /* of its route */
     struct route *route;   /* borrowed */
     enum link_state state;
-    bool is_established;  /* it has come to a job, or could have */
-    bool is_in_handshake; /* of TLS */
-    struct loop_address addresses[LOOP_ADDRESSES_MAX];
-    unsigned address_count, next_address;
-    int fd; /* while it connects, owned; then -1 */
-    struct loop_watch *watch;
-    struct loop_timer *timer; /* of look-up and connecting */
-    struct loop_chore begin;
+    bool is_established;          /* it has come to a job, or could have */
+    bool is_in_handshake;         /* of TLS */
+    struct loop_timer *look_up;   /* owned; the time for it */
+    struct loop_connect *connect; /* NULL: not under way */
     struct conn *conn;
     struct relay_client *client; /* owned */
     struct relay_client_config config;
@@ -140,8 +136,8 @@ struct link {
     uint64_t turn; /* of the client */
 };
 
-/* sender_link_open() - begins at the end of the turn. is_plain: without TLS, whatever is offered.
- * NULL without memory. */
+/* sender_link_open() - the route hears no more of it before this has returned. is_plain: without
+ * TLS, whatever is offered. NULL without memory. */
 struct link *sender_link_open(struct route *r, bool is_plain);
 void sender_link_addresses(struct link *l); /* the route knows them now, or why it does not */
 bool sender_link_is_idle(const struct link *l);
@@ -155,8 +151,8 @@ void sender_link_free(struct link *l); /* behind sender_link_end(), when the con
 
 /* --- talk.c --- */
 
-/* talk_begin() - l->fd is connected; taken. false without memory. */
-bool talk_begin(struct link *l);
+/* talk_begin() - fd is connected; taken. false without memory. */
+bool talk_begin(struct link *l, int fd);
 void talk_work(struct link *l); /* while idle: the next job, or the end */
 
 #endif

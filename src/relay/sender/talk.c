@@ -282,12 +282,10 @@ static const struct conn_handlers handlers = {
 /* --- begin and work --- */
 
 bool
-talk_begin(struct link *l)
+talk_begin(struct link *l, int fd)
 {
     static const struct conn_limits limits = {.output_max = OUTPUT_MAX, .output_high = OUTPUT_HIGH};
-    int fd = l->fd;
 
-    l->fd = -1;
     l->client = relay_client_new(&l->config, &calls, l);
     if (l->client == NULL) {
         close(fd);
