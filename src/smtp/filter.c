@@ -231,8 +231,10 @@ let_pass(struct smtp_session *s, enum filter_stage stage)
 static void
 step_back(struct smtp_session *s, enum filter_stage stage)
 {
-    if (stage == FILTER_HELO)
+    if (stage == FILTER_HELO) {
+        hello_forget(s);
         session_step(s, SESSION_CONNECTED);
+    }
     if (stage != FILTER_MAIL && stage != FILTER_DATA)
         return;
     session_forget_transaction(s);

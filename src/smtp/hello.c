@@ -46,6 +46,14 @@ introduce(struct smtp_session *s, struct span name, bool is_extended)
     return true;
 }
 
+void
+hello_forget(struct smtp_session *s)
+{
+    free(s->helo);
+    s->helo = NULL;
+    s->is_extended = false;
+}
+
 static bool
 print_extensions(const struct smtp_session *s, struct buf *out)
 {

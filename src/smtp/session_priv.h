@@ -264,6 +264,10 @@ void answers_rcpt_fail(struct smtp_session *s, const struct outcome *o);
 
 /* hello_say() - the answer to an introduction that was taken. */
 void hello_say(struct smtp_session *s);
+
+/* hello_forget() - nobody has introduced himself, and nothing of ESMTP may be said. */
+void hello_forget(struct smtp_session *s);
+
 void session_say_greeting(struct smtp_session *s);
 
 void cmd_lhlo(struct smtp_session *s, struct span args);

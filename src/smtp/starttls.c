@@ -5,8 +5,6 @@
  */
 #include "auth_priv.h"
 
-#include <stdlib.h>
-
 #include "doorstep/log.h"
 
 bool
@@ -69,9 +67,7 @@ static void
 forget_everything(struct smtp_session *s)
 {
     auth_forget(s);
-    free(s->helo);
-    s->helo = NULL;
-    s->is_extended = false;
+    hello_forget(s);
     proxy_facts_release(&s->client);
     proxy_facts_release(&s->forward);
 }

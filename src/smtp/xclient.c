@@ -256,9 +256,7 @@ cmd_xclient(struct smtp_session *s, struct span args)
     s->config.is_exempt = s->calls->client_changed(s->arg, xclient_ip(s));
     proxy_facts_release(&s->forward);
     auth_forget(s);
-    free(s->helo);
-    s->helo = NULL;
-    s->is_extended = false;
+    hello_forget(s);
     session_step(s, SESSION_CONNECTED);
     smtp_session_greet(s);
 }

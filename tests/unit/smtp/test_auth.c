@@ -109,8 +109,20 @@ on_client_changed(void *arg, const char *client_ip)
     return false;
 }
 
+/* A content filter that lets everybody in, and nobody introduce himself. */
+static void
+on_ask_filter(void *arg, uint64_t id, const struct filter_event *event)
+{
+    struct owner *o = arg;
+    struct outcome said;
+
+    outcome_set(&said, event->stage == FILTER_HELO ? OUTCOME_FILTER_REFUSED : OUTCOME_OK, NULL);
+    smtp_session_filter_answer(o->session, id, &said);
+}
+
 static const struct smtp_session_calls calls = {
     .reply = on_reply,
+    .ask_filter = on_ask_filter,
     .mail_begin = on_mail_begin,
     .client_changed = on_client_changed,
     .auth_begin = on_begin,
@@ -180,7 +192,7 @@ feed(struct owner *o, struct span in, size_t split)
 }
 
 static struct owner *
-open_session(bool is_late)
+new_session(bool is_late, const char *filter_key)
 {
     static const struct settings_limits limits = {.message_size = 1000,
                                                   .recipients = 5,
@@ -200,6 +212,10 @@ open_session(bool is_late)
         .auth_failures_max = 3,
         .require = REQUIRE_AUTH,
         .limits = &limits,
+        .filter_key = filter_key,
+        .client_port = "",
+        .daemon_addr = "",
+        .daemon_port = "",
     };
     struct owner *o = calloc(1, sizeof(*o));
 
@@ -209,6 +225,14 @@ open_session(bool is_late)
     o->session = smtp_session_new(&config, &calls, o);
     ck_assert_ptr_nonnull(o->session);
     smtp_session_greet(o->session);
+    return o;
+}
+
+static struct owner *
+open_session(bool is_late)
+{
+    struct owner *o = new_session(is_late, NULL);
+
     smtp_session_feed(o->session, SPAN("EHLO c.test\r\n"));
     ck_assert_ptr_nonnull(strstr(buf_str(&o->output), "250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n"));
     buf_reset(&o->output);
@@ -293,6 +317,21 @@ START_TEST(the_answer_never_comes)
 }
 END_TEST
 
+/* Whom a filter refuses at EHLO has not introduced himself: nothing of ESMTP goes on. */
+START_TEST(a_refused_introduction_is_none)
+{
+    struct owner *o = new_session(false, "K");
+    struct buf codes;
+
+    buf_init(&codes, 4096);
+    feed(o, SPAN("EHLO c.test\r\nAUTH PLAIN Z29vZA==\r\nMAIL FROM:<a@b>\r\nNOOP\r\n"), 0);
+    put_codes(&codes, buf_str(&o->output));
+    ck_assert_str_eq(buf_str(&codes), "220 550 503 503 250 ");
+    buf_release(&codes);
+    close_session(o);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -305,6 +344,7 @@ main(void)
     tcase_add_test(t, long_lines);
     tcase_add_test(t, whoever_may_answer_is_away);
     tcase_add_test(t, the_answer_never_comes);
+    tcase_add_test(t, a_refused_introduction_is_none);
     suite_add_tcase(s, t);
     srunner_run_all(r, CK_NORMAL);
     int failed = srunner_ntests_failed(r);
