@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whole dialogues: the first octet chooses the settings, the rest is what a client sends. It is run
- * twice, once whole with answers at once, once in small pieces with answers late: client and store
- * must see the same; and once more with something happening in between (a drain, a lost store).
+ * Whole dialogues: the first octet chooses the settings, a second one that is no verb's chooses
+ * more of them (content filters, a client that reads late), the rest is what a client sends. It is
+ * run twice, once whole with answers at once, once in small pieces with answers late: client and
+ * store must see the same; and once more with something happening in between (a drain, a lost
+ * store).
  * Every reply is a well-formed line, and every message that began ends. What follows the first
  * STARTTLS comes under TLS, where that was taken; log-ins end as their first octet says.
  */
@@ -13,14 +15,20 @@
 
 #define QUESTIONS_MAX 4096
 
+/* The second octet of settings. */
+enum { WITH_FILTERS = 1, READS_LATE = 2, AUTH_REQUIRED = 4, TLS_REQUIRED = 8, MAIL_LIMITED = 16 };
+
 struct run {
     struct smtp_session *session;
     struct buf output;
     struct buf stored; /* envelopes and contents */
     bool is_late, is_away, is_closed, in_message;
     bool begins_tls, in_auth;
+    bool has_unread; /* replies, which a client that READS_LATE has not read */
+    unsigned more;   /* the second octet of settings */
+    unsigned mails;
     struct question {
-        bool is_rcpt, is_auth;
+        bool is_rcpt, is_auth, is_filter;
         unsigned auth; /* how it goes on */
         uint64_t id;
         uint32_t index;
@@ -56,7 +64,8 @@ on_reply(void *arg, struct span octets)
         start = i + 1;
     }
     require(buf_append_span(&r->output, octets));
-    return true;
+    r->has_unread = (r->more & READS_LATE) != 0;
+    return !r->has_unread;
 }
 
 static void
@@ -82,6 +91,8 @@ answer(struct run *r, const struct question *q)
     outcome_set(&o, q->kind, NULL);
     if (q->is_auth)
         answer_auth(r, q->auth);
+    else if (q->is_filter)
+        smtp_session_filter_answer(r->session, q->id, &o);
     else if (q->is_rcpt)
         smtp_session_rcpt_answer(r->session, q->id, &o);
     else
@@ -117,13 +128,43 @@ kind_of(const struct address *a)
     return kinds[(unsigned char)a->local[0] % 5];
 }
 
+/* Every second MAIL is one too many. */
 static bool
 on_mail_begin(void *arg, const char *client_ip, struct outcome *why)
 {
-    (void)arg;
-    (void)client_ip;
-    (void)why;
-    return true;
+    struct run *r = arg;
+
+    require(client_ip != NULL && strcmp(client_ip, smtp_session_client_ip(r->session)) == 0);
+    if ((r->more & MAIL_LIMITED) == 0 || r->mails++ % 2 == 0)
+        return true;
+    outcome_set(why, OUTCOME_BUSY, "too many messages");
+    return false;
+}
+
+/* What a filter says depends on the last letter of what it is asked about, and on nothing else:
+ * both runs hear the same. */
+static void
+on_ask_filter(void *arg, uint64_t id, const struct filter_event *e)
+{
+    static const enum outcome_kind kinds[] = {OUTCOME_OK, OUTCOME_OK, OUTCOME_OK,
+                                              OUTCOME_FILTER_REFUSED, OUTCOME_FILTER_DEFERRED};
+    const char *about = e->argument_count > 0 ? e->arguments[0] : "";
+    size_t n = strlen(about);
+
+    require(e->stage < FILTER_STAGES && e->argument_count <= FILTER_ARGUMENTS_MAX);
+    while (n > 0 && (about[n - 1] == '>' || about[n - 1] == ']'))
+        n--;
+    ask(arg, (struct question){.is_filter = true,
+                               .id = id,
+                               .kind = kinds[n > 0 ? (unsigned char)about[n - 1] % 5 : 0]});
+}
+
+static void
+on_filter_abort(void *arg)
+{
+    const struct run *r = arg;
+
+    require((r->more & WITH_FILTERS) != 0);
 }
 
 static bool
@@ -264,6 +305,8 @@ static const struct smtp_session_calls calls = {
     .mail_begin = on_mail_begin,
     .client_changed = on_client_changed,
     .ask_rcpt = on_ask_rcpt,
+    .ask_filter = on_ask_filter,
+    .filter_abort = on_filter_abort,
     .data_begin = on_data_begin,
     .data = on_data,
     .data_end = on_data_end,
@@ -272,25 +315,67 @@ static const struct smtp_session_calls calls = {
     .close = on_close,
 };
 
+/* Answers that nobody waits for, or that come twice, change nothing. */
+static void
+answer_unasked(struct run *r, const struct outcome *o)
+{
+    size_t said = r->output.len;
+
+    smtp_session_rcpt_answer(r->session, UINT64_MAX, o);
+    smtp_session_filter_answer(r->session, UINT64_MAX, o);
+    smtp_session_answer(r->session, UINT32_MAX, o, "ID");
+    if (smtp_session_waits_for(r->session) != SMTP_WAIT_DELAY)
+        smtp_session_delay_over(r->session);
+    require(r->output.len == said);
+}
+
 static void
 happen(struct run *r, size_t what)
 {
     struct outcome o;
 
     outcome_set(&o, OUTCOME_SYSTEM, "the store is away");
-    if (what % 5 == 0)
+    answer_unasked(r, &o);
+    if (what % 6 == 0)
         smtp_session_drain(r->session);
-    else if (what % 5 == 1)
+    else if (what % 6 == 1)
         smtp_session_timeout(r->session);
-    else if (what % 5 == 2)
+    else if (what % 6 == 2)
         smtp_session_stop(r->session);
+    else if (what % 6 == 3)
+        smtp_session_expire(r->session);
     else {
         r->in_auth = false; /* the owner has forgotten it */
         smtp_session_fail(r->session, &o);
     }
     r->question_count = 0; /* its answers come no more, or too late */
     require(smtp_session_messages(r->session) <= 5 && smtp_session_errors(r->session) <= 21);
+    require(smtp_session_messages(r->session) <= smtp_session_begun(r->session));
+    require(smtp_session_login(r->session) == NULL ||
+            strcmp(smtp_session_login(r->session), "ann@example.org") == 0);
+    require(!r->is_closed || !smtp_session_in_auth(r->session));
     require(r->is_closed == (smtp_session_waits_for(r->session) == SMTP_WAIT_NOTHING));
+}
+
+/* The client reads, tarpits end, and all that waited for either goes on. */
+static void
+let_go_on(struct run *r)
+{
+    uint64_t steps;
+
+    do {
+        steps = smtp_session_steps(r->session);
+        while (smtp_session_waits_for(r->session) == SMTP_WAIT_DELAY) {
+            require(smtp_session_delay(r->session) <= 4);
+            smtp_session_delay_over(r->session);
+        }
+        if (!smtp_session_wants_input(r->session))
+            answer_all(r);
+        if (r->has_unread) {
+            r->has_unread = false;
+            smtp_session_writable(r->session);
+        }
+    } while (r->has_unread || steps != smtp_session_steps(r->session));
 }
 
 static void
@@ -303,16 +388,12 @@ feed(struct run *r, struct span in, bool in_pieces, size_t left, unsigned what)
         in = span_skip(in, n);
         if (in.n <= left && in.n + n > left)
             happen(r, left + what);
-        while (smtp_session_waits_for(r->session) == SMTP_WAIT_DELAY)
-            smtp_session_delay_over(r->session);
-        if (!smtp_session_wants_input(r->session))
-            answer_all(r);
+        let_go_on(r);
     }
-    answer_all(r);
-    while (smtp_session_waits_for(r->session) == SMTP_WAIT_DELAY) {
-        smtp_session_delay_over(r->session);
+    do {
         answer_all(r);
-    }
+        let_go_on(r);
+    } while (r->question_count > 0);
 }
 
 /* Up to the end of the first STARTTLS, or all. */
@@ -325,9 +406,17 @@ plain_length(struct span in)
     return at != NULL ? (size_t)(at - in.p) + sizeof(verb) - 1 : in.n;
 }
 
+static enum listen_tls
+tls_of(unsigned options, unsigned more)
+{
+    if ((more & TLS_REQUIRED) != 0)
+        return LISTEN_TLS_REQUIRED;
+    return (options & 0x20) != 0 ? LISTEN_TLS_OFFERED : LISTEN_TLS_NONE;
+}
+
 /* What happens when `left` octets are still to come; SIZE_MAX: nothing. */
 static struct run *
-run(uint8_t options, struct span in, bool in_pieces, size_t left)
+run(uint8_t options, unsigned more, struct span in, bool in_pieces, size_t left)
 {
     static const struct settings_limits limits = {.message_size = 300,
                                                   .recipients = 5,
@@ -341,16 +430,21 @@ run(uint8_t options, struct span in, bool in_pieces, size_t left)
         .protocol = (options & 1) != 0 ? LISTEN_SMTP : LISTEN_LMTP,
         .hostname = "mx.test",
         .session_id = "S",
-        .client_ip = "192.0.2.1",
+        .client_ip = "192.0.2.2",
         .trusted = (options & 2) != 0,
         .dsn = (options & 4) != 0,
         .bare_newline = (enum bare_newline)((options >> 3) % 3),
         .tarpit_ms = 1,
         .tarpit_max_ms = 4,
-        .tls = (options & 0x20) != 0 ? LISTEN_TLS_OFFERED : LISTEN_TLS_NONE,
+        .tls = tls_of(options, more),
         .auth = (options & 0x40) != 0,
         .auth_plain_without_tls = (options & 1) != 0,
         .auth_failures_max = 3,
+        .require = (more & AUTH_REQUIRED) != 0 ? REQUIRE_AUTH : REQUIRE_NONE,
+        .filter_key = (more & WITH_FILTERS) != 0 ? "K" : NULL,
+        .client_port = "",
+        .daemon_addr = "192.0.2.25",
+        .daemon_port = "25",
         .limits = &limits,
     };
     static const struct tls_facts facts = {.version = "TLSv1.3", .cipher = "X"};
@@ -361,6 +455,7 @@ run(uint8_t options, struct span in, bool in_pieces, size_t left)
     buf_init(&r->output, 64 << 20);
     buf_init(&r->stored, 64 << 20);
     r->is_late = in_pieces;
+    r->more = more;
     r->is_away = (options & 0xe0) == 0xe0;
     r->session = smtp_session_new(&config, &calls, r);
     require(r->session != NULL);
@@ -390,15 +485,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct run *whole, *pieces;
     struct span in;
+    unsigned more;
 
-    if (size < 2 || size > 20000)
+    if (size < 3 || size > 20000)
         return 0;
+    more = data[1] < ' ' ? data[1] : 0;
     in = (struct span){(const char *)data + 1, size - 1};
-    whole = run(data[0], in, false, SIZE_MAX);
-    pieces = run(data[0], in, true, SIZE_MAX);
+    if (data[1] < ' ')
+        in = span_skip(in, 1);
+    whole = run(data[0], more, in, false, SIZE_MAX);
+    pieces = run(data[0], more, in, true, SIZE_MAX);
     require(span_equal(buf_span(&whole->output), buf_span(&pieces->output)));
     release(whole);
     release(pieces);
-    release(run(data[0], in, true, data[size - 1] * in.n / 256));
+    release(run(data[0], more, in, true, data[size - 1] * in.n / 256));
     return 0;
 }
