@@ -41,6 +41,7 @@ struct relay_job {
     uint32_t recipient_count; /* 1 to RELAY_RECIPIENTS_MAX */
     struct span head;         /* CRLF lines that go in front of the message, or SPAN_NONE */
     uint64_t octets;          /* of the message behind head: CRLF lines, not dot-stuffed */
+    bool is_question; /* would they be taken? No message follows; octets: as far as known, or 0 */
 };
 
 struct relay_answer { /* about one recipient */

@@ -74,6 +74,7 @@ relay_job_pack(const struct relay_job *job, struct pack *p)
     }
     pack_span(p, job->head);
     pack_u64(p, job->octets);
+    pack_u8(p, job->is_question);
 }
 
 /* NEVER stands alone (RFC 3461 4.1). */
@@ -133,6 +134,7 @@ relay_job_unpack(struct relay_job *job, struct arena *arena, struct unpack *u)
     unpack_recipients(job, arena, u);
     job->head = unpack_head(u, arena);
     job->octets = unpack_u64(u);
+    job->is_question = unpack_up_to(u, 1) != 0;
 }
 
 /* ------------------------------------------------------------------ results */

@@ -55,7 +55,7 @@ def _write_all(fd, octets):
 
 
 def pack_job(route="", sender="ann@example.org", recipients=("bob@example.net",), octets=0, **more):
-    """`more`: envid, ret, body, smtputf8, require_tls, by, head, notify, orcpt as in relay_job.h."""
+    """`more`: envid, ret, body, smtputf8, require_tls, by, head, notify, orcpt, is_question as in relay_job.h."""
     packed = pack_text(route) + pack_text(sender) + pack_text(more.get("envid", ""))
     packed += struct.pack("<BBBB", more.get("ret", 0), more.get("body", 0),
                           more.get("smtputf8", 0), more.get("require_tls", 0))
@@ -63,7 +63,7 @@ def pack_job(route="", sender="ann@example.org", recipients=("bob@example.net",)
     for address in recipients:
         packed += pack_text(address) + struct.pack("<B", more.get("notify", 0))
         packed += pack_text(more.get("orcpt", ""))
-    return packed + pack_text(more.get("head", "")) + struct.pack("<Q", octets)
+    return packed + pack_text(more.get("head", "")) + struct.pack("<QB", octets, more.get("is_question", 0))
 
 
 class Reader:

@@ -255,7 +255,8 @@ envelope_plan(struct relay_client *c)
     plan_sender(c);
     for (uint32_t i = 0; i < t->job->recipient_count; i++)
         plan_recipient(c, i);
-    plan_content(c);
+    if (!t->job->is_question)
+        plan_content(c);
     for (uint32_t i = 0; i < t->job->recipient_count; i++) {
         if (!t->is_answered[i])
             t->order[t->order_count++] = i;
@@ -297,7 +298,7 @@ envelope_mail(const struct relay_client *c, struct buf *out)
     buf_printf(out, "MAIL FROM:<%s>", c->t.sender);
     if (!c->is_greeted)
         return;
-    if (c->can.size > 0 || c->can.announces_size)
+    if ((c->can.size > 0 || c->can.announces_size) && (!job->is_question || job->octets > 0))
         buf_printf(out, " SIZE=%llu", (unsigned long long)(job->octets + job->head.n));
     print_body(c, out);
     if (c->t.uses_utf8)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * One envelope: RSET where something was left over, MAIL, RCPT, DATA, said in a group where the
- * next hop does PIPELINING (RFC 2920 3.1), and what each reply means for whom. Replies are matched
- * to commands by counting alone.
+ * next hop does PIPELINING (RFC 2920 3.1), and what each reply means for whom. A question has RSET
+ * in place of DATA. Replies are matched to commands by counting alone.
  */
 #include "client_priv.h"
 
@@ -132,12 +132,12 @@ step_at(const struct transaction *t, uint32_t place, uint32_t *recipient)
     if (place == mail)
         return STEP_MAIL;
     if (place - mail > t->order_count)
-        return STEP_DATA;
+        return t->job->is_question ? STEP_RESET : STEP_DATA;
     *recipient = t->order[place - mail - 1];
     return STEP_RCPT;
 }
 
-/* The place of DATA, or behind the last RCPT where there is none. */
+/* The place of DATA, or of the RSET that ends a question, or behind the last RCPT. */
 static uint32_t
 data_place(const struct transaction *t)
 {
@@ -236,7 +236,8 @@ on_rcpt_reply(struct relay_client *c, uint32_t recipient)
         return;
     if (c->reply.code / 100 == 2) {
         c->t.accepted++;
-        return;
+        if (!c->t.job->is_question)
+            return;
     }
     a = transaction_take_reply(c, true);
     transaction_answer(c, recipient, &a);
@@ -265,7 +266,10 @@ go_on(struct relay_client *c)
     const struct transaction *t = &c->t;
     uint32_t data = data_place(t);
 
-    if (t->is_data_accepted || (t->uses_bdat && t->heard == data && t->accepted > 0))
+    if (t->job->is_question) {
+        if (t->is_refused || t->heard > data)
+            transaction_finish(c, false);
+    } else if (t->is_data_accepted || (t->uses_bdat && t->heard == data && t->accepted > 0))
         transfer_begin(c);
     else if (t->is_refused || (t->heard == data && t->accepted == 0))
         transaction_finish(c, t->is_mail_accepted);

@@ -116,7 +116,7 @@ begin(struct job *j)
 {
     struct route *r = routes_find(j->sender, j->wire.route);
 
-    if (j->fd < 0)
+    if (j->fd < 0 && !j->wire.is_question)
         job_fail(j, "",
                  &(struct relay_answer){.state = RELAY_DEFERRED,
                                         .enhanced = "4.3.0",

@@ -206,6 +206,8 @@ job_flag(struct dialogue *d, const char *word, char *slot)
         job->body = BODY_8BITMIME;
     else if (strcmp(word, "binary") == 0)
         job->body = BODY_BINARYMIME;
+    else if (strcmp(word, "question") == 0)
+        job->is_question = true;
     else if (strcmp(word, "requiretls") == 0)
         job->require_tls = true;
     else if (strcmp(word, "ret=full") == 0)

@@ -8,6 +8,7 @@
  *     C: EHLO mx.example.org           the client has said that, and no more than the script shows
  *     E: ready                         the client has told its owner that
  *     J: a@b.example > c@d.example e@f.example utf8 8bit ret=hdrs   the owner sends a job
+ *     J: a@b.example > c@d.example question            the same of a question, without a message
  *     M: Subject: hello                a line of its message, before J
  *     N: 100000                        a message of so many octets
  *     K: 49152                         the client has sent so many octets of it
@@ -52,6 +53,7 @@ int dialogue_main(const char *suite, const struct dialogue_row *rows, size_t cou
 #define BOB_OUT "C: RCPT TO:<bob@example.net>\n"
 #define CARL_OUT "C: RCPT TO:<carl@example.net>\n"
 #define BOTH "J: ann@example.org > bob@example.net carl@example.net\n"
+#define ASK_BOTH "J: ann@example.org > bob@example.net carl@example.net question\n"
 #define DATA_OUT "C: DATA\n"
 #define OK "S: 250 2.0.0 ok\n"
 #define GO_ON "S: 354 go on\n"

@@ -59,6 +59,40 @@ static const struct dialogue_row rows[] = {
      "E: done\nE: deferred 0 4.5.0 the next hop answered 250 to DATA\n"
      "E: ended deferred 0 4.5.0 the next hop answered 250 to DATA\n"},
 
+    /* questions */
+    {"a question ends with RSET, in the same group",
+     HELLO_WITH(PIPELINING "S: 250-SIZE 1000\nS: 250-DSN\n") ASK_BOTH FROM_OUT BOB_OUT CARL_OUT
+     "C: RSET\n" OK "S: 250 2.1.5 ok\nS: 550 5.1.1 nobody\n" OK
+     "E: done dsn\nE: delivered 250 2.1.5 ok\nE: failed 550 5.1.1 nobody\nE: ready\nW: job\n" HELLO
+     "J: ann@example.org > bob@example.net question\nC: MAIL FROM:<ann@example.org> "
+     "SIZE=21\n" BOB_OUT "C: RSET\n" OK OK OK "E: done dsn\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"one command at a time, and a message behind it",
+     HELLO_PLAIN ASK_BOTH FROM_OUT OK BOB_OUT OK CARL_OUT
+     "S: 452 4.2.2 full\n"
+     "W: mail\nC: RSET\n" OK "E: done\nE: delivered 250 2.0.0 ok\nE: deferred 452 4.2.2 full\n"
+     "E: ready\n" HELLO BOB FROM_OUT OK BOB_OUT OK DATA_OUT GO_ON HELLO_OUT OK
+     "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"who is asked for nobody says so to RSET, too", HELLO_PLAIN ASK_BOTH FROM_OUT
+     "S: 550 5.7.1 not you\nE: done\nE: failed 550 5.7.1 not you\n"
+     "E: failed 550 5.7.1 not you\nE: ready\n" ASK_BOTH FROM_OUT OK BOB_OUT
+     "S: 550 5.1.1 a\n" CARL_OUT "S: 550 5.1.1 b\nC: RSET\n" OK
+     "E: done\nE: failed 550 5.1.1 a\nE: failed 550 5.1.1 b\nE: ready\n"},
+    {"a question in LMTP has no more replies than commands",
+     LHLO_WITH(PIPELINING) ASK_BOTH FROM_OUT BOB_OUT CARL_OUT
+     "C: RSET\n" OK OK OK OK
+     "E: done\nE: delivered 250 2.0.0 ok\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"a question whose end is refused has its answers, and the connection ends",
+     HELLO_WITH(PIPELINING) ASK_BOTH FROM_OUT BOB_OUT CARL_OUT
+     "C: RSET\n" OK OK "S: 550 5.1.1 no\n"
+     "S: 502 5.5.1 what\nC: QUIT\nE: done\nE: delivered 250 2.0.0 ok\nE: failed 550 5.1.1 no\n"
+     "E: ended deferred 502 4.5.1 what\n"},
+    {"a connection that is lost in a question defers who has no answer",
+     HELLO_WITH(PIPELINING) ASK_BOTH FROM_OUT BOB_OUT CARL_OUT
+     "C: RSET\n" OK "S: 550 5.1.1 no\n"
+     "L: connection reset\nE: done\nE: failed 550 5.1.1 no\n"
+     "E: deferred 0 4.4.2 connection reset, while waiting for the reply to RCPT\n"
+     "E: ended deferred 0 4.4.2 connection reset, while waiting for the reply to RCPT\n"},
+
     /* what codes mean */
     {"552 at RCPT without more is too many recipients, and temporary",
      HELLO_WITH(PIPELINING) HELLO BOTH FROM_OUT BOB_OUT CARL_OUT DATA_OUT OK

@@ -36,6 +36,7 @@ sample_job(void)
         .recipient_count = COUNT(recipients),
         .head = SPAN("Received: by mx.example.org\r\n"),
         .octets = UINT64_MAX,
+        .is_question = true,
     };
 }
 
@@ -118,6 +119,7 @@ START_TEST(a_job_comes_out_as_it_went_in)
     ck_assert_str_eq(again.recipients[1].address, recipients[1].address);
     ck_assert(span_equal(again.head, job.head));
     ck_assert(again.octets == UINT64_MAX);
+    ck_assert(again.is_question);
     print_job(&again, &second);
     ck_assert(span_equal(buf_span(&out), buf_span(&second)));
     buf_release(&out);
