@@ -26,7 +26,9 @@ struct relay_logins;
 
 struct relay_client_config { /* strings are borrowed while the client lives; none is NULL */
     bool is_lmtp;
-    bool is_here; /* a unix socket, or loopback: nobody on the way can read along */
+    bool is_here;  /* a unix socket, or loopback: nobody on the way can read along */
+    bool as_it_is; /* octets above 127 go out whatever is announced: whoever hears them gives them
+                    * back */
     enum relay_tls tls;
     const char *hostname;        /* what EHLO says */
     const char *host;            /* relay_result.host */

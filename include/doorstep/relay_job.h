@@ -28,6 +28,23 @@ struct relay_recipient {
     const char *orcpt;   /* "rfc822;...", not as xtext, or "" */
 };
 
+/* Who gave a message to whom it came from, for a content filter that announces XFORWARD (Postfix,
+ * XFORWARD_README): in the order in which it is said. */
+enum relay_forward_attribute {
+    RELAY_FORWARD_NAME,
+    RELAY_FORWARD_ADDR,
+    RELAY_FORWARD_PORT,
+    RELAY_FORWARD_PROTO,
+    RELAY_FORWARD_HELO,
+    RELAY_FORWARD_IDENT,
+    RELAY_FORWARD_SOURCE,
+    RELAY_FORWARD_ATTRIBUTES
+};
+
+struct relay_forward {
+    const char *values[RELAY_FORWARD_ATTRIBUTES]; /* "": nobody knows */
+};
+
 struct relay_job {
     const char *route;        /* name of the settings' route; "" is the smarthost */
     const char *reverse_path; /* without brackets; "" is the null one */
@@ -42,6 +59,7 @@ struct relay_job {
     struct span head;         /* CRLF lines that go in front of the message, or SPAN_NONE */
     uint64_t octets;          /* of the message behind head: CRLF lines, not dot-stuffed */
     bool is_question; /* would they be taken? No message follows; octets: as far as known, or 0 */
+    const struct relay_forward *forward; /* borrowed; or NULL. It is not packed */
 };
 
 struct relay_answer { /* about one recipient */

@@ -23,6 +23,9 @@ static const struct relay_recipient recipients[] = {
     {"carl@example.net", NOTIFY_NEVER, "utf-8;carl@example.net"},
 };
 
+static const struct relay_forward forward = {
+    {"mx.example.com", "192.0.2.1", "25", "ESMTP", "a b=c\r\nMAIL FROM:<x@y>", "4711", "REMOTE"}};
+
 static const struct relay_job jobs[] = {
     {"",
      "ann@example.org",
@@ -36,7 +39,8 @@ static const struct relay_job jobs[] = {
      1,
      {NULL, 0},
      sizeof(MESSAGE) - 1,
-     false},
+     false,
+     NULL},
     {"",
      "ann@example.org",
      "",
@@ -49,7 +53,8 @@ static const struct relay_job jobs[] = {
      3,
      {NULL, 0},
      100,
-     true},
+     true,
+     NULL},
     {"",
      "",
      "id+1",
@@ -62,7 +67,8 @@ static const struct relay_job jobs[] = {
      3,
      {"X: y\r\n", 6},
      sizeof(MESSAGE) - 1,
-     false},
+     false,
+     &forward},
     {"",
      "ann@example.org",
      "",
@@ -75,7 +81,8 @@ static const struct relay_job jobs[] = {
      3,
      {NULL, 0},
      sizeof(MESSAGE) - 1,
-     false},
+     false,
+     NULL},
     {"",
      "ann@example.org",
      "",
@@ -88,7 +95,8 @@ static const struct relay_job jobs[] = {
      2,
      {NULL, 0},
      sizeof(MESSAGE) - 1,
-     false},
+     false,
+     &forward},
     {"",
      "ann@example.org",
      "",
@@ -101,7 +109,8 @@ static const struct relay_job jobs[] = {
      3,
      {NULL, 0},
      sizeof(MESSAGE) - 1,
-     false},
+     false,
+     NULL},
 };
 
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))

@@ -5,6 +5,8 @@
  */
 #include "capabilities_priv.h"
 
+#include "forward_priv.h"
+
 static const struct {
     const char *keyword;
     size_t offset; /* of the bool that it sets */
@@ -56,6 +58,13 @@ read_auth(struct capabilities *c, struct span line)
 }
 
 static void
+read_forward(struct capabilities *c, struct span line)
+{
+    for (struct span word = next_word(&line); word.n > 0; word = next_word(&line))
+        c->forward |= forward_bit(word);
+}
+
+static void
 read_line(struct capabilities *c, struct span line)
 {
     struct span keyword = next_word(&line);
@@ -64,6 +73,8 @@ read_line(struct capabilities *c, struct span line)
         read_size(c, line);
     if (span_equal_fold(keyword, SPAN("AUTH")))
         read_auth(c, line);
+    if (span_equal_fold(keyword, SPAN("XFORWARD")))
+        read_forward(c, line);
     for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
         if (span_equal_fold(keyword, span_of(keywords[i].keyword)))
             *(bool *)((char *)c + keywords[i].offset) = true;

@@ -21,6 +21,7 @@ struct capabilities {
     bool announces_size; /* RFC 1870 */
     uint64_t size;       /* its limit; 0: there is none that it says */
     unsigned auth;       /* RFC 4954: a bit 1 << enum sasl_mechanism for each */
+    unsigned forward;    /* XFORWARD: a bit 1 << enum relay_forward_attribute for each */
 };
 
 /* capabilities_read() - of a whole reply; everything of before is forgotten. Keywords that are not

@@ -9,6 +9,7 @@
 #include "capabilities_priv.h"
 #include "content_priv.h"
 #include "doorstep/relay_client.h"
+#include "forward_priv.h"
 #include "login_priv.h"
 
 /*   GREETING > EHLO [> HELO] [> STARTTLS > HANDSHAKE > EHLO] [> AUTH] > IDLE
@@ -48,8 +49,9 @@ struct transaction {
     bool uses_bdat;
     bool is_pipelined;
     bool has_reset;
-    /* Commands of the envelope: [RSET], MAIL, RCPT in order, [DATA]; the next to be said, and the
-     * next to be answered. */
+    struct forward_lines forward;
+    /* Commands of the envelope: [RSET], [XFORWARD], MAIL, RCPT in order, [DATA]; the next to be
+     * said, and the next to be answered. */
     uint32_t said, heard;
     uint32_t accepted;     /* recipients */
     bool is_mail_accepted; /* the server has an envelope that RSET would end */

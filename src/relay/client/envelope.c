@@ -144,6 +144,12 @@ goes_raw(const struct relay_client *c)
     return c->t.job->body == BODY_BINARYMIME && c->can.chunking && c->can.binary;
 }
 
+static bool
+takes_8bit(const struct relay_client *c)
+{
+    return c->can.eightbit || c->config.as_it_is;
+}
+
 /* Does it have to be looked at? Only where the next hop cannot take everything. */
 static bool
 must_look(const struct relay_client *c)
@@ -151,7 +157,7 @@ must_look(const struct relay_client *c)
     const struct relay_job *job = c->t.job;
 
     return (job->smtputf8 && !c->can.smtputf8) ||
-           (!goes_raw(c) && (job->body == BODY_BINARYMIME || !c->can.eightbit));
+           (!goes_raw(c) && (job->body == BODY_BINARYMIME || !takes_8bit(c)));
 }
 
 /* RFC 6152 3. The message is what counts, not what was said about it. */
@@ -161,7 +167,7 @@ must_convert(const struct relay_client *c, const struct convert *seen)
     if (goes_raw(c))
         return false;
     return (c->t.job->body == BODY_BINARYMIME && convert_has_binary(seen)) ||
-           (!c->can.eightbit && convert_has_8bit(seen));
+           (!takes_8bit(c) && convert_has_8bit(seen));
 }
 
 static void
@@ -261,7 +267,8 @@ envelope_plan(struct relay_client *c)
         if (!t->is_answered[i])
             t->order[t->order_count++] = i;
     }
-    return !t->has_no_memory;
+    return !t->has_no_memory &&
+           forward_plan(t->job->forward, c->can.forward, &t->arena, &t->forward);
 }
 
 /* ------------------------------------------------------------------ commands */

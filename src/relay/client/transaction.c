@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * One envelope: RSET where something was left over, MAIL, RCPT, DATA, said in a group where the
- * next hop does PIPELINING (RFC 2920 3.1), and what each reply means for whom. A question has RSET
- * in place of DATA. Replies are matched to commands by counting alone.
+ * One envelope: RSET where something was left over, XFORWARD, MAIL, RCPT, DATA, said in a group
+ * where the next hop does PIPELINING (RFC 2920 3.1), and what each reply means for whom. A question
+ * has RSET in place of DATA. Replies are matched to commands by counting alone.
  */
 #include "client_priv.h"
 
@@ -119,21 +119,31 @@ transaction_is_stale(const struct relay_client *c)
 
 /* ------------------------------------------------------------------ commands in order */
 
-enum step { STEP_RESET, STEP_MAIL, STEP_RCPT, STEP_DATA };
+enum step { STEP_RESET, STEP_FORWARD, STEP_MAIL, STEP_RCPT, STEP_DATA };
 
-/* The command at a place; *recipient with STEP_RCPT. */
-static enum step
-step_at(const struct transaction *t, uint32_t place, uint32_t *recipient)
+static uint32_t
+mail_place(const struct transaction *t)
 {
-    uint32_t mail = t->has_reset ? 1 : 0;
+    return (t->has_reset ? 1 : 0) + t->forward.count;
+}
 
-    if (place < mail)
+/* The command at a place; *which: of the recipients with STEP_RCPT, of the lines with STEP_FORWARD.
+ */
+static enum step
+step_at(const struct transaction *t, uint32_t place, uint32_t *which)
+{
+    uint32_t mail = mail_place(t);
+
+    *which = place - (t->has_reset ? 1 : 0);
+    if (t->has_reset && place == 0)
         return STEP_RESET;
+    if (place < mail)
+        return STEP_FORWARD;
     if (place == mail)
         return STEP_MAIL;
     if (place - mail > t->order_count)
         return t->job->is_question ? STEP_RESET : STEP_DATA;
-    *recipient = t->order[place - mail - 1];
+    *which = t->order[place - mail - 1];
     return STEP_RCPT;
 }
 
@@ -141,7 +151,7 @@ step_at(const struct transaction *t, uint32_t place, uint32_t *recipient)
 static uint32_t
 data_place(const struct transaction *t)
 {
-    return (t->has_reset ? 1 : 0) + 1 + t->order_count;
+    return mail_place(t) + 1 + t->order_count;
 }
 
 enum relay_wait
@@ -155,6 +165,7 @@ transaction_waits_for(const struct transaction *t)
     case STEP_DATA:
         return RELAY_WAITS_FOR_DATA;
     case STEP_RESET:
+    case STEP_FORWARD:
     case STEP_MAIL:
         break;
     }
@@ -174,17 +185,20 @@ may_say(const struct relay_client *c)
 static void
 print_command(const struct relay_client *c, struct buf *line)
 {
-    uint32_t recipient;
+    uint32_t which;
 
-    switch (step_at(&c->t, c->t.said, &recipient)) {
+    switch (step_at(&c->t, c->t.said, &which)) {
     case STEP_RESET:
         buf_append_str(line, "RSET");
+        break;
+    case STEP_FORWARD:
+        buf_append_str(line, c->t.forward.list[which]);
         break;
     case STEP_MAIL:
         envelope_mail(c, line);
         break;
     case STEP_RCPT:
-        envelope_rcpt(c, recipient, line);
+        envelope_rcpt(c, which, line);
         break;
     case STEP_DATA:
         buf_append_str(line, "DATA");
@@ -292,6 +306,8 @@ transaction_on_reply(struct relay_client *c)
     case STEP_RESET:
         if (c->reply.code / 100 != 2)
             client_end_by_reply(c);
+        break;
+    case STEP_FORWARD: /* refused or not: who does not want to know it does not have to */
         break;
     case STEP_MAIL:
         on_mail_reply(c);

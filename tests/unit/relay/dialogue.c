@@ -30,6 +30,7 @@ struct dialogue {
     struct buf message; /* of the next job */
     struct relay_job job;
     struct relay_recipient recipients[RECIPIENTS];
+    struct relay_forward forward;
     char words[RECIPIENTS + 8][WORD_SIZE]; /* of the job */
     size_t sent;                           /* octets of it that were matched */
     bool can_write;
@@ -185,6 +186,8 @@ set_options(struct dialogue *d, const char *text)
             set_whole(d);
         else if (strcmp(word, "unix") == 0)
             d->config.is_here = true;
+        else if (strcmp(word, "as-it-is") == 0)
+            d->config.as_it_is = true;
         else if (take_value(word, "tls=", value))
             d->config.tls = tls_of(value);
         else if (!take_value(word, "user=", d->user) && !take_value(word, "password=", d->password))
@@ -193,6 +196,24 @@ set_options(struct dialogue *d, const char *text)
 }
 
 /* ------------------------------------------------------------------ jobs */
+
+/* name=, addr= and the others: whom the message came from. */
+static bool
+forward_flag(struct dialogue *d, const char *word, char *slot)
+{
+    static const char *const keys[RELAY_FORWARD_ATTRIBUTES] = {
+        "name=", "addr=", "port=", "proto=", "helo=", "ident=", "source=",
+    };
+
+    for (unsigned i = 0; i < RELAY_FORWARD_ATTRIBUTES; i++) {
+        if (take_value(word, keys[i], slot)) {
+            d->forward.values[i] = slot;
+            d->job.forward = &d->forward;
+            return true;
+        }
+    }
+    return false;
+}
 
 static const char *
 job_flag(struct dialogue *d, const char *word, char *slot)
@@ -226,7 +247,7 @@ job_flag(struct dialogue *d, const char *word, char *slot)
         next[-1].orcpt = slot;
     else if (take_value(word, "notify=", slot))
         next[-1].notify = (unsigned)atoi(slot);
-    else
+    else if (!forward_flag(d, word, slot))
         return word; /* a recipient */
     return NULL;
 }
@@ -238,6 +259,7 @@ set_job(struct dialogue *d, const char *text)
     size_t slot = 1;
 
     d->job = (struct relay_job){.route = "", .envid = "", .by = "", .recipients = d->recipients};
+    d->forward = (struct relay_forward){{"", "", "", "", "", "", ""}};
     d->job.octets = d->message.len;
     d->sent = 0;
     take_word(&text, d->words[0]);

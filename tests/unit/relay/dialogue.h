@@ -10,6 +10,7 @@
  *     J: a@b.example > c@d.example e@f.example utf8 8bit ret=hdrs   the owner sends a job
  *     J: a@b.example > c@d.example question            the same of a question, without a message
  *     M: Subject: hello                a line of its message, before J
+ *     J: a@b.example > c@d.example name=mx.example.com addr=192.0.2.1    and who it came from
  *     N: 100000                        a message of so many octets
  *     K: 49152                         the client has sent so many octets of it
  *     T: verified                      TLS has begun

@@ -93,6 +93,28 @@ static const struct dialogue_row rows[] = {
      "E: deferred 0 4.4.2 connection reset, while waiting for the reply to RCPT\n"
      "E: ended deferred 0 4.4.2 connection reset, while waiting for the reply to RCPT\n"},
 
+    /* XFORWARD */
+    {"who it came from is said where that is announced, as far as it is",
+     HELLO_WITH("S: 250-XFORWARD NAME addr HELO SOURCE\n") HELLO
+     "J: ann@example.org > bob@example.net name=mx.example.com addr=192.0.2.1 ident=4711\n"
+     "C: XFORWARD NAME=mx.example.com ADDR=192.0.2.1\nW: mail\n" OK FROM_OUT OK BOB_OUT OK DATA_OUT
+         GO_ON HELLO_OUT OK "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"nothing is said of it where nothing is announced, and nothing where nothing is known",
+     HELLO_PLAIN HELLO "J: ann@example.org > bob@example.net name=mx.example.com\n" FROM_OUT
+                       "S: 550 no\nE: done\nE: failed 550 - no\nE: ready\n"},
+    {"an answer to it does not matter, and it goes in the group, behind RSET",
+     HELLO_WITH(PIPELINING "S: 250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\n") HELLO
+     "J: ann@example.org > bob@example.net proto=ESMTP helo=a+b=c\n"
+     "C: XFORWARD PROTO=ESMTP HELO=a+2Bb+3Dc\n" FROM_OUT BOB_OUT DATA_OUT "S: 501 5.5.4 what\n" OK
+     "S: 550 5.1.1 no\nS: 554 5.5.1 nobody\n"
+     "E: done\nE: failed 550 5.1.1 no\nE: ready\n" HELLO
+     "J: ann@example.org > bob@example.net source=REMOTE\n"
+     "C: RSET\nC: XFORWARD SOURCE=REMOTE\n" FROM_OUT BOB_OUT DATA_OUT OK OK OK OK GO_ON HELLO_OUT OK
+     "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"421 to it ends the connection", HELLO_WITH("S: 250-XFORWARD NAME\n") HELLO
+     "J: ann@example.org > bob@example.net name=x\nC: XFORWARD NAME=x\nS: 421 4.3.2 bye\n"
+     "E: done\nE: deferred 421 4.3.2 bye\nE: ended deferred 421 4.3.2 bye\n"},
+
     /* what codes mean */
     {"552 at RCPT without more is too many recipients, and temporary",
      HELLO_WITH(PIPELINING) HELLO BOTH FROM_OUT BOB_OUT CARL_OUT DATA_OUT OK

@@ -17,6 +17,11 @@ static const struct dialogue_row rows[] = {
      HELLO_PLAIN "M: .\nM: ..\nM: .a\nM: a.\nM: \nM: a\n" BOB DATA_AGREED
                  "C: ..\nC: ...\nC: ..a\nC: a.\nC: \nC: a\nC: .\n" OK
                  "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
+    {"what is given back goes as it is, whatever is announced",
+     "O: as-it-is\n" HELLO_PLAIN "M: Subject: j\xc3\xb6rg\nM: \nM: \xe9\n"
+     "J: ann@example.org > bob@example.net 8bit\n" DATA_AGREED
+     "C: Subject: j\xc3\xb6rg\nC: \nC: \xe9\nC: .\n" OK
+     "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
     {"an empty message is one",
      HELLO_PLAIN BOB DATA_AGREED "C: .\n" OK "E: done\nE: delivered 250 2.0.0 ok\nE: ready\n"},
     {"one reply is for all that were accepted",
