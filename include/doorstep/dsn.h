@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Delivery status notifications (RFC 3461, 3464, 6522, 6533): who is owed which, and their text.
- * Pure: what became of the message, and when and how a report is sent, is the caller's. All that
- * stands in a report may be hostile: what the far side said, addresses, the message.
+ * Delivery status notifications (RFC 3461, 3464, 6522, 6533): who is owed which, and their text;
+ * and what a script refuses as a disposition notification (RFC 8098). Pure: what became of the
+ * message, and when and how a report is sent, is the caller's. All that stands in a report may be
+ * hostile: what the far side said, addresses, the message.
  */
 #ifndef DOORSTEP_DSN_H
 #define DOORSTEP_DSN_H
@@ -55,6 +56,11 @@ bool dsn_wanted(const char *reverse_path, unsigned notify, enum dsn_action actio
  * end in CRLF and have at most 998 octets. Failures bring the message unless RET says otherwise, it
  * is too big or cannot be a part as it is; the others its header alone. False when out is full. */
 bool dsn_print(const struct dsn *d, struct buf *out);
+
+/* dsn_print_refusal() - as dsn_print(), of d's one recipient, whose script refuses the message with
+ * that reason: a disposition notification (RFC 5429 2.2.1, RFC 8098). The fields for programs are
+ * in 7 bits. */
+bool dsn_print_refusal(const struct dsn *d, const char *reason, struct buf *out);
 
 /* dsn_needs_smtputf8() - does what dsn_print() makes of it take SMTPUTF8 to be sent? */
 bool dsn_needs_smtputf8(const struct dsn *d);

@@ -59,6 +59,7 @@ enum filing_kind {
     FILING_FILE, /* a copy in a mailbox: keep, fileinto, :fcc */
     FILING_DISCARD_IT,
     FILING_REJECT,
+    FILING_EREJECT,
     FILING_MARK,     /* remember `key` for `seconds` */
     FILING_REDIRECT, /* these leave: relay's */
     FILING_VACATION,
@@ -87,7 +88,7 @@ struct filing_action {
     bool has_flags;
     const char **flags;
     uint32_t flag_count;
-    const char *text;            /* REJECT: for the sender */
+    const char *text;            /* REJECT, EREJECT: for the sender */
     const char *key;             /* MARK, VACATION: hex */
     uint32_t seconds;            /* the same */
     const char *reverse_path;    /* of what leaves; "" is the null one */

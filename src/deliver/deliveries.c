@@ -6,10 +6,10 @@
  *
  * The fold's policy for mixed outcomes (design section 8) is carried out here, since it delivers:
  * where some accounts have the message and others refused it for good, over their quota or by a
- * script, the sender gets a report of those (returns.c) and the client 250. Without a sender or a
- * way out they get it all the same, for nobody can be told. So it is for one account of several
- * behind an alias, in LMTP too, whose answer is that of all. What is refused for now alone is
- * tried again by the client, which has the message still.
+ * script, the sender is told of those in a message (returns.c) and the client hears 250. So it is
+ * for one account of several behind an alias, in LMTP too, whose answer is that of all. Without a
+ * sender or a way out they get it all the same, for nobody can be told. What is refused for now
+ * alone is tried again by the client, which has the message still.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +171,8 @@ overshoot_alias(struct recipient *r)
 {
     bool delivered = false, again = false;
 
+    if (returns_can_report(r->transaction))
+        return false;
     for (struct link *l = r->links; l != NULL; l = l->next_of_recipient) {
         delivered = delivered || outcome_is_success(&l->parcel->delivery.why);
         if (outcome_is_temporary(&l->parcel->delivery.why))
@@ -248,8 +250,8 @@ settle_returns(struct transaction *t, const struct outcome *why)
         struct recipient *r = &t->recipients[i];
         if (r->behind != NULL)
             deliveries_log(t, i, NULL, NULL, why);
-        bool is_refused = outcome_is_permanent(&r->why) && !must_overshoot(t) && !is_lmtp(t);
-        if (r->behind != NULL || is_refused)
+        bool is_refused = returns_speak_for(r);
+        if (r->behind != NULL || is_refused || (!ok && returns_owed(r)))
             r->why = *why;
         if (ok && is_refused)
             outcome_say(&r->why, "refused, and reported as NOTIFY has it");
@@ -261,7 +263,7 @@ on_returned(struct transaction *t, const struct outcome *why)
 {
     t->has_returned = true;
     settle_returns(t, why);
-    if (outcome_is_success(why) || is_lmtp(t))
+    if (outcome_is_success(why))
         give_answers(t);
     else
         remember_delivered(t);
@@ -275,7 +277,8 @@ give_answers(struct transaction *t)
     struct outcome nothing;
 
     for (uint32_t i = 0; i < t->asked; i++) {
-        has_some = has_some || outcome_is_success(&t->recipients[i].why);
+        has_some = has_some || outcome_is_success(&t->recipients[i].why) ||
+                   returns_are_unsayable(&t->recipients[i]);
         is_again = is_again || outcome_is_temporary(&t->recipients[i].why);
     }
     outcome_set(&nothing, OUTCOME_OK, NULL);

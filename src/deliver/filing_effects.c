@@ -301,6 +301,7 @@ add_action(struct packing *pk, const struct filing_action *a, uint32_t number)
     case FILING_FILE:
     case FILING_DISCARD_IT:
     case FILING_REJECT:
+    case FILING_EREJECT:
     case FILING_KINDS:
         return;
     case FILING_PIPE:

@@ -163,7 +163,8 @@ settle(struct parcel *p, enum outcome_kind kind, const char *cause)
     p->is_settled = true;
 }
 
-/* RFC 5429 2.2: without SMTPUTF8 a reply is ASCII; it has one line. */
+/* RFC 5429 2.1.1: without SMTPUTF8 a reply is ASCII; it has one line. Words of `reject` that it
+ * cannot say go to the sender in a message, if one can be sent (2.2). */
 static void
 reject(struct planning *pl, const struct filing_action *a)
 {
@@ -177,6 +178,8 @@ reject(struct planning *pl, const struct filing_action *a)
     if (!fits)
         outcome_say(&p->delivery.why, "the recipient does not accept this message");
     p->is_refused = true;
+    p->is_disposed = a->kind == FILING_REJECT;
+    p->is_unsayable = p->is_disposed && text.n > 0 && !fits;
     p->reason = text.n > 0 ? a->text : NULL;
     tell(pl, a, "");
 }
@@ -236,6 +239,8 @@ plan_result(struct planning *pl)
     const struct filing_result *r = &pl->filed->result;
     const struct filing_action *refuse = find_action(pl, FILING_REJECT);
 
+    if (refuse == NULL)
+        refuse = find_action(pl, FILING_EREJECT);
     if (r->status == FILING_DEFERRED) {
         settle(pl->p, OUTCOME_SYSTEM, r->error);
         return;

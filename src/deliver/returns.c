@@ -7,39 +7,14 @@
  * whoever has it is known, and who refused it refuses again. After one between the queue and the
  * answer it comes again too, and what it would queue is known by its name.
  */
-#include "returns_priv.h"
+#include "returns_job_priv.h"
 
-#include <errno.h>
-#include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "doorstep/charset.h"
-#include "doorstep/dsn.h"
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
-#include "doorstep/relay_queue.h"
-
-#include "trace_priv.h"
 
 #define RETURNS_ARENA_MAX (64u << 20)
-#define REPORT_MAX (DSN_ORIGINAL_MAX + (32u << 20)) /* octets; 50,000 recipients */
-#define ONCE_OCTETS 16
-
-struct returns {
-    struct job job;
-    struct transaction *transaction;
-    returns_fn fn;
-    struct arena arena;
-    struct dsn_recipient *reported;
-    uint32_t reported_count;
-    struct recipient **forwarded;
-    uint32_t forwarded_count;
-    struct queue *queue; /* the worker's */
-    struct loop *loop;
-    struct outcome why;
-};
 
 /* ---- who hears of what ---- */
 
@@ -58,41 +33,71 @@ asks_for_success(const struct transaction *t)
     return false;
 }
 
-bool
-returns_expected(const struct transaction *t)
+static bool
+wants_failures(const struct recipient *r)
 {
-    for (uint32_t i = 0; i < t->asked; i++)
-        if (t->recipients[i].behind != NULL)
-            return true;
-    return returns_can_report(t) && asks_for_success(t);
+    return dsn_wanted("?", r->transaction->envelope.recipients[r->number].notify, DSN_FAILED);
 }
 
-/* RFC 3461 5.2.7.3: an alias that leads to several. */
+/* Before delivery, too: what a script says is known then. */
+static bool
+has_unsayable(const struct recipient *r)
+{
+    bool found = false;
+
+    for (const struct link *l = r->links; l != NULL && !found; l = l->next_of_recipient)
+        found = l->parcel->is_unsayable && outcome_is_permanent(&l->parcel->delivery.why);
+    return found && returns_can_report(r->transaction) && wants_failures(r);
+}
+
+bool
+returns_are_unsayable(const struct recipient *r)
+{
+    return outcome_is_permanent(&r->why) && has_unsayable(r);
+}
+
+bool
+returns_speak_for(const struct recipient *r)
+{
+    bool is_smtp = r->transaction->envelope.protocol != PROTOCOL_LMTP;
+
+    return returns_can_report(r->transaction) && outcome_is_permanent(&r->why) &&
+           (is_smtp || has_unsayable(r));
+}
+
+bool
+returns_owed(const struct recipient *r)
+{
+    bool is_refused = false;
+
+    for (const struct link *l = r->links; l != NULL && !is_refused; l = l->next_of_recipient)
+        is_refused = outcome_is_permanent(&l->parcel->delivery.why);
+    return returns_speak_for(r) ||
+           (is_refused && outcome_is_success(&r->why) && returns_can_report(r->transaction));
+}
+
+/* An alias that leads to several (RFC 3461 5.2.7.3): one answer, and one may refuse it. */
 static bool
 is_expanded(const struct recipient *r)
 {
     return r->links != NULL && r->links->next_of_recipient != NULL;
 }
 
-/* In LMTP the client hears of a refusal itself. */
-static bool
-is_reported(const struct transaction *t, const struct recipient *r, enum dsn_action *action)
+bool
+returns_expected(const struct transaction *t)
 {
-    const struct envelope_recipient *to = &t->envelope.recipients[r->number];
+    bool is_expected = returns_can_report(t) && asks_for_success(t);
 
-    if (r->behind != NULL || outcome_is_temporary(&r->why))
-        return false;
-    if (outcome_is_permanent(&r->why))
-        *action = DSN_FAILED;
-    else
-        *action = is_expanded(r) ? DSN_EXPANDED : DSN_DELIVERED;
-    if (*action == DSN_FAILED && t->envelope.protocol == PROTOCOL_LMTP)
-        return false;
-    return dsn_wanted("?", to->notify, *action);
+    for (uint32_t i = 0; i < t->asked && !is_expected; i++) {
+        const struct recipient *r = &t->recipients[i];
+        is_expected =
+            r->behind != NULL || has_unsayable(r) || (is_expanded(r) && returns_can_report(t));
+    }
+    return is_expected;
 }
 
-static const char *
-print_address(struct arena *arena, const struct address *a)
+const char *
+returns_print_address(struct arena *arena, const struct address *a)
 {
     struct buf text;
 
@@ -103,294 +108,129 @@ print_address(struct arena *arena, const struct address *a)
     return copy;
 }
 
-/* Why a script refuses it: its own words, whatever alphabet they have. */
-static const char *
-refusal_of(const struct recipient *r)
+static bool
+add_reported(struct returns *back, const struct recipient *r, struct dsn_recipient d)
 {
-    for (const struct link *l = r->links; l != NULL; l = l->next_of_recipient)
-        if (l->parcel->reason != NULL)
-            return l->parcel->reason;
-    return outcome_text(&r->why);
+    const struct envelope_recipient *to = &back->transaction->envelope.recipients[r->number];
+
+    d.address = returns_print_address(&back->arena, &to->address);
+    d.orcpt = to->orcpt;
+    d.remote = "";
+    d.last_attempt = back->transaction->source.received.tv_sec;
+    back->reported[back->reported_count++] = d;
+    return d.address != NULL;
+}
+
+/* ---- what was delivered ---- */
+
+static bool
+choose_success(struct returns *back, const struct recipient *r)
+{
+    const struct envelope_recipient *to = &back->transaction->envelope.recipients[r->number];
+    enum dsn_action action = is_expanded(r) ? DSN_EXPANDED : DSN_DELIVERED;
+
+    return !outcome_is_success(&r->why) || !dsn_wanted("?", to->notify, action) ||
+           add_reported(back, r,
+                        (struct dsn_recipient){.action = action, .enhanced = "2.1.5", .text = ""});
+}
+
+/* ---- what was refused ---- */
+
+/* A script's own words, whatever alphabet they have. */
+static bool
+add_failed(struct returns *back, const struct recipient *r, const struct outcome *why,
+           const char *reason)
+{
+    const struct dsn_recipient d = {
+        .action = DSN_FAILED,
+        .code = (uint16_t)outcome_code(why),
+        .enhanced = outcome_enhanced(why),
+        .text = reason != NULL ? reason : outcome_text(why),
+    };
+
+    return add_reported(back, r, d);
+}
+
+/* Once, for who stands behind two recipients. */
+static void
+add_refusal(struct returns *back, const struct recipient *r, const struct parcel *p)
+{
+    for (uint32_t i = 0; i < back->refusal_count; i++)
+        if (back->refusals[i].parcel == p)
+            return;
+    back->refusals[back->refusal_count++] = (struct refusal){r, p};
+}
+
+/* One line of the report stands for all behind an alias that refused it without a `reject`. */
+static bool
+choose_refused(struct returns *back, const struct recipient *r)
+{
+    const struct parcel *failed = NULL;
+
+    for (const struct link *l = r->links; l != NULL; l = l->next_of_recipient) {
+        const struct parcel *p = l->parcel;
+        if (!outcome_is_permanent(&p->delivery.why))
+            continue;
+        if (p->is_disposed)
+            add_refusal(back, r, p);
+        else
+            failed = p;
+    }
+    if (failed != NULL)
+        return add_failed(back, r, &failed->delivery.why, failed->reason);
+    return r->links != NULL || add_failed(back, r, &r->why, NULL);
 }
 
 static bool
-add_reported(struct returns *back, const struct recipient *r, enum dsn_action action)
+choose_failure(struct returns *back, const struct recipient *r)
+{
+    if (!returns_owed(r))
+        return true;
+    if (wants_failures(r))
+        return choose_refused(back, r);
+    log_event(LOG_LEVEL_INFO, "refusal_not_told", "id", back->transaction->source.id, "cause",
+              "the sender wants no report", NULL);
+    return true;
+}
+
+/* ---- all of it ---- */
+
+static size_t
+count_links(const struct transaction *t)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < t->asked; i++)
+        for (const struct link *l = t->recipients[i].links; l != NULL; l = l->next_of_recipient)
+            count++;
+    return count;
+}
+
+static bool
+make_lists(struct returns *back)
 {
     const struct transaction *t = back->transaction;
-    const struct envelope_recipient *to = &t->envelope.recipients[r->number];
-    bool is_failed = action == DSN_FAILED;
-    const char *address = print_address(&back->arena, &to->address);
 
-    back->reported[back->reported_count++] = (struct dsn_recipient){
-        .address = address,
-        .orcpt = to->orcpt,
-        .action = action,
-        .code = is_failed ? (uint16_t)outcome_code(&r->why) : 0,
-        .enhanced = is_failed ? outcome_enhanced(&r->why) : "2.1.5",
-        .text = is_failed ? refusal_of(r) : "",
-        .remote = "",
-        .last_attempt = t->source.received.tv_sec,
-    };
-    return address != NULL;
+    back->reported = arena_alloc(&back->arena, 2 * (size_t)t->asked * sizeof *back->reported);
+    back->refusals = arena_alloc(&back->arena, (count_links(t) + 1) * sizeof *back->refusals);
+    back->forwarded = arena_alloc(&back->arena, t->asked * sizeof *back->forwarded);
+    return back->reported != NULL && back->refusals != NULL && back->forwarded != NULL;
 }
 
 static bool
 choose(struct returns *back)
 {
     struct transaction *t = back->transaction;
-    enum dsn_action action;
+    bool ok = make_lists(back);
 
-    back->reported = arena_alloc(&back->arena, t->asked * sizeof *back->reported);
-    back->forwarded = arena_alloc(&back->arena, t->asked * sizeof *back->forwarded);
-    bool ok = back->reported != NULL && back->forwarded != NULL;
     for (uint32_t i = 0; ok && i < t->asked; i++) {
         struct recipient *r = &t->recipients[i];
         if (r->behind != NULL)
             back->forwarded[back->forwarded_count++] = r;
-        else if (returns_can_report(t) && is_reported(t, r, &action))
-            ok = add_reported(back, r, action);
+        else if (returns_can_report(t))
+            ok = choose_success(back, r) && choose_failure(back, r);
     }
     return ok;
-}
-
-/* ---- items ---- */
-
-/* The same for the same bytes from a queue, which come again when it heard no answer; a client
- * without a queue means what it repeats. */
-static const char *
-once_of(struct returns *back, const char *kind, const char *to)
-{
-    const struct delivery_source *s = &back->transaction->source;
-    unsigned char hash[ONCE_OCTETS];
-    char text[2 * ONCE_OCTETS + 32], hex[2 * ONCE_OCTETS + 1];
-    crypto_generichash_state state;
-    const char *digest = s->from_queue ? message_digest(s->received_msg) : s->id;
-
-    crypto_generichash_init(&state, NULL, 0, sizeof hash);
-    crypto_generichash_update(&state, (const unsigned char *)digest, strlen(digest) + 1);
-    crypto_generichash_update(&state, (const unsigned char *)to, strlen(to) + 1);
-    for (uint32_t i = 0; i < back->reported_count; i++) {
-        const struct dsn_recipient *r = &back->reported[i];
-        const unsigned char action = (unsigned char)r->action;
-        crypto_generichash_update(&state, (const unsigned char *)r->address,
-                                  strlen(r->address) + 1);
-        crypto_generichash_update(&state, &action, 1);
-    }
-    crypto_generichash_final(&state, hash, sizeof hash);
-    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    snprintf(text, sizeof text, "%s/%s", kind, hex);
-    return arena_copy(&back->arena, span_of(text));
-}
-
-/* Whose doing it is: the first account that refused, or has it. */
-static const struct account *
-find_account(const struct transaction *whole)
-{
-    const struct parcel *found = NULL;
-
-    for (const struct transaction *t = whole; t != NULL; t = transaction_next_part(whole, t))
-        for (const struct parcel *p = t->parcels; p != NULL; p = p->hh.next)
-            if (found == NULL || (outcome_is_permanent(&p->delivery.why) &&
-                                  !outcome_is_permanent(&found->delivery.why)))
-                found = p;
-    return found == NULL ? NULL : &found->delivery.target.account;
-}
-
-static const char *
-account_of(struct returns *back)
-{
-    const struct account *a = find_account(back->transaction);
-    char text[ACCOUNT_USER_SIZE + ACCOUNT_DOMAIN_SIZE];
-
-    if (a == NULL)
-        return "";
-    snprintf(text, sizeof text, "%s@%s", a->user, a->domain);
-    return arena_copy(&back->arena, span_of(text));
-}
-
-static bool
-fill_item(struct returns *back, const char *kind, const char *to, unsigned notify,
-          struct queue_item *item)
-{
-    const struct transaction *t = back->transaction;
-    struct queue_recipient *r = arena_alloc(&back->arena, sizeof *r);
-    time_t now = t->source.received.tv_sec;
-
-    if (r == NULL)
-        return false;
-    *r = (struct queue_recipient){
-        .address = to, .orcpt = "", .notify = notify, .last_reply = "", .last_host = ""};
-    *item = (struct queue_item){
-        .once = once_of(back, kind, to),
-        .kind = kind,
-        .account = account_of(back),
-        .delivery_id = t->source.id,
-        .queued = now,
-        .expires = now + (time_t)(t->deliver->settings->relay.expire_bounce / 1000),
-        .reverse_path = "",
-        .envid = "",
-        .require_tls = t->envelope.require_tls,
-        .by = "",
-        .file = "",
-        .recipients = r,
-        .recipient_count = 1,
-    };
-    return item->once != NULL && item->account != NULL;
-}
-
-static bool
-no_memory(struct returns *back)
-{
-    return outcome_set(&back->why, OUTCOME_OVERLOAD, "no memory for what goes back");
-}
-
-static bool
-write_message(struct returns *back, const struct message *msg, struct queue_message *m)
-{
-    char piece[16384];
-    uint64_t offset = 0;
-    ssize_t n;
-
-    while ((n = message_read(msg, offset, piece, sizeof piece)) > 0) {
-        if (!queue_message_write(m, (struct span){piece, (size_t)n}, &back->why))
-            return false;
-        offset += (uint64_t)n;
-    }
-    return n == 0 || outcome_errno(&back->why, errno, "read", "a message");
-}
-
-static bool
-keep_file(struct returns *back, const struct message *msg, struct queue_item *item)
-{
-    struct queue_message *m = queue_message_begin(back->queue, &back->why);
-    char name[QUEUE_NAME_SIZE];
-
-    if (m == NULL)
-        return false;
-    if (!write_message(back, msg, m)) {
-        queue_message_abandon(m);
-        return false;
-    }
-    if (!queue_message_commit(m, name, &back->why))
-        return false;
-    item->file = arena_copy(&back->arena, span_of(name));
-    return item->file != NULL || no_memory(back);
-}
-
-/* Small ones lie in the queue's row, others in a file of their own. */
-static bool
-keep(struct returns *back, const struct message *msg, struct queue_item *item)
-{
-    bool is_spilled;
-    struct span text = message_inline(msg, &is_spilled);
-
-    item->octets = message_traits(msg)->octets;
-    if (is_spilled || item->octets > QUEUE_TEXT_MAX)
-        return keep_file(back, msg, item);
-    item->text = (struct span){arena_copy(&back->arena, text), text.n};
-    return item->text.p != NULL || no_memory(back);
-}
-
-static bool
-keep_text(struct returns *back, struct span text, struct queue_item *item)
-{
-    struct message *msg = message_from_memory(text);
-    bool ok = msg != NULL ? keep(back, msg, item) : no_memory(back);
-
-    message_unref(msg);
-    return ok;
-}
-
-/* ---- the report ---- */
-
-static bool
-read_message(const struct message *msg, size_t max, struct buf *out)
-{
-    char piece[16384];
-    ssize_t n = 1;
-
-    while (n > 0 && out->len < max) {
-        n = message_read(msg, out->len, piece, sizeof piece);
-        if (n > 0 && !buf_append(out, piece, (size_t)n))
-            return false;
-    }
-    return n >= 0;
-}
-
-/* RFC 8689 5: what was to travel under TLS alone comes back as its header. */
-static bool
-print_report(struct returns *back, const char *sender, const struct buf *original, struct buf *out,
-             bool *needs_utf8)
-{
-    const struct transaction *t = back->transaction;
-    const struct envelope *e = &t->envelope;
-    const struct settings *s = t->deliver->settings;
-    char postmaster[300];
-
-    snprintf(postmaster, sizeof postmaster, "postmaster@%s", s->hostname);
-    const struct dsn d = {
-        .hostname = s->hostname,
-        .postmaster = postmaster,
-        .id = t->source.id,
-        .sender = sender,
-        .envid = e->envid,
-        .received_from = e->helo,
-        .now = t->source.received.tv_sec,
-        .arrived = t->source.received.tv_sec,
-        .ret = e->require_tls ? RET_HDRS : e->ret,
-        .original = buf_span(original),
-        .original_octets = message_traits(t->msg)->octets,
-        .may_utf8 = !utf8_is_ascii(span_of(sender)),
-        .recipients = back->reported,
-        .recipient_count = back->reported_count,
-    };
-    *needs_utf8 = dsn_needs_smtputf8(&d);
-    return dsn_print(&d, out);
-}
-
-static bool
-make_report(struct returns *back, struct queue_item *item)
-{
-    const struct transaction *t = back->transaction;
-    const char *sender = print_address(&back->arena, &t->envelope.reverse_path);
-    struct buf original, text;
-
-    if (sender == NULL || !fill_item(back, "dsn", sender, NOTIFY_NEVER, item))
-        return no_memory(back);
-    buf_init(&original, DSN_ORIGINAL_MAX + 65536);
-    buf_init(&text, REPORT_MAX);
-    bool ok = (read_message(t->msg, DSN_ORIGINAL_MAX, &original) &&
-               print_report(back, sender, &original, &text, &item->smtputf8)) ||
-              no_memory(back);
-    item->body = utf8_is_ascii(buf_span(&text)) ? BODY_7BIT : BODY_8BITMIME;
-    ok = ok && keep_text(back, buf_span(&text), item);
-    buf_release(&original);
-    buf_release(&text);
-    return ok;
-}
-
-/* ---- what came to an address of SRS ---- */
-
-static bool
-make_forward(struct returns *back, const struct recipient *r, struct queue_item *item)
-{
-    const struct transaction *t = back->transaction;
-    const struct envelope *e = &t->envelope;
-    const struct trace_options options = {t->deliver->settings->hostname, t->source.id,
-                                          t->source.received, false};
-    struct buf head;
-
-    if (!fill_item(back, "forward", r->behind, e->recipients[r->number].notify, item))
-        return no_memory(back);
-    buf_init(&head, TRACE_MAX);
-    bool ok = trace_build_passage(&options, e, &e->recipients[r->number], &head);
-    item->head = (struct span){arena_copy(&back->arena, buf_span(&head)), head.len};
-    item->smtputf8 = e->smtputf8;
-    item->body = e->body;
-    item->ret = e->ret;
-    ok = (ok && item->head.p != NULL) || no_memory(back);
-    buf_release(&head);
-    return ok && keep(back, t->msg, item);
 }
 
 /* ---- the job ---- */
@@ -404,11 +244,12 @@ on_queued(void *arg)
     returns_fn fn = back->fn;
 
     if (outcome_is_success(&why))
-        metrics_count(METRIC_RELAY_REPORTS, METRICS_NO_LABEL, back->reported_count);
+        metrics_count(METRIC_RELAY_REPORTS, METRICS_NO_LABEL,
+                      back->reported_count + back->refusal_count);
     log_event(outcome_is_success(&why) ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
               outcome_is_success(&why) ? "returned" : "cannot_return", "id", t->source.id,
-              "reported", log_num(back->reported_count), "forwarded",
-              log_num(back->forwarded_count), "cause", why.cause, NULL);
+              "reported", log_num(back->reported_count), "refused", log_num(back->refusal_count),
+              "forwarded", log_num(back->forwarded_count), "cause", why.cause, NULL);
     arena_release(&back->arena);
     free(back);
     fn(t, &why);
@@ -417,14 +258,16 @@ on_queued(void *arg)
 static bool
 queue_all(struct returns *back)
 {
-    uint32_t count = 0, max = back->forwarded_count + 1;
+    uint32_t count = 0, max = back->forwarded_count + back->refusal_count + 1;
     struct queue_item *items = arena_alloc(&back->arena, max * sizeof *items);
-    bool ok = items != NULL || no_memory(back);
+    bool ok = items != NULL || returns_no_memory(back);
 
     if (ok && back->reported_count > 0)
-        ok = make_report(back, &items[count++]);
+        ok = returns_make_report(back, &items[count++]);
+    for (uint32_t i = 0; ok && i < back->refusal_count; i++)
+        ok = returns_make_refusal(back, &back->refusals[i], &items[count++]);
     for (uint32_t i = 0; ok && i < back->forwarded_count; i++)
-        ok = make_forward(back, back->forwarded[i], &items[count++]);
+        ok = returns_make_forward(back, back->forwarded[i], &items[count++]);
     return ok && queue_add(back->queue, items, count, &back->why) &&
            queue_sync(back->queue, &back->why);
 }
@@ -473,7 +316,7 @@ returns_send(struct transaction *t, returns_fn fn)
         fn(t, &why);
         return true;
     }
-    if (back->reported_count + back->forwarded_count > 0) {
+    if (back->reported_count + back->refusal_count + back->forwarded_count > 0) {
         workers_post_to(ws, (unsigned)(t->id % workers_count(ws)), &back->job);
         return true;
     }

@@ -45,6 +45,8 @@ struct parcel {               /* one account's copy */
     bool is_settled;           /* delivered nowhere: delivery.why says it all */
     bool is_forwarded;         /* handed on to where its account is at home */
     bool is_refused;           /* by a script */
+    bool is_disposed;          /* by `reject`: a disposition of the account's own (RFC 5429 2.2) */
+    bool is_unsayable;         /* and no reply can say its words as they are */
     const char *reason;        /* its words, or NULL */
     struct sent_message *sent; /* what delivery.sent points to */
     const char *failure;       /* why the account's script failed, or NULL */

@@ -8,9 +8,10 @@
 #include "doorstep/unpack_string.h"
 
 static const char *const kind_names[FILING_KINDS] = {
-    [FILING_FILE] = "fileinto",  [FILING_DISCARD_IT] = "discard", [FILING_REJECT] = "reject",
-    [FILING_MARK] = "duplicate", [FILING_REDIRECT] = "redirect",  [FILING_VACATION] = "vacation",
-    [FILING_NOTIFY] = "notify",  [FILING_REPORT] = "report",      [FILING_PIPE] = "pipe",
+    [FILING_FILE] = "fileinto",     [FILING_DISCARD_IT] = "discard", [FILING_REJECT] = "reject",
+    [FILING_EREJECT] = "ereject",   [FILING_MARK] = "duplicate",     [FILING_REDIRECT] = "redirect",
+    [FILING_VACATION] = "vacation", [FILING_NOTIFY] = "notify",      [FILING_REPORT] = "report",
+    [FILING_PIPE] = "pipe",
 };
 
 const char *

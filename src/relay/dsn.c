@@ -93,8 +93,8 @@ returns_whole(const struct dsn *d)
 
 /* ------------------------------------------------------------------ parts */
 
-static bool
-print_boundary(const char *boundary, const char *end, struct buf *out)
+bool
+dsn_print_boundary(const char *boundary, const char *end, struct buf *out)
 {
     return buf_printf(out, "--%s%s\r\n", boundary, end);
 }
@@ -107,7 +107,7 @@ print_explanation(const struct dsn *d, const char *boundary, struct buf *out)
     buf_init(&text, (size_t)1 << 20);
     bool ok = dsn_print_text(d, returns_whole(d), &text);
     bool is_ascii = utf8_is_ascii(buf_span(&text)) && !body_has_long_line(buf_span(&text));
-    ok = ok && print_boundary(boundary, "", out) &&
+    ok = ok && dsn_print_boundary(boundary, "", out) &&
          buf_printf(out,
                     "Content-Description: Notification\r\n"
                     "Content-Type: text/plain; charset=utf-8\r\n"
@@ -128,7 +128,7 @@ print_report(const struct dsn *d, const char *boundary, struct buf *out)
     buf_init(&fields, out->max);
     bool ok = dsn_print_status(d, dsn_needs_smtputf8(d), &fields);
     bool is_ascii = utf8_is_ascii(buf_span(&fields));
-    ok = ok && print_boundary(boundary, "", out) &&
+    ok = ok && dsn_print_boundary(boundary, "", out) &&
          buf_printf(out,
                     "Content-Description: Delivery report\r\n"
                     "Content-Type: message/%sdelivery-status\r\n%s\r\n",
@@ -182,18 +182,18 @@ header_alone(const struct dsn *d)
     return r;
 }
 
-static bool
-print_original(const struct dsn *d, const char *boundary, struct buf *out)
+bool
+dsn_print_original(const struct dsn *d, const char *boundary, struct buf *out)
 {
     struct returned r = returns_whole(d) ? whole_message(d) : header_alone(d);
 
-    return print_boundary(boundary, "", out) &&
+    return dsn_print_boundary(boundary, "", out) &&
            buf_printf(out,
                       "Content-Description: %s\r\nContent-Type: %s\r\n"
                       "Content-Transfer-Encoding: %s\r\n\r\n",
                       r.description, r.type, r.encoding) &&
            r.print(out, r.octets) && buf_append_str(out, "\r\n") &&
-           print_boundary(boundary, "--", out);
+           dsn_print_boundary(boundary, "--", out);
 }
 
 /* ------------------------------------------------------------------ header */
@@ -223,21 +223,23 @@ print_to(const struct dsn *d, struct buf *out)
     return ok;
 }
 
-static bool
-print_header(const struct dsn *d, const char *boundary, bool is_ascii, struct buf *out)
+bool
+dsn_print_header(const struct dsn *d, const struct dsn_heading *h, const char *boundary,
+                 struct buf *out)
 {
     return buf_printf(out, "Message-ID: <%s@%s>\r\n", d->id, d->hostname) &&
            field_print_date(out, "Date", d->now) &&
            buf_printf(out, "From: Mail Delivery Subsystem <%s>\r\n", d->postmaster) &&
-           print_to(d, out) && field_print_text(out, "Subject", span_of(subject_of(d))) &&
+           print_to(d, out) && field_print_text(out, "Subject", span_of(h->subject)) &&
            field_print_ids(out, "References", relay_field(d->original, "Message-ID")) &&
-           buf_append_str(out, "Auto-Submitted: auto-replied\r\n"
-                               "Precedence: bulk\r\n"
-                               "MIME-Version: 1.0\r\n") &&
            buf_printf(out,
-                      "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+                      "Auto-Submitted: auto-replied%s\r\n"
+                      "Precedence: bulk\r\n"
+                      "MIME-Version: 1.0\r\n"
+                      "Content-Type: multipart/report; report-type=%s;\r\n"
                       " boundary=\"%s\"\r\n%s\r\n",
-                      boundary, is_ascii ? "" : "Content-Transfer-Encoding: 8bit\r\n");
+                      h->comment, h->report_type, boundary,
+                      h->is_ascii ? "" : "Content-Transfer-Encoding: 8bit\r\n");
 }
 
 bool
@@ -247,12 +249,14 @@ dsn_print(const struct dsn *d, struct buf *out)
     size_t before = out->len;
     struct buf parts;
 
-    relay_make_boundary(d->id, d->original, boundary);
+    relay_make_boundary(d->id, d->original, SPAN_NONE, boundary);
     buf_init(&parts, out->max);
     bool ok = print_explanation(d, boundary, &parts) && print_report(d, boundary, &parts) &&
-              print_original(d, boundary, &parts) &&
-              print_header(d, boundary, utf8_is_ascii(buf_span(&parts)), out) &&
-              buf_append_span(out, buf_span(&parts));
+              dsn_print_original(d, boundary, &parts);
+    const struct dsn_heading heading = {subject_of(d), "", "delivery-status",
+                                        utf8_is_ascii(buf_span(&parts))};
+    ok = ok && dsn_print_header(d, &heading, boundary, out) &&
+         buf_append_span(out, buf_span(&parts));
     buf_release(&parts);
     if (!ok)
         out->len = before;

@@ -120,10 +120,10 @@ append_plain_address(struct buf *out, struct span address)
     return ok;
 }
 
-/* type is "" where the address itself tells it. In 7 bits the type utf-8 has one form alone. */
-static bool
-print_address(struct buf *out, const char *name, struct span type, struct span address,
-              bool is_utf8)
+/* In 7 bits the type utf-8 has one form alone. */
+bool
+dsn_print_address(struct buf *out, const char *name, struct span type, struct span address,
+                  bool is_utf8)
 {
     struct buf value;
 
@@ -141,16 +141,16 @@ print_address(struct buf *out, const char *name, struct span type, struct span a
     return ok;
 }
 
-static bool
-print_original_recipient(const struct dsn_recipient *r, bool is_utf8, struct buf *out)
+bool
+dsn_print_original_recipient(const struct dsn_recipient *r, bool is_utf8, struct buf *out)
 {
     struct span orcpt = span_of(r->orcpt);
     struct span type = {orcpt.p, span_find(orcpt, ';')};
 
     if (type.n == orcpt.n)
         return true;
-    return print_address(out, "Original-Recipient", span_trim(type),
-                         span_trim(span_skip(orcpt, type.n + 1)), is_utf8);
+    return dsn_print_address(out, "Original-Recipient", span_trim(type),
+                             span_trim(span_skip(orcpt, type.n + 1)), is_utf8);
 }
 
 /* ------------------------------------------------------------------ fields */
@@ -212,8 +212,8 @@ print_recipient(const struct dsn_recipient *r, bool is_utf8, struct buf *out)
     char status[DSN_STATUS_SIZE];
 
     dsn_status(r, status);
-    return buf_append_str(out, "\r\n") && print_original_recipient(r, is_utf8, out) &&
-           print_address(out, "Final-Recipient", SPAN_NONE, span_of(r->address), is_utf8) &&
+    return buf_append_str(out, "\r\n") && dsn_print_original_recipient(r, is_utf8, out) &&
+           dsn_print_address(out, "Final-Recipient", SPAN_NONE, span_of(r->address), is_utf8) &&
            buf_printf(out, "Action: %s\r\nStatus: %s\r\n", actions[r->action], status) &&
            print_remote(r, out) && print_diagnostic(r, is_utf8, out) &&
            (r->last_attempt == 0 || field_print_date(out, "Last-Attempt-Date", r->last_attempt)) &&

@@ -36,14 +36,21 @@ relay_header(struct span message)
     return (struct span){message.p, message.n - rest.n};
 }
 
+static bool
+stands_in(const char *boundary, struct span text)
+{
+    return text.n > 0 && memmem(text.p, text.n, boundary, strlen(boundary)) != NULL;
+}
+
 void
-relay_make_boundary(const char *id, struct span message, char out[RELAY_BOUNDARY_SIZE])
+relay_make_boundary(const char *id, struct span message, struct span text,
+                    char out[RELAY_BOUNDARY_SIZE])
 {
     unsigned n = 0;
 
     do {
         snprintf(out, RELAY_BOUNDARY_SIZE, "%u=%.50s", n++, id);
-    } while (message.n > 0 && memmem(message.p, message.n, out, strlen(out)) != NULL);
+    } while (stands_in(out, message) || stands_in(out, text));
 }
 
 bool

@@ -48,10 +48,12 @@ bool report_print_abuse(const struct relay_origin *o, const struct sieve_action 
 /* Message-ID and Date, which every new message has. */
 bool relay_print_origin(const struct relay_origin *o, struct buf *out);
 
-/* A boundary that does not stand in the message: its sender may have guessed the id. '=' makes it
- * one that quoted-printable and base64 never have (RFC 2045 6.7). */
+/* A boundary that stands neither in the message nor in our text about it: whoever wrote them may
+ * have guessed the id. '=' makes it one that quoted-printable and base64 never have (RFC 2045 6.7).
+ */
 #define RELAY_BOUNDARY_SIZE 71 /* RFC 2046 5.1.1, with its NUL */
-void relay_make_boundary(const char *id, struct span message, char out[RELAY_BOUNDARY_SIZE]);
+void relay_make_boundary(const char *id, struct span message, struct span text,
+                         char out[RELAY_BOUNDARY_SIZE]);
 
 /* Whose address a setting chooses: "sender", "recipient", "orig_recipient", "user_email",
  * "postmaster", or an address; `otherwise` without the setting, or without that address. */

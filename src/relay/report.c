@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * multipart/report (RFC 6522): what a refused sender is told (RFC 5429 2.1 by RFC 8098), and
+ * multipart/report (RFC 6522) that scripts want: what a refused sender is told (dsn_refusal.c), and
  * reports of abuse (RFC 5965).
  */
 #include "relay_priv.h"
@@ -8,8 +8,10 @@
 #include <stdio.h>
 
 #include "doorstep/charset.h"
+#include "doorstep/dsn.h"
 
 #define ORIGINAL_MAX ((size_t)64 << 20)
+#define ORCPT_MAX 8192
 
 /* What holds 8-bit parts says so itself (RFC 2045 6.4). */
 static const char *
@@ -58,47 +60,36 @@ print_original(const struct heading *h, struct span message, bool headers_only, 
 /* ------------------------------------------------------------------ refusals */
 
 static bool
-print_disposition(const struct relay_origin *o, const struct heading *h, struct span message,
-                  struct buf *out)
-{
-    const struct sieve_envelope *e = o->envelope;
-    bool ok = print_boundary(h, out, "") &&
-              buf_append_str(out, "Content-Type: message/disposition-notification\r\n\r\n") &&
-              buf_printf(out, "Reporting-UA: %s; Doorstep\r\n", o->user->hostname) &&
-              field_print_address(out, "Final-Recipient", "rfc822; ", e->recipient);
-
-    if (ok && e->original_recipient[0] != '\0')
-        ok = field_print_address(out, "Original-Recipient", "rfc822; ", e->original_recipient);
-    return ok && field_print_ids(out, "Original-Message-ID", relay_field(message, "Message-ID")) &&
-           buf_append_str(out, "Disposition: automatic-action/MDN-sent-automatically; deleted\r\n"
-                               "\r\n");
-}
-
-static bool
-print_reason(const struct heading *h, const struct sieve_action *a, struct buf *out)
-{
-    return print_boundary(h, out, "") &&
-           body_print_entity(out, a->details.reject.text, a->details.reject.is_mime) &&
-           buf_append_str(out, "\r\n");
-}
-
-static bool
 print_refusal(const struct relay_origin *o, const struct sieve_action *a, struct span message,
               struct buf *out)
 {
-    char from[512];
+    const struct sieve_envelope *e = o->envelope;
+    struct buf orcpt;
 
-    snprintf(from, sizeof(from), "Mail Delivery Subsystem <%s>", o->user->postmaster);
-    struct heading h = {from, o->envelope->sender, "disposition-notification",
-                        utf8_is_ascii(message) && utf8_is_ascii(span_of(a->details.reject.text)),
-                        ""};
-    relay_make_boundary(o->id, message, h.boundary);
-    return relay_print_origin(o, out) &&
-           field_print_ids(out, "References", relay_field(message, "Message-ID")) &&
-           buf_append_str(out, "Auto-Submitted: auto-replied (rejected)\r\n"
-                               "Subject: Automatically rejected mail\r\n") &&
-           print_header(&h, out) && print_reason(&h, a, out) &&
-           print_disposition(o, &h, message, out) && print_original(&h, message, false, out);
+    buf_init(&orcpt, ORCPT_MAX);
+    bool ok =
+        e->original_recipient[0] == '\0' || buf_printf(&orcpt, "rfc822;%s", e->original_recipient);
+    const struct dsn_recipient to = {.address = e->recipient,
+                                     .orcpt = buf_str(&orcpt),
+                                     .action = DSN_FAILED,
+                                     .enhanced = "",
+                                     .text = "",
+                                     .remote = ""};
+    const struct dsn d = {.hostname = o->user->hostname,
+                          .postmaster = o->user->postmaster,
+                          .id = o->id,
+                          .sender = e->sender,
+                          .envid = "",
+                          .received_from = "",
+                          .now = o->now,
+                          .original = message,
+                          .original_octets = message.n,
+                          .may_utf8 = !utf8_is_ascii(span_of(e->sender)),
+                          .recipients = &to,
+                          .recipient_count = 1};
+    ok = ok && dsn_print_refusal(&d, a->details.reject.text, out);
+    buf_release(&orcpt);
+    return ok;
 }
 
 bool
@@ -149,7 +140,7 @@ print_abuse(const struct relay_origin *o, const struct sieve_action *a, struct s
     struct heading h = {from, a->details.report.address, "feedback-report",
                         utf8_is_ascii(message) && utf8_is_ascii(span_of(a->details.report.text)),
                         ""};
-    relay_make_boundary(o->id, message, h.boundary);
+    relay_make_boundary(o->id, message, span_of(a->details.report.text), h.boundary);
     snprintf(line, sizeof(line), "Report: %.*s", subject.n < 400 ? (int)subject.n : 400,
              subject.p == NULL ? "" : subject.p);
     return relay_print_origin(o, out) && field_print_text(out, "Subject", span_of(line)) &&

@@ -135,7 +135,7 @@ take_details(struct taking *t, const struct sieve_action *a)
         break;
     case SIEVE_REJECT:
     case SIEVE_EREJECT:
-        out->kind = FILING_REJECT;
+        out->kind = a->kind == SIEVE_REJECT ? FILING_REJECT : FILING_EREJECT;
         out->text = text_of(a->details.reject.text);
         break;
     case SIEVE_MARK:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Reports about anything: their lines are short and end in CRLF, nothing adds a part, and without
- * SMTPUTF8 the status is ASCII. The input is a line each of options, address, original recipient,
- * reply, remote, envelope id, and then the message.
+ * SMTPUTF8 the status is ASCII; so it is with what a script refuses. The input is a line each of
+ * options, address, original recipient, reply, remote, envelope id, and then the message.
  */
 #include <stdlib.h>
 
@@ -73,6 +73,10 @@ print(const struct dsn *d)
 
     buf_init(&out, (size_t)8 << 20);
     if (!dsn_print(d, &out))
+        abort();
+    check(buf_span(&out));
+    buf_reset(&out);
+    if (!dsn_print_refusal(d, d->recipients[0].text, &out))
         abort();
     check(buf_span(&out));
     buf_release(&out);

@@ -26,6 +26,8 @@ relay {{
 }}
 """
 REJECT = 'require "reject"; reject "N\u00f6, not today.";'
+EREJECT = 'require "ereject"; ereject "N\u00f6, not today.";'
+NO = 'require "reject"; reject "No.\r\nNever.";'
 FORWARD = 'redirect "far@far.example";'
 
 
@@ -126,12 +128,25 @@ def told(item, sender="bob@example.com"):
     return {re.sub(".*; ", "", g["Final-Recipient"]): (g["Action"], g["Status"]) for g in item.groups()[1:]}
 
 
+def disposed(item, recipient, words):
+    """A refusal that a script told: its words, and its fields (RFC 8098)."""
+    expect(item.kind == "reject" and item.sender == "" and item.notify == [NEVER], (item.kind, item.sender, item.to))
+    parsed = email.message_from_bytes(item.data, policy=email.policy.default)
+    expect(parsed["Content-Type"].params["report-type"] == "disposition-notification", item.data)
+    text, status, _ = parsed.get_payload()
+    expect(text.get_content().replace("\r\n", "\n").endswith("was as follows:\n\n" + words + "\n"), text.get_content())
+    fields = status.get_payload()[0]
+    expect(fields["Final-Recipient"] == f"rfc822; {recipient}", fields.items())
+    expect(fields["Disposition"] == "automatic-action/MDN-sent-automatically; deleted", fields.items())
+    return fields
+
+
 # ---- several recipients, one answer ----
 
 
 def refused_is_reported():
     with Sender() as s:
-        s.script("eve", REJECT)
+        s.script("eve", EREJECT)
         with Mta(s.daemon) as mta:
             codes = mta.deliver("bob@example.com", ["ann@example.org", "eve@example.org"], message("mixed"),
                                 "ENVID=QQ314")
@@ -146,10 +161,75 @@ def refused_is_reported():
         expect(b"Subject: mixed" in item.data, "the message does not come back")
 
 
-def all_refused_is_said():
+def reject_is_a_disposition():
+    """RFC 5429 2.2.1: its words come back as they are, in a message of its own."""
+    with Sender() as s:
+        s.script("eve", NO)
+        s.script("bob", REJECT)
+        with Mta(s.daemon) as mta:
+            codes = mta.deliver("bob@example.com", ["ann@example.org", ("eve@example.org", "ORCPT=rfc822;E+2Bx@a.example"),
+                                                    "bob@example.org"], message("mixed"))
+        expect(codes == [250], codes)
+        expect(not s.daemon.messages("eve/new") and not s.daemon.messages("bob/new"), "it is kept")
+        eve, bob = s.queued()
+        fields = disposed(eve, "eve@example.org", "No.\nNever.")
+        expect(fields["Original-Recipient"] == "rfc822; E+x@a.example", fields)
+        expect(disposed(bob, "bob@example.org", "N\u00f6, not today.")["Original-Recipient"] is None, bob.data)
+        expect(eve.account == "eve@example.org" and b"Subject: mixed" in eve.data, eve.data)
+
+
+def words_that_no_reply_can_say():
+    """RFC 5429 2.2: a reply is ASCII where there is no SMTPUTF8; without anybody to be told it has to do."""
     with Sender() as s:
         s.script("eve", REJECT)
-        s.script("ann", REJECT)
+        for protocol in ("lmtp", "smtp"):
+            with Mta(s.daemon, protocol) as mta:
+                codes = [mta.deliver(sender, [("eve@example.org", wish)], message(f"{protocol} {n}"), more)
+                         for n, (sender, wish, more) in enumerate((("bob@example.com", "", ""), ("", "", ""),
+                                                                   ("bob@example.com", "NOTIFY=NEVER", ""),
+                                                                   ("bob@example.com", "", "SMTPUTF8")))]
+            expect(codes == [[250], [550], [550], [550]], (protocol, codes))
+        expect(not s.daemon.messages("eve/new"), "it is kept")
+        for item in s.queued():
+            disposed(item, "eve@example.org", "N\u00f6, not today.")
+
+
+def one_of_an_alias_refuses():
+    """It gets no copy; the others have theirs, and the sender is told of the address that he wrote to."""
+    with Sender() as s:
+        for account in ("ann", "bob", "eve"):
+            s.daemon.tool("alias", "add", "all@example.org", f"{account}@example.org")
+        s.script("bob", EREJECT)
+        s.script("eve", NO)
+        for protocol in ("lmtp", "smtp"):
+            with Mta(s.daemon, protocol) as mta:
+                codes = mta.deliver("bob@example.com", ["all@example.org"], message("alias " + protocol))
+            expect(codes == [250], codes)
+        expect(len(s.daemon.messages("ann/new")) == 2, "it is not delivered")
+        expect(not s.daemon.messages("bob/new") and not s.daemon.messages("eve/new"), "it is kept")
+        items = s.queued()
+        expect([i.kind for i in items] == ["dsn", "reject"] * 2, [i.kind for i in items])
+        for report, disposition in (items[:2], items[2:]):
+            expect(told(report) == {"all@example.org": ("failed", "5.7.1")}, told(report))
+            disposed(disposition, "all@example.org", "No.\nNever.")
+
+
+def all_of_an_alias_refuse():
+    with Sender(accounts=["ann", "eve"]) as s:
+        for account in ("ann", "eve"):
+            s.daemon.tool("alias", "add", "all@example.org", f"{account}@example.org")
+            s.script(account, NO)
+        for protocol in ("lmtp", "smtp"):
+            with Mta(s.daemon, protocol) as mta:
+                codes = mta.deliver("bob@example.com", ["all@example.org"], message("alias " + protocol))
+            expect(codes == [550], codes)
+        expect(not s.queued(), "what was said is told")
+
+
+def all_refused_is_said():
+    with Sender() as s:
+        s.script("eve", EREJECT)
+        s.script("ann", NO)
         with Mta(s.daemon) as mta:
             codes = mta.deliver("bob@example.com", ["ann@example.org", "eve@example.org"], message("none"))
         expect(codes == [550], codes)
@@ -159,7 +239,7 @@ def all_refused_is_said():
 def for_now_is_said():
     """One that cannot take it now: the client keeps it, and nobody is told anything yet."""
     with Sender() as s:
-        s.script("eve", REJECT)
+        s.script("eve", EREJECT)
         os.makedirs(s.daemon.mail_path("bob"), exist_ok=True)
         with open(s.daemon.mail_path("bob/new"), "w", encoding="ascii"):
             pass  # where a folder should be
@@ -177,7 +257,7 @@ def for_now_is_said():
 
 def never_is_honoured():
     with Sender() as s:
-        s.script("eve", REJECT)
+        s.script("eve", EREJECT)
         with Mta(s.daemon) as mta:
             codes = mta.deliver("bob@example.com", ["ann@example.org", ("eve@example.org", "NOTIFY=NEVER")],
                                 message("never"))
@@ -190,7 +270,7 @@ def nobody_to_tell():
     """From <>, and where nothing leaves: it is kept."""
     for relay, sender in ((RELAY, ""), (None, "bob@example.com")):
         with Sender(relay=relay) as s:
-            s.script("eve", REJECT)
+            s.script("eve", EREJECT)
             with Mta(s.daemon) as mta:
                 codes = mta.deliver(sender, ["ann@example.org", "eve@example.org"], message("kept"))
             expect(codes == [250], codes)
@@ -202,7 +282,7 @@ def a_retry_is_reported_once():
     """A queue that has heard no answer sends the same again."""
     data = b"Received: from a by b; Sun, 22 Nov 2026 12:00:00 +0000\r\n" + message("again")
     with Sender() as s:
-        s.script("eve", REJECT)
+        s.script("eve", EREJECT)
         for _ in range(3):
             with Mta(s.daemon) as mta:
                 codes = mta.deliver("bob@example.com", ["ann@example.org", "eve@example.org"], data)
@@ -213,7 +293,7 @@ def a_retry_is_reported_once():
 
 def a_killed_daemon_has_reported():
     with Sender() as s:
-        s.script("eve", REJECT)
+        s.script("eve", EREJECT)
         with Mta(s.daemon) as mta:
             codes = mta.deliver("bob@example.com", ["ann@example.org", "eve@example.org"], message("kill"))
             expect(codes == [250], codes)
@@ -249,7 +329,7 @@ def success_is_reported():
 
 def lmtp_tells_its_client():
     with Sender() as s:
-        s.script("eve", REJECT)
+        s.script("eve", EREJECT)
         with Mta(s.daemon, "lmtp") as mta:
             codes = mta.deliver("bob@example.com", ["ann@example.org", ("eve@example.org", "NOTIFY=SUCCESS,FAILURE"),
                                                     ("bob@example.org", "NOTIFY=SUCCESS")], message("lmtp"))
@@ -399,7 +479,8 @@ def a_far_refusal_comes_back():
 
 def main():
     tests = Tests("dsn")
-    checks = [refused_is_reported, all_refused_is_said, for_now_is_said, never_is_honoured, nobody_to_tell,
+    checks = [refused_is_reported, reject_is_a_disposition, words_that_no_reply_can_say, one_of_an_alias_refuses,
+              all_of_an_alias_refuse, all_refused_is_said, for_now_is_said, never_is_honoured, nobody_to_tell,
               a_retry_is_reported_once, a_killed_daemon_has_reported, success_is_reported, lmtp_tells_its_client,
               the_null_sender_hears_nothing, senders_of_redirects, redirects_have_a_trace, to_oneself_is_a_keep,
               circles_are_seen, wishes_go_on,

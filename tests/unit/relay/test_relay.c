@@ -130,9 +130,9 @@ static const struct {
     {"reject",
      "require \"reject\"; reject \"No.\";",
      {"From: Mail Delivery Subsystem <postmaster@example.org>\r\n", "To: bob@example.com\r\n",
-      "multipart/report; report-type=disposition-notification;", "\r\n\r\nNo.\r\n",
+      "multipart/report; report-type=disposition-notification;", "as follows:\r\n\r\nNo.\r\n",
       "Disposition: automatic-action/MDN-sent-automatically; deleted\r\n",
-      "Content-Type: message/rfc822\r\n\r\nFrom: Bob"}},
+      "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 7bit\r\n\r\nFrom: Bob"}},
     {"notify",
      "require \"enotify\"; notify :importance \"1\" :message \"New\" "
      "\"mailto:a@b.example?cc=c@d.example&x-hint=h\";",
