@@ -11,16 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <uthash.h>
-
 #include "doorstep/clock.h"
-#include "doorstep/door.h"
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
 
+#include "role_questions_priv.h"
+
 #define QUEUE_MAX (80u << 20) /* unsent: a message in memory (64M) */
 #define RESULT_MAX (FILTER_HEADER_MAX * 2 + (4u << 20))
-#define FRAMES_A_TURN 64
 #define COPY_SIZE 65536
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
 
@@ -29,41 +27,30 @@ const struct filter_driver filter_milter = {
 const struct filter_driver filter_program = {
     .role = "runner", .ask = PROGRAM_RUN, .more = PROGRAM_MORE, .answer = PROGRAM_RESULT};
 
-struct asked { /* a message that is out */
-    struct filters *filters;
-    uint64_t id;
+struct filters {
+    struct role_questions role;
+    const struct filter_driver *driver;
+    filters_replace_fn replace;
+    void *arg;
+};
+
+struct asked {                     /* a message that is out */
+    struct role_question question; /* first */
     bool must;
     char name[ID_SIZE];  /* of the delivery, for the log */
     struct arena *arena; /* the asker's */
     filters_fn fn;
     void *arg;
     struct message *msg; /* a reference: what is lent stays; or NULL */
-    struct buf packed;   /* of the result, as it arrives */
-    struct loop_timer *deadline;
-    UT_hash_handle hh;
-};
-
-struct filters {
-    const struct filter_driver *driver;
-    struct loop *loop;
-    filters_replace_fn replace;
-    void *arg;
-    struct door *door; /* NULL: none there now */
-    struct loop_watch *watch;
-    uint64_t last_id;
-    struct asked *asked; /* table by id */
 };
 
 /* --- answers --- */
 
 static void
-end_asked(struct asked *a, const struct filter_result *result, int body_fd)
+asked_free(struct asked *a)
 {
-    HASH_DEL(a->filters->asked, a);
-    loop_timer_free(a->deadline);
-    a->fn(a->arg, result, body_fd);
+    role_question_end(&a->question);
     message_unref(a->msg);
-    buf_release(&a->packed);
     free(a);
 }
 
@@ -81,63 +68,18 @@ say_policy(bool must, const char *id, const char *cause, filters_fn fn, void *ar
 }
 
 static void
-end_by_policy(struct asked *a, const char *cause)
+end_by_policy(struct role_question *q, const char *cause)
 {
-    filters_fn fn = a->fn;
-    void *arg = a->arg;
-    bool must = a->must;
-    char name[ID_SIZE];
+    const struct asked a = *(struct asked *)q;
 
-    memcpy(name, a->name, sizeof name);
-    HASH_DEL(a->filters->asked, a);
-    loop_timer_free(a->deadline);
-    message_unref(a->msg);
-    buf_release(&a->packed);
-    free(a);
-    say_policy(must, name, cause, fn, arg);
+    asked_free((struct asked *)q);
+    say_policy(a.must, a.name, cause, a.fn, a.arg);
 }
 
 static void
-close_door(struct filters *f)
+on_late(struct role_question *q)
 {
-    loop_watch_free(f->watch);
-    door_free(f->door);
-    f->watch = NULL;
-    f->door = NULL;
-}
-
-static void
-lose_all(struct filters *f, const char *cause)
-{
-    uint64_t last = f->last_id;
-    struct asked *a, *next;
-
-    HASH_ITER(hh, f->asked, a, next)
-    {
-        if (a->id <= last) {
-            end_by_policy(a, cause);
-            next = f->asked; /* the table may have changed; begin anew */
-        }
-    }
-}
-
-static void
-lose_role(struct filters *f, const char *cause, bool is_broken)
-{
-    log_event(is_broken ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "filters_lost", "role",
-              f->driver->role, "reason", cause, NULL);
-    close_door(f);
-    if (is_broken)
-        f->replace(f->arg);
-    lose_all(f, cause);
-}
-
-static void
-on_deadline(void *arg)
-{
-    struct asked *a = arg;
-
-    end_by_policy(a, "the filters take too long");
+    end_by_policy(q, "the filters take too long");
 }
 
 /* --- results --- */
@@ -171,64 +113,33 @@ is_possible(const struct asked *a, const struct filter_result *r, int fd)
 }
 
 static bool
-take_whole(struct asked *a, int fd)
+on_answered(struct role_question *q, struct span packed, int fd)
 {
+    struct asked *a = (struct asked *)q;
     struct filter_result r;
     struct unpack u;
 
-    unpack_init(&u, buf_span(&a->packed));
+    unpack_init(&u, packed);
     if (!filter_result_unpack(&r, a->arena, &u) || !unpack_done(&u) || !is_possible(a, &r, fd))
         return false;
-    if (r.verdict == FILTER_LOST)
-        end_by_policy(a, r.why.cause);
-    else
-        end_asked(a, &r, fd);
+    if (r.verdict == FILTER_LOST) {
+        end_by_policy(q, r.why.cause);
+    } else {
+        filters_fn fn = a->fn;
+        void *arg = a->arg;
+
+        asked_free(a);
+        fn(arg, &r, fd);
+    }
     return true;
 }
 
-/* false: no outbound role says that. Takes the descriptor. */
-static bool
-take_frame(struct filters *f, struct door_frame *frame)
-{
-    struct asked *a;
-    struct unpack u;
-    bool more, good;
-
-    HASH_FIND(hh, f->asked, &frame->id, sizeof frame->id, a);
-    unpack_init(&u, frame->body);
-    more = unpack_u8(&u) == 1;
-    if (frame->type != f->driver->answer || u.broken || (more && frame->fd >= 0))
-        good = false;
-    else if (a == NULL)
-        good = true; /* it came too late */
-    else
-        good = buf_append_span(&a->packed, u.rest) && (more || take_whole(a, frame->fd));
-    if (frame->fd >= 0)
-        close(frame->fd);
-    frame->fd = -1;
-    return good;
-}
-
 static void
-on_door(void *arg, unsigned events)
+on_replace(void *arg)
 {
     struct filters *f = arg;
-    struct door_frame frame;
 
-    if ((events & LOOP_WRITE) != 0)
-        door_flush(f->door);
-    for (unsigned n = 0; f->door != NULL && (n < FRAMES_A_TURN || door_holds(f->door)); n++) {
-        enum door_result got = door_receive(f->door, &frame);
-
-        if (got == DOOR_AGAIN)
-            break;
-        if (got == DOOR_CLOSED)
-            lose_role(f, "it ended", false);
-        else if (got != DOOR_OK || !take_frame(f, &frame))
-            lose_role(f, "it said what no role of filters says", true);
-    }
-    if (f->door != NULL)
-        loop_watch_set(f->watch, door_queued(f->door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+    f->replace(f->arg);
 }
 
 /* --- questions --- */
@@ -258,13 +169,13 @@ send_message(struct filters *f, const struct asked *a, struct span words)
     pack_u8(&p, spilled ? 1 : 0);
     pack_u64(&p, octets_of(a->msg));
     bool ok = !p.full && (!spilled || fd >= 0) &&
-              door_send(f->door, f->driver->ask, a->id, buf_span(&head), fd);
+              role_door_send(&f->role.door, f->driver->ask, a->question.id, buf_span(&head), fd);
     buf_release(&head);
     if (fd >= 0)
         close(fd);
     while (ok && bytes.n > 0) {
         struct span piece = {bytes.p, bytes.n < DOOR_BODY_MAX ? bytes.n : DOOR_BODY_MAX};
-        ok = door_send(f->door, f->driver->more, a->id, piece, -1);
+        ok = role_door_send(&f->role.door, f->driver->more, a->question.id, piece, -1);
         bytes = span_skip(bytes, piece.n);
     }
     return ok;
@@ -274,24 +185,17 @@ static struct asked *
 asked_new(struct filters *f, const struct filters_question *q, struct arena *arena, filters_fn fn,
           void *arg)
 {
-    struct asked *a = calloc(1, sizeof *a);
+    struct asked *a = malloc(sizeof *a);
 
     if (a == NULL)
         return NULL;
-    *a = (struct asked){.filters = f, .id = ++f->last_id, .arena = arena, .fn = fn, .arg = arg};
-    a->deadline = loop_timer_new(f->loop, on_deadline, a);
-    if (a->deadline != NULL)
-        HASH_ADD(hh, f->asked, id, sizeof a->id, a);
-    if (a->hh.tbl == NULL) {
-        loop_timer_free(a->deadline);
+    *a = (struct asked){.must = q->must, .arena = arena, .fn = fn, .arg = arg};
+    if (!role_question_begin(&f->role, &a->question, q->timeout_ms)) {
         free(a);
         return NULL;
     }
     a->msg = q->msg != NULL ? message_ref(q->msg) : NULL;
-    a->must = q->must;
     snprintf(a->name, sizeof a->name, "%s", q->id);
-    buf_init(&a->packed, RESULT_MAX);
-    loop_timer_start(a->deadline, q->timeout_ms);
     return a;
 }
 
@@ -299,7 +203,7 @@ void
 filters_ask(struct filters *f, const struct filters_question *q, struct arena *arena, filters_fn fn,
             void *arg)
 {
-    struct asked *a = f->door != NULL ? asked_new(f, q, arena, fn, arg) : NULL;
+    struct asked *a = f->role.door.door != NULL ? asked_new(f, q, arena, fn, arg) : NULL;
     char away[64];
 
     if (a == NULL) {
@@ -307,38 +211,38 @@ filters_ask(struct filters *f, const struct filters_question *q, struct arena *a
         say_policy(q->must, q->id, away, fn, arg);
         return;
     }
-    if (!send_message(f, a, q->words)) {
-        lose_role(f, "it does not read", true);
-        return;
-    }
-    if (door_queued(f->door) > 0)
-        loop_watch_set(f->watch, LOOP_READ | LOOP_WRITE);
+    if (!send_message(f, a, q->words))
+        role_door_lose(&f->role.door, "it does not read", true);
 }
 
 void
 filters_connect(struct filters *f, int door_fd)
 {
-    if (f->door != NULL)
-        lose_role(f, "replaced", false);
-    f->door = door_new(door_fd, QUEUE_MAX);
-    if (f->door == NULL) {
-        close(door_fd);
-        return;
-    }
-    f->watch = loop_watch_new(f->loop, door_fd, LOOP_READ, on_door, f);
-    if (f->watch == NULL)
-        close_door(f);
+    role_door_open(&f->role.door, door_fd);
 }
 
 struct filters *
 filters_new(const struct filter_driver *driver, struct loop *loop, filters_replace_fn replace,
             void *arg)
 {
+    const struct role_questions_kind kind = {
+        .role = driver->role,
+        .queue_max = QUEUE_MAX,
+        .answer = driver->answer,
+        .answer_max = RESULT_MAX,
+        .answered = on_answered,
+        .late = on_late,
+        .lost = end_by_policy,
+        .replace = on_replace,
+    };
     struct filters *f = calloc(1, sizeof *f);
 
     if (f == NULL)
         return NULL;
-    *f = (struct filters){.driver = driver, .loop = loop, .replace = replace, .arg = arg};
+    f->driver = driver;
+    f->replace = replace;
+    f->arg = arg;
+    role_questions_init(&f->role, loop, &kind, f);
     return f;
 }
 
@@ -347,8 +251,7 @@ filters_free(struct filters *f)
 {
     if (f == NULL)
         return;
-    close_door(f);
-    lose_all(f, "the store ends");
+    role_questions_release(&f->role, "the store ends");
     free(f);
 }
 

@@ -7,10 +7,10 @@
 #define DELIVER_ATTEMPT_PRIV_H
 
 #include "doorstep/auth.h"
-#include "doorstep/door.h"
 #include "doorstep/table.h"
 
 #include "logins_priv.h"
+#include "role_door_priv.h"
 
 struct logins {
     const struct settings *settings;
@@ -21,8 +21,7 @@ struct logins {
     struct penalties *penalties; /* owned */
     struct loop_timer *save;     /* owned; runs while penalties are newer than their file */
     bool is_saving;
-    struct door *door; /* to the auth role; NULL: it is away */
-    struct loop_watch *watch;
+    struct role_door role;    /* auth */
     struct attempt *attempts; /* table, by the edge and its id */
     struct attempt *by_serial;
     uint64_t last_serial;

@@ -8,7 +8,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "doorstep/clock.h"
 #include "doorstep/door_frames.h"
@@ -116,8 +115,8 @@ attempt_end(struct attempt *a, enum sasl_verdict verdict)
     metrics_count(METRIC_LOGINS, (unsigned)verdict, 1);
     if (verdict == SASL_ACCEPTED)
         memcpy(login, a->keys.account, sizeof(login));
-    if (verdict != SASL_ACCEPTED && a->turn != TURN_DELAY && a->logins->door != NULL)
-        door_send(a->logins->door, AUTH_ABORT, a->serial, SPAN_NONE, -1);
+    if (verdict != SASL_ACCEPTED && a->turn != TURN_DELAY)
+        role_door_send(&a->logins->role, AUTH_ABORT, a->serial, SPAN_NONE, -1);
     key.edge->references++; /* it may go while it is told */
     attempt_free(a);
     say_done(key.edge, key.id, verdict, login);
@@ -125,15 +124,6 @@ attempt_end(struct attempt *a, enum sasl_verdict verdict)
 }
 
 /* --- to the role --- */
-
-static void
-close_door(struct logins *l)
-{
-    loop_watch_free(l->watch);
-    door_free(l->door);
-    l->watch = NULL;
-    l->door = NULL;
-}
 
 static struct attempt *
 first_waiting(const struct logins *l)
@@ -148,31 +138,22 @@ first_waiting(const struct logins *l)
 /* What the role was asked cannot be told now. Telling an edge may end it, and its other attempts.
  */
 static void
-fail_waiting(struct logins *l)
+on_lost(void *arg, const char *cause)
 {
+    const struct logins *l = arg;
     struct attempt *a;
 
+    (void)cause; /* the log has it */
     while ((a = first_waiting(l)) != NULL)
         attempt_end(a, SASL_UNAVAILABLE);
 }
 
-/* It is gone, or not to be trusted. */
 static void
-lose_role(struct logins *l, const char *reason)
+on_replace(void *arg)
 {
-    if (l->door == NULL)
-        return;
-    log_event(LOG_LEVEL_WARNING, "auth_lost", "reason", reason, "attempts",
-              log_num(HASH_COUNT(l->attempts)), NULL);
-    close_door(l);
-    l->replace(l->arg);
-    fail_waiting(l);
-}
+    struct logins *l = arg;
 
-static void
-update_watch(struct logins *l)
-{
-    loop_watch_set(l->watch, door_queued(l->door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+    l->replace(l->arg);
 }
 
 bool
@@ -180,12 +161,11 @@ attempt_tell_role(struct attempt *a, uint16_t type, struct span body)
 {
     struct logins *l = a->logins;
 
-    if (l->door == NULL || !door_send(l->door, type, a->serial, body, -1)) {
+    if (!role_door_send(&l->role, type, a->serial, body, -1)) {
         attempt_end(a, SASL_UNAVAILABLE);
         return false;
     }
-    door_mark_secret(l->door);
-    update_watch(l);
+    door_mark_secret(l->role.door);
     a->turn = TURN_ROLE;
     loop_timer_start(a->timer, ROLE_TIMEOUT_MS);
     return true;
@@ -199,7 +179,7 @@ on_timer(void *arg)
     if (a->turn == TURN_DELAY)
         attempt_end(a, a->verdict);
     else if (a->turn == TURN_ROLE)
-        lose_role(a->logins, "it does not answer");
+        role_door_lose(&a->logins->role, "it does not answer", true);
 }
 
 /* --- from the edge --- */
@@ -267,8 +247,7 @@ logins_step(struct logins *l, struct edge *e, uint64_t id, struct span body)
 static void
 forget(struct attempt *a)
 {
-    if (a->logins->door != NULL)
-        door_send(a->logins->door, AUTH_ABORT, a->serial, SPAN_NONE, -1);
+    role_door_send(&a->logins->role, AUTH_ABORT, a->serial, SPAN_NONE, -1);
     attempt_free(a);
 }
 
@@ -343,14 +322,13 @@ take_done(struct attempt *a, struct span body)
 }
 
 static bool
-take_frame(struct logins *l, const struct door_frame *f)
+on_frame(void *arg, struct door_frame *f)
 {
+    struct logins *l = arg;
     struct attempt *a = attempt_find_serial(l, f->id);
 
-    if (f->fd >= 0) {
-        close(f->fd);
+    if (f->fd >= 0)
         return false;
-    }
     if (a == NULL) /* aborted meanwhile */
         return f->type == AUTH_WANT_SECRET || f->type == AUTH_CHALLENGE || f->type == AUTH_DONE;
     if (a->turn != TURN_ROLE)
@@ -366,32 +344,11 @@ take_frame(struct logins *l, const struct door_frame *f)
     return false;
 }
 
-static void
-read_frames(struct logins *l)
-{
-    while (l->door != NULL) {
-        struct door_frame f;
-        enum door_result got = door_receive(l->door, &f);
-
-        if (got == DOOR_AGAIN)
-            return;
-        if (got != DOOR_OK)
-            lose_role(l, got == DOOR_CLOSED ? "it ended" : "broken frame");
-        else if (!take_frame(l, &f))
-            lose_role(l, "it said what no auth role says");
-    }
-}
-
-static void
-on_door(void *arg, unsigned events)
-{
-    struct logins *l = arg;
-
-    if ((events & LOOP_WRITE) != 0 && door_flush(l->door) == DOOR_OK)
-        update_watch(l);
-    if ((events & LOOP_READ) != 0)
-        read_frames(l);
-}
+static const struct role_door_calls role_calls = {
+    .take = on_frame,
+    .lost = on_lost,
+    .replace = on_replace,
+};
 
 /* --- penalties outlive the process --- */
 
@@ -440,16 +397,7 @@ close_penalties(struct logins *l)
 void
 logins_add(struct logins *l, int door_fd)
 {
-    close_door(l);
-    fail_waiting(l);
-    l->door = door_new(door_fd, QUEUE_MAX);
-    if (l->door == NULL) {
-        close(door_fd);
-        return;
-    }
-    l->watch = loop_watch_new(l->loop, door_fd, LOOP_READ, on_door, l);
-    if (l->watch == NULL)
-        close_door(l);
+    role_door_open(&l->role, door_fd);
 }
 
 struct penalties *
@@ -468,6 +416,8 @@ logins_new(const struct settings *settings, struct loop *loop, struct directory 
         return NULL;
     *l = (struct logins){
         .settings = settings, .loop = loop, .directory = directory, .replace = replace, .arg = arg};
+    l->role = (struct role_door){
+        .loop = loop, .role = "auth", .queue_max = QUEUE_MAX, .calls = &role_calls, .arg = l};
     if (open_penalties(l))
         return l;
     close_penalties(l);
@@ -486,7 +436,7 @@ logins_free(struct logins *l)
     {
         attempt_free(a);
     }
-    close_door(l);
+    role_door_close(&l->role);
     close_penalties(l);
     free(l);
 }

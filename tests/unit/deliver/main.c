@@ -27,6 +27,7 @@ main(void)
     suite_add_tcase(s, relay_link_tests());
     suite_add_tcase(s, relay_policy_tests());
     suite_add_tcase(s, replay_tests());
+    suite_add_tcase(s, role_door_tests());
     suite_add_tcase(s, scheduler_tests());
     suite_add_tcase(s, script_sessions_tests());
     suite_add_tcase(s, sorters_tests());

@@ -21,6 +21,7 @@ TCase *record_tests(void);
 TCase *relay_link_tests(void);
 TCase *relay_policy_tests(void);
 TCase *replay_tests(void);
+TCase *role_door_tests(void);
 TCase *scheduler_tests(void);
 TCase *script_sessions_tests(void);
 TCase *sorters_tests(void);
