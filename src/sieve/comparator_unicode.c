@@ -7,11 +7,11 @@
 
 #include <unicase.h>
 #include <uninorm.h>
+#include <unistr.h>
 
 #include "doorstep/charset.h"
 
 #define DECOMPOSED_MAX 64 /* Unicode's longest is 18 */
-#define WRONG_OCTET 0x110000
 
 struct canonical { /* what one character becomes */
     ucs4_t items[DECOMPOSED_MAX];
@@ -48,31 +48,18 @@ canonicalize(uint32_t character, struct canonical *c)
 static void
 take(struct span *s, struct canonical *c)
 {
-    unsigned char octet = (unsigned char)s->p[0];
-    uint32_t character = utf8_next(s);
-
-    if (character != UTF8_WRONG) {
-        canonicalize(character, c);
-        return;
-    }
-    c->items[0] = WRONG_OCTET + octet;
-    c->count = 1;
+    canonicalize(utf8_next(s), c);
 }
 
-static bool
-append(struct buf *out, ucs4_t character)
-{
-    if (character >= WRONG_OCTET)
-        return buf_append_char(out, (char)(character - WRONG_OCTET));
-    return utf8_append(out, character);
-}
-
+/* "The original string is used unchanged" where it is no UTF-8 (2, step 1b). */
 bool
 unicode_fold(struct span s, struct buf *out)
 {
     struct canonical c;
     bool ok = true;
 
+    if (!utf8_is_valid(s))
+        return buf_append_span(out, s);
     while (ok && s.n > 0) {
         char octet = s.p[0];
         if ((octet & 0x80) == 0) {
@@ -82,22 +69,25 @@ unicode_fold(struct span s, struct buf *out)
         }
         take(&s, &c);
         for (unsigned i = 0; ok && i < c.count; i++)
-            ok = append(out, c.items[i]);
+            ok = utf8_append(out, c.items[i]);
     }
     return ok;
 }
 
 /* ------------------------------------------------------------------ order */
 
-struct stream { /* the canonical characters of a string, one by one */
+struct stream { /* the octets of what unicode_fold() makes of a string, one by one */
     struct span rest;
+    bool is_raw;
     struct canonical c;
-    unsigned at;
+    unsigned at; /* in c */
+    uint8_t octets[4];
+    int left, count; /* of octets */
 };
 
-/* False: it is over. */
+/* False: there are none. */
 static bool
-next(struct stream *s, ucs4_t *out)
+refill(struct stream *s)
 {
     if (s->at == s->c.count) {
         if (s->rest.n == 0)
@@ -105,21 +95,35 @@ next(struct stream *s, ucs4_t *out)
         take(&s->rest, &s->c);
         s->at = 0;
     }
-    *out = s->c.items[s->at++];
-    return true;
+    s->count = s->left = u8_uctomb(s->octets, s->c.items[s->at++], sizeof(s->octets));
+    return s->count > 0;
 }
 
+/* -1: it is over. */
+static int
+next(struct stream *s)
+{
+    if (s->is_raw) {
+        int octet = s->rest.n == 0 ? -1 : (unsigned char)s->rest.p[0];
+        s->rest = span_skip(s->rest, 1);
+        return octet;
+    }
+    if (s->left == 0 && !refill(s))
+        return -1;
+    return s->octets[s->count - s->left--];
+}
+
+/* As i;octet has it: a string that another begins with stands before it. */
 int
 unicode_order(struct span a, struct span b)
 {
-    struct stream x = {.rest = a}, y = {.rest = b};
-    ucs4_t c = 0, d = 0;
+    struct stream x = {.rest = a, .is_raw = !utf8_is_valid(a)};
+    struct stream y = {.rest = b, .is_raw = !utf8_is_valid(b)};
+    int c, d;
 
-    for (;;) {
-        bool has_c = next(&x, &c), has_d = next(&y, &d);
-        if (!has_c || !has_d)
-            return has_c == has_d ? 0 : has_c ? 1 : -1;
-        if (c != d)
-            return c < d ? -1 : 1;
-    }
+    do {
+        c = next(&x);
+        d = next(&y);
+    } while (c == d && c >= 0);
+    return c == d ? 0 : c < d ? -1 : 1;
 }

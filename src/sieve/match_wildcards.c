@@ -217,12 +217,14 @@ static bool
 give_variables(struct sieve_match *m, struct pattern *p, struct span value, struct span folded)
 {
     size_t from = 0, folded_from = 0;
+    /* RFC 5051 2, step 1b: what is no UTF-8 stays what it is. */
+    bool is_same = m->comparator->is_octetwise || !utf8_is_valid(value);
 
     if (m->keeps_variables || !sieve_run_work(m->run, value.n))
         return m->keeps_variables;
     for (uint32_t i = 1; i < p->count; i++) {
         size_t begin = (size_t)(p->values[i].p - folded.p), end = begin + p->values[i].n;
-        if (!m->comparator->is_octetwise) {
+        if (!is_same) {
             begin = unfold(m, value, begin, &from, &folded_from);
             end = unfold(m, value, end, &from, &folded_from);
         }

@@ -30,7 +30,12 @@ static const struct {
      "\xc3\x84"
      "b",
      "true"},
-    {"octets that are no UTF-8", ":is", "${hex: ff 61}", "${hex: ff 41}", "true"},
+    {"octets that are no UTF-8", ":is", "${hex: ff 61}", "${hex: ff 61}", "true"},
+    {"they are compared as they are", ":is", "${hex: ff 61}", "${hex: ff 41}", "false"},
+    {"their letters too", ":contains", "${hex: ff} \xc3\xa4", "\xc3\xa4", "false"},
+    {"overlong forms are no UTF-8", ":is", "${hex: c1 81}", "a", "false"},
+    {"order with them", ":value \"gt\"", "${hex: ff}", "\xc3\xa4", "true"},
+    {"order of what is left as it is", ":value \"gt\"", "a${hex: ff}", "B", "true"},
     {"other octets", ":is", "${hex: ff}", "${hex: fe}", "false"},
     {"empty", ":is", "", "", "true"},
     {"something is no nothing", ":is", "a", "", "false"},
@@ -64,7 +69,7 @@ START_TEST(comes_to)
         {"if string :matches :comparator \"i;unicode-casemap\" \"\xc3\xa4\" \"*\" "
          "{fileinto \"${0}${1}\";}",
          "fileinto \xc3\xa4\xc3\xa4"},
-        {"if string :matches :comparator \"i;unicode-casemap\" \"a\xff\xc3\xa4\" \"?*\xc3\x84\" "
+        {"if string :matches :comparator \"i;unicode-casemap\" \"a\xff!\" \"?*!\" "
          "{fileinto \"${1}\";}",
          "fileinto a"},
     };
