@@ -89,6 +89,7 @@ struct managesieve_config {        /* borrowed strings, for the session's life *
     const char *implementation;    /* "Doorstep 0.1.0" */
     const char *extensions;        /* SIEVE capability */
     const char *notify;            /* NOTIFY capability; "": there is no enotify */
+    const char *lists;             /* EXTLISTS capability (RFC 6134 2.8), or "" */
     uint64_t redirects_max;        /* MAXREDIRECTS */
     uint64_t script_max;           /* octets of one script */
     uint64_t failures_max;         /* log-ins that fail before the end */

@@ -145,9 +145,11 @@ struct sieve_host { /* each may be NULL: then nothing exists and nothing is know
     /* RFC 7352: was `key` marked, and is that no older than `seconds`? Asking marks nothing: that
      * is an action (SIEVE_MARK). */
     enum sieve_answer (*duplicate)(void *arg, struct span key, uint32_t seconds);
-    /* RFC 6134: is value on the list? */
-    enum sieve_answer (*list_has)(void *arg, struct span list, struct span value);
-    bool (*list_is_known)(void *arg, struct span list);
+    /* RFC 6134: is value on the list? As it is written there, appended to found. Names of lists
+     * are as list_name_print() has them. */
+    enum sieve_answer (*list_has)(void *arg, struct span list, struct span value,
+                                  struct buf *found);
+    enum sieve_answer (*list_is_known)(void *arg, struct span list);
     /* RFC 5183 items that the engine does not know itself, appended to out. */
     bool (*environment)(void *arg, struct span name, struct buf *out);
     /* A setting of an extension, by the name that docs/sieve.md gives it, or NULL. */

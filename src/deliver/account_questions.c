@@ -253,6 +253,7 @@ tell_from_memory(struct deliver *d, const struct sorters_question *sorter, const
                  const struct active_script *script)
 {
     const struct global_scripts *g = d->global_scripts;
+    const char *line = NULL;
     bool found;
 
     switch (q->what) {
@@ -261,7 +262,8 @@ tell_from_memory(struct deliver *d, const struct sorters_question *sorter, const
     case SORT_ASK_INCLUDE:
         return tell_include(g, sorter, q->first);
     case SORT_ASK_LIST:
-        found = g != NULL && sieve_lists_has(g->lists, q->first, q->second);
+        line = g == NULL ? NULL : sieve_lists_value(g->lists, q->first, q->second);
+        found = line != NULL;
         break;
     case SORT_ASK_LIST_LINES:
         tell_lines(g == NULL ? NULL : sieve_lists_find(g->lists, q->first), sorter);
@@ -270,7 +272,7 @@ tell_from_memory(struct deliver *d, const struct sorters_question *sorter, const
         found = g != NULL && sieve_lists_find(g->lists, q->first) != NULL;
         break;
     }
-    sorters_tell(sorter, found ? SORT_YES : SORT_NO, SPAN_NONE);
+    sorters_tell(sorter, found ? SORT_YES : SORT_NO, line == NULL ? SPAN_NONE : span_of(line));
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doorstep/list_name.h"
 #include "doorstep/log.h"
 #include "doorstep/settings.h"
 #include "doorstep/table.h"
@@ -23,7 +24,7 @@ struct member {
 };
 
 struct sieve_list {
-    const char *name;
+    char *name; /* as list_name_print() has it */
     struct member *members;
 };
 
@@ -86,9 +87,11 @@ read_list(struct sieve_list *l, const struct settings_sieve_list *s)
                   NULL);
         ok = false;
     }
+    buf_reset(&text);
+    if (ok && list_name_print(span_of(s->name), &text))
+        l->name = strdup(buf_str(&text));
     buf_release(&text);
-    l->name = s->name;
-    return ok;
+    return ok && l->name != NULL;
 }
 
 static void
@@ -101,6 +104,7 @@ list_release(struct sieve_list *l)
         HASH_DEL(l->members, m);
         free(m);
     }
+    free(l->name);
 }
 
 struct sieve_lists *
@@ -110,7 +114,7 @@ sieve_lists_read(const struct settings *s)
         return NULL;
     struct sieve_lists *l = calloc(1, sizeof *l + s->sieve_list_count * sizeof l->list[0]);
     for (size_t i = 0; l != NULL && i < s->sieve_list_count; i++) {
-        l->list[l->count] = (struct sieve_list){.name = ""};
+        l->list[l->count] = (struct sieve_list){.name = NULL};
         if (read_list(&l->list[l->count], &s->sieve_lists[i]))
             l->count++;
         else
@@ -136,19 +140,19 @@ sieve_lists_find(const struct sieve_lists *l, const char *name)
     return NULL;
 }
 
-bool
-sieve_lists_has(const struct sieve_lists *l, const char *name, const char *value)
+const char *
+sieve_lists_value(const struct sieve_lists *l, const char *name, const char *value)
 {
     const struct sieve_list *list = sieve_lists_find(l, name);
     struct member *m = NULL;
     char *key = list == NULL ? NULL : strdup(value);
 
     if (key == NULL)
-        return false;
+        return NULL;
     lower(key);
     HASH_FIND_STR(list->members, key, m);
     free(key);
-    return m != NULL;
+    return m == NULL ? NULL : m->line;
 }
 
 bool

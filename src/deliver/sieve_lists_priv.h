@@ -20,11 +20,11 @@ struct sieve_list;
 struct sieve_lists *sieve_lists_read(const struct settings *s);
 void sieve_lists_free(struct sieve_lists *l); /* NULL is allowed */
 
-/* sieve_lists_find() - by the name that scripts give it; NULL. */
+/* sieve_lists_find() - by its name as list_name_print() has it; NULL. */
 const struct sieve_list *sieve_lists_find(const struct sieve_lists *l, const char *name);
 
-/* sieve_lists_has() - is the value one of its lines, in any case? */
-bool sieve_lists_has(const struct sieve_lists *l, const char *name, const char *value);
+/* sieve_lists_value() - the line of it that is the value, in any case; NULL: there is none. */
+const char *sieve_lists_value(const struct sieve_lists *l, const char *name, const char *value);
 
 /* sieve_list_print() - all of it as it was written, a line each. false: out is full. */
 bool sieve_list_print(const struct sieve_list *l, struct buf *out);

@@ -106,6 +106,7 @@ managesieve_print_capabilities(const struct managesieve_config *config, const ch
     return print_capability("IMPLEMENTATION", config->implementation, out) &&
            print_capability("SIEVE", config->extensions, out) &&
            (config->notify[0] == '\0' || print_capability("NOTIFY", config->notify, out)) &&
+           (config->lists[0] == '\0' || print_capability("EXTLISTS", config->lists, out)) &&
            print_mechanisms(config, out) &&
            (!config->can_start_tls || buf_append_str(out, "\"STARTTLS\"\r\n")) &&
            buf_printf(out, "\"MAXREDIRECTS\" \"%llu\"\r\n",

@@ -149,10 +149,8 @@ take_target(struct sieve_run *r, const struct sieve_op *op, struct sieve_redirec
     out->address = "";
     if (!sieve_value_string(r, &op->arguments[0], &s))
         return false;
-    if (sieve_op_tag(op, SIEVE_SLOT_LIST) != NULL) {
-        out->list = sieve_run_copy(r, s);
-        return out->list != NULL;
-    }
+    if (sieve_op_tag(op, SIEVE_SLOT_LIST) != NULL)
+        return redirect_list(r, op, s, &out->list);
     if (!sieve_address_is_valid(s))
         return sieve_run_fail(r, op, "'%.*s' is no mail address to redirect to",
                               s.n < 80 ? (int)s.n : 80, s.p);

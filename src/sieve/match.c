@@ -89,7 +89,8 @@ take_keys(struct sieve_match *m)
         return false;
     for (uint32_t i = 0; ok && i < m->key_count; i++)
         ok = take_key(m, i);
-    return ok && (m->type != SIEVE_MATCH_REGEX || match_regex_begin(m));
+    return ok && (m->type != SIEVE_MATCH_REGEX || match_regex_begin(m)) &&
+           (m->type != SIEVE_MATCH_LIST || match_list_begin(m));
 }
 
 static bool

@@ -42,6 +42,9 @@ bool regex_group(struct sieve_run *r, struct span ere, struct span value, struct
 /* match_variables() - what was caught; unless the test is one that sets no match variables. */
 bool match_variables(struct sieve_match *m, const struct span *values, uint32_t count);
 
+/* extensions/extlists.c: the keys name lists. False: one does not exist, the run has failed. */
+bool match_list_begin(struct sieve_match *m);
+
 /* extensions/extlists.c: is the value on the list that the key names? */
 enum sieve_truth match_list(struct sieve_match *m, uint32_t i, struct span value);
 

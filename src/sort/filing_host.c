@@ -85,15 +85,15 @@ metadata(void *arg, struct span mailbox, struct span name, struct buf *out)
 }
 
 static enum sieve_answer
-list_has(void *arg, struct span list, struct span value)
+list_has(void *arg, struct span list, struct span value, struct buf *found)
 {
-    return ask_words(arg, SORT_ASK_LIST, list, &value);
+    return ask_value(arg, SORT_ASK_LIST, list, &value, found);
 }
 
-static bool
+static enum sieve_answer
 list_is_known(void *arg, struct span list)
 {
-    return ask_words(arg, SORT_ASK_LIST_KNOWN, list, NULL) == SIEVE_YES;
+    return ask_words(arg, SORT_ASK_LIST_KNOWN, list, NULL);
 }
 
 /* RFC 5183 4.1: who gave us the message. The rest the engine knows itself. */

@@ -183,6 +183,7 @@ converse(const uint8_t *data, size_t size, unsigned kind)
         .implementation = "Doorstep",
         .extensions = "fileinto",
         .notify = "mailto",
+        .lists = "urn tag",
         .script_max = 4096,
         .failures_max = 5,
         .errors_max = 20,

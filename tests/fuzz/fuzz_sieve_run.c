@@ -39,11 +39,11 @@ two(void *arg, struct span a, struct span b)
     return answer(b);
 }
 
-static bool
-known(void *arg, struct span s)
+static enum sieve_answer
+listed(void *arg, struct span list, struct span value, struct buf *found)
 {
-    (void)arg;
-    return answer(s) == SIEVE_YES;
+    buf_append_span(found, value);
+    return two(arg, list, value);
 }
 
 static enum sieve_answer
@@ -83,8 +83,8 @@ static const struct sieve_host host = {
     .mailbox_id_exists = one,
     .metadata = metadata,
     .duplicate = duplicate,
-    .list_has = two,
-    .list_is_known = known,
+    .list_has = listed,
+    .list_is_known = one,
     .environment = environment,
     .program = program,
 };

@@ -556,7 +556,7 @@ def settings_seen(daemon):
         daemon,
         "conf",
         'require ["include", "extlists", "fileinto", "servermetadata", "environment", "vnd.dovecot.environment",\n'
-        '"editheader", "variables"];\n'
+        '"editheader", "variables", "envelope"];\n'
         'include :global "spam";\n'
         'if header "subject" "spam" { stop; }\n'
         'if header "subject" "metadata" { if servermetadata "/shared/COMMENT" "here" { fileinto "Metadata"; } stop; }\n'
@@ -566,17 +566,21 @@ def settings_seen(daemon):
         'if header "subject" "twice" { redirect "a@example.net"; redirect "b@example.net"; stop; }\n'
         'if header "subject" "tell" { redirect :list "tag:example.com,2026:vip"; stop; }\n'
         'if header "subject" "ours" { deleteheader "x-ours"; keep; stop; }\n'
-        'if envelope :list "from" "tag:example.com,2026:vip" { fileinto "Vip"; }\n'.replace(
-            '"variables"]', '"variables", "envelope"]'
-        ),
+        'if header "subject" "found" { if envelope :list "from" "tag:example.com,2026:vip" {\n'
+        '  if string :comparator "i;octet" "${0}" "Boss@Example.com" { fileinto "Found"; } } stop; }\n'
+        'if header "subject" "lost" { if header :list "subject" "tag:example.com,2026:none" { discard; } stop; }\n'
+        'if envelope :list "from" "tag:example.com,2026:vip" { fileinto "Vip"; }\n',
     )
     send(daemon, "spam", to, extra="X-Score: 7.0/10\r\n")
     for subject in ("metadata", "config", "client"):
         send(daemon, subject, to)
     send(daemon, "one", to, sender="boss@example.com")
     send(daemon, "two", to, sender="boss@example.org")
+    send(daemon, "found", to, sender="boss@example.com")  # the list has it as Boss@Example.com
+    send(daemon, "lost", to)
+    expect(b"there is no list" in daemon.tool("sieve", "log", to), "a list that is not there")
     expect(
-        where(daemon, "conf") == {"Spam": 1, "Metadata": 1, "West": 1, "Client": 1, "Vip": 1, "INBOX": 1},
+        where(daemon, "conf") == {"Spam": 1, "Metadata": 1, "West": 1, "Client": 1, "Vip": 1, "Found": 1, "INBOX": 3},
         f"{where(daemon, 'conf')}",
     )
     send(daemon, "twice", to)

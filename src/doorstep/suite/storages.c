@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "doorstep/list_name.h"
+
 #define DICTIONARY_OCTETS_MAX ((size_t)16 << 20)
 #define LOOKUP_OCTETS_MAX 1024 /* of a value that is looked for on a list */
-#define ADDRESS_BOOK ":addrbook:default"
 
 /* ------------------------------------------------------------------ names of settings */
 
@@ -146,14 +147,15 @@ look_up(const struct suite *s, const char *file, const char *prefix, struct span
 
 /* ------------------------------------------------------------------ lists */
 
-/* RFC 6134 2.5: ":addrbook:" is short for "urn:ietf:params:sieve:addrbook:". */
-static struct span
-without_urn(struct span name)
+static bool
+is_same_list(struct span name, struct span wanted)
 {
-    static const char urn[] = "urn:ietf:params:sieve";
+    struct buf text;
 
-    return span_has_prefix_fold(name, SPAN("urn:ietf:params:sieve:")) ? span_skip(name, strlen(urn))
-                                                                      : name;
+    buf_init(&text, name.n + sizeof(LIST_ADDRESS_BOOK));
+    bool is_same = list_name_print(name, &text) && span_equal_fold(buf_span(&text), wanted);
+    buf_release(&text);
+    return is_same;
 }
 
 /* The block's name of a list, which may say another one for scripts. */
@@ -166,18 +168,18 @@ find_list(struct suite *s, struct span wanted, struct span *block)
     while (next_name(&rest, block)) {
         const char *own = setting_below(s, "sieve_extlists_list", *block, "name");
         struct span name = own == NULL ? *block : span_of(own);
-        if (span_equal_fold(without_urn(name), without_urn(wanted)))
+        if (is_same_list(name, wanted))
             return true;
     }
     return false;
 }
 
-bool
+enum sieve_answer
 suite_list_is_known(void *arg, struct span list)
 {
     struct span block;
 
-    return span_equal_fold(without_urn(list), SPAN(ADDRESS_BOOK)) || find_list(arg, list, &block);
+    return find_list(arg, list, &block) ? SIEVE_YES : SIEVE_NO;
 }
 
 static size_t
@@ -192,11 +194,12 @@ longest_lookup(struct suite *s, struct span block)
 
 /* A list without a dictionary is empty. */
 enum sieve_answer
-suite_list_has(void *arg, struct span list, struct span value)
+suite_list_has(void *arg, struct span list, struct span value, struct buf *found)
 {
     struct suite *s = arg;
     struct span block;
 
+    (void)found; /* keys are compared with their case */
     if (!find_list(s, list, &block))
         return SIEVE_NO;
     const char *file = dictionary_of(s, "sieve_extlists_list", block);

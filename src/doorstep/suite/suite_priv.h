@@ -182,8 +182,8 @@ enum sieve_answer suite_program(void *arg, const char *kind, const char *name,
 /* ---- storages.c ---- */
 
 /* As struct sieve_host's. */
-bool suite_list_is_known(void *arg, struct span list);
-enum sieve_answer suite_list_has(void *arg, struct span list, struct span value);
+enum sieve_answer suite_list_is_known(void *arg, struct span list);
+enum sieve_answer suite_list_has(void *arg, struct span list, struct span value, struct buf *found);
 
 /* suite_storage_read() - a script out of the storages that settings name, appended to out. */
 bool suite_storage_read(struct suite *s, enum sieve_location location, struct span name,

@@ -295,6 +295,7 @@ role_close(struct edge_role *r)
         loop_close_conns(r->edge.loop);
     edge_tls_free(&r->edge);
     buf_release(&r->edge.sieve_extensions);
+    buf_release(&r->edge.list_schemes);
     networks_free(r->edge.networks);
     door_store_free(r->edge.store);
     filter_link_free(r->edge.filters);

@@ -38,6 +38,7 @@ struct edge { /* what all connections share */
     LIST_HEAD(, lookup_conn) lookups;
     LIST_HEAD(, manage_conn) managers;
     struct buf sieve_extensions; /* what they are told; empty until the first of them */
+    struct buf list_schemes;     /* the same, of RFC 6134 */
     size_t conn_count;
     struct edge_handshakes handshakes;
     bool is_busy; /* so many that timeouts are short */

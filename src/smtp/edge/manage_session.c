@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "doorstep/list_name.h"
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 #include "doorstep/sieve.h"
@@ -205,6 +206,38 @@ extensions_of(struct edge *e)
     return buf_str(&e->sieve_extensions);
 }
 
+static bool
+has_word(struct span text, struct span word)
+{
+    while (text.n > 0) {
+        struct span one = {text.p, span_find(text, ' ')};
+        if (span_equal_fold(one, word))
+            return true;
+        text = span_skip(text, one.n + 1);
+    }
+    return false;
+}
+
+/* RFC 6134 2.8: those of the lists that there are; the address book's is always one. */
+static const char *
+list_schemes_of(struct edge *e)
+{
+    const struct settings *s = e->settings;
+    struct buf *out = &e->list_schemes;
+
+    if (out->max == 0)
+        buf_init(out, EXTENSIONS_MAX);
+    if (out->len > 0)
+        return buf_str(out);
+    buf_append_str(out, "urn");
+    for (size_t i = 0; i < s->sieve_list_count; i++) {
+        struct span scheme = list_name_scheme(span_of(s->sieve_lists[i].name));
+        if (scheme.n > 0 && !has_word(buf_span(out), scheme))
+            buf_printf(out, " %.*s", (int)scheme.n, scheme.p);
+    }
+    return buf_str(out);
+}
+
 struct managesieve *
 manage_session_new(struct manage_conn *c, const struct tls_facts *facts)
 {
@@ -218,6 +251,7 @@ manage_session_new(struct manage_conn *c, const struct tls_facts *facts)
         .implementation = "Doorstep " DOORSTEP_VERSION,
         .extensions = extensions,
         .notify = strstr(extensions, "enotify") != NULL ? "mailto" : "",
+        .lists = strstr(extensions, "extlists") != NULL ? list_schemes_of(c->edge) : "",
         .redirects_max = limits.redirects_max,
         .script_max = s->sieve.script_size,
         .failures_max = s->auth.session_failures,

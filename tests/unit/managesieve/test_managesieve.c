@@ -200,6 +200,7 @@ static const struct managesieve_config plain_config = {
     .implementation = "Doorstep",
     .extensions = "fileinto",
     .notify = "",
+    .lists = "urn",
     .redirects_max = 4,
     .script_max = 1000,
     .failures_max = 3,
