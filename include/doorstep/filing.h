@@ -40,7 +40,7 @@ struct filing_script {
 struct filing_run { /* strings are "" where nothing is known */
     const char *id; /* of the delivery: what is sent has Message-IDs made of it */
     const char *sender, *recipient, *original_recipient, *login;
-    const char *notify, *ret, *envid;
+    const char *notify, *orcpt, *ret, *envid;
     const char *remote_ip, *remote_host; /* of the client that gave us the message */
     const char *address, *user;          /* of the account */
     const char *delimiters;

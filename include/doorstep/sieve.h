@@ -130,8 +130,9 @@ struct sieve_envelope {             /* all borrowed, "" where nothing is known *
     const char *original_recipient; /* ORCPT or what comes near; "" : the recipient */
     const char *login;              /* authenticated sender: envelope "auth" */
     const char *notify;             /* RFC 6009: "SUCCESS,FAILURE", or "" */
+    const char *orcpt;              /* RFC 6009: with its type, "rfc822;ann@example.org", decoded */
     const char *ret, *envid;
-    const char *deliverby; /* RFC 6009: seconds, mode and trace as in "60RT", or "" */
+    const char *deliverby; /* RFC 2852 4: seconds, mode and trace as in "60;RT", or "" */
 };
 
 struct sieve_host { /* each may be NULL: then nothing exists and nothing is known */

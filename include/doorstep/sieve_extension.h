@@ -66,6 +66,7 @@ enum sieve_slot {
     SIEVE_SLOT_BY_TIME,
     SIEVE_SLOT_BY_MODE,
     SIEVE_SLOT_BY_TRACE,
+    SIEVE_SLOT_ZONE,    /* RFC 6009 5, of envelope */
     SIEVE_SLOT_OWN = 32 /* and 31 more */
 };
 
@@ -83,7 +84,8 @@ enum sieve_class {
     SIEVE_ON_FCC = 512,  /* vacation, notify; with it :flags, :create, ... of the fcc */
     SIEVE_ON_SET = 1024, /* modifiers of RFC 5229 */
     SIEVE_ON_VACATION = 2048,
-    SIEVE_ON_SPAMTEST = 4096 /* RFC 5235 */
+    SIEVE_ON_SPAMTEST = 4096, /* RFC 5235 */
+    SIEVE_ON_ENVELOPE = 8192
 };
 
 struct sieve_tag {

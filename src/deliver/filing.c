@@ -129,6 +129,7 @@ pack_run(struct parcel *p, struct span *out)
         .original_recipient = original_of(to),
         .login = e->login,
         .notify = print_notify(to->notify),
+        .orcpt = strlen(to->orcpt) < FILING_NAME_MAX ? to->orcpt : "",
         .ret = ret[e->ret],
         .envid = e->envid,
         .remote_ip = remote_ip(e),

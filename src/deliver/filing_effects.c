@@ -141,14 +141,24 @@ passed_notify(unsigned notify)
     return notify != 0 && rest == 0 ? NOTIFY_NEVER : rest;
 }
 
+/* RFC 6009 6.1, 7.1: who asks for reports gets them. */
+static bool
+asks_for_reports(const struct filing_action *a)
+{
+    return field_of(a, "notify")[0] != '\0' || field_of(a, "ret")[0] != '\0' ||
+           field_of(a, "by")[0] != '\0';
+}
+
 /* Where the account takes the sender's place it is another transaction (RFC 3461 5.2.7.1). */
 static void
-fill_report_wishes(struct packing *pk, struct queue_item *item, struct queue_recipient *to)
+fill_report_wishes(struct packing *pk, const struct filing_action *a, struct queue_item *item,
+                   struct queue_recipient *to)
 {
     const struct envelope *e = &pk->t->envelope;
     const struct envelope_recipient *from = &e->recipients[pk->p->delivery.recipient];
 
-    if (pk->t->deliver->settings->relay.redirect_sender == REDIRECT_RECIPIENT)
+    if (pk->t->deliver->settings->relay.redirect_sender == REDIRECT_RECIPIENT ||
+        asks_for_reports(a))
         return;
     item->envid = e->envid;
     item->ret = e->ret;
@@ -186,6 +196,18 @@ print_head(struct packing *pk, const struct filing_action *a)
     return head;
 }
 
+/* NULL: no memory. */
+static const char *
+redirect_sender(struct packing *pk, const struct filing_action *a)
+{
+    const struct address *from = &pk->t->envelope.reverse_path;
+    const char *account = account_of(pk);
+
+    if (account == NULL || (asks_for_reports(a) && !from->is_null))
+        return account;
+    return senders_of_redirect(&pk->t->deliver->senders, from, account, &pk->t->arena);
+}
+
 /* What is sent on keeps what its sender asked for, unless the script says otherwise (RFC 6009). */
 static void
 fill_redirect(struct packing *pk, const struct filing_action *a, struct queue_item *item,
@@ -193,18 +215,14 @@ fill_redirect(struct packing *pk, const struct filing_action *a, struct queue_it
 {
     const struct envelope *e = &pk->t->envelope;
     const char *notify = field_of(a, "notify"), *ret = field_of(a, "ret");
-    const char *account = account_of(pk);
 
-    item->reverse_path = account == NULL
-                             ? NULL
-                             : senders_of_redirect(&pk->t->deliver->senders, &e->reverse_path,
-                                                   account, &pk->t->arena);
+    item->reverse_path = redirect_sender(pk, a);
     if (item->reverse_path == NULL) {
         item->reverse_path = "";
         pk->failed = true;
     }
     item->head = print_head(pk, a);
-    fill_report_wishes(pk, item, to);
+    fill_report_wishes(pk, a, item, to);
     if (strcasecmp(ret, "FULL") == 0)
         item->ret = RET_FULL;
     else if (strcasecmp(ret, "HDRS") == 0)

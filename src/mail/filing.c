@@ -132,6 +132,7 @@ filing_run_pack(const struct filing_run *run, struct pack *p)
     pack_str(p, run->original_recipient);
     pack_str(p, run->login);
     pack_str(p, run->notify);
+    pack_str(p, run->orcpt);
     pack_str(p, run->ret);
     pack_str(p, run->envid);
     pack_str(p, run->remote_ip);
@@ -158,6 +159,7 @@ filing_run_unpack(struct filing_run *run, struct arena *arena, struct unpack *u)
     run->original_recipient = unpack_string(u, arena, FILING_NAME_MAX);
     run->login = unpack_string(u, arena, FILING_NAME_MAX);
     run->notify = unpack_string(u, arena, FILING_NAME_MAX);
+    run->orcpt = unpack_string(u, arena, FILING_NAME_MAX);
     run->ret = unpack_string(u, arena, FILING_NAME_MAX);
     run->envid = unpack_string(u, arena, FILING_NAME_MAX);
     run->remote_ip = unpack_string(u, arena, FILING_NAME_MAX);

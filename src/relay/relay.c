@@ -231,12 +231,21 @@ relay_sends(const struct relay_origin *o, const struct sieve_action *a)
     return false;
 }
 
+/* RFC 6009 6.1, 7.1: who asks for reports gets them. */
+static bool
+asks_for_reports(const struct sieve_redirect *r)
+{
+    return r->notify != NULL || r->ret != NULL || r->has_by;
+}
+
 /* What answers the null path has it too: nothing can go in circles (RFC 5230 5.1, RFC 8098 2.1). */
 static const char *
 sender_of(const struct relay_origin *o, const struct sieve_action *a)
 {
     if (o->envelope->sender[0] == '\0')
         return "";
+    if (a->kind == SIEVE_REDIRECT && asks_for_reports(&a->details.redirect))
+        return o->user->address;
     if (a->kind == SIEVE_REDIRECT)
         return relay_chosen_address(o, "sieve_redirect_envelope_from", o->envelope->sender);
     if (a->kind == SIEVE_NOTIFY)

@@ -4,26 +4,10 @@
  */
 #include "run_priv.h"
 
-#include <stdlib.h>
-#include <time.h>
-
+#include "envelope_priv.h"
 #include "extensions_priv.h"
 
-enum envelope_part {
-    ENVELOPE_NONE,
-    ENVELOPE_FROM,
-    ENVELOPE_TO,
-    ENVELOPE_ORIG_TO,
-    ENVELOPE_AUTH,
-    ENVELOPE_NOTIFY, /* RFC 6009 from here on */
-    ENVELOPE_ORCPT,
-    ENVELOPE_RET,
-    ENVELOPE_ENVID,
-    ENVELOPE_BY_RELATIVE,
-    ENVELOPE_BY_ABSOLUTE,
-    ENVELOPE_BY_MODE,
-    ENVELOPE_BY_TRACE
-};
+#define NOT_DIVIDED "envelope part '%s' is no address, of which there could be a part"
 
 struct part_row {
     const char *name;
@@ -55,8 +39,15 @@ find_part(struct span name)
     return NULL;
 }
 
+/* RFC 6009 4, 5: its parts have no address's syntax, so they have no address parts either. */
 static bool
-check_part(struct sieve_check *c, const struct sieve_text *text)
+is_divided(const struct sieve_op *op, const struct part_row *row)
+{
+    return row->part >= ENVELOPE_NOTIFY && sieve_op_tag(op, SIEVE_SLOT_ADDRESS_PART) != NULL;
+}
+
+static bool
+check_part(struct sieve_check *c, const struct sieve_op *op, const struct sieve_text *text)
 {
     struct span name;
 
@@ -70,6 +61,8 @@ check_part(struct sieve_check *c, const struct sieve_text *text)
         return sieve_check_error(c, sieve_text_place(text),
                                  "envelope part '%s' needs: require \"%s\"", row->name,
                                  row->extension);
+    if (is_divided(op, row))
+        return sieve_check_error(c, sieve_text_place(text), NOT_DIVIDED, row->name);
     return true;
 }
 
@@ -79,7 +72,7 @@ check_envelope(struct sieve_check *c, struct sieve_op *op)
     const struct sieve_value *v = &op->arguments[0];
 
     for (uint32_t i = 0; i < v->count; i++)
-        if (!check_part(c, &v->strings[i]))
+        if (!check_part(c, op, &v->strings[i]))
             return false;
     return true;
 }
@@ -90,68 +83,17 @@ or_null(const char *s)
     return s == NULL || s[0] == '\0' ? NULL : s;
 }
 
-/* deliverby is "seconds;modetrace", as BY= has it: "120;RT" (RFC 2852 4). */
-static const char *
-by_value(struct sieve_run *r, const char *by, enum envelope_part part)
-{
-    char *mode;
-    struct buf *out = sieve_run_buf(r);
-    long long seconds = strtoll(by, &mode, 10);
-    time_t at = r->in.now + seconds;
-    struct tm tm;
-
-    mode += *mode == ';';
-    if (part == ENVELOPE_BY_RELATIVE)
-        buf_printf(out, "%lld", seconds);
-    else if (part == ENVELOPE_BY_MODE)
-        buf_append_str(out, (*mode | 0x20) == 'n' ? "notify" : "return");
-    else if (part == ENVELOPE_BY_TRACE)
-        buf_append_str(out, *mode != '\0' && (mode[1] | 0x20) == 't' ? "true" : "false");
-    else if (gmtime_r(&at, &tm) != NULL)
-        buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-                   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-    return sieve_run_copy(r, buf_span(out));
-}
-
 /* NULL: the envelope does not have it, and no test of it is true. */
 static const char *
-part_value(struct sieve_run *r, enum envelope_part part)
+path_of(const struct sieve_envelope *e, enum envelope_part part)
 {
-    const struct sieve_envelope *e = r->in.envelope;
-
-    switch (part) {
-    case ENVELOPE_NONE:
-        break;
-    case ENVELOPE_FROM:
+    if (part == ENVELOPE_FROM)
         return e->sender;
-    case ENVELOPE_TO:
+    if (part == ENVELOPE_TO)
         return e->recipient;
-    case ENVELOPE_ORIG_TO:
-        return or_null(e->original_recipient) == NULL ? e->recipient : e->original_recipient;
-    case ENVELOPE_AUTH:
+    if (part == ENVELOPE_AUTH)
         return or_null(e->login);
-    case ENVELOPE_NOTIFY:
-        return or_null(e->notify);
-    case ENVELOPE_ORCPT:
-        return or_null(e->original_recipient);
-    case ENVELOPE_RET:
-        return or_null(e->ret);
-    case ENVELOPE_ENVID:
-        return or_null(e->envid);
-    case ENVELOPE_BY_RELATIVE:
-    case ENVELOPE_BY_ABSOLUTE:
-    case ENVELOPE_BY_MODE:
-    case ENVELOPE_BY_TRACE:
-        return or_null(e->deliverby) == NULL ? NULL : by_value(r, e->deliverby, part);
-    }
-    return NULL;
-}
-
-static bool
-is_path(enum envelope_part part)
-{
-    return part == ENVELOPE_FROM || part == ENVELOPE_TO || part == ENVELOPE_ORIG_TO ||
-           part == ENVELOPE_AUTH || part == ENVELOPE_ORCPT;
+    return or_null(e->original_recipient) == NULL ? e->recipient : e->original_recipient;
 }
 
 /* A quoted local part is what stands between the quotes (RFC 5321 4.1.2), as in a header. */
@@ -199,11 +141,16 @@ compare_part(struct sieve_run *r, const struct sieve_op *op, struct sieve_match 
     if (!sieve_text_get(r, text, &name))
         return SIEVE_BROKEN;
     const struct part_row *row = find_part(name);
-    const char *value = row == NULL ? NULL : part_value(r, row->part);
-    if (value == NULL)
+    if (row == NULL)
         return SIEVE_FALSE;
-    return is_path(row->part) ? compare_path(r, op, m, value)
-                              : sieve_match_value(m, span_of(value));
+    if (is_divided(op, row)) {
+        sieve_run_fail(r, op, NOT_DIVIDED, row->name);
+        return SIEVE_BROKEN;
+    }
+    if (row->part >= ENVELOPE_NOTIFY)
+        return envelope_compare_esmtp(r, op, m, row->part);
+    const char *path = path_of(r->in.envelope, row->part);
+    return path == NULL ? SIEVE_FALSE : compare_path(r, op, m, path);
 }
 
 static enum sieve_truth
@@ -223,7 +170,7 @@ static const struct sieve_definition definitions[] = {
     {.name = "envelope",
      .is_test = true,
      .arguments = "ll",
-     .classes = SIEVE_ON_COMPARE | SIEVE_ON_ADDRESS,
+     .classes = SIEVE_ON_COMPARE | SIEVE_ON_ADDRESS | SIEVE_ON_ENVELOPE,
      .check = check_envelope,
      .test = test_envelope},
     {0},

@@ -5,6 +5,7 @@
 #ifndef SIEVE_EXTENSIONS_PRIV_H
 #define SIEVE_EXTENSIONS_PRIV_H
 
+#include "doorstep/date.h"
 #include "doorstep/sieve_extension.h"
 
 extern const struct sieve_extension sieve_base;               /* RFC 5228 */
@@ -64,5 +65,14 @@ extern const struct sieve_extension sieve_extracttext;        /* RFC 5703 7 */
 
 /* date.c: minutes east of Greenwich, by this machine, at that moment. */
 int sieve_local_zone(int64_t seconds);
+
+/* date.c: the :zone of a test, "+0100". The moment in its zone, or in this machine's without one;
+ * false: the run has failed. */
+bool sieve_check_zone(struct sieve_check *c, struct sieve_op *op, const struct sieve_value *value);
+bool sieve_move_zone(struct sieve_run *r, const struct sieve_op *op, const struct sieve_tagged *t,
+                     struct date *d);
+
+/* date.c: "2010-02-25T12:00:00-08:00", or with Z; false: no such year. */
+bool sieve_print_iso8601(struct buf *out, const struct date *d);
 
 #endif

@@ -285,6 +285,7 @@ run_on(struct filer *f, uint64_t id, struct span message)
         .original_recipient = run->original_recipient,
         .login = run->login,
         .notify = run->notify,
+        .orcpt = run->orcpt,
         .ret = run->ret,
         .envid = run->envid,
         .deliverby = "",

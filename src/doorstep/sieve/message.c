@@ -58,6 +58,7 @@ make_envelope(struct message_input *m, const struct tool *t, const char *account
         .original_recipient = "",
         .login = "",
         .notify = "",
+        .orcpt = "",
         .ret = "",
         .envid = "",
         .deliverby = "",

@@ -55,8 +55,21 @@ store_action(struct suite *s, const struct sieve_action *a)
 
 /* ------------------------------------------------------------------ mail that leaves */
 
+static void
+note_wishes(struct suite *s, const struct sieve_redirect *r, struct suite_letter *l)
+{
+    char by[64];
+
+    snprintf(by, sizeof(by), "%lld;%c%s", (long long)r->by_seconds, r->by_mode,
+             r->by_trace ? "T" : "");
+    l->notify = r->notify == NULL ? "" : suite_keep(s, span_of(r->notify));
+    l->ret = r->ret == NULL ? "" : suite_keep(s, span_of(r->ret));
+    l->by = r->has_by ? suite_keep(s, span_of(by)) : "";
+}
+
 static bool
-send_letter(struct suite *s, const char *from, const char *to, struct span text)
+send_letter(struct suite *s, const char *from, const char *to, const struct sieve_action *a,
+            struct span text)
 {
     if (s->letter_count == s->letter_size) {
         uint32_t size = s->letter_size == 0 ? 8 : s->letter_size * 2;
@@ -66,8 +79,15 @@ send_letter(struct suite *s, const char *from, const char *to, struct span text)
         s->letters = more;
         s->letter_size = size;
     }
-    s->letters[s->letter_count++] = (struct suite_letter){
-        suite_keep(s, span_of(from)), suite_keep(s, span_of(to)), {suite_keep(s, text), text.n}};
+    struct suite_letter *l = &s->letters[s->letter_count++];
+    *l = (struct suite_letter){.from = suite_keep(s, span_of(from)),
+                               .to = suite_keep(s, span_of(to)),
+                               .notify = "",
+                               .ret = "",
+                               .by = "",
+                               .text = {suite_keep(s, text), text.n}};
+    if (a->kind == SIEVE_REDIRECT)
+        note_wishes(s, &a->details.redirect, l);
     return true;
 }
 
@@ -82,7 +102,7 @@ send_to_all(struct suite *s, const struct relay_origin *o, const struct sieve_ac
     buf_init(&from, 4096);
     relay_reverse_path(o, a, &from);
     for (uint32_t i = 0; ok && (to = relay_recipient(o, a, i)) != NULL; i++)
-        ok = send_letter(s, buf_str(&from), to, text);
+        ok = send_letter(s, buf_str(&from), to, a, text);
     buf_release(&from);
     return ok;
 }

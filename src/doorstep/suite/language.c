@@ -75,7 +75,19 @@ run_test_fail(struct sieve_run *r, const struct sieve_op *op)
 
 /* ------------------------------------------------------------------ test_set */
 
-enum object { OBJECT_NONE, OBJECT_MESSAGE, OBJECT_FROM, OBJECT_TO, OBJECT_ORIG_TO, OBJECT_AUTH };
+enum object {
+    OBJECT_NONE,
+    OBJECT_MESSAGE,
+    OBJECT_FROM,
+    OBJECT_TO,
+    OBJECT_ORIG_TO,
+    OBJECT_AUTH,
+    OBJECT_NOTIFY, /* RFC 6009, which only this runner has */
+    OBJECT_ORCPT,
+    OBJECT_RET,
+    OBJECT_ENVID,
+    OBJECT_BY
+};
 
 static enum object
 object_of(struct span name)
@@ -87,6 +99,11 @@ object_of(struct span name)
         [OBJECT_TO] = "envelope.to",
         [OBJECT_ORIG_TO] = "envelope.orig_to",
         [OBJECT_AUTH] = "envelope.auth",
+        [OBJECT_NOTIFY] = "envelope.notify",
+        [OBJECT_ORCPT] = "envelope.orcpt",
+        [OBJECT_RET] = "envelope.ret",
+        [OBJECT_ENVID] = "envelope.envid",
+        [OBJECT_BY] = "envelope.by",
     };
 
     for (size_t i = OBJECT_MESSAGE; i < sizeof(names) / sizeof(names[0]); i++)
@@ -121,6 +138,19 @@ path_of(struct suite *s, struct span value)
     return suite_keep(s, value);
 }
 
+/* What is compared as it was said. */
+static void
+set_parameter(struct suite *s, enum object object, struct span value)
+{
+    struct sieve_envelope *e = &s->envelope;
+    const char **const places[] = {
+        [OBJECT_AUTH] = &e->login, [OBJECT_NOTIFY] = &e->notify, [OBJECT_ORCPT] = &e->orcpt,
+        [OBJECT_RET] = &e->ret,    [OBJECT_ENVID] = &e->envid,   [OBJECT_BY] = &e->deliverby,
+    };
+
+    *places[object] = suite_keep(s, value);
+}
+
 static void
 set_envelope(struct suite *s, enum object object, struct span value)
 {
@@ -132,8 +162,8 @@ set_envelope(struct suite *s, enum object object, struct span value)
         e->recipient = path_of(s, value);
     if (object == OBJECT_TO || object == OBJECT_ORIG_TO)
         e->original_recipient = path_of(s, value);
-    if (object == OBJECT_AUTH)
-        e->login = suite_keep(s, value);
+    if (object >= OBJECT_AUTH)
+        set_parameter(s, object, value);
 }
 
 static enum sieve_step

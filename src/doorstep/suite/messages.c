@@ -45,6 +45,7 @@ suite_derive_envelope(struct suite *s, struct span message)
         .recipient = first_of(s, message, to, "recipient@example.com"),
         .login = user == NULL ? "" : user,
         .notify = "",
+        .orcpt = "",
         .ret = "",
         .envid = "",
         .deliverby = "",
@@ -89,6 +90,9 @@ take_sent(struct suite *s, struct sieve_run *r, uint64_t index)
         return SIEVE_BROKEN;
     s->envelope.sender = l->from;
     s->envelope.recipient = s->envelope.original_recipient = l->to;
+    s->envelope.notify = l->notify;
+    s->envelope.ret = l->ret;
+    s->envelope.deliverby = l->by;
     return SIEVE_TRUE;
 }
 

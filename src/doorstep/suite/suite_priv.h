@@ -44,6 +44,7 @@ struct suite_mailbox {
 
 struct suite_letter { /* one transmission: one recipient */
     const char *from, *to;
+    const char *notify, *ret, *by; /* RFC 6009, or "" */
     struct span text;
 };
 

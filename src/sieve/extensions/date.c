@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "doorstep/date.h"
 #include "doorstep/field.h"
 
 enum { ZONE, ORIGINAL_ZONE };
@@ -80,6 +79,18 @@ print_iso8601(struct buf *out, const struct date_parts *t, int zone)
         print_zone(out, zone, ":");
 }
 
+bool
+sieve_print_iso8601(struct buf *out, const struct date *d)
+{
+    struct date_parts t;
+
+    date_split(d, &t);
+    if (t.year < 0 || t.year > 9999)
+        return false;
+    print_iso8601(out, &t, d->zone_minutes);
+    return true;
+}
+
 static void
 print_std11(struct buf *out, const struct date_parts *t, int zone)
 {
@@ -147,8 +158,8 @@ parse_zone(struct span s, int *minutes)
     return n % 100 < 60;
 }
 
-static bool
-check_zone(struct sieve_check *c, struct sieve_op *op, const struct sieve_value *value)
+bool
+sieve_check_zone(struct sieve_check *c, struct sieve_op *op, const struct sieve_value *value)
 {
     struct span s;
     int minutes;
@@ -170,14 +181,12 @@ sieve_local_zone(int64_t seconds)
     return localtime_r(&when, &tm) == NULL ? 0 : (int)(tm.tm_gmtoff / 60);
 }
 
-static bool
-move_zone(struct sieve_run *r, const struct sieve_op *op, struct date *d)
+bool
+sieve_move_zone(struct sieve_run *r, const struct sieve_op *op, const struct sieve_tagged *t,
+                struct date *d)
 {
-    const struct sieve_tagged *t = sieve_op_tag(op, SLOT_ZONE);
     struct span s;
 
-    if (t != NULL && t->tag->id == ORIGINAL_ZONE)
-        return true;
     if (t == NULL) {
         d->zone_minutes = sieve_local_zone(d->seconds);
         return true;
@@ -187,6 +196,14 @@ move_zone(struct sieve_run *r, const struct sieve_op *op, struct date *d)
     return parse_zone(s, &d->zone_minutes) ||
            sieve_run_fail(r, op, "'%.*s' is no time zone such as \"+0100\"",
                           s.n < 80 ? (int)s.n : 80, s.p);
+}
+
+static bool
+move_zone(struct sieve_run *r, const struct sieve_op *op, struct date *d)
+{
+    const struct sieve_tagged *t = sieve_op_tag(op, SLOT_ZONE);
+
+    return (t != NULL && t->tag->id == ORIGINAL_ZONE) || sieve_move_zone(r, op, t, d);
 }
 
 /* ------------------------------------------------------------------ comparing */
@@ -322,13 +339,13 @@ test_currentdate(struct sieve_run *r, const struct sieve_op *op)
 /* ------------------------------------------------------------------ rows */
 
 static const struct sieve_tag date_tags[] = {
-    {"zone", SIEVE_TAKES_STRING, SLOT_ZONE, 0, ZONE, check_zone},
+    {"zone", SIEVE_TAKES_STRING, SLOT_ZONE, 0, ZONE, sieve_check_zone},
     {"originalzone", SIEVE_TAKES_NOTHING, SLOT_ZONE, 0, ORIGINAL_ZONE, NULL},
     {0},
 };
 
 static const struct sieve_tag currentdate_tags[] = {
-    {"zone", SIEVE_TAKES_STRING, SLOT_ZONE, 0, ZONE, check_zone},
+    {"zone", SIEVE_TAKES_STRING, SLOT_ZONE, 0, ZONE, sieve_check_zone},
     {0},
 };
 

@@ -44,34 +44,68 @@ mode_is_valid(struct span s)
     return span_equal_fold(s, SPAN("notify")) || span_equal_fold(s, SPAN("return"));
 }
 
+/* Does s begin as the pattern does? A 0 of it is any digit. */
+static bool
+has_form(const char *s, const char *pattern)
+{
+    for (; *pattern != '\0'; s++, pattern++)
+        if (*pattern == '0' ? *s < '0' || *s > '9' : *s != *pattern)
+            return false;
+    return true;
+}
+
+/* "Z", "+01:00"; also "+0100", as the date test has it (RFC 6009 7.2). */
+static bool
+parse_offset(const char *s, int *seconds)
+{
+    bool is_signed = s[0] == '+' || s[0] == '-';
+    bool has_colon = is_signed && has_form(s + 1, "00:00");
+
+    *seconds = 0;
+    if ((s[0] | 0x20) == 'z')
+        return s[1] == '\0';
+    if (!is_signed || (!has_colon && !has_form(s + 1, "0000")) || s[has_colon ? 6 : 5] != '\0')
+        return false;
+    int hours = (s[1] - '0') * 10 + s[2] - '0', minutes = atoi(s + (has_colon ? 4 : 3));
+    *seconds = (hours * 60 + minutes) * (s[0] == '-' ? -60 : 60);
+    return hours < 24 && minutes < 60;
+}
+
+/* There is no 30th of February; second 60 there is. */
+static bool
+exists(const struct tm *written)
+{
+    struct tm tm = *written;
+
+    tm.tm_sec = 0;
+    timegm(&tm);
+    return tm.tm_mday == written->tm_mday;
+}
+
 /* RFC 3339, as :bytimeabsolute has it: "2010-02-25T12:00:00-08:00". */
 static bool
 parse_time(struct span s, int64_t *out)
 {
     char text[40];
     struct tm tm = {0};
-    int hours = 0, minutes = 0;
+    int offset;
 
-    if (s.n < 20 || s.n >= sizeof(text))
+    if (s.n >= sizeof(text))
         return false;
     memcpy(text, s.p, s.n);
     text[s.n] = '\0';
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (rest != NULL && *rest == '.')
+    if (!has_form(text, "0000-00-00") || (text[10] | 0x20) != 't' ||
+        !has_form(text + 11, "00:00:00") || strlen(text) != s.n)
+        return false;
+    const char *rest = text + 19;
+    text[10] = 'T';
+    if (strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) != rest || !exists(&tm))
+        return false;
+    if (rest[0] == '.' && has_form(rest + 1, "0"))
         rest += 1 + strspn(rest + 1, "0123456789");
-    if (rest == NULL)
+    if (!parse_offset(rest, &offset))
         return false;
-    if (*rest == '+' || *rest == '-') {
-        if (strlen(rest) != 6 || rest[3] != ':')
-            return false;
-        hours = atoi(rest + 1);
-        minutes = atoi(rest + 4);
-        if (*rest == '-')
-            hours = -hours, minutes = -minutes;
-    } else if (strcmp(rest, "Z") != 0 && strcmp(rest, "z") != 0) {
-        return false;
-    }
-    *out = (int64_t)timegm(&tm) - hours * 3600 - minutes * 60;
+    *out = (int64_t)timegm(&tm) - offset;
     return true;
 }
 
@@ -152,9 +186,6 @@ static const struct sieve_tag by_tags[] = {
 const struct sieve_extension sieve_redirect_dsn = {.name = "redirect-dsn", .tags = dsn_tags};
 const struct sieve_extension sieve_redirect_deliverby = {.name = "redirect-deliverby",
                                                          .tags = by_tags};
-const struct sieve_extension sieve_envelope_dsn = {.name = "envelope-dsn", .implies = "envelope"};
-const struct sieve_extension sieve_envelope_deliverby = {.name = "envelope-deliverby",
-                                                         .implies = "envelope"};
 
 /* ------------------------------------------------------------------ while redirect runs */
 

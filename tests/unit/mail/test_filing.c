@@ -247,6 +247,7 @@ START_TEST(a_run_comes_back)
                                    .original_recipient = "",
                                    .login = "",
                                    .notify = "NEVER",
+                                   .orcpt = "rfc822;ann@example.org",
                                    .ret = "FULL",
                                    .envid = "1",
                                    .remote_ip = "192.0.2.1",

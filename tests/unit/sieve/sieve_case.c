@@ -55,7 +55,7 @@ run(const struct sieve_program *p, struct span message, const struct sieve_limit
 {
     struct charsets *charsets = charsets_new();
     const struct sieve_envelope envelope = {
-        "bob@example.com", "ann+lists@example.org", "", "", "", "", "", ""};
+        "bob@example.com", "ann+lists@example.org", "", "", "", "", "", "", ""};
     const struct sieve_user user = {.address = "ann@example.org",
                                     .name = "ann",
                                     .delimiters = "+",
