@@ -13,6 +13,7 @@ struct rate {
     uint64_t used;    /* tokens that are out */
     uint64_t part;    /* of a token that has come back already: of an hour's ms */
     uint64_t seen_ms; /* `used` is as of then */
+    uint64_t last_ms; /* when the last of those that wait comes back */
 };
 
 /* rate_init() - a full bucket. */
@@ -24,6 +25,10 @@ bool rate_has(struct rate *r, uint64_t max, uint64_t n, uint64_t now_ms);
 
 /* rate_take() - n tokens, asked for before. */
 void rate_take(struct rate *r, uint64_t n);
+
+/* rate_wait() - for one that finds no token: ms until it may come back. Each is told a later time,
+ * as fast as tokens come, so that those who wait do not come together. */
+uint64_t rate_wait(struct rate *r, uint64_t max, uint64_t now_ms);
 
 /* rate_is_full() - nothing is out: it may be forgotten. */
 bool rate_is_full(struct rate *r, uint64_t max, uint64_t now_ms);

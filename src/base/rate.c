@@ -51,6 +51,15 @@ rate_take(struct rate *r, uint64_t n)
     r->used = n > UINT64_MAX - r->used ? UINT64_MAX : r->used + n;
 }
 
+uint64_t
+rate_wait(struct rate *r, uint64_t max, uint64_t now_ms)
+{
+    uint64_t step = max < HOUR_MS ? HOUR_MS / max : 1;
+
+    r->last_ms = (r->last_ms > now_ms ? r->last_ms : now_ms) + step;
+    return r->last_ms - now_ms;
+}
+
 bool
 rate_is_full(struct rate *r, uint64_t max, uint64_t now_ms)
 {
