@@ -262,8 +262,7 @@ prepare_take(struct scheduler *s)
 
     for (size_t i = 0; i < s->hop_count; i++)
         room += t->room[i] = room_at(s, &s->hops[i]);
-    t->looks_for_overdue =
-        settings_has_relay(s->with.settings) && is_time(&s->overdue_ms, OVERDUE_MS, now);
+    t->looks_for_overdue = is_time(&s->overdue_ms, OVERDUE_MS, now);
     t->wants_counts = is_time(&s->count_ms, COUNT_MS, now);
     return room > 0 || t->looks_for_overdue || t->wants_counts;
 }

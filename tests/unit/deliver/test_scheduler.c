@@ -437,6 +437,41 @@ START_TEST(what_expires_without_an_attempt_is_reported_too)
 }
 END_TEST
 
+/* Nothing leaves at all: it does not wait for ever. */
+START_TEST(what_expires_without_any_route_is_reported_too)
+{
+    struct queue_recipient r = recipient("x@slow.example");
+    struct queue_item i = item("a", &r, 1);
+
+    i.expires = time(NULL) - 1;
+    i.queued = time(NULL) - 5 * DAY;
+    stop();
+    settings.route_count = 0;
+    ck_assert(queue_add(queue, &i, 1, &why));
+    start();
+    while (strcmp(see().kind, "dsn") != 0)
+        turn();
+    ck_assert_uint_eq(see().items, 1);
+}
+END_TEST
+
+/* And the report, which nobody can be sent either. */
+START_TEST(a_report_without_any_route_expires)
+{
+    struct queue_recipient r = recipient("bob@example.com");
+    struct queue_item i = item("a", &r, 1);
+
+    i.kind = "dsn";
+    i.reverse_path = "";
+    i.expires = time(NULL) - 1;
+    stop();
+    settings.route_count = 0;
+    ck_assert(queue_add(queue, &i, 1, &why));
+    start();
+    wait_items(0);
+}
+END_TEST
+
 START_TEST(a_delay_is_told_once)
 {
     struct queue_recipient r = recipient("x@fast.example");
@@ -656,6 +691,8 @@ scheduler_tests(void)
     tcase_add_loop_test(t, who_is_owed_a_report, 0, sizeof reports / sizeof reports[0]);
     tcase_add_test(t, what_expires_is_reported);
     tcase_add_test(t, what_expires_without_an_attempt_is_reported_too);
+    tcase_add_test(t, what_expires_without_any_route_is_reported_too);
+    tcase_add_test(t, a_report_without_any_route_expires);
     tcase_add_test(t, a_delay_is_told_once);
     tcase_add_test(t, without_a_route_it_waits);
     tcase_add_test(t, recipients_of_one_route_go_together);
