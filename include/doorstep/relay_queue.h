@@ -67,9 +67,22 @@ struct queue_item {          /* strings are never NULL */
 void queue_item_pack(const struct queue_item *item, struct pack *p);
 void queue_item_unpack(struct queue_item *item, struct arena *arena, struct unpack *u);
 
-/* queue_open() - makes what is missing. NULL: why; CORRUPT: what is there is damaged. */
+/* queue_open() - makes what is missing, and reads the whole database once. NULL: why; CORRUPT: what
+ * is there is damaged. */
 struct queue *queue_open(const char *state_dir, struct outcome *why);
 void queue_close(struct queue *q); /* NULL is allowed */
+
+/* queue_rescue() - state_dir's queue is damaged, and open nowhere: a new one takes its place, with
+ * every item that can be read whole. The damaged one is `queue` in folder then; nothing of it is
+ * removed. False: it is where it was. */
+#define QUEUE_FOLDER_SIZE 4096
+struct queue_rescued {
+    uint64_t items; /* that wait again */
+    uint64_t lost;  /* that were there, and cannot be read */
+    char folder[QUEUE_FOLDER_SIZE];
+};
+bool queue_rescue(const char *state_dir, time_t now, struct queue_rescued *out,
+                  struct outcome *why);
 
 /* queue_add() - all of them or none; those whose `once` is known, waiting or done, are left out.
  * `id` is not looked at. */

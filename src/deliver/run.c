@@ -144,25 +144,22 @@ wait_for_predecessor(struct deliver *d, struct outcome *why)
     return true;
 }
 
-/* A damaged queue holds up nobody's mail: it is set aside whole, for whoever can make more of it.
- */
+/* A damaged queue holds up nobody's mail: what can be read of it goes on, and all of it is kept for
+ * whoever can make more of it. */
 static struct queue *
 open_queue(const char *state_dir, struct outcome *why)
 {
     struct queue *q = queue_open(state_dir, why);
-    char path[PATH_MAX], aside[PATH_MAX];
+    struct queue_rescued rescued;
 
     if (q != NULL || why->kind != OUTCOME_CORRUPT)
         return q;
-    snprintf(path, sizeof path, "%s/queue", state_dir);
-    snprintf(aside, sizeof aside, "%s/queue-%lld.damaged", state_dir,
-             (long long)clock_wall().tv_sec);
-    if (rename(path, aside) != 0) {
-        outcome_errno(why, errno, "rename", path);
+    const struct outcome damage = *why;
+    if (!queue_rescue(state_dir, clock_wall().tv_sec, &rescued, why))
         return NULL;
-    }
-    log_event(LOG_LEVEL_ERROR, "queue_set_aside", "folder", aside, "cause", why->cause, "effect",
-              "what waited there is not sent", NULL);
+    log_event(LOG_LEVEL_ERROR, "queue_set_aside", "folder", rescued.folder, "cause", damage.cause,
+              "rescued", log_num((long long)rescued.items), "lost",
+              log_num((long long)rescued.lost), NULL);
     return queue_open(state_dir, why);
 }
 

@@ -240,18 +240,15 @@ def pipe_script(daemon):
     return path
 
 
+PAGE = 1024
+
+
 def damaged(tests):
     daemon = Daemon()
     try:
         daemon.start()
         to = account(daemon, "ann", 'redirect "eve@example.net";')
-        send(daemon, to)
-        expect(len(rows(daemon, to)) == 1, "not queued")
-        daemon.end()
-        with open(f"{daemon.state}/queue/queue.sqlite", "r+b") as f:
-            f.write(b"\0" * 4096)
-        for path in glob.glob(f"{daemon.state}/queue/queue.sqlite-wal"):
-            os.unlink(path)
+        tests.run("of a queue with a damaged page the rest waits again", rescued, daemon, to)
         tests.run("a damaged queue is set aside, and mail goes on", set_aside, daemon, to)
     finally:
         if daemon.process is not None:
@@ -259,12 +256,37 @@ def damaged(tests):
         daemon.remove()
 
 
+def rescued(daemon, to):
+    for n in range(12):
+        send(daemon, to, f"rescue {n}")
+    send(daemon, to, "large", body="x" * 70 + "\r\n" + "A long line of a large message.\r\n" * 2000)
+    before = {r["id"]: r for r in rows(daemon, to)}
+    expect(len(before) == 13, before)
+    daemon.end()
+    with open(f"{daemon.state}/queue/queue.sqlite", "r+b") as f:
+        page = f.read().index(b"Subject: rescue 6") // PAGE * PAGE
+        f.seek(page)
+        f.write(b"\xa5" * PAGE)
+    daemon.start()
+    left = rows(daemon, to)
+    expect(8 <= len(left) < 13, left)
+    expect({(r["from"], r["to"], r["expires"]) for r in left} <= {(r["from"], r["to"], r["expires"])
+                                                                   for r in before.values()}, left)
+    expect(max(r["octets"] for r in left) > 60000, left)
+    expect(any(b"A long line of a large message." in f for f in files(daemon)), "the large one lost its file")
+    [folder] = glob.glob(f"{daemon.state}/queue-*.damaged/queue")
+    expect(os.path.exists(f"{folder}/queue.sqlite"), "the damaged one is gone")
+
+
 def set_aside(daemon, to):
+    daemon.end()
+    with open(f"{daemon.state}/queue/queue.sqlite", "r+b") as f:
+        f.write(b"\0" * 4 * PAGE)
     daemon.start()
     expect(rows(daemon, to) == [], "something waits")
     send(daemon, to)
     expect(len(rows(daemon, to)) == 1, "not queued any more")
-    expect(len(glob.glob(f"{daemon.state}/queue-*.damaged/queue.sqlite")) == 1, "not set aside")
+    expect(len(glob.glob(f"{daemon.state}/queue-*.damaged/queue/queue.sqlite")) == 2, "not set aside")
 
 
 def announcing(tests):

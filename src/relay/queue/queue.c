@@ -65,7 +65,7 @@ open_database(struct queue *q, const char *path, struct outcome *why)
 }
 
 struct queue *
-queue_open(const char *state_dir, struct outcome *why)
+queue_open_damaged(const char *state_dir, struct outcome *why)
 {
     struct queue *q = calloc(1, sizeof *q);
     char database[PATH_MAX];
@@ -80,6 +80,21 @@ queue_open(const char *state_dir, struct outcome *why)
         return q;
     queue_close(q);
     return NULL;
+}
+
+/* Damage that is met later would hold up what waits, and what comes, for as long as it is there. */
+struct queue *
+queue_open(const char *state_dir, struct outcome *why)
+{
+    struct queue *q = queue_open_damaged(state_dir, why);
+
+    if (q == NULL || db_check(q->db, false, why))
+        return q;
+    if (why->kind == OUTCOME_CORRUPT) {
+        queue_close(q);
+        return NULL;
+    }
+    return q;
 }
 
 void

@@ -30,6 +30,9 @@ struct queue {
 
 /* ---- queue.c */
 
+/* queue_open_damaged() - as queue_open(), whatever its pages look like. */
+struct queue *queue_open_damaged(const char *state_dir, struct outcome *why);
+
 /* queue_begin() - the mutex is held and a transaction open when it returns true; queue_end()
  * commits (where ok) and gives the mutex back. It is in the kernel's hands then. */
 bool queue_begin(struct queue *q, struct outcome *why);
