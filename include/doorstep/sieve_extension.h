@@ -25,7 +25,9 @@ struct sieve_value {
     uint64_t number;
     const struct sieve_text *strings;
     uint32_t count;
-    void *compiled; /* keys of :regex: what its check made of them */
+    void *compiled;               /* keys of :regex: what its check made of them */
+    const struct span *constants; /* of the strings, where none has variables; else NULL */
+    const struct span *folded; /* keys: constants as fold() of the comparator makes them, or NULL */
 };
 
 /* sieve_text_constant() - true when the string has no variables: *out is then its value. */

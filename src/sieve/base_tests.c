@@ -78,6 +78,7 @@ test_exists(struct sieve_run *r, const struct sieve_op *op)
     for (uint32_t i = 0; i < op->arguments[0].count && truth == SIEVE_TRUE; i++) {
         struct sieve_value one = op->arguments[0];
         one.strings += i;
+        one.constants += one.constants == NULL ? 0 : i;
         one.count = 1;
         truth = sieve_fields_walk(r, op, &one, found, NULL);
     }

@@ -3,9 +3,25 @@
  * The arguments of a command or test: tags first, then what its row asks for by letters (RFC 5228
  * 2.6); their strings are compiled.
  */
-#include "program_priv.h"
+#include "match_priv.h"
 
 #include <stdio.h>
+
+/* What needs no run to be known is looked up here, once for all messages. */
+static bool
+keep_constants(struct sieve_check *c, struct sieve_value *v)
+{
+    struct span s;
+
+    for (uint32_t i = 0; i < v->count; i++)
+        if (!sieve_text_constant(&v->strings[i], &s))
+            return true;
+    struct span *constants = sieve_check_alloc(c, v->count * sizeof(*constants));
+    for (uint32_t i = 0; constants != NULL && i < v->count; i++)
+        sieve_text_constant(&v->strings[i], &constants[i]);
+    v->constants = constants;
+    return constants != NULL;
+}
 
 static bool
 compile_strings(struct sieve_check *c, const struct argument *a, struct sieve_value *out)
@@ -21,7 +37,7 @@ compile_strings(struct sieve_check *c, const struct argument *a, struct sieve_va
     out->kind = is_list ? SIEVE_TAKES_LIST : SIEVE_TAKES_STRING;
     out->strings = texts;
     out->count = count;
-    return ok;
+    return ok && keep_constants(c, out);
 }
 
 static bool
@@ -224,5 +240,6 @@ check_arguments(struct sieve_check *c, const struct node *n, struct sieve_op *op
 {
     const struct argument *a;
 
-    return check_tags(c, op, n, &a) && check_positionals(c, op, a) && check_tag_values(c, op);
+    return check_tags(c, op, n, &a) && check_positionals(c, op, a) && check_tag_values(c, op) &&
+           match_prepare(c, op);
 }

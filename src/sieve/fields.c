@@ -57,11 +57,12 @@ sieve_field_value(struct sieve_run *r, const struct sieve_field *f, bool is_deco
 }
 
 /* The names as the strings of the list give them now. */
-static struct span *
+static const struct span *
 field_names(struct sieve_run *r, const struct sieve_value *names)
 {
+    if (names->constants != NULL)
+        return names->constants;
     struct span *out = sieve_run_alloc(r, names->count * sizeof(*out));
-
     for (uint32_t i = 0; out != NULL && i < names->count; i++)
         if (!sieve_text_get(r, &names->strings[i], &out[i]))
             return NULL;
@@ -156,7 +157,7 @@ sieve_fields_walk(struct sieve_run *r, const struct sieve_op *op, const struct s
         .index = index == NULL ? 0 : index->value.number,
         .is_last = sieve_op_tag(op, SIEVE_SLOT_LAST) != NULL,
     };
-    struct span *list = field_names(r, names);
+    const struct span *list = field_names(r, names);
 
     if (list == NULL)
         return SIEVE_BROKEN;

@@ -64,32 +64,87 @@ match_fold(struct sieve_match *m, struct span value, struct span *out)
     return true;
 }
 
-/* ------------------------------------------------------------------ beginning */
+/* ------------------------------------------------------------------ while a script is checked */
 
 static bool
-take_key(struct sieve_match *m, uint32_t i)
+searches(enum sieve_match_type type)
 {
-    m->folded[i] = SPAN_NONE;
-    if (!sieve_text_get(m->run, &m->value->strings[i], &m->keys[i]))
-        return false;
-    if (m->type != SIEVE_MATCH_CONTAINS && m->type != SIEVE_MATCH_MATCHES)
+    return type == SIEVE_MATCH_CONTAINS || type == SIEVE_MATCH_MATCHES;
+}
+
+static bool
+fold_constant(struct sieve_check *c, const struct sieve_comparator *comparator, struct span key,
+              struct span *out)
+{
+    struct buf folded;
+
+    buf_init(&folded, c->limits->memory_max);
+    bool ok = comparator->fold(key, &folded);
+    out->n = folded.len;
+    out->p = ok ? arena_copy(&c->program->arena, buf_span(&folded)) : NULL;
+    buf_release(&folded);
+    return out->p != NULL ||
+           sieve_check_error(c, (struct sieve_place){0}, "script needs too much memory");
+}
+
+bool
+match_prepare(struct sieve_check *c, struct sieve_op *op)
+{
+    if ((op->definition->classes & SIEVE_ON_COMPARE) == 0 || op->argument_count == 0)
         return true;
-    return fold_key(m, m->keys[i], &m->folded[i]);
+    struct sieve_value *keys = &op->arguments[op->argument_count - 1];
+    const struct sieve_comparator *comparator = sieve_op_comparator(op);
+    bool is_needed = searches(sieve_op_match_type(op)) && comparator->fold != NULL;
+    if (keys->constants == NULL || !is_needed)
+        return true;
+    struct span *folded = sieve_check_alloc(c, keys->count * sizeof(*folded));
+    keys->folded = folded;
+    for (uint32_t i = 0; folded != NULL && i < keys->count; i++)
+        if (!fold_constant(c, comparator, keys->constants[i], &folded[i]))
+            return false;
+    return folded != NULL;
+}
+
+/* ------------------------------------------------------------------ beginning */
+
+/* Those that have variables are put together for this test. */
+static bool
+take_texts(struct sieve_match *m)
+{
+    struct span *keys = sieve_run_alloc(m->run, m->key_count * sizeof(*keys));
+
+    for (uint32_t i = 0; keys != NULL && i < m->key_count; i++)
+        if (!sieve_text_get(m->run, &m->value->strings[i], &keys[i]))
+            return false;
+    m->keys = keys;
+    return keys != NULL;
+}
+
+static bool
+fold_keys(struct sieve_match *m)
+{
+    struct span *folded = sieve_run_alloc(m->run, m->key_count * sizeof(*folded));
+
+    for (uint32_t i = 0; folded != NULL && i < m->key_count; i++)
+        if (!fold_key(m, m->keys[i], &folded[i]))
+            return false;
+    m->folded = folded;
+    return folded != NULL;
 }
 
 static bool
 take_keys(struct sieve_match *m)
 {
-    bool ok = true;
-
     m->key_count = m->value->count;
-    m->keys = sieve_run_alloc(m->run, m->key_count * sizeof(*m->keys));
-    m->folded = sieve_run_alloc(m->run, m->key_count * sizeof(*m->folded));
-    if (m->keys == NULL || m->folded == NULL)
+    m->keys = m->value->constants;
+    m->folded = m->value->folded;
+    if (m->keys == NULL && !take_texts(m))
         return false;
-    for (uint32_t i = 0; ok && i < m->key_count; i++)
-        ok = take_key(m, i);
-    return ok && (m->type != SIEVE_MATCH_REGEX || match_regex_begin(m)) &&
+    if (searches(m->type) && m->comparator->fold == NULL)
+        m->folded = m->keys;
+    if (searches(m->type) && m->folded == NULL && !fold_keys(m))
+        return false;
+    return (m->type != SIEVE_MATCH_REGEX || match_regex_begin(m)) &&
            (m->type != SIEVE_MATCH_LIST || match_list_begin(m));
 }
 
@@ -139,7 +194,7 @@ bool
 sieve_match_words(struct sieve_match *m)
 {
     uint32_t count, n = 0;
-    bool is_folded = m->type == SIEVE_MATCH_CONTAINS || m->type == SIEVE_MATCH_MATCHES;
+    bool is_folded = searches(m->type);
 
     if (m->type == SIEVE_MATCH_REGEX || m->type == SIEVE_MATCH_LIST)
         return true;
@@ -240,6 +295,8 @@ static const match_fn functions[] = {
 static void
 trace_value(struct sieve_match *m, struct span value, struct span key, bool is_true)
 {
+    if (!run_is_traced(m->run))
+        return;
     run_trace(m->run,
               (struct sieve_trace){
                   .kind = SIEVE_TRACE_VALUE, .value = value, .key = key, .is_true = is_true},

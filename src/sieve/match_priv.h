@@ -15,8 +15,8 @@ struct sieve_match {
     enum sieve_match_type type;
     const struct sieve_comparator *comparator;
     const char *relation; /* of :count and :value */
-    struct span *keys;
-    struct span *folded; /* the same in the comparator's form */
+    const struct span *keys;
+    const struct span *folded; /* the same in the comparator's form */
     uint32_t key_count;
     uint64_t count; /* values so far */
     struct span folded_value;
@@ -24,6 +24,10 @@ struct sieve_match {
     pcre2_code **regexes;
     bool keeps_variables; /* sieve_match_keep_variables() */
 };
+
+/* match_prepare() - fold the keys of a test that compares, where they are constant. False: noted.
+ */
+bool match_prepare(struct sieve_check *c, struct sieve_op *op);
 
 /* One value against key i. */
 typedef enum sieve_truth (*match_fn)(struct sieve_match *m, uint32_t i, struct span value);

@@ -199,7 +199,7 @@ sieve_run_buf(struct sieve_run *r)
 void
 run_trace(struct sieve_run *r, struct sieve_trace t, const struct sieve_op *op)
 {
-    if (r->in.on_trace == NULL)
+    if (!run_is_traced(r))
         return;
     t.depth = r->depth;
     if (op != NULL) {
@@ -209,6 +209,20 @@ run_trace(struct sieve_run *r, struct sieve_trace t, const struct sieve_op *op)
         t.is_test = op->definition->is_test;
     }
     r->in.on_trace(r->in.trace_arg, &t);
+}
+
+static void
+trace_command(struct sieve_run *r, const struct sieve_op *op)
+{
+    if (run_is_traced(r))
+        run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_COMMAND}, op);
+}
+
+static void
+trace_test(struct sieve_run *r, const struct sieve_op *test, bool is_true)
+{
+    if (run_is_traced(r))
+        run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_TEST, .is_true = is_true}, test);
 }
 
 void
@@ -243,7 +257,7 @@ sieve_run_test(struct sieve_run *r, const struct sieve_op *test)
 {
     if (!spend_step(r, test) || !was_found(r, test))
         return SIEVE_BROKEN;
-    run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_COMMAND}, test);
+    trace_command(r, test);
     const struct sieve_op *outer = r->op;
     r->op = test;
     r->depth++;
@@ -253,8 +267,7 @@ sieve_run_test(struct sieve_run *r, const struct sieve_op *test)
     if (r->status != SIEVE_OK)
         truth = SIEVE_BROKEN;
     if (truth != SIEVE_BROKEN)
-        run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_TEST, .is_true = truth == SIEVE_TRUE},
-                  test);
+        trace_test(r, test, truth == SIEVE_TRUE);
     return truth;
 }
 
@@ -263,7 +276,7 @@ run_op(struct sieve_run *r, const struct sieve_op *op)
 {
     if (!spend_step(r, op) || !was_found(r, op))
         return SIEVE_BREAKDOWN;
-    run_trace(r, (struct sieve_trace){.kind = SIEVE_TRACE_COMMAND}, op);
+    trace_command(r, op);
     const struct sieve_op *outer = r->op;
     r->op = op;
     enum sieve_step step = op->definition->run(r, op);

@@ -73,6 +73,13 @@ enum sieve_step run_ops(struct sieve_run *r, const struct sieve_op *ops, uint32_
 enum sieve_step run_unit(struct sieve_run *r, const struct unit *unit);
 void run_trace(struct sieve_run *r, struct sieve_trace t, const struct sieve_op *op);
 
+/* run_is_traced() - somebody listens; else there is no need to make what run_trace() would take. */
+static inline bool
+run_is_traced(const struct sieve_run *r)
+{
+    return r->in.on_trace != NULL;
+}
+
 /* variables.c */
 struct span *variable_slot(struct sieve_run *r, uint32_t number);
 

@@ -64,10 +64,12 @@ redirect_list(struct sieve_run *r, const struct sieve_op *op, struct span name, 
 bool
 match_list_begin(struct sieve_match *m)
 {
-    bool ok = true;
+    struct span *lists = sieve_run_alloc(m->run, m->key_count * sizeof(*lists));
+    bool ok = lists != NULL;
 
     for (uint32_t i = 0; ok && i < m->key_count; i++)
-        ok = take_list(m->run, m->op, m->keys[i], &m->keys[i]);
+        ok = take_list(m->run, m->op, m->keys[i], &lists[i]);
+    m->keys = lists;
     return ok;
 }
 
