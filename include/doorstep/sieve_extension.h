@@ -164,6 +164,7 @@ struct sieve_op {
     const char *script;
     struct sieve_tagged *tags;
     uint32_t tag_count;
+    uint64_t slots;                /* that tags are in, a bit each */
     struct sieve_value *arguments; /* as the letters say; missing ones have kind NOTHING */
     uint32_t argument_count;
     struct sieve_op *tests;
@@ -415,15 +416,17 @@ bool sieve_address_part(struct sieve_run *r, const struct sieve_op *op,
 struct sieve_field {
     const char *name; /* as written */
     size_t name_length;
-    struct span value;    /* folded, without white space around it */
-    struct span raw;      /* all of it, with its line end */
-    struct span *decoded; /* the engine's: what sieve_field_value() said before, or NULL */
-    bool is_broken;       /* a line that is no field: kept, never found */
+    struct span value;             /* folded, without white space around it */
+    struct span raw;               /* all of it, with its line end */
+    struct sieve_field_memo *memo; /* the engine's: what was made of the value before, or NULL */
+    uint32_t namesake;             /* the engine's: see struct sieve_names */
+    bool is_broken;                /* a line that is no field: kept, never found */
 };
 
 struct sieve_fields { /* of a message or part, in their order */
     struct sieve_field *items;
     uint32_t count, size;
+    struct sieve_names *names; /* the engine's, to find fields by name; or NULL */
 };
 
 struct sieve_part { /* of the message as it is now, its line ends CRLF */

@@ -2,12 +2,10 @@
  *
  * The tests of RFC 5228 section 5, but for envelope, which is an extension.
  */
-#include "run_priv.h"
-
 #include <strings.h>
 
 #include "base_priv.h"
-#include "doorstep/addresslist.h"
+#include "match_priv.h"
 
 /* ------------------------------------------------------------------ logic */
 
@@ -136,7 +134,7 @@ compare_header(void *arg, const struct sieve_field *f)
         return mime_compare(c->run, c->op, f, c->match);
     if (!sieve_field_value(c->run, f, true, &value))
         return SIEVE_BROKEN;
-    return sieve_match_value(c->match, value);
+    return match_field_value(c->match, f, value);
 }
 
 static enum sieve_truth
@@ -233,62 +231,31 @@ check_address(struct sieve_check *c, struct sieve_op *op)
     return true;
 }
 
-/* What was written with quotes is the same address only with them (RFC 5322 3.4.1). */
-static void
-append_local(struct buf *out, const struct addresslist_item *item)
-{
-    if (!item->is_quoted) {
-        buf_append_span(out, item->local);
-        return;
-    }
-    buf_append_char(out, '"');
-    for (size_t i = 0; i < item->local.n; i++) {
-        if (item->local.p[i] == '"' || item->local.p[i] == '\\')
-            buf_append_char(out, '\\');
-        buf_append_char(out, item->local.p[i]);
-    }
-    buf_append_char(out, '"');
-}
-
-static enum sieve_truth
-compare_item(struct compare *c, const struct addresslist_item *item)
-{
-    struct buf *whole = sieve_run_buf(c->run);
-    struct span part;
-
-    append_local(whole, item);
-    if (item->domain.n > 0)
-        buf_printf(whole, "@%.*s", (int)item->domain.n, item->domain.p);
-    struct sieve_address a = {.local = item->local, .domain = item->domain};
-    a.all.n = whole->len;
-    a.all.p = sieve_run_copy(c->run, buf_span(whole));
-    a.is_valid = item->local.n > 0 && item->domain.n > 0;
-    if (a.all.p == NULL)
-        return SIEVE_BROKEN;
-    if (!sieve_address_part(c->run, c->op, &a, &part))
-        return SIEVE_FALSE;
-    return sieve_match_value(c->match, part);
-}
-
 /* Members of groups count, names of groups do not (5.1). */
 static enum sieve_truth
 compare_addresses(void *arg, const struct sieve_field *f)
 {
     struct compare *c = arg;
-    struct addresslist list;
-    struct addresslist_item item;
-    enum addresslist_kind kind;
+    const struct kept_address *at = NULL;
+    struct span part;
     enum sieve_truth truth = SIEVE_FALSE;
+    bool is_checked = c->op->arguments[0].constants != NULL; /* by check_address() */
 
-    if (sieve_op_tag(c->op, SIEVE_SLOT_MIME) == NULL && !holds_addresses(span_of(f->name)))
+    if (!is_checked && sieve_op_tag(c->op, SIEVE_SLOT_MIME) == NULL &&
+        !holds_addresses(span_of(f->name)))
         return SIEVE_FALSE;
-    if (!sieve_run_work(c->run, f->value.n))
+    struct kept_addresses *list =
+        sieve_run_work(c->run, f->value.n) ? field_addresses(c->run, f) : NULL;
+    if (list == NULL)
         return SIEVE_BROKEN;
-    addresslist_init(&list, f->value);
-    while (truth == SIEVE_FALSE && (kind = addresslist_next(&list, &item)) != ADDRESSLIST_END)
-        if (kind == ADDRESSLIST_MAILBOX)
-            truth = compare_item(c, &item);
-    addresslist_release(&list);
+    while (truth == SIEVE_FALSE) {
+        if (!next_address(c->run, list, &at))
+            return SIEVE_BROKEN;
+        if (at == NULL)
+            break;
+        if (sieve_address_part(c->run, c->op, &at->address, &part))
+            truth = sieve_match_value(c->match, part);
+    }
     return truth;
 }
 

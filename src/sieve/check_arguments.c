@@ -78,6 +78,8 @@ takes_text(enum sieve_takes takes)
 const struct sieve_tagged *
 sieve_op_tag(const struct sieve_op *op, unsigned slot)
 {
+    if ((op->slots >> slot & 1) == 0)
+        return NULL;
     for (uint32_t i = 0; i < op->tag_count; i++)
         if (op->tags[i].tag->slot == slot)
             return &op->tags[i];
@@ -107,6 +109,7 @@ check_tag(struct sieve_check *c, struct sieve_op *op, const struct sieve_tag *ta
         return sieve_check_error(c, name->at, "tag ':%s' cannot stand beside ':%s'", tag->name,
                                  other->tag->name);
     op->tags[op->tag_count++] = (struct sieve_tagged){tag, value};
+    op->slots |= UINT64_C(1) << tag->slot;
     return ok;
 }
 

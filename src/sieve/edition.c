@@ -37,12 +37,13 @@ add_field(struct sieve_run *r, struct sieve_fields *out, const struct field *f, 
     if (!make_room(r, out))
         return false;
     const char *name = is_broken ? "" : arena_copy(&r->arena, f->name);
-    if (name == NULL)
+    struct sieve_field_memo *memo = arena_alloc(&r->arena, sizeof(*memo));
+    if (name == NULL || memo == NULL)
         return false;
     out->items[out->count++] = (struct sieve_field){
         .name = name,
         .name_length = is_broken ? 0 : f->name.n,
-        .decoded = arena_alloc(&r->arena, sizeof(struct span)),
+        .memo = memo,
         .value = is_broken ? SPAN_NONE : f->value,
         .raw = raw,
         .is_broken = is_broken,
@@ -89,6 +90,7 @@ fields_read(struct sieve_run *r, struct span block, struct sieve_fields *out, st
             return sieve_run_fail(r, NULL, "the message has too many header fields");
     } while (result != FIELD_END);
     *rest = block;
+    fields_index(r, out);
     return true;
 }
 
@@ -182,6 +184,7 @@ editable(struct sieve_run *r)
         r->edition = e;
     }
     e->is_original = false;
+    e->fields.names = NULL; /* they move */
     return e;
 }
 
@@ -207,8 +210,11 @@ make_field(struct sieve_run *r, const char *line_end, struct span name, struct s
     if (!ok)
         return sieve_run_fail(r, NULL, "a header field is too long to be added");
     struct span raw = {sieve_run_copy(r, buf_span(line)), line->len};
-    *out = (struct sieve_field){.name = sieve_run_copy(r, name), .name_length = name.n, .raw = raw};
-    if (out->raw.p == NULL || out->name == NULL)
+    *out = (struct sieve_field){.name = sieve_run_copy(r, name),
+                                .name_length = name.n,
+                                .raw = raw,
+                                .memo = sieve_run_alloc(r, sizeof(*out->memo))};
+    if (out->raw.p == NULL || out->name == NULL || out->memo == NULL)
         return false;
     out->value = span_trim(span_skip(raw, name.n + 1));
     return true;

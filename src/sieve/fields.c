@@ -20,13 +20,12 @@ has_words(struct span s)
     return memmem(s.p, s.n, "=?", 2) != NULL || !utf8_is_valid(s);
 }
 
-/* The same field is asked for again and again: what was decoded is kept beside it. */
 static bool
 was_decoded(const struct sieve_field *f, bool is_decoded, struct span *out)
 {
-    if (!is_decoded || f->decoded == NULL || f->decoded->p == NULL)
+    if (!is_decoded || f->memo->decoded.p == NULL)
         return false;
-    *out = *f->decoded;
+    *out = f->memo->decoded;
     return true;
 }
 
@@ -51,8 +50,8 @@ sieve_field_value(struct sieve_run *r, const struct sieve_field *f, bool is_deco
     const char *kept = sieve_run_copy(r, text);
     *out = (struct span){kept, text.n};
     buf_release(&value);
-    if (is_decoded && f->decoded != NULL)
-        *f->decoded = *out;
+    if (is_decoded)
+        f->memo->decoded = *out;
     return kept != NULL;
 }
 
@@ -83,6 +82,49 @@ has_name(const struct sieve_field *f, struct span name)
     return f->name_length == name.n && !f->is_broken && strncasecmp(f->name, name.p, name.n) == 0;
 }
 
+static unsigned
+bucket(const char *name, size_t n)
+{
+    return n == 0 ? 0 : (n + 7u * (name[0] | 0x20u) + 31u * (name[n - 1] | 0x20u)) % NAMES_BUCKETS;
+}
+
+void
+fields_index(struct sieve_run *r, struct sieve_fields *fields)
+{
+    struct sieve_names *names = arena_alloc(&r->arena, sizeof(*names));
+
+    fields->names = names;
+    if (names == NULL)
+        return;
+    for (unsigned b = 0; b < NAMES_BUCKETS; b++)
+        names->first[b] = fields->count;
+    for (uint32_t i = fields->count; i > 0; i--) {
+        struct sieve_field *f = &fields->items[i - 1];
+        uint32_t *first = &names->first[bucket(f->name, f->name_length)];
+        f->namesake = *first;
+        *first = i - 1;
+    }
+}
+
+static enum sieve_truth
+see_field(struct walk *w, const struct sieve_field *f, struct span name)
+{
+    if (!has_name(f, name) || (w->index != 0 && ++w->seen != w->index))
+        return SIEVE_FALSE;
+    return w->fn(w->arg, f);
+}
+
+static enum sieve_truth
+walk_namesakes(struct walk *w, const struct sieve_fields *fields, struct span name)
+{
+    uint32_t i = fields->names->first[bucket(name.p, name.n)];
+    enum sieve_truth truth = SIEVE_FALSE;
+
+    for (; i < fields->count && truth == SIEVE_FALSE; i = fields->items[i].namesake)
+        truth = see_field(w, &fields->items[i], name);
+    return truth;
+}
+
 /* RFC 5260 6: all fields named are counted in the order of the names, and in the message's for one
  * name; :last counts from the end of that. */
 static enum sieve_truth
@@ -93,11 +135,12 @@ walk_name(struct walk *w, const struct sieve_fields *fields, struct span name)
     const struct sieve_field *f = fields->items;
     ptrdiff_t step = w->is_last ? -1 : 1;
 
+    if (truth == SIEVE_FALSE && fields->names != NULL && !w->is_last)
+        return walk_namesakes(w, fields, name);
     if (w->is_last && fields->count > 0)
         f += fields->count - 1;
     for (uint32_t n = 0; n < fields->count && truth == SIEVE_FALSE; n++, f += step)
-        if (has_name(f, name) && (w->index == 0 || ++w->seen == w->index))
-            truth = w->fn(w->arg, f);
+        truth = see_field(w, f, name);
     return truth;
 }
 

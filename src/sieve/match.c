@@ -44,19 +44,34 @@ fold_key(struct sieve_match *m, struct span key, struct span *out)
     return out->p != NULL;
 }
 
+/* The value of a field is kept as the first comparator that asked has it. */
+static bool
+fold_value(struct sieve_match *m, struct span value)
+{
+    struct sieve_field_memo *memo = m->memo;
+    struct buf *folded = &m->run->folded;
+
+    buf_reset(folded);
+    if (!m->comparator->fold(value, folded))
+        return sieve_run_fail(m->run, m->op, "a value is too long to be compared");
+    m->folded_value = buf_span(folded);
+    if (memo == NULL || memo->comparator != NULL)
+        return true;
+    m->folded_value.p = sieve_run_copy(m->run, m->folded_value);
+    memo->folded = m->folded_value;
+    memo->comparator = m->comparator;
+    return m->folded_value.p != NULL;
+}
+
 bool
 match_fold(struct sieve_match *m, struct span value, struct span *out)
 {
-    struct buf *folded = &m->run->folded;
-
     if (m->comparator->fold == NULL)
         m->folded_value = value;
-    else if (!m->is_folded) {
-        buf_reset(folded);
-        if (!m->comparator->fold(value, folded))
-            return sieve_run_fail(m->run, m->op, "a value is too long to be compared");
-        m->folded_value = buf_span(folded);
-    }
+    else if (!m->is_folded && m->memo != NULL && m->memo->comparator == m->comparator)
+        m->folded_value = m->memo->folded;
+    else if (!m->is_folded && !fold_value(m, value))
+        return false;
     m->is_folded = true;
     *out = m->folded_value;
     if (out->p == NULL)
@@ -332,6 +347,15 @@ sieve_match_value(struct sieve_match *m, struct span value)
         result = functions[m->type](m, i, value);
         trace_value(m, value, m->keys[i], result == SIEVE_TRUE);
     }
+    return result;
+}
+
+enum sieve_truth
+match_field_value(struct sieve_match *m, const struct sieve_field *f, struct span value)
+{
+    m->memo = f->memo;
+    enum sieve_truth result = sieve_match_value(m, value);
+    m->memo = NULL;
     return result;
 }
 

@@ -18,7 +18,8 @@ struct sieve_match {
     const struct span *keys;
     const struct span *folded; /* the same in the comparator's form */
     uint32_t key_count;
-    uint64_t count; /* values so far */
+    uint64_t count;                /* values so far */
+    struct sieve_field_memo *memo; /* of the field whose value that is, or NULL */
     struct span folded_value;
     bool is_folded; /* the value that is being matched */
     pcre2_code **regexes;
@@ -51,6 +52,11 @@ bool match_list_begin(struct sieve_match *m);
 
 /* extensions/extlists.c: is the value on the list that the key names? */
 enum sieve_truth match_list(struct sieve_match *m, uint32_t i, struct span value);
+
+/* match_field_value() - as sieve_match_value(): the value is f's as sieve_field_value() decodes it.
+ */
+enum sieve_truth match_field_value(struct sieve_match *m, const struct sieve_field *f,
+                                   struct span value);
 
 /* match_fold() - value in the comparator's form, made once for all keys; valid until the next
  * value. */

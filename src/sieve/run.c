@@ -41,6 +41,7 @@ sieve_run_free(struct sieve_run *r)
         return;
     buf_release(&r->scratch);
     buf_release(&r->folded);
+    release_addresses(r);
     arena_release(&r->arena);
     arena_release(&r->message_arena);
     free(r->actions);

@@ -5,6 +5,7 @@
 #ifndef SIEVE_RUN_PRIV_H
 #define SIEVE_RUN_PRIV_H
 
+#include "doorstep/addresslist.h"
 #include "program_priv.h"
 
 struct frame { /* of one script of the program */
@@ -14,6 +15,36 @@ struct frame { /* of one script of the program */
     bool has_part;       /* included in a loop over parts: part_row is its whole message */
     uint32_t part_row;
     uint64_t found; /* extensions, by number, that its ihave tests have found */
+};
+
+struct kept_address {
+    struct kept_address *next;
+    struct sieve_address address;
+};
+
+/* The addresses of a field's value, read as far as a test has asked for them. */
+struct kept_addresses {
+    struct kept_addresses *next; /* of the run */
+    struct addresslist list;     /* the rest; released where is_over */
+    bool is_over;
+    bool is_cut; /* there was no memory for one of them */
+    struct kept_address *first, **end;
+};
+
+/* What was made of a field's value: the same field is asked for again and again. */
+struct sieve_field_memo {
+    struct span decoded; /* p NULL: nobody has asked */
+    struct span folded;  /* decoded, as the comparator folds it */
+    const struct sieve_comparator *comparator;
+    struct kept_addresses *addresses;
+};
+
+#define NAMES_BUCKETS 64
+
+/* The first field of each bucket of names; field->namesake is the next. The last's is the number of
+ * fields. */
+struct sieve_names {
+    uint32_t first[NAMES_BUCKETS];
 };
 
 struct sieve_edition {
@@ -36,6 +67,7 @@ struct sieve_run {
     struct arena message_arena; /* what is made of the message: its size bounds it */
     struct buf scratch;
     struct buf folded; /* the value that is being matched, in a comparator's form */
+    struct kept_addresses *address_lists; /* of all fields whose addresses were asked for */
     const struct sieve_program *program;
     struct frame *frame;
     const struct sieve_op *op; /* the innermost that is being run: where an error is noted */
@@ -83,6 +115,13 @@ run_is_traced(const struct sieve_run *r)
 /* variables.c */
 struct span *variable_slot(struct sieve_run *r, uint32_t number);
 
+/* addresses.c: those of a field, one at a time. field_addresses() - NULL: the run has failed.
+ * next_address() - the one behind *at, NULL at the beginning; false: the run has failed; *at is
+ * NULL behind the last. release_addresses() - at the end of the run. */
+struct kept_addresses *field_addresses(struct sieve_run *r, const struct sieve_field *f);
+bool next_address(struct sieve_run *r, struct kept_addresses *k, const struct kept_address **at);
+void release_addresses(struct sieve_run *r);
+
 /* edition.c */
 struct sieve_edition *edition_new(struct sieve_run *r, struct span whole);
 
@@ -90,6 +129,10 @@ struct sieve_edition *edition_new(struct sieve_run *r, struct span whole);
  */
 bool fields_read(struct sieve_run *r, struct span block, struct sieve_fields *out,
                  struct span *rest);
+
+/* fields.c: fields_index() - so that they are found by name without a look at all others; without
+ * memory they are found all the same. */
+void fields_index(struct sieve_run *r, struct sieve_fields *fields);
 
 /* edition_encloses() - the present edition has `inner` in it; what is redirected is that. */
 void edition_encloses(struct sieve_run *r, const struct sieve_edition *inner);
