@@ -76,7 +76,7 @@ run(const struct sieve_program *p, struct span message, const struct sieve_limit
     struct charsets *charsets)
 {
     static const struct sieve_envelope envelope = {
-        "bob@example.com", "ann@example.org", "", "", "", "", "", ""};
+        "bob@example.com", "ann@example.org", "", "", "", "", "", "", ""};
     static const struct sieve_user user = {.address = "ann@example.org",
                                            .name = "ann",
                                            .delimiters = "+",

@@ -137,7 +137,7 @@ run(struct world *w, const struct sieve_program *p, const struct sieve_limits *l
     static const char *const flags[] = {"\\Seen", "$Junk"};
     static const struct sieve_user user = {.address = "ann@example.org", .name = "ann"};
     static const struct sieve_envelope envelope = {
-        "bob@example.com", "ann@example.org", "", "", "", "", "", ""};
+        "bob@example.com", "ann@example.org", "", "", "", "", "", "", ""};
     const struct sieve_host host = {
         .mailbox_exists = about_one,
         .special_use_exists = about_use,

@@ -137,7 +137,7 @@ print_script(char **words, struct span message)
                                     .delimiters = "+",
                                     .postmaster = POSTMASTER,
                                     .hostname = HOSTNAME};
-    const struct sieve_envelope envelope = {words[0], words[1], "", "", "", "", "", ""};
+    const struct sieve_envelope envelope = {words[0], words[1], "", "", "", "", "", "", ""};
     const struct sieve_host host = {.arg = NULL};
     struct charsets *charsets = charsets_new();
     struct sieve_limits limits;

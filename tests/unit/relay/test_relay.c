@@ -60,7 +60,7 @@ world_init(struct world *w, const char *sender, const char *message, const char 
 {
     uint32_t count;
 
-    *w = (struct world){.envelope = {sender, "ann@example.org", "", "", "", "", "", ""}};
+    *w = (struct world){.envelope = {sender, "ann@example.org", "", "", "", "", "", "", ""}};
     sieve_limits_default(&w->limits);
     w->charsets = charsets_new();
     compile(w, script);

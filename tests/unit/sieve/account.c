@@ -210,7 +210,7 @@ run(const struct account *a, const struct sieve_limits *limits, const struct sie
     const char *message, struct buf *out)
 {
     static const struct sieve_envelope envelope = {
-        "ann@example.org", "bob+lists@example.net", "", "", "", "", "", ""};
+        "ann@example.org", "bob+lists@example.net", "", "", "", "", "", "", ""};
     static const struct sieve_user user = {.address = "bob@example.net",
                                            .name = "bob",
                                            .delimiters = "+",
