@@ -36,6 +36,11 @@ void metrics_gauge_add(enum metric m, unsigned label, int64_t change);
 /* metrics_observe() - one value for a histogram: microseconds where its unit is seconds. */
 void metrics_observe(enum metric m, unsigned label, uint64_t value);
 
+/* metrics_place() - the label that stands for a name of the configuration, the same as long as the
+ * daemon runs, also in the next process of this place. METRICS_OTHERS when there is no place left
+ * or the name is longer than a reader would take. */
+unsigned metrics_place(enum metrics_names list, const char *name);
+
 /* metrics_value() - what was counted here so far; of a histogram, how many values. */
 uint64_t metrics_value(enum metric m, unsigned label);
 

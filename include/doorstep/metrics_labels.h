@@ -2,7 +2,8 @@
  *
  * What labels metrics have, and every value that each may take: fixed lists, so that no peer can
  * make a series. A value is an enumerator for the code and a text for whoever reads the numbers.
- * A new label is one list here and one line in METRICS_LABELS.
+ * A new label is one list here and one line in METRICS_LABELS. Values that only the configuration
+ * knows are names: a line in METRICS_NAMES, and metrics_place() (metrics.h) for each.
  */
 #ifndef DOORSTEP_METRICS_LABELS_H
 #define DOORSTEP_METRICS_LABELS_H
@@ -136,19 +137,6 @@
     VALUE(METRICS_TLS_1_3, "v1_3")                                                                 \
     VALUE(METRICS_TLS_FAILED, "failed")
 
-/* Content filters by the place of their section in the configuration: names would be series that a
- * table does not know. Those behind the eighth share one. */
-#define METRICS_MILTERS(VALUE)                                                                     \
-    VALUE(METRICS_MILTER_FIRST, "first")                                                           \
-    VALUE(METRICS_MILTER_SECOND, "second")                                                         \
-    VALUE(METRICS_MILTER_THIRD, "third")                                                           \
-    VALUE(METRICS_MILTER_FOURTH, "fourth")                                                         \
-    VALUE(METRICS_MILTER_FIFTH, "fifth")                                                           \
-    VALUE(METRICS_MILTER_SIXTH, "sixth")                                                           \
-    VALUE(METRICS_MILTER_SEVENTH, "seventh")                                                       \
-    VALUE(METRICS_MILTER_EIGHTH, "eighth")                                                         \
-    VALUE(METRICS_MILTER_LATER, "later")
-
 /* What on_failure of a content filter says. */
 #define METRICS_POLICIES(VALUE)                                                                    \
     VALUE(METRICS_POLICY_ACCEPT, "accept")                                                         \
@@ -162,19 +150,6 @@
     VALUE(METRICS_FILTERED_REFUSED, "refused")                                                     \
     VALUE(METRICS_FILTERED_DISCARDED, "discarded")                                                 \
     VALUE(METRICS_FILTERED_LOST, "lost")
-
-/* Routes by the place of their section in the configuration, as with content filters. */
-#define METRICS_ROUTES(VALUE)                                                                      \
-    VALUE(METRICS_ROUTE_SMARTHOST, "smarthost")                                                    \
-    VALUE(METRICS_ROUTE_FIRST, "first")                                                            \
-    VALUE(METRICS_ROUTE_SECOND, "second")                                                          \
-    VALUE(METRICS_ROUTE_THIRD, "third")                                                            \
-    VALUE(METRICS_ROUTE_FOURTH, "fourth")                                                          \
-    VALUE(METRICS_ROUTE_FIFTH, "fifth")                                                            \
-    VALUE(METRICS_ROUTE_SIXTH, "sixth")                                                            \
-    VALUE(METRICS_ROUTE_SEVENTH, "seventh")                                                        \
-    VALUE(METRICS_ROUTE_EIGHTH, "eighth")                                                          \
-    VALUE(METRICS_ROUTE_LATER, "later")
 
 /* What became of an attempt to hand mail on, or why there was none. */
 #define METRICS_ATTEMPTS(VALUE)                                                                    \
@@ -256,20 +231,36 @@
     LABEL(LOGINS, "login")                                                                         \
     LABEL(BANNED, "banned")                                                                        \
     LABEL(LIMITS, "limit")                                                                         \
-    LABEL(MILTERS, "milter")                                                                       \
     LABEL(POLICIES, "on_failure")                                                                  \
     LABEL(FILTERED, "result")                                                                      \
-    LABEL(ROUTES, "route")                                                                         \
     LABEL(ATTEMPTS, "result")                                                                      \
     LABEL(QUEUE_KINDS, "kind")                                                                     \
     LABEL(QUEUE_STATES, "state")                                                                   \
     LABEL(PROGRAMS, "result")
+
+/* NAME(list, name as printed) - content filters and routes as their sections are called, workers by
+ * their number. */
+#define METRICS_NAMES(NAME)                                                                        \
+    NAME(MILTERS, "milter")                                                                        \
+    NAME(ROUTES, "route")                                                                          \
+    NAME(WORKERS, "worker")
+
+#define METRICS_PLACES 32 /* names that a list has room for; all others share METRICS_OTHERS */
+#define METRICS_OTHERS METRICS_PLACES
+
+#define METRICS_NAMES_ENUM(list, name) METRICS_NAMES_##list,
+enum metrics_names { METRICS_NAMES(METRICS_NAMES_ENUM) METRICS_NAMES_COUNT };
+#undef METRICS_NAMES_ENUM
 
 #define METRICS_VALUE_ENUM(id, text) id,
 #define METRICS_LABEL_ENUM(list, name)                                                             \
     enum metrics_##list{METRICS_##list(METRICS_VALUE_ENUM) METRICS_##list##_COUNT};
 METRICS_LABELS(METRICS_LABEL_ENUM)
 #undef METRICS_LABEL_ENUM
+
+#define METRICS_PLACES_ENUM(list, name) METRICS_##list##_COUNT = METRICS_PLACES + 1,
+enum { METRICS_NAMES(METRICS_PLACES_ENUM) };
+#undef METRICS_PLACES_ENUM
 #undef METRICS_VALUE_ENUM
 
 #endif

@@ -114,8 +114,10 @@ METRIC(JOURNAL_BYTES, COUNTER, "journal_written", "bytes", IN_STORE, NONE, "Octe
 METRIC(CHECKPOINTS, COUNTER, "checkpoints", "", IN_STORE, RESULTS, "Checkpoints of journals")
 METRIC(CHECKPOINT_TIME, HISTOGRAM, "checkpoint_duration", "seconds", IN_STORE, NONE,
        "From the begin of a checkpoint to segments that are free again")
-METRIC(CHECKPOINT_LAST, GAUGE, "checkpoint_last_timestamp", "seconds", IN_STORE, NONE,
-       "When a checkpoint was last done, in seconds since 1970")
+METRIC(CHECKPOINT_LAST, GAUGE, "checkpoint_last_timestamp", "seconds", IN_STORE, WORKERS,
+       "When a worker's last checkpoint was done, in seconds since 1970")
+METRIC(JOURNAL_OLDEST, GAUGE, "journal_oldest_timestamp", "seconds", IN_STORE, WORKERS,
+       "When the oldest record was written that waits for a worker's checkpoint; 0: none waits")
 METRIC(INDEX_FLUSH, HISTOGRAM, "index_flush_duration", "seconds", IN_STORE, RESULTS,
        "Writing the rows that waited for one index")
 METRIC(INDEX_ROWS, HISTOGRAM, "index_flush_rows", "", IN_STORE, NONE,

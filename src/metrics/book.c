@@ -65,6 +65,21 @@ metrics_book_slot(const struct metrics_book *book, unsigned role, unsigned slot)
     return sum;
 }
 
+bool
+metrics_book_name(const struct metrics_leaf *leaf, enum metrics_names list, unsigned place,
+                  char text[METRICS_NAME_MAX + 1])
+{
+    const struct metrics_name *name = &leaf->page->names[list][place];
+    size_t n = atomic_load_explicit(&name->length, memory_order_acquire);
+
+    if (n == 0 || n > METRICS_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        text[i] = name->text[i] >= ' ' && name->text[i] <= '~' ? name->text[i] : '?';
+    text[n] = '\0';
+    return true;
+}
+
 uint64_t
 metrics_book_value(const struct metrics_book *book, unsigned role, enum metric m, unsigned label)
 {

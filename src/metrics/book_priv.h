@@ -22,4 +22,9 @@ struct metrics_book {
 /* metrics_book_slot() - one number, over all processes in that role. */
 uint64_t metrics_book_slot(const struct metrics_book *book, unsigned role, unsigned slot);
 
+/* metrics_book_name() - the name of a place in a leaf's page, with everything that is not printable
+ * ASCII as '?': whoever owns a process may write anything there. false: nobody has the place. */
+bool metrics_book_name(const struct metrics_leaf *leaf, enum metrics_names list, unsigned place,
+                       char text[METRICS_NAME_MAX + 1]);
+
 #endif

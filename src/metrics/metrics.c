@@ -6,7 +6,10 @@
 #include "metrics_priv.h"
 
 #include <assert.h>
+#include <pthread.h>
+#include <string.h>
 
+static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct metrics_page own_page;
 struct metrics_page *metrics_page = &own_page;
 
@@ -57,6 +60,41 @@ metrics_observe(enum metric m, unsigned label, uint64_t value)
         bucket++;
     add(&slots[bucket], 1);
     add(&slots[METRICS_BOUNDS + 1], value);
+}
+
+/* The place that has this name, or the first that has none. */
+static unsigned
+find_place(const struct metrics_name *names, const char *name, size_t n)
+{
+    unsigned i;
+
+    for (i = 0; i < METRICS_PLACES; i++) {
+        size_t length = atomic_load_explicit(&names[i].length, memory_order_relaxed);
+
+        if (length == 0 || (length == n && memcmp(names[i].text, name, n) == 0))
+            break;
+    }
+    return i;
+}
+
+unsigned
+metrics_place(enum metrics_names list, const char *name)
+{
+    size_t n = strlen(name);
+    struct metrics_name *names;
+    unsigned i;
+
+    if (n == 0 || n > METRICS_NAME_MAX)
+        return METRICS_OTHERS;
+    pthread_mutex_lock(&names_lock);
+    names = metrics_page->names[list];
+    i = find_place(names, name, n);
+    if (i < METRICS_PLACES && names[i].length == 0) {
+        memcpy(names[i].text, name, n);
+        atomic_store_explicit(&names[i].length, (uint8_t)n, memory_order_release);
+    }
+    pthread_mutex_unlock(&names_lock);
+    return i;
 }
 
 uint64_t

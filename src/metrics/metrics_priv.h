@@ -16,9 +16,10 @@ enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM
 #define METRICS_HISTOGRAM_SLOTS (METRICS_BOUNDS + 1 + 1) /* +Inf, and the sum */
 
 struct metrics_label {
-    const char *name; /* "" for none */
-    const char *const *values;
+    const char *name;          /* "" for none */
+    const char *const *values; /* NULL: names of the configuration, which each page has */
     unsigned count;
+    enum metrics_names names; /* then: which */
 };
 
 struct metric_row {
@@ -51,8 +52,16 @@ enum metric_slot {
     METRICS_SLOTS
 };
 
+#define METRICS_NAME_MAX 63 /* octets of a name */
+
+struct metrics_name {
+    _Atomic uint8_t length; /* 0: nobody has this place; written last */
+    char text[METRICS_NAME_MAX];
+};
+
 struct metrics_page {
     _Atomic uint64_t slots[METRICS_SLOTS];
+    struct metrics_name names[METRICS_NAMES_COUNT][METRICS_PLACES];
 };
 
 /* The page of this process. */

@@ -23,11 +23,32 @@ struct series {
     const struct metric_row *row;
     unsigned role;
     unsigned label;
+    const char *name; /* of the configuration, in place of `label`; or NULL */
 };
+
+static uint64_t
+named_value(const struct series *s, unsigned i)
+{
+    const struct metric_row *row = s->row;
+    char name[METRICS_NAME_MAX + 1];
+    uint64_t sum = 0;
+
+    for (size_t l = 0; l < s->book->count; l++) {
+        const struct metrics_leaf *leaf = &s->book->leaves[l];
+
+        for (unsigned at = 0; leaf->role == s->role && at < METRICS_PLACES; at++)
+            if (metrics_book_name(leaf, row->label->names, at, name) && strcmp(name, s->name) == 0)
+                sum += atomic_load_explicit(&leaf->page->slots[row->first + at * row->width + i],
+                                            memory_order_relaxed);
+    }
+    return sum;
+}
 
 static uint64_t
 slot_value(const struct series *s, unsigned i)
 {
+    if (s->name != NULL)
+        return named_value(s, i);
     return metrics_book_slot(s->book, s->role, s->row->first + s->label * s->row->width + i);
 }
 
@@ -80,11 +101,14 @@ static bool
 put_head(struct buf *out, const struct series *s, const char *suffix)
 {
     const struct metrics_label *label = s->row->label;
+    const char *value = s->name;
 
+    if (value == NULL)
+        value = label->values != NULL ? label->values[s->label] : "others";
     return put_name(out, s->row) && buf_append_str(out, suffix) && buf_append_char(out, '{') &&
            put_label(out, "role", roles[s->role]) &&
            (label->name[0] == '\0' ||
-            (buf_append_char(out, ',') && put_label(out, label->name, label->values[s->label])));
+            (buf_append_char(out, ',') && put_label(out, label->name, value)));
 }
 
 static bool
@@ -149,6 +173,63 @@ put_series(struct buf *out, const struct series *s)
     return put_histogram(out, s);
 }
 
+/* --- series of names: those of each process of the role, once, and what the others share --- */
+
+/* Has an earlier place of this or another process the name? */
+static bool
+is_repeated(const struct series *s, size_t leaf, unsigned place)
+{
+    char name[METRICS_NAME_MAX + 1];
+
+    for (size_t l = 0; l <= leaf; l++) {
+        unsigned end = l == leaf ? place : METRICS_PLACES;
+
+        for (unsigned at = 0; s->book->leaves[l].role == s->role && at < end; at++)
+            if (metrics_book_name(&s->book->leaves[l], s->row->label->names, at, name) &&
+                strcmp(name, s->name) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* Shown when something was counted there, or when there is no name: no family is without a series.
+ */
+static bool
+put_others(struct buf *out, const struct series *role, bool has_names)
+{
+    struct series s = *role;
+    uint64_t any = 0;
+
+    s.label = METRICS_OTHERS;
+    for (unsigned i = 0; i < s.row->width; i++)
+        any |= slot_value(&s, i);
+    return (any == 0 && has_names) || put_series(out, &s);
+}
+
+static bool
+put_names(struct buf *out, const struct series *role)
+{
+    char name[METRICS_NAME_MAX + 1];
+    struct series s = *role;
+    bool has_names = false;
+
+    s.name = name;
+    for (size_t l = 0; l < s.book->count; l++) {
+        const struct metrics_leaf *leaf = &s.book->leaves[l];
+
+        for (unsigned at = 0; leaf->role == s.role && at < METRICS_PLACES; at++) {
+            if (!metrics_book_name(leaf, s.row->label->names, at, name) || is_repeated(&s, l, at))
+                continue;
+            if (!put_series(out, &s))
+                return false;
+            has_names = true;
+        }
+    }
+    return put_others(out, role, has_names);
+}
+
+/* --- families --- */
+
 static bool
 put_line(struct buf *out, const char *word, const struct metric_row *row, const char *text)
 {
@@ -165,12 +246,14 @@ put_family(struct buf *out, const struct metrics_book *book, const struct metric
               put_line(out, "HELP", row, row->help);
 
     for (unsigned role = 0; ok && role < METRICS_ROLES_COUNT; role++) {
+        struct series s = {.book = book, .row = row, .role = role};
+
         if ((row->roles & 1u << role) == 0)
             continue;
-        for (unsigned label = 0; ok && label < row->label->count; label++) {
-            const struct series s = {book, row, role, label};
+        if (row->label->values == NULL)
+            ok = put_names(out, &s);
+        for (; ok && row->label->values != NULL && s.label < row->label->count; s.label++)
             ok = put_series(out, &s);
-        }
     }
     return ok;
 }

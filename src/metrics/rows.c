@@ -23,10 +23,12 @@
 METRICS_LABELS(LABEL_VALUES)
 
 #define LABEL_PLACE(list, name) LABEL_##list,
-enum label_place { METRICS_LABELS(LABEL_PLACE) };
+enum label_place { METRICS_LABELS(LABEL_PLACE) METRICS_NAMES(LABEL_PLACE) };
 
-#define LABEL_ROW(list, name) [LABEL_##list] = {name, values_##list, METRICS_##list##_COUNT},
-static const struct metrics_label labels[] = {METRICS_LABELS(LABEL_ROW)};
+#define LABEL_ROW(list, name) [LABEL_##list] = {name, values_##list, METRICS_##list##_COUNT, 0},
+#define NAMES_ROW(list, name)                                                                      \
+    [LABEL_##list] = {name, NULL, METRICS_##list##_COUNT, METRICS_NAMES_##list},
+static const struct metrics_label labels[] = {METRICS_LABELS(LABEL_ROW) METRICS_NAMES(NAMES_ROW)};
 
 const struct metric_row metric_rows[METRIC_COUNT] = {
 #define METRIC(id, kind, name, unit, roles, label, help)                                           \

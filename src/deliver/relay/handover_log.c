@@ -17,11 +17,10 @@
 unsigned
 handover_metrics_label(const struct settings *s, int hop_place)
 {
-    if ((size_t)hop_place == s->route_count)
-        return METRICS_ROUTE_SMARTHOST;
-    if (hop_place < METRICS_ROUTE_LATER - METRICS_ROUTE_FIRST)
-        return METRICS_ROUTE_FIRST + (unsigned)hop_place;
-    return METRICS_ROUTE_LATER;
+    bool is_smarthost = (size_t)hop_place == s->route_count;
+
+    return metrics_place(METRICS_NAMES_ROUTES,
+                         is_smarthost ? "smarthost" : s->routes[hop_place].name);
 }
 
 struct telling { /* about one recipient */

@@ -14,7 +14,7 @@
 /* handover_log() - one that was settled. */
 void handover_log(const struct settings *s, struct delivery_log *log, const struct handover *h);
 
-/* handover_metrics_label() - of a route by its place: METRICS_ROUTE_*. */
+/* handover_metrics_label() - of a route by its place: of its name, or "smarthost". */
 unsigned handover_metrics_label(const struct settings *s, int hop_place);
 
 #endif

@@ -25,7 +25,6 @@
 #define RELAXED_MS 1000
 #define ACCOUNTS_A_STEP 8
 #define ACCOUNTS_A_STEP_PRESSED 64
-#define SEGMENTS 8 /* of a worker */
 
 struct spool_use { /* a segment names a file in spool/ */
     struct spool_use *next;
@@ -36,7 +35,7 @@ struct spool_use { /* a segment names a file in spool/ */
 static uint64_t
 segment_octets(const struct settings *s)
 {
-    return s->journal_size / s->workers / SEGMENTS;
+    return s->journal_size / s->workers / CHECKPOINT_SEGMENTS;
 }
 
 uint64_t
@@ -56,8 +55,12 @@ checkpoint_open(struct worker *w, struct outcome *why)
         .folder = folder,
         .number = w->number,
         .segment_octets = segment_octets(s),
-        .segments_max = SEGMENTS,
+        .segments_max = CHECKPOINT_SEGMENTS,
     };
+    char number[16];
+
+    snprintf(number, sizeof number, "%u", w->number);
+    w->checkpoint.label = metrics_place(METRICS_NAMES_WORKERS, number);
     w->journal = journal_open(&options, why);
     w->checkpoint.preparation.journal = w->journal;
     return w->journal != NULL;
@@ -106,11 +109,49 @@ drop_spools(struct worker *w, uint64_t below)
     }
 }
 
+static uint64_t
+wall_us(void)
+{
+    struct timespec now = clock_wall();
+
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static bool
+is_empty(const struct worker *w)
+{
+    return w->checkpoint.segment == 0 && journal_current(w->journal) == journal_oldest(w->journal);
+}
+
+static void
+tell_oldest(const struct worker *w)
+{
+    const struct checkpoint *c = &w->checkpoint;
+    uint64_t since_us = c->since_us[journal_oldest(w->journal) % CHECKPOINT_SEGMENTS];
+
+    metrics_gauge_set(METRIC_JOURNAL_OLDEST, c->label, is_empty(w) ? 0 : (int64_t)since_us);
+}
+
+/* A record was written there. */
+static void
+note_segment(struct worker *w, uint64_t segment)
+{
+    struct checkpoint *c = &w->checkpoint;
+
+    if (c->segment != 0 && segment != c->segment)
+        syncer_prepare(w->with.syncer, &c->preparation);
+    if (segment != c->segment) {
+        c->since_us[segment % CHECKPOINT_SEGMENTS] = wall_us();
+        c->segment = segment;
+        tell_oldest(w);
+    }
+    c->recorded_ms = clock_ms();
+}
+
 bool
 checkpoint_add(struct worker *w, uint16_t type, const struct span *parts, size_t count,
                struct spool_file *spool, uint64_t *segment, struct outcome *why)
 {
-    struct checkpoint *c = &w->checkpoint;
     struct spool_use *use = spool == NULL ? NULL : hold_spool(w, spool);
 
     if (spool != NULL && use == NULL)
@@ -120,10 +161,7 @@ checkpoint_add(struct worker *w, uint16_t type, const struct span *parts, size_t
         use->segment = ok ? *segment : journal_current(w->journal);
     if (!ok)
         return false;
-    if (c->segment != 0 && *segment != c->segment)
-        syncer_prepare(w->with.syncer, &c->preparation);
-    c->segment = *segment;
-    c->recorded_ms = clock_ms();
+    note_segment(w, *segment);
     metrics_count(METRIC_JOURNAL_RECORDS, METRICS_NO_LABEL, 1);
     for (size_t i = 0; i < count; i++)
         metrics_count(METRIC_JOURNAL_BYTES, METRICS_NO_LABEL, parts[i].n);
@@ -192,9 +230,9 @@ end_checkpoint(struct worker *w, bool ok)
     if (!ok)
         return;
     metrics_observe(METRIC_CHECKPOINT_TIME, METRICS_NO_LABEL, clock_us() - c->began_us);
-    metrics_gauge_set(METRIC_CHECKPOINT_LAST, METRICS_NO_LABEL,
-                      (int64_t)clock_wall().tv_sec * 1000000);
+    metrics_gauge_set(METRIC_CHECKPOINT_LAST, c->label, (int64_t)wall_us());
     journal_free(w->journal, c->below);
+    tell_oldest(w);
     syncer_prepare(w->with.syncer, &c->preparation); /* which makes that last */
     drop_spools(w, c->below);
 }
@@ -315,8 +353,7 @@ checkpoint_idle(struct worker *w)
         write_rows(w);
     if (c->state == CHECKPOINT_ROWS)
         return 0;
-    bool is_empty = c->segment == 0 && journal_current(w->journal) == journal_oldest(w->journal);
-    return c->state == CHECKPOINT_SYNCING || is_empty ? JOB_WAIT_FOREVER : EVERY_MS;
+    return c->state == CHECKPOINT_SYNCING || is_empty(w) ? JOB_WAIT_FOREVER : EVERY_MS;
 }
 
 void

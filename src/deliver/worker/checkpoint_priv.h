@@ -21,13 +21,17 @@ struct worker;
 
 enum checkpoint_state { CHECKPOINT_NONE, CHECKPOINT_ROWS, CHECKPOINT_SYNCING };
 
+#define CHECKPOINT_SEGMENTS 8 /* of a worker's journal */
+
 struct checkpoint {
     enum checkpoint_state state;
+    unsigned label;       /* of metrics: the worker's number */
     uint64_t below;       /* segments that this one frees */
     uint64_t began_us;    /* when it did */
     uint64_t ended_ms;    /* when the last one ended */
     uint64_t recorded_ms; /* when the last record was written */
     uint64_t segment;     /* where that lies; 0: there was none since the last turn */
+    uint64_t since_us[CHECKPOINT_SEGMENTS]; /* by segment: when its first record was, by the wall */
     uint64_t unsynced_ms; /* durability relaxed: when the first one was written, 0 none */
     struct spool_use *spool_uses;
     struct syncer_request request;

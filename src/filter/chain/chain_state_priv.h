@@ -78,7 +78,7 @@ bool request_is_given_up(const struct request *r);
 
 /* member_begin() - it is connected to: its agreement is the first answer. */
 void member_begin(struct member *m);
-/* member_label() - of metrics: the place of its section in the configuration. */
+/* member_label() - of metrics: what its name stands for. */
 unsigned member_label(const struct member *m);
 /* member_note_lost() - it is asked no more; told once. cause: for the log. */
 void member_note_lost(struct member *m, const char *cause);

@@ -5,9 +5,6 @@
  */
 #include "chain_state_priv.h"
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 
@@ -41,9 +38,9 @@ static const struct milter_calls milter_calls = {.send = on_send, .answered = on
 unsigned
 member_label(const struct member *m)
 {
-    ptrdiff_t place = m->settings != NULL ? m->settings - m->chain->settings->milters : PTRDIFF_MAX;
-
-    return place < METRICS_MILTER_LATER ? (unsigned)place : METRICS_MILTER_LATER;
+    if (m->settings == NULL) /* the configuration does not name it any more */
+        return METRICS_OTHERS;
+    return metrics_place(METRICS_NAMES_MILTERS, m->settings->name);
 }
 
 void

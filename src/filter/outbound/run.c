@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
 
 #define MAIN_QUEUE_MAX 65536
 
@@ -30,9 +31,12 @@ take_settings(struct outbound *o, const struct door_frame *f)
 
     if (f->fd >= 0)
         close(f->fd);
-    if (s != NULL)
-        o->settings = s;
-    return s != NULL;
+    if (s == NULL)
+        return false;
+    o->settings = s;
+    for (size_t i = 0; i < s->milter_count; i++) /* a series each, from the beginning */
+        metrics_place(METRICS_NAMES_MILTERS, s->milters[i].name);
+    return true;
 }
 
 static bool

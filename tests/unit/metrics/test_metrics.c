@@ -5,6 +5,7 @@
 #include <check.h>
 #include <ctype.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -49,7 +50,8 @@ START_TEST(row_is_well_formed)
     ck_assert_msg(row->roles != 0, "%s is in no role", row->name);
     for (int i = 0; i < _i; i++)
         ck_assert_msg(strcmp(metric_rows[i].name, row->name) != 0, "%s is twice there", row->name);
-    for (unsigned i = 0; i < row->label->count && row->label->name[0] != '\0'; i++)
+    const bool has_values = row->label->values != NULL && row->label->name[0] != '\0';
+    for (unsigned i = 0; has_values && i < row->label->count; i++)
         ck_assert_msg(is_name(row->label->values[i]), "%s: %s", row->name, row->label->values[i]);
 }
 END_TEST
@@ -255,6 +257,109 @@ START_TEST(the_text_is_openmetrics)
 }
 END_TEST
 
+/* ---- names of the configuration ---- */
+
+static char *
+printed(const struct metrics_book *book)
+{
+    struct buf text;
+    char *copy;
+
+    buf_init(&text, 1 << 22);
+    ck_assert(metrics_print(book, &text));
+    copy = strdup(buf_str(&text));
+    buf_release(&text);
+    return copy;
+}
+
+static unsigned
+times(const char *text, const char *line)
+{
+    unsigned n = 0;
+
+    while ((text = strstr(text, line)) != NULL) {
+        text += strlen(line);
+        n++;
+    }
+    return n;
+}
+
+START_TEST(names_are_summed_up_wherever_they_stand)
+{
+    static const char *const lines[] = {
+        "\ndoorstep_milter_refused_total{role=\"outbound\",milter=\"rspamd\"} 7\n",
+        "\ndoorstep_milter_refused_total{role=\"outbound\",milter=\"opendkim\"} 1\n",
+        "\ndoorstep_milter_refused_total{role=\"outbound\",milter=\"others\"} 2\n",
+    };
+    struct metrics_book *book = metrics_book_new();
+    int first = metrics_page_make(), second = metrics_page_make();
+    unsigned place;
+    char *text;
+
+    ck_assert(metrics_book_add(book, METRICS_ROLE_OUTBOUND, metrics_page_reopen(first)));
+    ck_assert(metrics_book_add(book, METRICS_ROLE_OUTBOUND, metrics_page_reopen(second)));
+    ck_assert(metrics_page_use(dup(first)));
+    place = metrics_place(METRICS_NAMES_MILTERS, "rspamd");
+    metrics_count(METRIC_MILTER_REFUSED, place, 3);
+    ck_assert(metrics_page_use(second));
+    metrics_count(METRIC_MILTER_REFUSED, metrics_place(METRICS_NAMES_MILTERS, "opendkim"), 1);
+    metrics_count(METRIC_MILTER_REFUSED, metrics_place(METRICS_NAMES_MILTERS, "rspamd"), 4);
+    metrics_count(METRIC_MILTER_REFUSED, METRICS_OTHERS, 2);
+    ck_assert(metrics_page_use(first)); /* the next process of that place */
+    ck_assert_uint_eq(metrics_place(METRICS_NAMES_MILTERS, "opendkim"), place + 1);
+    ck_assert_uint_eq(metrics_place(METRICS_NAMES_MILTERS, "rspamd"), place);
+    text = printed(book);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        ck_assert_msg(times(text, lines[i]) == 1, "%s", lines[i]);
+    free(text);
+    metrics_book_free(book);
+}
+END_TEST
+
+START_TEST(places_for_names_are_bounded)
+{
+    char name[METRICS_NAME_MAX + 2];
+
+    ck_assert(metrics_page_use(metrics_page_make()));
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    ck_assert_uint_eq(metrics_place(METRICS_NAMES_ROUTES, name), METRICS_OTHERS);
+    name[METRICS_NAME_MAX] = '\0';
+    ck_assert_uint_eq(metrics_place(METRICS_NAMES_ROUTES, name), 0);
+    ck_assert_uint_eq(metrics_place(METRICS_NAMES_ROUTES, ""), METRICS_OTHERS);
+    for (unsigned i = 1; i < METRICS_PLACES + 3; i++) {
+        snprintf(name, sizeof name, "%u", i);
+        ck_assert_uint_eq(metrics_place(METRICS_NAMES_ROUTES, name),
+                          i < METRICS_PLACES ? i : METRICS_OTHERS);
+    }
+    ck_assert_uint_eq(metrics_place(METRICS_NAMES_WORKERS, "0"), 0);
+}
+END_TEST
+
+/* Whoever owns a process may write anything into its page. */
+START_TEST(a_hostile_name_is_no_line)
+{
+    struct metrics_book *book = metrics_book_new();
+    int fd = metrics_page_make();
+    struct metrics_page *page = metrics_page_map(fd, true);
+    struct metrics_name *names = page->names[METRICS_NAMES_MILTERS];
+    char *text;
+
+    ck_assert(metrics_book_add(book, METRICS_ROLE_OUTBOUND, metrics_page_reopen(fd)));
+    memcpy(names[0].text, "a\nb\"} 1\xff", 8);
+    names[0].length = 8;
+    memset(names[1].text, 'x', sizeof names[1].text);
+    names[1].length = 255; /* longer than its place */
+    text = printed(book);
+    ck_assert_ptr_nonnull(strstr(text, "milter=\"a?b\\\"} 1?\"} 0\n"));
+    ck_assert_ptr_null(strstr(text, "xxx"));
+    free(text);
+    metrics_page_unmap(page);
+    close(fd);
+    metrics_book_free(book);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -275,6 +380,9 @@ main(void)
                         sizeof(no_pages) / sizeof(no_pages[0]));
     tcase_add_test(pages, a_book_sums_by_role_and_counters_never_fall);
     tcase_add_test(pages, the_text_is_openmetrics);
+    tcase_add_test(pages, names_are_summed_up_wherever_they_stand);
+    tcase_add_test(pages, places_for_names_are_bounded);
+    tcase_add_test(pages, a_hostile_name_is_no_line);
     suite_add_tcase(suite, pages);
     suite_add_tcase(suite, table);
     suite_add_tcase(suite, counting);
