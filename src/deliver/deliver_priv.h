@@ -28,6 +28,7 @@
 #include "relay_link_priv.h"
 #include "scheduler_priv.h"
 #include "senders_priv.h"
+#include "slow_priv.h"
 #include "sorters_priv.h"
 #include "usage_priv.h"
 #include "worker_priv.h"
@@ -84,6 +85,7 @@ struct deliver {
     struct active *active;
     struct global_scripts *global_scripts;
     struct rates *rates;
+    struct slow slow;       /* whose deliveries take longest */
     struct senders senders; /* of what is sent on */
     struct disk *disk;
     struct job_thread *clerk; /* what may take its time: passwords, the delivery log */

@@ -364,6 +364,7 @@ observe_stages(const struct transaction *t, const struct delivery *d)
     const uint64_t now = clock_us();
 
     metrics_count(METRIC_DELIVERIES, d->why.kind, 1);
+    slow_note(&t->deliver->slow, &d->target.account, now - t->times.ended_us, clock_ms());
     metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_QUEUE, times->queue_us);
     if (!outcome_is_success(&d->why))
         return;

@@ -272,7 +272,7 @@ const struct verb verbs[] = {
     {"stats", "", 0, 0, "counters of the daemon", "", no_options, cmd_stats},
     {"metrics", "", 0, 0, "all that the daemon counts, as OpenMetrics text", "", no_options,
      cmd_metrics},
-    {"top", "", 0, 0, "sessions, rates, queues and journal, every second",
+    {"top", "", 0, 0, "sessions, rates, queues, journals and slow accounts, every second",
      "Prints one screen behind the other until it is interrupted.", top_options, cmd_top},
     {"trace", "TERM", 1, 1, "where did this mail go?",
      "TERM is a message-id, a sender, a recipient, a queue id, or an id of ours. Exits 1 when "

@@ -14,6 +14,7 @@ import smtplib
 import socket
 import subprocess
 import tempfile
+import time
 
 from harness import ROOT, Daemon, Tests, expect, message, until
 
@@ -190,9 +191,24 @@ def check_names(path, python):
 def check_tool(daemon):
     text = daemon.tool("metrics").decode()
     expect("doorstep_sessions_open{" in text and text.endswith("# EOF\n"), text[-100:])
-    expect(b"messages_per_second" in daemon.tool("top", "--once"), "top")
-    numbers = json.loads(daemon.tool("top", "--once", "--json"))
-    expect(numbers["sessions"] == 0 and numbers["processes_died"] == 0, str(numbers))
+    with smtplib.LMTP(f"{daemon.folder}/lmtp.sock") as client:
+
+        def with_a_record_that_waits():  # for its checkpoint, which comes some seconds later
+            client.sendmail("bob@example.com", ["slow.ann@example.net"], message(f"at {time.time()}"))
+            seen = json.loads(daemon.tool("top", "--once", "--json"))
+            return seen if any(0 < w["oldest_record_age_seconds"] < 600 for w in seen["workers"].values()) else None
+
+        seen = until(with_a_record_that_waits, "a record that waits")
+        text = daemon.tool("top", "--once").decode()
+    expect(seen["sessions"] == 1 and seen["processes_died"] == 0, str(seen))
+    expect(seen["protocols"]["lmtp"]["sessions"] == 1 and seen["protocols"]["smtp"]["sessions"] == 0, "by protocol")
+    expect(seen["workers"]["0"]["checkpoint_age_seconds"] >= 0 and "1" in seen["workers"], str(seen["workers"]))
+    slow = [a for a in seen["slow_accounts"] if a["account"] == "slow.ann@example.net"]
+    expect(len(slow) == 1 and slow[0]["deliveries"] >= 1, str(seen["slow_accounts"]))
+    expect(slow[0]["longest_seconds"] >= slow[0]["mean_seconds"] > 0, str(slow))
+    for line in ("messages_per_second", "protocol", "worker", "slowest accounts", "slow.ann@example.net"):
+        expect(line in text, f"{line} in {text}")
+    expect("\033" not in text, "no terminal, no screen")
 
 
 def check_dashboard():

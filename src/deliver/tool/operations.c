@@ -484,14 +484,32 @@ refuse(struct control_request *r, enum outcome_kind kind, const char *text)
     control_fail(r, &why);
 }
 
+/* The accounts whose deliveries took longest lately. */
+static json_t *
+list_slow(struct deliver *d)
+{
+    struct slow_account rows[2 * SLOW_ACCOUNTS];
+    size_t count = slow_list(&d->slow, clock_ms(), rows);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list,
+                              json_pack("{s:s,s:I,s:f,s:f}", "account", rows[i].name, "deliveries",
+                                        (json_int_t)rows[i].deliveries, "mean_seconds",
+                                        (double)rows[i].total_us / (double)rows[i].deliveries / 1e6,
+                                        "longest_seconds", (double)rows[i].longest_us / 1e6));
+    return list;
+}
+
 static void
 answer_metrics(struct deliver *d, struct control_request *r)
 {
     struct buf text;
 
     buf_init(&text, METRICS_TEXT_MAX);
-    json_t *ok =
-        metrics_print(d->metrics, &text) ? json_pack("{s:s}", "text", buf_str(&text)) : NULL;
+    json_t *ok = metrics_print(d->metrics, &text)
+                     ? json_pack("{s:s,s:o}", "text", buf_str(&text), "slow", list_slow(d))
+                     : NULL;
     if (ok != NULL)
         control_done(r, ok);
     else

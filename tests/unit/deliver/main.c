@@ -22,6 +22,7 @@ main(void)
     suite_add_tcase(s, ledger_tests());
     suite_add_tcase(s, penalties_tests());
     suite_add_tcase(s, rates_tests());
+    suite_add_tcase(s, slow_tests());
     suite_add_tcase(s, record_change_tests());
     suite_add_tcase(s, record_tests());
     suite_add_tcase(s, relay_link_tests());

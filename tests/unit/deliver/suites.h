@@ -16,6 +16,7 @@ TCase *jobs_tests(void);
 TCase *ledger_tests(void);
 TCase *penalties_tests(void);
 TCase *rates_tests(void);
+TCase *slow_tests(void);
 TCase *record_change_tests(void);
 TCase *record_tests(void);
 TCase *relay_link_tests(void);
