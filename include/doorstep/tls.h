@@ -84,11 +84,18 @@ void tls_context_set_keys(struct tls_context *x, const struct tls_ticket_keys *k
  * PEM of those that are believed, SPAN_NONE for none. NULL: why says it. */
 struct tls_context *tls_client_context_new(struct span authorities, struct buf *why);
 
+/* tls_sessions_new() - what one target's server lets us resume, in memory; for connections of one
+ * thread, which must be gone before tls_sessions_free(). NULL without memory. */
+struct tls_sessions;
+struct tls_sessions *tls_sessions_new(void);
+void tls_sessions_free(struct tls_sessions *s); /* NULL is allowed */
+
 struct tls_target {   /* whom a connection is meant for */
     const char *name; /* the certificate has to have it; a domain in A-labels, or an address */
     bool is_number;   /* an address: no server is named in the handshake (RFC 6066 section 3) */
     bool is_strict;   /* ciphers and keys as our own services have them; otherwise whatever TLS 1.2
                          still has: better than none (RFC 7435) */
+    struct tls_sessions *sessions; /* borrowed; NULL: none is resumed */
 };
 
 /* --- a connection --- */
@@ -103,7 +110,7 @@ struct tls_facts {
     const char *version;     /* "TLSv1.2", "TLSv1.3" */
     const char *cipher;      /* "TLS_AES_256_GCM_SHA384", "ECDHE-RSA-AES128-GCM-SHA256" */
     unsigned bits;           /* of its key */
-    bool is_resumed;         /* by a ticket */
+    bool is_resumed;         /* by a ticket; a server's certificate was looked at before */
     bool has_binding;        /* conn_tls_binding() has an exporter, for SCRAM-SHA-256-PLUS */
     const char *server_name; /* that the client asked for (SNI), or "" */
     /* A connection of ours: false and "" in one to us. Nothing fails for it, the owner decides. */

@@ -18,10 +18,10 @@
 static bool
 configure(SSL_CTX *ssl)
 {
-    SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_session_cache_mode(ssl,
-                                   SSL_SESS_CACHE_OFF); /* connections are kept, not sessions */
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ssl, tls_sessions_keep);
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, tls_go_on);
     SSL_CTX_set_verify_depth(ssl, TLS_PEER_CHAIN_DEPTH_MAX);
     SSL_CTX_set_max_cert_list(ssl, TLS_PEER_CHAIN_OCTETS_MAX);
@@ -83,5 +83,7 @@ tls_client_aim(SSL *ssl, const struct tls_target *target)
     SSL_set_connect_state(ssl);
     SSL_set_security_level(ssl, target->is_strict ? TLS_SECURITY_LEVEL : LENIENT_LEVEL);
     return set_name(ssl, target) &&
-           SSL_set_cipher_list(ssl, target->is_strict ? TLS_CIPHERS_OF_1_2 : LENIENT_CIPHERS) == 1;
+           SSL_set_cipher_list(ssl, target->is_strict ? TLS_CIPHERS_OF_1_2 : LENIENT_CIPHERS) ==
+               1 &&
+           tls_sessions_use(target->sessions, target, ssl);
 }

@@ -117,6 +117,8 @@ tls_layer_free(struct tls_layer *t)
 {
     if (t == NULL)
         return;
+    if (t->ssl != NULL && !tls_layer_is_ready(t))
+        tls_sessions_failed(t->ssl);
     SSL_free(t->ssl);
     tls_context_free(t->context);
     free(t->peer);

@@ -90,6 +90,16 @@ int tls_ticket_seal_or_open(SSL *ssl, unsigned char name[16], unsigned char *iv,
 /* tls_client_aim() - before the handshake; false without memory. */
 bool tls_client_aim(SSL *ssl, const struct tls_target *target);
 
+/* --- tls_sessions.c --- */
+
+/* tls_sessions_use() - ssl resumes one of them, if there is one for that target, and gives those
+ * that it gets; s may be NULL. false without memory. */
+bool tls_sessions_use(struct tls_sessions *s, const struct tls_target *target, SSL *ssl);
+int tls_sessions_keep(SSL *ssl, SSL_SESSION *session);
+
+/* tls_sessions_failed() - the handshake came to nothing: the next one begins anew. */
+void tls_sessions_failed(SSL *ssl);
+
 /* --- tls_peer.c --- */
 
 #define TLS_TEXT_MAX 256

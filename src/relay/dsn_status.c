@@ -177,13 +177,16 @@ print_message_fields(const struct dsn *d, struct buf *out)
            (d->arrived == 0 || field_print_date(out, "Arrival-Date", d->arrived));
 }
 
+/* An address as a literal (RFC 5321 4.1.3). */
 static bool
 print_remote(const struct dsn_recipient *r, struct buf *out)
 {
     struct span name = dsn_remote_name(r->remote);
+    bool is_ipv6 = name.n > 1 && name.p[0] == '[' && span_find(name, ':') < name.n;
 
     return r->remote[0] == '\0' ||
-           buf_printf(out, "Remote-MTA: dns; %.*s\r\n", (int)name.n, name.p);
+           buf_printf(out, "Remote-MTA: dns; %s%.*s\r\n", is_ipv6 ? "[IPv6:" : "",
+                      (int)name.n - is_ipv6, name.p + is_ipv6);
 }
 
 /* RFC 3461 9.2; where no reply came, our own words. */

@@ -163,7 +163,8 @@ class NextHop:
         self.connections = self.open = self.most_open = 0
         self.lock = threading.Lock()
         self.folder = tempfile.mkdtemp(prefix="doorstep-hop.") if unix else None
-        self.listener = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
+        family = socket.AF_UNIX if unix else socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.listener = socket.socket(family)
         if unix:
             os.chmod(self.folder, 0o755)
             self.listener.bind(f"{self.folder}/s")
@@ -172,7 +173,7 @@ class NextHop:
         else:
             self.listener.bind((address, 0))
             self.port = self.listener.getsockname()[1]
-            self.name = f"{address}:{self.port}"
+            self.name = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
         self.listener.listen(64)
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -7,6 +7,7 @@ N failed"."""
 
 import concurrent.futures
 import contextlib
+import re
 import shutil
 import socket
 import sys
@@ -104,6 +105,23 @@ def a_unix_socket_speaks_lmtp_and_each_recipient_has_an_answer():
         expect("LHLO mx.example.org" in hop.said, hop.said)
 
 
+def has_ipv6():
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as s:
+        s.bind(("::1", 0))
+        return True
+    return False
+
+
+@check
+def an_address_of_ipv6():
+    if not has_ipv6():
+        return
+    with NextHop(address="::1") as hop, RelayRole(smarthost(hop)) as role:
+        result = role.send(BODY)
+        wants(result, "delivered")
+        expect(hop.messages[0][2] == BODY and result.host == f"[::1]:{hop.port}", repr(result))
+
+
 @check
 def routes_go_their_ways_and_unknown_ones_wait():
     with NextHop() as a, NextHop() as b, RelayRole(
@@ -163,7 +181,7 @@ def nobody_listens():
         jobs = [role.begin() for _ in range(30)]
         for job in jobs:
             wants(role.wait(job), "deferred", 0, "4.4.1", "Connection refused")
-        expect(role.wait(jobs[0]).host == f"127.0.0.1[127.0.0.1]:{hop.port}", role.wait(jobs[0]).host)
+        expect(role.wait(jobs[0]).host == f"[127.0.0.1]:{hop.port}", role.wait(jobs[0]).host)
     with RelayRole('relay { smarthost = "unix:/nonexistent/socket" }') as role:
         for job in [role.begin() for _ in range(30)]:
             wants(role.wait(job), "deferred", 0, "4.4.1", "No such file")
@@ -369,6 +387,28 @@ def tls_is_used_with_a_good_certificate(c):
             wants(result, "delivered")
             expect(result.tls and "verified=yes" in role.log(), role.log())
             expect(hop.messages[0][2] == BODY, "it arrived as another one")
+
+
+@check
+def sessions_are_resumed(c):
+    """By the second connection, on its own route and verification; a bad certificate is looked at each time."""
+    one_each = "connection_messages = 1 "
+    for how, authority, verified in ((REQUIRED, c.ca, "yes"), ("tls = opportunistic", c.other, "no")):
+        with NextHop(tls=server_tls(c.good)) as hop, RelayRole(
+            smarthost(hop, one_each + how), authorities={"": c.text(authority)}
+        ) as role:
+            for _ in range(3):
+                wants(role.send(), "delivered")
+            expect(hop.connections == 3, hop.connections)
+            until(lambda: role.log().count("relay_tls") == 3, role.log())
+            found = re.findall("verified=(yes|no) resumed=(yes|no)", role.log())
+            expect(found == [(verified, "no"), (verified, "yes"), (verified, "yes")], found)
+    with NextHop(tls=server_tls(c.good)) as hop, RelayRole(
+        smarthost(hop, one_each + REQUIRED), authorities={"": c.text(c.other)}
+    ) as role:
+        for _ in range(2):
+            wants(role.send(), "deferred", enhanced="4.7.5")
+        expect("resumed=yes" not in role.log() and not hop.messages, role.log())
 
 
 @check

@@ -254,6 +254,17 @@ def postfix_in_plain_and_with_tls(place, postfix):
             expect(("verified=yes" in role.log()) == (tls != "none"), role.log())
 
 
+def postfix_resumes(place, postfix):
+    """Its tickets: a connection for each message, one whole handshake."""
+    settings = 'tls = required tls_name = "hop.example" connection_messages = 1'
+    with RelayRole(f'relay {{ smarthost = "127.0.0.1:{postfix.port}" {settings} }}',
+                   authorities=place.authorities) as role:
+        for _ in range(3):
+            wants(role.send(ASCII), "delivered")
+        until(lambda: role.log().count("relay_tls") == 3, role.log())
+        expect(role.log().count("verified=yes resumed=yes") == 2, role.log())
+
+
 def postfix_with_implicit_tls(place, postfix):
     with RelayRole(f'relay {{ smarthost = "127.0.0.1:{postfix.smtps}" tls = implicit tls_name = "hop.example" }}',
                    authorities=place.authorities) as role:
@@ -357,6 +368,11 @@ def opensmtpd_delivers(place, dovecot):
         f"exec {program} -d -f {configuration}"
     )
     place.start(port, "unshare", "-m", "sh", "-c", script)
+    with RelayRole(f'relay {{ smarthost = "127.0.0.1:{port}" tls = required tls_name = "hop.example" }}',
+                   authorities=place.authorities) as role:
+        result = role.send(ASCII)
+        wants(result, "delivered" if result.tls else "deferred")
+        expect(result.tls or "tls: " in result.first.text, repr(result))
     with RelayRole(f'relay {{ smarthost = "127.0.0.1:{port}" }}') as role:
         body = BODY.replace(b"Subject: x", b"Subject: opensmtpd")
         result = role.send(body, body=BODY_8BITMIME, recipients=("bob@example.net", "x@example.com"))
@@ -384,6 +400,7 @@ def run(tests, place):
     postfix.start()
     try:
         tests.run("Postfix, in plain and with STARTTLS", postfix_in_plain_and_with_tls, place, postfix)
+        tests.run("Postfix resumes sessions", postfix_resumes, place, postfix)
         tests.run("Postfix, with TLS from the first octet", postfix_with_implicit_tls, place, postfix)
         tests.run("Postfix wants a log-in", postfix_wants_a_log_in, place, postfix)
         tests.run("Postfix refuses some", postfix_refuses_one_of_two, place, postfix)

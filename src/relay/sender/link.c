@@ -57,7 +57,8 @@ name_host(struct link *l, const struct loop_address *a)
     else
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)&a->ip)->sin6_addr, number,
                   sizeof(number));
-    snprintf(l->host, sizeof(l->host), "%s[%s]:%u", hop->host, number, hop->port);
+    snprintf(l->host, sizeof(l->host), "%s[%s]:%u", hop->is_number ? "" : hop->host, number,
+             hop->port);
 }
 
 static void

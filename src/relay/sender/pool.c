@@ -24,7 +24,8 @@ route_init(struct route *r, struct sender *s, const struct settings_route *setti
     TAILQ_INIT(&r->links);
     loop_chore_init(&r->work, route_work, r);
     r->hold = loop_timer_new(s->loop, route_work, r);
-    return r->hold != NULL;
+    r->sessions = tls_sessions_new();
+    return r->hold != NULL && r->sessions != NULL;
 }
 
 /* --- jobs --- */

@@ -45,6 +45,7 @@ struct route {
     const struct settings_route *settings; /* borrowed */
     const char *password;                  /* owned; "" without one */
     struct tls_context *tls;               /* owned; NULL where there is none */
+    struct tls_sessions *sessions;         /* owned; what its next hop lets us resume */
     struct job_list waiting;
     struct link_list links;
     unsigned link_count;

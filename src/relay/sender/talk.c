@@ -96,6 +96,7 @@ start_tls(struct link *l)
         .name = s->tls_name[0] != '\0' ? s->tls_name : s->next_hop.host,
         .is_number = s->tls_name[0] == '\0' && s->next_hop.is_number,
         .is_strict = s->tls != RELAY_TLS_OPPORTUNISTIC,
+        .sessions = l->route->sessions,
     };
 
     l->is_in_handshake = true;
@@ -225,8 +226,8 @@ log_tls(const struct link *l, const struct tls_facts *facts)
 {
     log_event(LOG_LEVEL_INFO, "relay_tls", "route", l->route->settings->name, "host", l->host,
               "version", facts->version, "cipher", facts->cipher, "verified",
-              facts->is_server_verified ? "yes" : "no", "problem",
-              facts->server_problem[0] != '\0' ? facts->server_problem : "-", NULL);
+              facts->is_server_verified ? "yes" : "no", "resumed", facts->is_resumed ? "yes" : "no",
+              "problem", facts->server_problem[0] != '\0' ? facts->server_problem : "-", NULL);
 }
 
 static void

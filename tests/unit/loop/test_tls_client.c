@@ -133,7 +133,7 @@ static const struct {
 
 START_TEST(certificates_of_servers)
 {
-    const struct tls_target target = {cases[_i].target, cases[_i].is_number, true};
+    const struct tls_target target = {cases[_i].target, cases[_i].is_number, true, NULL};
     struct span authorities = SPAN_NONE;
     const struct tls_facts *facts;
     struct end ours, theirs;
@@ -160,7 +160,7 @@ END_TEST
 
 START_TEST(both_ends_have_the_same_bindings)
 {
-    const struct tls_target target = {"mx.example.org", false, _i == 1};
+    const struct tls_target target = {"mx.example.org", false, _i == 1, NULL};
     uint8_t ours_binding[TLS_BINDING_MAX], theirs_binding[TLS_BINDING_MAX];
     const enum tls_binding kinds[] = {TLS_BINDING_EXPORTER, TLS_BINDING_SERVER_END_POINT};
     struct end ours, theirs;
@@ -178,6 +178,100 @@ START_TEST(both_ends_have_the_same_bindings)
     }
     leave(&ours);
     leave(&theirs);
+}
+END_TEST
+
+/* ---- what is resumed ---- */
+
+static const struct tls_ticket_keys keys = {1, {{7}}};
+
+static void
+give(struct end *e, struct tls_context *x, const struct tls_target *target)
+{
+    *e = (struct end){.layer = NULL};
+    buf_init(&e->output, 65536);
+    e->layer = tls_layer_new(x, target, &e->output);
+    ck_assert_ptr_nonnull(e->layer);
+}
+
+/* Was it resumed? Both ends go as they do behind QUIT. */
+static bool
+meets_again(struct tls_context *x, struct tls_context *y, const struct tls_target *target)
+{
+    struct end ours, theirs;
+
+    give(&ours, x, target);
+    give(&theirs, y, NULL);
+    shake(&ours, &theirs);
+    carry(&theirs, &ours); /* the ticket */
+    const struct tls_facts *facts = tls_layer_facts(ours.layer);
+    bool is_resumed = facts->is_resumed;
+    ck_assert_int_eq(is_resumed, tls_layer_facts(theirs.layer)->is_resumed);
+    ck_assert(!is_resumed || facts->is_server_verified || !target->is_strict);
+    tls_layer_end(ours.layer);
+    tls_layer_end(theirs.layer);
+    leave(&ours);
+    leave(&theirs);
+    return is_resumed;
+}
+
+static const struct {
+    const char *name, *first, *second;
+    bool is_first_strict, is_second_strict, is_believed, expected;
+} again[] = {
+    {"the same target", "mx.example.org", "mx.example.org", true, true, true, true},
+    {"of no verified name", "mx.example.org", "mx.example.org", false, false, false, true},
+    {"another name", "mx.example.org", "mx2.example.org", true, true, true, false},
+    {"verified, where it did not matter before", "mx.example.org", "mx.example.org", false, true,
+     true, false},
+    {"a bad certificate, where it matters", "mx.example.org", "mx.example.org", true, true, false,
+     false},
+};
+
+START_TEST(a_session_is_resumed_by_whom_it_was_for)
+{
+    struct tls_sessions *sessions = tls_sessions_new();
+    struct tls_target target = {again[_i].first, false, again[_i].is_first_strict, sessions};
+    struct made m;
+
+    make_for(&m, "mx.example.org", "DNS:mx.example.org,DNS:mx2.example.org", -DAY, DAY);
+    struct tls_context *x = client(again[_i].is_believed ? m.pair.certificate : SPAN_NONE);
+    struct tls_context *y = service(&m);
+    tls_context_set_keys(y, &keys);
+    ck_assert(!meets_again(x, y, &target));
+    target.name = again[_i].second;
+    target.is_strict = again[_i].is_second_strict;
+    ck_assert_msg(meets_again(x, y, &target) == again[_i].expected, "%s", again[_i].name);
+    tls_sessions_free(sessions);
+    tls_context_free(x);
+    tls_context_free(y);
+}
+END_TEST
+
+/* A server that has lost its keys makes a whole handshake of it. */
+START_TEST(a_ticket_that_nobody_knows_costs_nothing)
+{
+    struct tls_sessions *sessions = tls_sessions_new();
+    const struct tls_target target = {"mx.example.org", false, true, sessions};
+    const struct tls_ticket_keys others = {1, {{8}}};
+    struct made m;
+
+    make(&m, "mx.example.org", -DAY, DAY);
+    struct tls_context *x = client(m.pair.certificate), *y = service(&m);
+    tls_context_set_keys(y, &keys);
+    ck_assert(!meets_again(x, y, &target));
+    tls_context_set_keys(y, &others);
+    ck_assert(!meets_again(x, y, &target));
+    for (int i = 0; i < 20; i++)
+        ck_assert(meets_again(x, y, &target));
+    struct end ours; /* and one that came to nothing is no longer believed */
+    give(&ours, x, &target);
+    ck_assert_int_eq(tls_layer_handshake(ours.layer), TLS_MORE);
+    leave(&ours);
+    ck_assert(!meets_again(x, y, &target));
+    tls_sessions_free(sessions);
+    tls_context_free(x);
+    tls_context_free(y);
 }
 END_TEST
 
@@ -202,6 +296,9 @@ main(void)
 
     tcase_add_loop_test(tcase, certificates_of_servers, 0, sizeof(cases) / sizeof(cases[0]));
     tcase_add_loop_test(tcase, both_ends_have_the_same_bindings, 0, 2);
+    tcase_add_loop_test(tcase, a_session_is_resumed_by_whom_it_was_for, 0,
+                        sizeof(again) / sizeof(again[0]));
+    tcase_add_test(tcase, a_ticket_that_nobody_knows_costs_nothing);
     tcase_add_test(tcase, authorities_that_are_none);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

@@ -200,6 +200,49 @@ START_TEST(a_delay_says)
 }
 END_TEST
 
+static const struct {
+    const char *remote, *line;
+} remotes[] = {
+    {"mx.example.net[192.0.2.1]:25", "Remote-MTA: dns; mx.example.net\r\n"},
+    {"[192.0.2.1]:25", "Remote-MTA: dns; [192.0.2.1]\r\n"},
+    {"[2001:db8::1]:25", "Remote-MTA: dns; [IPv6:2001:db8::1]\r\n"},
+    {"unix:/run/x", "Remote-MTA: dns; localhost\r\n"},
+};
+
+START_TEST(the_far_side_is_named)
+{
+    struct dsn_recipient r = bob;
+    struct buf out;
+
+    r.remote = remotes[_i].remote;
+    struct dsn d = about(&r, MESSAGE);
+    print(&d, &out);
+    check_has(&out, remotes[_i].line);
+    buf_release(&out);
+}
+END_TEST
+
+START_TEST(a_refusal_is_a_disposition)
+{
+    struct dsn_recipient r = bob;
+    struct buf out;
+
+    r.address = "J\xc3\xb8rn@example.net";
+    r.orcpt = "rfc822;J@example.net";
+    struct dsn d = about(&r, MESSAGE);
+    buf_init(&out, 1 << 20);
+    ck_assert(dsn_print_refusal(&d, "N\xc3\xb6.\r\n--0=id\r\nNever.", &out));
+    check_has(&out, "multipart/report; report-type=disposition-notification;");
+    check_has(&out, "\r\nFinal-Recipient: utf-8; J\\x{F8}rn@example.net\r\n");
+    check_has(&out, "\r\nOriginal-Recipient: rfc822; J@example.net\r\n");
+    check_has(&out, "\r\nDisposition: automatic-action/MDN-sent-automatically; deleted\r\n");
+    check_has(&out, "as follows:\r\n\r\nN\xc3\xb6.\r\n--0=id\r\nNever.\r\n");
+    check_has(&out, "A line of the body.");
+    check_has(&out, "Auto-Submitted: auto-replied (rejected)\r\n");
+    buf_release(&out);
+}
+END_TEST
+
 START_TEST(groups_of_recipients)
 {
     struct dsn_recipient all[4] = {bob, bob, bob, bob};
@@ -464,6 +507,8 @@ main(void)
     tcase_add_loop_test(cases, a_status_fits, 0, COUNT(statuses));
     tcase_add_test(cases, a_delay_says);
     tcase_add_test(cases, groups_of_recipients);
+    tcase_add_loop_test(cases, the_far_side_is_named, 0, COUNT(remotes));
+    tcase_add_test(cases, a_refusal_is_a_disposition);
     tcase_add_loop_test(cases, what_is_returned, 0, COUNT(returns));
     tcase_add_loop_test(cases, what_cannot_be_a_part, 0, 3);
     tcase_add_test(cases, addresses_of_rfc_6533);
