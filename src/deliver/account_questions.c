@@ -74,7 +74,8 @@ on_mailbox(void *arg, const struct index_mailbox *m)
 static enum sort_verdict
 has_use(struct open_account *oa, const char *mailbox, const char *use)
 {
-    struct use u = {mailbox, use, false};
+    bool is_inbox = strcasecmp(mailbox, "INBOX") == 0;
+    struct use u = {is_inbox ? "INBOX" : mailbox, use, false};
     struct outcome why;
 
     if (!index_mailbox_list(oa->index, on_mailbox, &u, &why))

@@ -231,13 +231,24 @@ check_address(struct sieve_check *c, struct sieve_op *op)
     return true;
 }
 
+/* :count is of addresses, whatever part of them is asked for (RFC 5231 4.2). */
+static enum sieve_truth
+compare_address(struct compare *c, const struct sieve_address *a)
+{
+    struct span part;
+
+    if (sieve_match_counts(c->match))
+        return sieve_match_value(c->match, a->all);
+    return sieve_address_part(c->run, c->op, a, &part) ? sieve_match_value(c->match, part)
+                                                       : SIEVE_FALSE;
+}
+
 /* Members of groups count, names of groups do not (5.1). */
 static enum sieve_truth
 compare_addresses(void *arg, const struct sieve_field *f)
 {
     struct compare *c = arg;
     const struct kept_address *at = NULL;
-    struct span part;
     enum sieve_truth truth = SIEVE_FALSE;
     bool is_checked = c->op->arguments[0].constants != NULL; /* by check_address() */
 
@@ -253,8 +264,7 @@ compare_addresses(void *arg, const struct sieve_field *f)
             return SIEVE_BROKEN;
         if (at == NULL)
             break;
-        if (sieve_address_part(c->run, c->op, &at->address, &part))
-            truth = sieve_match_value(c->match, part);
+        truth = compare_address(c, &at->address);
     }
     return truth;
 }

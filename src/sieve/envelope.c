@@ -121,8 +121,10 @@ compare_path(struct sieve_run *r, const struct sieve_op *op, struct sieve_match 
     struct span value = SPAN_NONE;
     struct sieve_address a = {.all = span_of(path), .local = span_of(path), .is_valid = true};
 
+    if (sieve_match_counts(m))
+        return path[0] == '\0' ? SIEVE_FALSE : sieve_match_value(m, a.all);
     if (path[0] == '\0')
-        return sieve_match_counts(m) ? SIEVE_FALSE : sieve_match_value(m, SPAN(""));
+        return sieve_match_value(m, SPAN(""));
     if (at != NULL) {
         a.local.n = (size_t)(at - path);
         a.domain = span_of(at + 1);

@@ -26,16 +26,14 @@ tag_string(struct sieve_run *r, const struct sieve_op *op, unsigned slot, const 
     return t == NULL || sieve_value_cstr(r, &t->value, out);
 }
 
-/* RFC 8579 5: what is no special use at all names no mailbox, so the one named by the argument is
- * meant. */
+/* RFC 8579 4: what is no special use fails as what is no mailbox does. */
 static bool
 take_use(struct sieve_run *r, const struct sieve_op *op, const char **out)
 {
     if (!tag_string(r, op, SIEVE_SLOT_SPECIAL_USE, out))
         return false;
-    if (*out != NULL && !sieve_special_use_is_valid(span_of(*out)))
-        *out = NULL;
-    return true;
+    return *out == NULL || sieve_special_use_is_valid(span_of(*out)) ||
+           sieve_run_fail(r, op, "'%.80s' is no special use: those begin with a backslash", *out);
 }
 
 bool

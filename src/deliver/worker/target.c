@@ -70,6 +70,18 @@ use_inbox(struct delivery *d)
     return true;
 }
 
+/* RFC 8579 4: of several mailboxes with that use, the named one. */
+static bool
+find_use(struct delivery *d, const char *use, struct index_mailbox *box)
+{
+    struct index *ix = d->account->index;
+
+    if (index_mailbox_find(ix, d->into, box, &d->why))
+        return strcasecmp(box->special_use, use) == 0 ||
+               index_mailbox_find_use(ix, use, box, &d->why);
+    return d->why.kind == OUTCOME_NOT_FOUND && index_mailbox_find_use(ix, use, box, &d->why);
+}
+
 /* By its id, else by its use. */
 static bool
 find_wanted(struct delivery *d, struct index_mailbox *box)
@@ -81,7 +93,7 @@ find_wanted(struct delivery *d, struct index_mailbox *box)
     if (want->mailbox_id[0] != '\0')
         found = index_mailbox_find_object(ix, want->mailbox_id, box, &d->why);
     if (!found && d->why.kind == OUTCOME_NOT_FOUND && want->special_use[0] != '\0')
-        found = index_mailbox_find_use(ix, want->special_use, box, &d->why);
+        found = find_use(d, want->special_use, box);
     if (found) {
         memcpy(want->name, box->name, sizeof want->name);
         d->into = want->name;

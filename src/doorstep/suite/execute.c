@@ -32,7 +32,7 @@ store(struct suite *s, const struct sieve_storage *to, struct span text)
     struct suite_mailbox *m = NULL;
 
     if (to->special_use != NULL)
-        m = suite_mailbox_with_use(s, span_of(to->special_use));
+        m = suite_mailbox_with_use(s, span_of(to->special_use), span_of(to->mailbox));
     if (m == NULL)
         m = suite_mailbox_find(s, span_of(to->mailbox));
     if (m == NULL && to->create)

@@ -122,10 +122,13 @@ has_use(const struct suite *s, const char *mailbox, struct span use)
 }
 
 struct suite_mailbox *
-suite_mailbox_with_use(struct suite *s, struct span use)
+suite_mailbox_with_use(struct suite *s, struct span use, struct span preferred)
 {
-    struct suite_mailbox *m = s->mailboxes;
+    struct suite_mailbox *m = suite_mailbox_find(s, preferred);
 
+    if (m != NULL && has_use(s, m->name, use))
+        return m;
+    m = s->mailboxes;
     while (m != NULL && !has_use(s, m->name, use))
         m = m->next;
     return m;
@@ -137,7 +140,7 @@ special_use_exists(void *arg, struct span mailbox, struct span use)
 {
     struct suite *s = arg;
     const struct suite_mailbox *m =
-        mailbox.n == 0 ? suite_mailbox_with_use(s, use) : suite_mailbox_find(s, mailbox);
+        mailbox.n == 0 ? suite_mailbox_with_use(s, use, SPAN_NONE) : suite_mailbox_find(s, mailbox);
 
     return m != NULL && has_use(s, m->name, use) ? SIEVE_YES : SIEVE_NO;
 }

@@ -167,7 +167,9 @@ extern const char suite_default_message[];
 
 void suite_host_init(struct suite *s);
 struct suite_mailbox *suite_mailbox_find(struct suite *s, struct span name);
-struct suite_mailbox *suite_mailbox_with_use(struct suite *s, struct span use);
+/* suite_mailbox_with_use() - the preferred one, when it has it (RFC 8579 4); NULL: none has. */
+struct suite_mailbox *suite_mailbox_with_use(struct suite *s, struct span use,
+                                             struct span preferred);
 struct suite_mailbox *suite_mailbox_create(struct suite *s, struct span name);
 bool suite_mailbox_add(struct suite *s, struct suite_mailbox *m, struct suite_message message);
 void suite_mailboxes_free(struct suite *s);

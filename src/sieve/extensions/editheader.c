@@ -69,13 +69,16 @@ may_add(struct sieve_run *r, struct span name)
              is_forbidden_by_entries(r, name, "forbid_add"));
 }
 
-/* And what a message went through may not be hidden. */
+/* And what a message went through may not be hidden, nor what it was before replace changed it
+ * (RFC 5703 5). */
 static bool
 may_delete(struct sieve_run *r, struct span name)
 {
     if (span_equal_fold(name, SPAN("Subject")))
         return true;
     return !(span_equal_fold(name, SPAN("Received")) ||
+             span_equal_fold(name, SPAN("Original-Subject")) ||
+             span_equal_fold(name, SPAN("Original-From")) ||
              span_equal_fold(name, SPAN("Auto-Submitted")) ||
              is_listed(sieve_setting(r, "sieve_editheader_protected", ""), name) ||
              is_listed(sieve_setting(r, "sieve_editheader_forbid_delete", ""), name) ||

@@ -6,6 +6,7 @@
 #include "../base_priv.h"
 #include "../extensions_priv.h"
 
+#include "doorstep/field.h"
 #include "doorstep/params.h"
 
 #define PARAMS_MEMORY (256 * 1024)
@@ -30,23 +31,26 @@ is_field(const struct sieve_field *f, const char *name)
     return span_equal_fold(span_of(f->name), span_of(name));
 }
 
-/* "attachment" of Content-Disposition. */
+/* "attachment" of Content-Disposition (RFC 2183 2). */
 static struct span
 disposition_type(struct span value)
 {
-    return span_trim((struct span){value.p, span_find(value, ';')});
+    token_skip_cfws(&value, NULL);
+    return token_take_until(&value, ";(");
 }
 
-/* Fields that have no such element are an empty string. */
+/* What fields do not have is an empty string. False: the field is none that could be parsed. */
 static bool
 print_element(const struct sieve_field *f, int id, struct buf *out)
 {
     struct span type, subtype, rest;
 
-    if (is_field(f, "Content-Disposition"))
-        return id == SUBTYPE || buf_append_span(out, disposition_type(f->value));
+    if (is_field(f, "Content-Disposition")) {
+        type = disposition_type(f->value);
+        return type.n > 0 && (id == SUBTYPE || buf_append_span(out, type));
+    }
     if (!is_field(f, "Content-Type") || !content_parse(f->value, &type, &subtype, &rest))
-        return true;
+        return false;
     if (id != CONTENTTYPE)
         return buf_append_span(out, id == TYPE ? type : subtype);
     return buf_append_span(out, type) && buf_append_char(out, '/') && buf_append_span(out, subtype);
@@ -57,7 +61,8 @@ compare_element(struct sieve_run *r, const struct sieve_field *f, int id, struct
 {
     struct buf *text = sieve_run_buf(r);
 
-    if (!print_element(f, id, text))
+    /* :count is of the fields "that parsed successfully". */
+    if (!print_element(f, id, text) && sieve_match_counts(m))
         return SIEVE_FALSE;
     struct span value = {sieve_run_copy(r, buf_span(text)), text->len};
     return value.p == NULL ? SIEVE_BROKEN : sieve_match_value(m, value);

@@ -6,6 +6,7 @@
 #include "../entity_priv.h"
 
 #include "../extensions_priv.h"
+#include "doorstep/field.h"
 
 enum { SLOT_MIME = SIEVE_SLOT_OWN, SLOT_SUBJECT, SLOT_FROM };
 
@@ -22,11 +23,57 @@ struct replacement {
 
 /* ------------------------------------------------------------------ checks */
 
+/* The next mailbox of a list without its comments; what it ends with is taken. False: it has what
+ * only a group has, or something that is no text. */
+static bool
+take_mailbox(struct span *s, struct buf *out)
+{
+    struct buf ignored;
+    bool ok = true;
+
+    buf_init(&ignored, s->n + 1);
+    while (ok && s->n > 0 && !token_take_char(s, ',')) {
+        struct span before = *s;
+        if (token_skip_cfws(s, NULL))
+            ok = buf_append_char(out, ' ');
+        else if (s->p[0] == '"' && token_take_quoted(s, &ignored))
+            ok = buf_append_span(out, (struct span){before.p, before.n - s->n});
+        else {
+            ok = (unsigned char)s->p[0] > ' ' && s->p[0] != ';' && buf_append_char(out, s->p[0]);
+            *s = span_skip(*s, 1);
+        }
+    }
+    buf_release(&ignored);
+    return ok;
+}
+
+/* RFC 5322 3.4: mailbox-list, with no groups. */
+static bool
+is_mailbox_list(struct span s)
+{
+    struct buf one;
+    bool ok;
+
+    buf_init(&one, s.n + 1);
+    do {
+        buf_reset(&one);
+        ok = span_find(s, '\n') == s.n && take_mailbox(&s, &one) &&
+             sieve_address_is_valid(buf_span(&one));
+    } while (ok && s.n > 0);
+    buf_release(&one);
+    return ok;
+}
+
 static bool
 check_from(struct sieve_check *c, struct sieve_op *op, const struct sieve_value *value)
 {
+    struct span s;
+
     (void)op;
-    return sieve_check_address(c, value);
+    if (!sieve_text_constant(value->strings, &s) || is_mailbox_list(s))
+        return true;
+    return sieve_check_error(c, value->at, "'%.*s' is no list of mail addresses",
+                             s.n < 80 ? (int)s.n : 80, s.p);
 }
 
 /* "The :subject or :from parameter MUST be ignored. This SHOULD be flagged as a compilation error."
@@ -62,8 +109,8 @@ take_replacement(struct sieve_run *r, const struct sieve_op *op, struct replacem
         !take_tag(r, op, SLOT_SUBJECT, &x->has_subject, &x->subject) ||
         !take_tag(r, op, SLOT_FROM, &x->has_from, &x->from))
         return false;
-    if (x->has_from && !sieve_address_is_valid(x->from))
-        return sieve_run_fail(r, op, "'%.*s' is no mail address",
+    if (x->has_from && !is_mailbox_list(x->from))
+        return sieve_run_fail(r, op, "'%.*s' is no list of mail addresses",
                               x->from.n < 80 ? (int)x->from.n : 80, x->from.p);
     if (!x->is_mime)
         return true;

@@ -94,7 +94,7 @@ static const struct {
     {"from beside mime", "replace :from \"a@example.org\" :mime \"b\";", PLAIN,
      "refused 1: tag ':from' cannot stand beside ':mime'"},
     {"from that is no address", "replace :from \"a b\" \"b\";", PLAIN,
-     "refused 1: 'a b' is no mail address"},
+     "refused 1: 'a b' is no list of mail addresses"},
     {"no text", "replace;", PLAIN, "refused 1: command 'replace' needs a string more"},
     {"a list", "replace [\"a\"];", PLAIN, "refused 1: command 'replace' wants a string here"},
     {"enclose without text", "enclose :subject \"a\";", PLAIN,
