@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rates by name: each name has as many as its table says, and they begin full. Names
- * that do not fit any more are forgotten, the oldest first. In memory: a process that is started
- * anew begins anew. One thread at a time.
+ * Rates by name: each name has as many as its table says, and they begin full. Names that do not
+ * fit any more are forgotten, the oldest first. In memory: a process that is started anew begins
+ * anew. One thread at a time.
  */
 #ifndef DOORSTEP_RATE_TABLE_H
 #define DOORSTEP_RATE_TABLE_H

@@ -24,4 +24,9 @@ bool words_decode(struct charsets *set, struct span value, struct buf *out);
  * it was. */
 bool words_print(struct span text, size_t column, const char *line_end, struct buf *out);
 
+/* words_fold() - the same for a value that is no text (addresses, ids) and stays as it is: broken
+ * in front of blanks, and inside a word only where no line could hold it. It is one line. False
+ * when out is full: its end is undefined. */
+bool words_fold(struct span value, size_t column, const char *line_end, struct buf *out);
+
 #endif

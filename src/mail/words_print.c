@@ -8,7 +8,9 @@
 #include "doorstep/base64.h"
 
 #define COLUMNS 76      /* RFC 2047 2: of a line with encoded words */
-#define PIECE_MAX 700   /* octets that may stand without a fold: lines end at 998 */
+#define LINE_MAX 998u   /* RFC 5322 2.1.1 */
+#define UNCUT_MAX 900   /* octets of a value that are cut nowhere: blanks, and a word */
+#define PIECE_MAX 700   /* octets that may stand without a fold */
 #define WORD_OCTETS 42u /* in one encoded word: 56 of base64, and 12 around them */
 
 /* ------------------------------------------------------------------ one line of UTF-8 */
@@ -65,18 +67,35 @@ can_be_folded(struct span s)
 
 /* ------------------------------------------------------------------ printing */
 
-/* A line is broken in front of blanks, so that unfolding gives the text back. */
-static bool
-append_folded(struct buf *out, struct span s, size_t column, const char *line_end)
+/* What stands in one line; what is no UTF-8 can be cut anywhere. */
+static struct span
+next_uncut(struct span s)
+{
+    struct span piece = next_piece(s), cut = utf8_cut(piece, UNCUT_MAX);
+
+    return cut.n > 0 ? cut : (struct span){piece.p, UNCUT_MAX};
+}
+
+/* A line is broken in front of blanks, so that unfolding gives the value back, unless a word fits
+ * no line. */
+bool
+words_fold(struct span value, size_t column, const char *line_end, struct buf *out)
 {
     bool ok = true;
 
-    while (ok && s.n > 0) {
-        struct span piece = next_piece(s);
-        bool is_broken = column + piece.n > COLUMNS && (piece.p[0] == ' ' || piece.p[0] == '\t');
-        ok = (!is_broken || buf_append_str(out, line_end)) && buf_append_span(out, piece);
-        column = is_broken ? piece.n : column + piece.n;
-        s = span_skip(s, piece.n);
+    while (ok && value.n > 0) {
+        struct span piece = next_uncut(value);
+        bool is_blank_first = piece.p[0] == ' ' || piece.p[0] == '\t';
+        if (is_blank_first && column + piece.n > COLUMNS) {
+            ok = buf_append_str(out, line_end);
+            column = 0;
+        } else if (column + piece.n > LINE_MAX) {
+            ok = buf_append_str(out, line_end) && buf_append_char(out, ' ');
+            column = 1;
+        }
+        ok = ok && buf_append_span(out, piece);
+        column += piece.n;
+        value = span_skip(value, piece.n);
     }
     return ok;
 }
@@ -109,7 +128,7 @@ words_print(struct span text, size_t column, const char *line_end, struct buf *o
     bool ok = append_line(&line, span_trim(text));
     struct span s = buf_span(&line);
     if (ok && utf8_is_ascii(s) && can_be_folded(s))
-        ok = append_folded(out, s, column, line_end);
+        ok = words_fold(s, column, line_end, out);
     else if (ok)
         ok = append_encoded(out, s, column, line_end);
     buf_release(&line);

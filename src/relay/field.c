@@ -5,79 +5,16 @@
  */
 #include "relay_priv.h"
 
-#include "doorstep/base64.h"
 #include "doorstep/addresslist.h"
 #include "doorstep/charset.h"
+#include "doorstep/words.h"
 
-#define COLUMNS 76
-#define LINE_OCTETS 998  /* RFC 5322 2.1.1 */
-#define WORD_OCTETS 42   /* in one encoded word: 56 of base64, and 12 around them */
-#define PIECE_OCTETS 900 /* of a word that is not cut */
-
-/* ------------------------------------------------------------------ encoded words */
-
-/* No character is cut in two (RFC 2047 5). */
-static bool
-append_encoded(struct buf *out, struct span s)
-{
-    bool ok = true, is_first = true;
-
-    while (ok && s.n > 0) {
-        struct span piece = utf8_cut(s, WORD_OCTETS);
-        if (piece.n == 0)
-            piece = (struct span){s.p, s.n < WORD_OCTETS ? s.n : WORD_OCTETS};
-        ok = (is_first || buf_append_str(out, "\r\n ")) && buf_append_str(out, "=?utf-8?B?") &&
-             base64_print(piece, out) && buf_append_str(out, "?=");
-        is_first = false;
-        s = span_skip(s, piece.n);
-    }
-    return ok;
-}
-
-/* ------------------------------------------------------------------ folding */
+#define ID_OCTETS 800 /* what is much longer would be cut */
 
 static bool
 is_control(char c)
 {
     return ((unsigned char)c < 32 && c != '\t') || c == 127;
-}
-
-/* Blanks and the word behind them; of a word that fits no line, its beginning. */
-static struct span
-next_piece(struct span s)
-{
-    size_t n = 0;
-
-    while (n < s.n && (s.p[n] == ' ' || s.p[n] == '\t'))
-        n++;
-    while (n < s.n && s.p[n] != ' ' && s.p[n] != '\t')
-        n++;
-    struct span piece = utf8_cut((struct span){s.p, n}, PIECE_OCTETS);
-    return piece.n > 0 ? piece : (struct span){s.p, PIECE_OCTETS};
-}
-
-/* Words as they are; a line is broken in front of one that would not fit, and inside one only that
- * no line could hold. */
-static bool
-append_folded(struct buf *out, struct span s, size_t column)
-{
-    bool ok = true;
-
-    while (ok && s.n > 0) {
-        struct span piece = next_piece(s);
-        bool is_blank_first = piece.p[0] == ' ' || piece.p[0] == '\t';
-        if (is_blank_first && column + piece.n > COLUMNS) {
-            ok = buf_append_str(out, "\r\n");
-            column = 0;
-        } else if (column + piece.n > LINE_OCTETS) {
-            ok = buf_append_str(out, "\r\n ");
-            column = 1;
-        }
-        ok = ok && buf_append_span(out, piece);
-        column += piece.n;
-        s = span_skip(s, piece.n);
-    }
-    return ok;
 }
 
 /* A copy without what could end the field. */
@@ -101,7 +38,8 @@ field_print_raw(struct buf *out, const char *name, struct span value)
     bool ok = one_line(value, &line);
     if (ok && line.len > 0)
         ok = buf_printf(out, "%s: ", name) &&
-             append_folded(out, buf_span(&line), strlen(name) + 2) && buf_append_str(out, "\r\n");
+             words_fold(buf_span(&line), strlen(name) + 2, "\r\n", out) &&
+             buf_append_str(out, "\r\n");
     buf_release(&line);
     return ok;
 }
@@ -120,7 +58,7 @@ field_print_ids(struct buf *out, const char *name, struct span value)
         while (n < value.n && strchr(" \t\r\n", value.p[n]) == NULL)
             n++;
         struct span word = {value.p, n};
-        if (n > 0 && n <= PIECE_OCTETS && utf8_is_ascii(word))
+        if (n > 0 && n <= ID_OCTETS && utf8_is_ascii(word))
             ok = (ids.len == 0 || buf_append_char(&ids, ' ')) && buf_append_span(&ids, word);
         value = span_skip(value, n + 1);
     }
@@ -144,15 +82,10 @@ field_print_address(struct buf *out, const char *name, const char *prefix, const
 bool
 field_print_text(struct buf *out, const char *name, struct span value)
 {
-    struct buf line;
-
-    if (utf8_is_ascii(value))
-        return field_print_raw(out, name, value);
-    buf_init(&line, value.n + 1);
-    bool ok = one_line(value, &line) && buf_printf(out, "%s: ", name) &&
-              append_encoded(out, buf_span(&line)) && buf_append_str(out, "\r\n");
-    buf_release(&line);
-    return ok;
+    value = span_trim(value);
+    return value.n == 0 ||
+           (buf_printf(out, "%s: ", name) && words_print(value, strlen(name) + 2, "\r\n", out) &&
+            buf_append_str(out, "\r\n"));
 }
 
 /* ------------------------------------------------------------------ mailboxes */
@@ -180,10 +113,10 @@ append_quoted(struct buf *out, struct span s)
 }
 
 static bool
-append_name(struct buf *out, struct span name)
+append_name(struct buf *out, struct span name, size_t column)
 {
     if (!utf8_is_ascii(name))
-        return append_encoded(out, name);
+        return words_print(name, column, "\r\n", out);
     return is_atoms(name) ? buf_append_span(out, name) : append_quoted(out, name);
 }
 
@@ -197,10 +130,10 @@ is_dot_atom(struct span s)
 }
 
 static bool
-append_mailbox(struct buf *out, const struct addresslist_item *item)
+append_mailbox(struct buf *out, const struct addresslist_item *item, size_t column)
 {
     bool is_named = item->has_name && item->name.n > 0;
-    bool ok = !is_named || (append_name(out, item->name) && buf_append_str(out, " <"));
+    bool ok = !is_named || (append_name(out, item->name, column) && buf_append_str(out, " <"));
 
     ok = ok && (is_dot_atom(item->local) ? buf_append_span(out, item->local)
                                          : append_quoted(out, item->local));
@@ -222,7 +155,7 @@ field_print_mailboxes(struct buf *out, const char *name, struct span value)
         if (kind != ADDRESSLIST_MAILBOX || item.local.n == 0)
             continue;
         ok = (is_first ? buf_printf(out, "%s: ", name) : buf_append_str(out, ",\r\n ")) &&
-             append_mailbox(out, &item);
+             append_mailbox(out, &item, is_first ? strlen(name) + 2 : 1);
         is_first = false;
     }
     addresslist_release(&list);

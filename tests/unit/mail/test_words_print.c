@@ -117,6 +117,45 @@ START_TEST(a_full_buffer_stays_as_it_is)
 }
 END_TEST
 
+/* Octets of one kind as one word, after a first one: no line is longer than 998, and nothing but
+ * folds is added. */
+START_TEST(a_value_that_no_line_holds_is_cut)
+{
+    static const char octets[] = {'x', '\xa4', '\xc3'}; /* ASCII, and what is no UTF-8 */
+    static char value[5000];
+    struct buf out;
+    size_t column = 4, kept = 0;
+
+    memset(value, octets[_i], sizeof value);
+    memcpy(value, "a ", 2);
+    buf_init(&out, 10000);
+    ck_assert(words_fold((struct span){value, sizeof value}, column, "\r\n", &out));
+    for (size_t i = 0; i < out.len; i++) {
+        bool is_fold = out.len - i > 2 && memcmp(out.data + i, "\r\n ", 3) == 0;
+        column = is_fold ? 1 : column + 1;
+        ck_assert_uint_le(column, 998);
+        kept += out.data[i] == octets[_i];
+        i += is_fold ? 2 : 0;
+    }
+    ck_assert_uint_eq(kept, sizeof value - 2);
+    buf_release(&out);
+}
+END_TEST
+
+START_TEST(a_value_is_folded_at_its_blanks)
+{
+    struct buf out;
+
+    buf_init(&out, 1000);
+    ck_assert(
+        words_fold(SPAN("<aaaaaaaaaaaaaaaaaaaa@example.org> <bbbbbbbbbbbbbbbbbbbb@example.org>"),
+                   12, "\r\n", &out));
+    ck_assert_str_eq(out.data, "<aaaaaaaaaaaaaaaaaaaa@example.org>\r\n"
+                               " <bbbbbbbbbbbbbbbbbbbb@example.org>");
+    buf_release(&out);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -127,6 +166,8 @@ main(void)
     tcase_add_test(cases, what_is_read_is_what_was_written);
     tcase_add_test(cases, what_has_no_blank_is_encoded);
     tcase_add_test(cases, a_full_buffer_stays_as_it_is);
+    tcase_add_loop_test(cases, a_value_that_no_line_holds_is_cut, 0, 3);
+    tcase_add_test(cases, a_value_is_folded_at_its_blanks);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
