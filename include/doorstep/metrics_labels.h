@@ -160,6 +160,15 @@
     VALUE(METRICS_ATTEMPT_PUT_OFF, "put_off")                                                      \
     VALUE(METRICS_ATTEMPT_DROPPED, "dropped")
 
+/* What the home of an account says, and where nobody was asked, or nobody answered. */
+#define METRICS_HOMES(VALUE)                                                                       \
+    VALUE(METRICS_HOME_ACCEPTED, "accepted")                                                       \
+    VALUE(METRICS_HOME_DEFERRED, "deferred")                                                       \
+    VALUE(METRICS_HOME_REFUSED, "refused")                                                         \
+    VALUE(METRICS_HOME_FAILED, "failed")                                                           \
+    VALUE(METRICS_HOME_LATE, "late")                                                               \
+    VALUE(METRICS_HOME_REMEMBERED, "remembered")
+
 /* Why mail leaves, and how it waits. */
 #define METRICS_QUEUE_KINDS(VALUE)                                                                 \
     VALUE(METRICS_QUEUE_REDIRECT, "redirect")                                                      \
@@ -234,6 +243,7 @@
     LABEL(POLICIES, "on_failure")                                                                  \
     LABEL(FILTERED, "result")                                                                      \
     LABEL(ATTEMPTS, "result")                                                                      \
+    LABEL(HOMES, "answer")                                                                         \
     LABEL(QUEUE_KINDS, "kind")                                                                     \
     LABEL(QUEUE_STATES, "state")                                                                   \
     LABEL(PROGRAMS, "result")

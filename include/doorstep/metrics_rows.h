@@ -86,6 +86,12 @@ METRIC(RELAY_HOP_DOWN, GAUGE, "relay_hop_down", "", IN_STORE, ROUTES,
        "Whether a next hop does not answer, so that its mail is put off")
 METRIC(RELAY_TIME, HISTOGRAM, "relay_duration", "seconds", IN_STORE, ROUTES,
        "From the begin of a transaction with a next hop to its answer")
+METRIC(RELAY_FORWARDED, COUNTER, "relay_forwarded", "", IN_STORE, HOMES,
+       "Recipients whose message was handed on to their home, by what the client was told")
+METRIC(RELAY_ASKED, COUNTER, "relay_asked", "", IN_STORE, HOMES,
+       "Recipients that a home was asked about at RCPT, by the answer")
+METRIC(RELAY_ASK_TIME, HISTOGRAM, "relay_ask_duration", "seconds", IN_STORE, ROUTES,
+       "From such a question to its answer")
 METRIC(RELAY_REPORTS, COUNTER, "relay_reports", "", IN_STORE, NONE,
        "Recipients that senders were told of: failed, delayed, or handed on as they asked")
 METRIC(RELAY_QUEUE, GAUGE, "relay_queue", "", IN_STORE, QUEUE_KINDS, "Messages that wait to leave")

@@ -289,6 +289,11 @@ struct settings_route {   /* where mail goes on to, and how */
     uint64_t connect_timeout;     /* each address of the next hop gets so much: 30 s */
     uint64_t reply_timeout;       /* for a whole reply: 5 min */
     uint64_t data_timeout;        /* for the reply to the end of a message: 10 min */
+    /* Of a route to the home of accounts, which is asked about them at RCPT. */
+    bool ask_recipients;
+    uint64_t ask_timeout;  /* for an answer: 10 s */
+    uint64_t ask_accepted; /* how long a yes is remembered: 1 min; 0: not at all */
+    uint64_t ask_refused;  /* and a no: 10 s */
 };
 
 enum redirect_sender {

@@ -88,4 +88,12 @@ const struct config_row route_rows[] = {
      .doc = "whose mail goes this way"},
     {"next_hop", KIND_NEXT_HOP, ROW_OPTIONAL, "", 0, 0, ROUTE(next_hop), .doc = "where it goes"},
     CONNECTION_ROWS(ROUTE),
+    {"ask_recipients", KIND_BOOLEAN, 0, "yes", 0, 0, ROUTE(ask_recipients),
+     .doc = "whether homes of accounts are asked about them at RCPT"},
+    {"ask_timeout", KIND_DURATION, 0, "10s", 10, 5 * MINUTE, ROUTE(ask_timeout),
+     .doc = "how long RCPT waits for their answer"},
+    {"ask_accepted", KIND_DURATION, 0, "1min", 0, HOUR, ROUTE(ask_accepted),
+     .doc = "how long a recipient that they take is remembered"},
+    {"ask_refused", KIND_DURATION, 0, "10s", 0, HOUR, ROUTE(ask_refused),
+     .doc = "how long one that they refuse is remembered"},
 };

@@ -15,6 +15,7 @@
 #include "doorstep/table.h"
 
 #include "active_priv.h"
+#include "asks_priv.h"
 #include "batch_priv.h"
 #include "delivery_log_priv.h"
 #include "directory_priv.h"
@@ -80,6 +81,7 @@ struct deliver {
     struct queue *queue;         /* of what leaves again */
     struct relay_link *relay;    /* the door to who sends it */
     struct scheduler *scheduler; /* what is sent when; NULL until the replay is over */
+    struct asks *asks;           /* of homes elsewhere; NULL with it */
     struct workers *workers;
     struct usage *usage;
     struct active *active;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * RCPT: the edge asks who that is. Unknown, full or disabled is said here, not after DATA. Nothing
- * is created, and only what is in memory is looked at, but for the first time. An MTA that asks
- * before it accepts gets the same answers.
+ * is created, and only what is in memory is looked at, but for the first time. For an account that
+ * is at home elsewhere its home is asked. An MTA that asks before it accepts gets the same answers.
  */
 #include <stdlib.h>
 
@@ -22,9 +22,11 @@ struct rcpt {
     struct arena arena; /* the addresses */
     struct address to, from;
     uint64_t size;
-    unsigned waiting;   /* targets not looked at yet, and one for the loop over them */
-    bool has_room;      /* one target at least would take it */
-    struct outcome why; /* when none would */
+    unsigned waiting;    /* targets not looked at yet, and one for the loop over them */
+    bool has_room;       /* one target at least would take it */
+    struct outcome why;  /* when none would */
+    bool is_deferred;    /* the home of one takes nothing now: it could not be handed on, */
+    struct outcome home; /* for this reason */
 };
 
 struct target_question {
@@ -104,8 +106,53 @@ one_less(struct rcpt *r)
     if (--r->waiting > 0)
         return;
     outcome_set(&ok, OUTCOME_RCPT_OK, NULL);
-    rcpt_answer(r, r->has_room ? &ok : &r->why);
+    if (r->is_deferred)
+        rcpt_answer(r, &r->home);
+    else
+        rcpt_answer(r, r->has_room ? &ok : &r->why);
 }
+
+/* ---- accounts that are at home elsewhere ---- */
+
+/* What is deferred for one account now would be for the whole message later (RFC 5321 has one
+ * answer for a recipient): the client does better to wait with this one alone. */
+static void
+on_home(void *arg, const struct outcome *why)
+{
+    struct rcpt *r = arg;
+
+    if (outcome_is_success(why)) {
+        r->has_room = true;
+    } else if (outcome_is_temporary(why)) {
+        r->is_deferred = true;
+        r->home = *why;
+    } else {
+        r->why = *why;
+    }
+    one_less(r);
+}
+
+static void
+ask_home(struct rcpt *r, const struct account_target *t)
+{
+    struct deliver *d = r->edge->deliver;
+    const struct settings_route *route = forward_route(d->settings, &t->account, &r->why);
+    struct buf to;
+
+    if (route == NULL)
+        return;
+    if (!route->ask_recipients || d->asks == NULL) {
+        r->has_room = true; /* it is told at the end of the message */
+        return;
+    }
+    buf_init(&to, ADDRESS_PATH_MAX);
+    r->waiting++;
+    forward_print(d->settings, t, &to);
+    asks_ask(d->asks, route, &r->from, buf_str(&to), r->size, on_home, r);
+    buf_release(&to);
+}
+
+/* ---- accounts that are here ---- */
 
 static void
 on_usage(void *arg, bool known, uint64_t octets, uint64_t messages)
@@ -129,14 +176,6 @@ ask_usage(struct rcpt *r, const struct account *a)
     struct deliver *d = r->edge->deliver;
     const struct settings_domain *domain = settings_find_domain(d->settings, a->domain);
 
-    if (!rates_have(d->rates, a, r->size)) {
-        outcome_set(&r->why, OUTCOME_ACCOUNT_RATE, NULL);
-        return;
-    }
-    if (a->forward[0] != '\0') { /* its home knows how full it is */
-        r->has_room = forward_route(d->settings, a, &r->why) != NULL || r->has_room;
-        return;
-    }
     if (a->quota == UINT64_MAX && a->quota_messages == UINT64_MAX) {
         r->has_room = true;
         return;
@@ -152,6 +191,22 @@ ask_usage(struct rcpt *r, const struct account *a)
     usage_ask(d->usage, a, on_usage, q);
 }
 
+/* A map is told who exists: how full a mailbox is, is no matter there. */
+static void
+ask_target(struct rcpt *r, const struct account_target *t)
+{
+    const bool is_map = r->asker == RCPT_ASKED_BY_MAP;
+
+    if (!is_map && !rates_have(r->edge->deliver->rates, &t->account, r->size))
+        outcome_set(&r->why, OUTCOME_ACCOUNT_RATE, NULL);
+    else if (t->account.forward[0] != '\0')
+        ask_home(r, t);
+    else if (is_map)
+        r->has_room = true;
+    else
+        ask_usage(r, &t->account);
+}
+
 static void
 on_resolved(void *arg, const struct account_targets *targets, const struct outcome *why)
 {
@@ -159,7 +214,7 @@ on_resolved(void *arg, const struct account_targets *targets, const struct outco
     bool is_taken = targets->elsewhere_count > 0 && r->asker != RCPT_ASKED_BY_CLIENT;
     struct outcome ok;
 
-    if (is_taken || (outcome_is_success(why) && r->asker == RCPT_ASKED_BY_MAP)) {
+    if (is_taken) {
         outcome_set(&ok, OUTCOME_RCPT_OK, NULL);
         rcpt_answer(r, &ok);
         return;
@@ -170,7 +225,7 @@ on_resolved(void *arg, const struct account_targets *targets, const struct outco
     }
     r->waiting = 1;
     for (size_t i = 0; i < targets->count; i++)
-        ask_usage(r, &targets->list[i].account);
+        ask_target(r, &targets->list[i]);
     one_less(r);
 }
 

@@ -223,9 +223,10 @@ start_sending(struct deliver *d)
     if (d->is_offline || d->is_draining)
         return true;
     d->scheduler = scheduler_start(&with);
-    if (d->scheduler == NULL)
+    d->asks = d->scheduler == NULL ? NULL : asks_new(d->loop, d->scheduler);
+    if (d->asks == NULL)
         log_event(LOG_LEVEL_ERROR, "cannot_start", "cause", "no memory to send mail", NULL);
-    return d->scheduler != NULL;
+    return d->asks != NULL;
 }
 
 static void
@@ -496,6 +497,7 @@ release(struct deliver *d)
     workers_end(d->workers);
     syncer_free(d->syncer);
     relay_link_free(d->relay);
+    asks_free(d->asks);
     scheduler_end(d->scheduler);
     queue_close(d->queue);
     directory_free(d->directory);

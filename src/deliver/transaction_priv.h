@@ -44,6 +44,7 @@ struct parcel {               /* one account's copy */
     uint32_t run;              /* its number */
     bool is_settled;           /* delivered nowhere: delivery.why says it all */
     bool is_forwarded;         /* handed on to where its account is at home */
+    const char *host;          /* who answered there, or NULL */
     bool is_refused;           /* by a script */
     bool is_disposed;          /* by `reject`: a disposition of the account's own (RFC 5429 2.2) */
     bool is_unsayable;         /* and no reply can say its words as they are */

@@ -6,6 +6,7 @@
 #include "session_priv.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* --- the order of replies --- */
 
@@ -73,10 +74,13 @@ smtp_session_delay_over(struct smtp_session *s)
 
 /* --- answers --- */
 
-/* Nobody has such an address; a mailbox that is full or disabled is no guess. */
+/* Nobody has such an address, here or at home elsewhere; a mailbox that is full or disabled is no
+ * guess. */
 static bool
 names_nobody(const struct outcome *o)
 {
+    if (o->kind == OUTCOME_RELAY_REFUSED)
+        return strcmp(outcome_enhanced(o), "5.1.1") == 0;
     return o->kind == OUTCOME_NO_SUCH_USER || o->kind == OUTCOME_NOT_OURS ||
            o->kind == OUTCOME_BAD_ADDRESS;
 }

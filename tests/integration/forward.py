@@ -6,9 +6,11 @@ server. What a node says of each recipient is what the client of the front hears
 
 import json
 import smtplib
+import socket
 import tempfile
+import threading
 
-from harness import Daemon, Failure, Tests, expect, message
+from harness import Daemon, Failure, Tests, expect, message, until
 from next_hop import CLOSE, NextHop
 
 
@@ -27,14 +29,24 @@ def deliver(daemon, to, subject, sender="bob@example.com", options=()):
     with smtplib.LMTP("127.0.0.1", daemon.ports["lmtp"], timeout=60) as client:
         client.ehlo_or_helo_if_needed()
         client.mail(sender)
-        for address in to:
-            code, text = client.rcpt(address, options)
-            expect(code == 250, f"RCPT {address}: {code} {text}")
-        client.putcmd("data")
-        client.getreply()
-        client.send(message(subject, to=to[0]) + b".\r\n")
-        found = {address: client.getreply() for address in to}
+        found = {address: client.rcpt(address, options) for address in to}
+        accepted = [address for address in to if found[address][0] == 250]
+        if accepted:
+            client.putcmd("data")
+            client.getreply()
+            client.send(message(subject, to=to[0]) + b".\r\n")
+            found.update({address: client.getreply() for address in accepted})
     return {address: (code, text.decode()) for address, (code, text) in found.items()}
+
+
+def at_rcpt(daemon, *to, sender="bob@example.com", options=(), protocol="smtp"):
+    """What RCPT alone is answered; asked in one piece."""
+    lines = [f"{'LHLO' if protocol == 'lmtp' else 'EHLO'} client.example", f"MAIL FROM:<{sender}> {' '.join(options)}".strip()]
+    lines += [f"RCPT TO:<{address}>" for address in to] + ["QUIT"]
+    with socket.create_connection(("127.0.0.1", daemon.ports[protocol]), timeout=60) as s, s.makefile("rb") as replies:
+        s.sendall("".join(line + "\r\n" for line in lines).encode())
+        last = [line.decode().rstrip() for line in replies if line[3:4] == b" "]
+    return [(int(line[:3]), line[4:]) for line in last[3:-1]]
 
 
 # --- another Doorstep
@@ -64,9 +76,22 @@ def here_and_there(daemon, node):
 
 
 def who_is_unknown_there(daemon, _):
-    answers = deliver(daemon, ["ann@example.org", "stray@example.org"], "stray")
-    expect(answers["ann@example.org"][0] == 250, str(answers))
-    expect(answers["stray@example.org"][0] == 550 and "5.1.1" in answers["stray@example.org"][1], str(answers))
+    """The home's refusal is the answer to RCPT, and so it is in the log."""
+    (ann, stray) = at_rcpt(daemon, "ann@example.org", "stray@example.org")
+    expect(ann[0] == 250, str(ann))
+    expect(stray == (550, "5.1.1 <stray@example.org> <stray@example.org> no such mailbox"), str(stray))
+    lines = json.loads(daemon.tool("--json", "trace", "stray@example.org"))
+    expect(lines[-1]["outcome"] == "550 5.1.1" and "no such mailbox" in lines[-1]["text"], str(lines))
+
+
+def who_is_full_there(daemon, node):
+    """SIZE is asked with: what does not fit is told before it is sent."""
+    node.tool("account", "set", "--quota", "100k", "eve@example.org")
+    (eve,) = at_rcpt(daemon, "eve@example.org", options=["SIZE=200000"])
+    expect(eve[0] == 452 and eve[1].startswith("4.2.2"), str(eve))
+    (eve,) = at_rcpt(daemon, "eve@example.org", options=["SIZE=1000"])
+    expect(eve[0] == 250, str(eve))
+    node.tool("account", "set", "--quota", "none", "eve@example.org")
 
 
 def large_ones_pass(daemon, node):
@@ -80,6 +105,9 @@ def large_ones_pass(daemon, node):
 
 def a_node_that_is_away(daemon, node):
     node.end()
+    (ann, zoe) = at_rcpt(daemon, "ann@example.org", "zoe@example.net", sender="new@example.com")
+    expect(ann[0] == 451 and ann[1].startswith("4.4.1 <ann@example.org>") and "refused" in ann[1], str(ann))
+    expect(zoe[0] == 250, str(zoe))
     code, text = deliver(daemon, ["ann@example.org"], "away")["ann@example.org"]
     expect(code == 451 and text.startswith("4.4."), f"{code} {text}")
     node.start()
@@ -99,6 +127,7 @@ def with_a_node(t):
             subaddresses_arrive,
             here_and_there,
             who_is_unknown_there,
+            who_is_full_there,
             large_ones_pass,
             a_node_that_is_away,
         ):
@@ -249,23 +278,127 @@ def parameters_are_passed_on(daemon, hop):
     del hop.said[:]
     asked = ("NOTIFY=FAILURE,DELAY", "ORCPT=rfc822;a@example.com")
     deliver(daemon, ["ann@example.org"], "asked", options=asked)
-    (rcpt,) = [line for line in hop.said if line.startswith("RCPT")]
+    rcpt = [line for line in hop.said if line.startswith("RCPT")][-1]
     expect("NOTIFY=FAILURE,DELAY" in rcpt and "ORCPT=rfc822;a@example.com" in rcpt, rcpt)
 
 
+# --- questions at RCPT
+
+
+QUICK = "ask_timeout = 300ms ask_accepted = 1h ask_refused = 1h"
+
+
+def mails(hop):
+    return [line for line in hop.said if line.startswith("MAIL")]
+
+
+def they_go_together(daemon, hop):
+    """Twenty in one piece: one question for the first, and one for those that gathered meanwhile."""
+    people = [f"p{i}@far.example" for i in range(20)]
+    answers = at_rcpt(daemon, *people)
+    expect([code for code, _ in answers] == [250] * 20, str(answers))
+    expect(sum(line.startswith("RCPT") for line in hop.said) == 20, str(hop.said))
+    expect(len(mails(hop)) <= 2, str(mails(hop)))
+    expect(hop.said[-1] == "RSET" and "DATA" not in hop.said, str(hop.said))
+
+
+def answers_are_remembered(daemon, hop):
+    """By sender, recipient and size; what is refused for now is not."""
+    hop.replies["RCPT"] = ["250 ok", "550 5.2.1 locked", "450 4.2.1 later", "250 ok", "250 ok"]
+    for _ in range(2):
+        expect(at_rcpt(daemon, "p1@far.example", sender="a@example.com")[0][0] == 250, "not taken")
+    for _ in range(2):
+        locked = at_rcpt(daemon, "p2@far.example", sender="a@example.com")[0]
+        expect(locked == (550, "5.2.1 <p2@far.example> locked"), str(locked))
+    later = at_rcpt(daemon, "p3@far.example", sender="a@example.com")[0]
+    expect(later == (450, "4.2.1 <p3@far.example> later"), str(later))
+    expect(at_rcpt(daemon, "p3@far.example", sender="a@example.com")[0][0] == 250, "remembered")
+    expect(at_rcpt(daemon, "p2@far.example", sender="b@example.com")[0][0] == 250, "remembered for all")
+    expect(len(mails(hop)) == 5, str(hop.said))
+
+
+def larger_ones_are_asked_anew(daemon, hop):
+    for size in (100, 50, 200, 150):
+        at_rcpt(daemon, "p4@far.example", sender="c@example.com", options=[f"SIZE={size}"])
+    expect(mails(hop) == [f"MAIL FROM:<c@example.com> SIZE={size}" for size in (100, 200)], str(hop.said))
+
+
+def a_sender_may_be_refused(daemon, hop):
+    hop.replies["MAIL"] = ["550 5.7.1 not him"]
+    answers = at_rcpt(daemon, "p5@far.example", sender="spam@example.com")
+    expect(answers == [(550, "5.7.1 <p5@far.example> not him")], str(answers))
+
+
+def its_reply_is_one_safe_line(daemon, hop):
+    hop.replies["RCPT"] = ["550-5.1.1 a\x1b[2J\r\n550-250 2.0.0 ok\r\n550 5.1.1 b"]
+    answers = at_rcpt(daemon, "p6@far.example", sender="e@example.com")
+    expect(answers == [(550, "5.1.1 <p6@far.example> a [2J 250 2.0.0 ok b")], str(answers))
+
+
+def a_home_that_says_nothing(daemon, hop):
+    """451 in time, for those that gathered behind it too; and the answer that comes later is remembered."""
+    go_on = threading.Event()
+    hop.replies["RCPT"] = lambda session: session.raw(
+        b"550 5.1.1 nobody\r\n" if "p7@" in hop.said[-1] and go_on.wait(60) else b"250 ok\r\n"
+    )
+    code, text = at_rcpt(daemon, "p7@far.example", sender="f@example.com")[0]
+    expect((code, text) == (451, "4.4.1 <p7@far.example> its home did not answer in time"), f"{code} {text}")
+    expect(at_rcpt(daemon, "p8@far.example", sender="f@example.com")[0][0] == 250, "it waits for the other")
+    go_on.set()
+    nobody = (550, "5.1.1 <p7@far.example> nobody")
+    until(lambda: at_rcpt(daemon, "p7@far.example", sender="f@example.com")[0] == nobody, "forgotten")
+
+
+def it_breaks_off(daemon, hop):
+    hop.replies["RCPT"] = [CLOSE]
+    code, text = at_rcpt(daemon, "p9@far.example", sender="g@example.com")[0]
+    expect(code == 451 and text.startswith("4.4.2"), f"{code} {text}")
+    expect(at_rcpt(daemon, "p9@far.example", sender="g@example.com")[0][0] == 250, "not again")
+
+
+def an_alias_that_one_home_defers(daemon, hop):
+    """Later it would be the whole message that has to come again."""
+    hop.replies["RCPT"] = lambda session: session.raw(b"450 4.2.1 no\r\n" if "p10@" in hop.said[-1] else b"250 ok\r\n")
+    for name in ("p10", "p11"):
+        daemon.tool("alias", "add", "team@example.org", f"{name}@far.example")
+    code, text = at_rcpt(daemon, "team@example.org", sender="d@example.com")[0]
+    expect((code, text) == (450, "4.2.1 <team@example.org> no"), f"{code} {text}")
+
+
+def guesses_are_counted(daemon, hop):
+    """Addresses that nobody has at home end a session as those do that nobody has here."""
+    hop.replies["RCPT"] = lambda session: session.raw(b"550 5.1.1 nobody\r\n")
+    answers = at_rcpt(daemon, *(f"p{i}@far.example" for i in range(12, 18)), sender="guess@example.com")
+    expect([code for code, _ in answers] == [550, 550], str(answers))
+
+
 def with_a_server(t):
-    with NextHop(lmtp=True, unix=True, extensions=("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "DSN")) as hop:
-        daemon = front(hop.name)
+    extensions = ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "SIZE", "DSN")
+    with NextHop(lmtp=True, unix=True, extensions=extensions) as hop:
+        route = f'route "node" {{ next_hop = "{hop.name}" protocol = "lmtp" tls = "none" {QUICK} }}\n'
+        domain = 'domain "far.example" { accounts = "any" forward = "node" }\n'
+        limits = 'limits { unknown_recipients = 2 exempt = {"192.0.2.0/24"} }'
+        daemon = Daemon(in_domain='forward = "node"', more="dsn = yes\n" + route + domain + limits)
         try:
             daemon.start()
             accounts(daemon, "ann", "eve")
             for check in (
+                they_go_together,
+                answers_are_remembered,
+                larger_ones_are_asked_anew,
+                a_sender_may_be_refused,
+                its_reply_is_one_safe_line,
+                a_home_that_says_nothing,
+                it_breaks_off,
+                an_alias_that_one_home_defers,
+                guesses_are_counted,
                 one_of_two_is_full,
                 it_is_refused_at_rcpt,
                 it_goes_away_at_the_end,
                 parameters_are_passed_on,
             ):
                 hop.replies.clear()
+                hop.said.clear()
                 t.run(check.__name__.replace("_", " "), check, daemon, hop)
             t.run("the front of a server ends well", daemon.end)
         finally:

@@ -136,8 +136,8 @@ class Session:
             self.data()
         else:
             self.act(self.hop.reply(word, "250 2.0.0 ok"))
-            if word == "MAIL":
-                self.sender = text
+            if word in ("MAIL", "RSET"):
+                self.sender, self.recipients = text, []
             elif word == "RCPT" and self.hop.takes(text):
                 self.recipients.append(text[len("RCPT TO:<") :].split(">")[0])
             elif word == "QUIT":

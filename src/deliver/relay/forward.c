@@ -13,10 +13,14 @@
 #include <unistd.h>
 
 #include "doorstep/log.h"
+#include "doorstep/metrics.h"
+
 #include "handover_priv.h"
+#include "live_priv.h"
 #include "trace_priv.h"
 
-struct forwarded { /* one transaction with the far side */
+struct forwarded {        /* one transaction with the far side */
+    struct live_job live; /* first */
     struct transaction *transaction;
     const struct settings_route *route;
     struct arena arena;
@@ -46,59 +50,68 @@ forward_is(const struct parcel *p)
 
 /* ---- answers ---- */
 
+/* result: NULL where the home was not asked, or the answer was lost. */
 static void
-end(struct forwarded *f)
+set_answer(struct parcel *p, const struct relay_answer *a, const struct relay_result *result)
 {
-    for (uint32_t i = 0; i < f->count; i++)
+    metrics_count(METRIC_RELAY_FORWARDED, handover_home(a), 1);
+    handover_outcome(a, &p->delivery.why);
+    memcpy(p->delivery.id, p->delivery.source->id, sizeof p->delivery.id);
+    p->host = result == NULL ? NULL : arena_copy(&p->transaction->arena, span_of(result->host));
+}
+
+static void
+end(struct forwarded *f, const struct relay_result *result, const struct relay_answer *why)
+{
+    for (uint32_t i = 0; i < f->count; i++) {
+        set_answer(f->parcels[i], result == NULL ? why : &result->answers[i], result);
         f->parcels[i]->delivery.done(&f->parcels[i]->delivery);
+    }
     arena_release(&f->arena);
     free(f);
 }
 
 static void
-set_answer(struct parcel *p, const struct relay_answer *a)
+on_done(struct live_job *j, const struct relay_result *result, const struct relay_answer *why)
 {
-    handover_outcome(a, &p->delivery.why);
-    memcpy(p->delivery.id, p->delivery.source->id, sizeof p->delivery.id);
-}
-
-static void
-on_result(void *arg, const struct relay_result *result)
-{
-    const struct relay_answer lost = {.state = RELAY_DEFERRED, .text = "the connection was lost"};
-    struct forwarded *f = arg;
-
-    for (uint32_t i = 0; i < f->count; i++)
-        set_answer(f->parcels[i], result == NULL ? &lost : &result->answers[i]);
-    end(f);
+    end((struct forwarded *)j, result, why);
 }
 
 static void
 on_unsent(void *arg)
 {
-    on_result(arg, NULL);
+    static const struct relay_answer why = {
+        .state = RELAY_DEFERRED, .enhanced = "4.3.0", .text = "it cannot be handed on now"};
+
+    end(arg, NULL, &why);
 }
 
 /* ---- sending ---- */
 
-static const char *
-print_recipient(struct forwarded *f, const struct parcel *p)
+bool
+forward_print(const struct settings *s, const struct account_target *t, struct buf *out)
 {
-    const struct account_target *t = &p->delivery.target;
-    const struct settings_domain *d =
-        settings_find_domain(p->transaction->deliver->settings, t->account.domain);
+    const struct settings_domain *d = settings_find_domain(s, t->account.domain);
     char local[ACCOUNT_USER_SIZE + ACCOUNT_DETAIL_SIZE + 2];
-    struct address address = {.local = local, .domain = t->account.domain};
-    struct buf text;
+    const struct address address = {.local = local, .domain = t->account.domain};
 
-    if (t->detail[0] != '\0' && d->recipient_delimiter[0] != '\0')
+    if (t->detail[0] != '\0' && d != NULL && d->recipient_delimiter[0] != '\0')
         snprintf(local, sizeof local, "%s%c%s", t->account.user, d->recipient_delimiter[0],
                  t->detail);
     else
         snprintf(local, sizeof local, "%s", t->account.user);
+    return address_print(&address, out);
+}
+
+static const char *
+print_recipient(struct forwarded *f, const struct parcel *p)
+{
+    const char *copy = NULL;
+    struct buf text;
+
     buf_init(&text, ADDRESS_PATH_MAX);
-    const char *copy =
-        address_print(&address, &text) ? arena_copy(&f->arena, buf_span(&text)) : NULL;
+    if (forward_print(f->transaction->deliver->settings, &p->delivery.target, &text))
+        copy = arena_copy(&f->arena, buf_span(&text));
     buf_release(&text);
     return copy;
 }
@@ -127,14 +140,37 @@ print_sender(struct forwarded *f, const struct envelope *e)
     return copy;
 }
 
-static bool
-send_message(struct forwarded *f, struct span head)
+static const char *
+print_head(struct forwarded *f)
 {
-    struct deliver *d = f->transaction->deliver;
+    const struct delivery_source *source = f->parcels[0]->delivery.source;
+    const struct trace_options options = {
+        .hostname = f->transaction->deliver->settings->hostname,
+        .id = source->id,
+        .when = source->received,
+    };
+    const char *copy = NULL;
+    struct buf head;
+
+    buf_init(&head, TRACE_MAX);
+    if (trace_build_passage(&options, source->envelope,
+                            &source->envelope->recipients[f->parcels[0]->delivery.recipient],
+                            &head))
+        copy = arena_copy(&f->arena, buf_span(&head));
+    buf_release(&head);
+    return copy;
+}
+
+static bool
+fill(struct live_job *j, struct relay_job *out, int *fd)
+{
+    struct forwarded *f = (struct forwarded *)j;
     const struct delivery_source *source = f->parcels[0]->delivery.source;
     const struct envelope *e = source->envelope;
+    const char *head = print_head(f);
     struct outcome ignored;
-    const struct relay_job job = {
+
+    *out = (struct relay_job){
         .route = f->route->name,
         .reverse_path = print_sender(f, e),
         .envid = e->envid,
@@ -145,36 +181,26 @@ send_message(struct forwarded *f, struct span head)
         .by = "",
         .recipients = f->recipients,
         .recipient_count = f->count,
-        .head = head,
         .octets = message_traits(source->msg)->octets,
     };
-    int fd = job.reverse_path == NULL ? -1 : taken_open_message(source->msg, &ignored);
-
-    if (fd < 0)
+    if (head == NULL || out->reverse_path == NULL)
         return false;
-    bool ok = relay_link_send(d->relay, &job, fd, on_result, f);
-    close(fd);
-    return ok;
+    out->head = span_of(head);
+    *fd = taken_open_message(source->msg, &ignored);
+    return *fd >= 0;
 }
 
-static bool
+/* It waits for a free connection no longer than for one that is being made. */
+static void
 send_out(struct forwarded *f)
 {
-    const struct delivery_source *source = f->parcels[0]->delivery.source;
-    const struct trace_options options = {
-        .hostname = f->transaction->deliver->settings->hostname,
-        .id = source->id,
-        .when = source->received,
-    };
-    struct buf head;
+    static const struct live_job_calls calls = {fill, on_done};
+    struct deliver *d = f->transaction->deliver;
 
-    buf_init(&head, TRACE_MAX);
-    bool ok = trace_build_passage(&options, source->envelope,
-                                  &source->envelope->recipients[f->parcels[0]->delivery.recipient],
-                                  &head) &&
-              send_message(f, buf_span(&head));
-    buf_release(&head);
-    return ok;
+    if (d->scheduler != NULL)
+        live_job_send(d->scheduler, &f->live, f->route, f->route->connect_timeout, &calls);
+    else
+        loop_post(d->loop, on_unsent, f);
 }
 
 static struct forwarded *
@@ -229,8 +255,11 @@ post_with(struct transaction *t, struct parcel *first, const struct settings_rou
     if (f == NULL) {
         outcome_set(&first->delivery.why, OUTCOME_OVERLOAD, "no memory to hand it on");
         loop_post(t->deliver->loop, on_unposted, first);
-    } else if (!ok || !send_out(f))
+    } else if (!ok) {
         loop_post(t->deliver->loop, on_unsent, f);
+    } else {
+        send_out(f);
+    }
 }
 
 static void

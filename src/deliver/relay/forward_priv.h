@@ -13,6 +13,10 @@
 const struct settings_route *forward_route(const struct settings *s, const struct account *a,
                                            struct outcome *why);
 
+/* forward_print() - the address by which its home knows an account, without brackets. false: no
+ * room. */
+bool forward_print(const struct settings *s, const struct account_target *t, struct buf *out);
+
 /* forward_is() - is this parcel's account at home elsewhere? */
 bool forward_is(const struct parcel *p);
 

@@ -116,3 +116,17 @@ handover_outcome(const struct relay_answer *a, struct outcome *out)
 
     outcome_relayed(out, is_its_own ? a->code : code[a->state], a->enhanced, a->text);
 }
+
+enum metrics_HOMES
+handover_home(const struct relay_answer *a)
+{
+    switch (a->state) {
+    case RELAY_DELIVERED:
+        return METRICS_HOME_ACCEPTED;
+    case RELAY_FAILED:
+        return METRICS_HOME_REFUSED;
+    case RELAY_DEFERRED:
+        break;
+    }
+    return a->code == 0 ? METRICS_HOME_FAILED : METRICS_HOME_DEFERRED;
+}

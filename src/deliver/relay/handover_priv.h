@@ -14,6 +14,7 @@
 #define DELIVER_RELAY_HANDOVER_PRIV_H
 
 #include "doorstep/dsn.h"
+#include "doorstep/metrics.h"
 #include "doorstep/relay_job.h"
 
 #include "taken_priv.h"
@@ -75,5 +76,8 @@ void handover_end_all(struct handover *h, enum handover_end end, enum relay_stat
 
 /* handover_outcome() - an answer as an outcome: its state decides, its reply is what is said. */
 void handover_outcome(const struct relay_answer *a, struct outcome *out);
+
+/* handover_home() - the same of an account's home, as it is counted. */
+enum metrics_HOMES handover_home(const struct relay_answer *a);
 
 #endif

@@ -328,6 +328,15 @@ scheduler_try_now(struct scheduler *s)
     scheduler_take_due(s);
 }
 
+struct next_hop *
+scheduler_hop_of(struct scheduler *s, const struct settings_route *route)
+{
+    for (size_t i = 0; i < s->hop_count; i++)
+        if (s->hops[i].route == route)
+            return &s->hops[i];
+    return NULL;
+}
+
 /* ---- from start to end ---- */
 
 static bool

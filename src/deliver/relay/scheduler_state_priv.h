@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A scheduler as its own files see it: scheduler.c takes from the queue and settles, sending.c
- * hands to next hops what was taken.
+ * hands to next hops what was taken, live.c what somebody waits for.
  */
 #ifndef DELIVER_SCHEDULER_STATE_PRIV_H
 #define DELIVER_SCHEDULER_STATE_PRIV_H
@@ -10,6 +10,7 @@
 
 #include "hop_priv.h"
 #include "jobs_priv.h"
+#include "live_priv.h"
 #include "scheduler_priv.h"
 #include "take_priv.h"
 
@@ -18,7 +19,10 @@ struct next_hop {
     struct hop hop;
     struct handover *ready; /* taken, and not sent yet */
     unsigned ready_count;
+    struct live_job *live; /* that wait, in the order in which they came */
+    bool was_live;         /* the last one sent: others have their turn */
     unsigned label;
+    char cause[256]; /* why it was not answered last */
 };
 
 struct take_turn { /* first: a job of the queue's thread */
@@ -66,6 +70,15 @@ struct scheduler {
 /* sending_go_on() - to this next hop, as much as it has room for. Those that one which went down
  * has no use for go back. */
 void sending_go_on(struct scheduler *s, struct next_hop *n);
+
+/* sending_begin(), sending_end() - one transaction more or less with this next hop. result: NULL
+ * when it says nothing about the next hop. */
+void sending_begin(struct next_hop *n);
+void sending_end(struct scheduler *s, struct next_hop *n, const struct relay_result *result,
+                 uint64_t began_us, bool is_question);
+
+/* scheduler_hop_of() - of a route of the settings. */
+struct next_hop *scheduler_hop_of(struct scheduler *s, const struct settings_route *route);
 
 /* scheduler_give_back() - it has ended, or was not tried: the next turn settles it. */
 void scheduler_give_back(struct scheduler *s, struct handover *h);

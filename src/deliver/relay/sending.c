@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * What was taken from the queue goes to its next hop: one job for each, and what became of it.
+ * What was taken from the queue goes to its next hop: one job for each, and what became of it; and
+ * what each next hop has under way, those jobs included that somebody waits for (live.c).
  */
 #include "scheduler_state_priv.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include <utlist.h>
@@ -22,22 +24,40 @@ is_answered(const struct relay_result *result)
 }
 
 static void
-end_at_hop(struct next_hop *n, const struct handover *h, const struct relay_result *result,
-           const struct retry_rules *rules)
+note_state(struct next_hop *n, bool was_up)
 {
-    bool was_up = hop_is_up(&n->hop);
-
-    metrics_gauge_add(METRIC_RELAY_UNDER_WAY, n->label, -1);
-    metrics_observe(METRIC_RELAY_TIME, n->label, clock_us() - h->began_us);
-    if (result == NULL)
-        hop_forget(&n->hop);
-    else
-        hop_end(&n->hop, is_answered(result), rules, clock_ms(), retry_chance());
     if (was_up == hop_is_up(&n->hop))
         return;
     metrics_gauge_set(METRIC_RELAY_HOP_DOWN, n->label, was_up);
     log_event(LOG_LEVEL_WARNING, was_up ? "next_hop_down" : "next_hop_up", "next_hop",
-              n->route->next_hop.text, "cause", was_up ? result->answers[0].text : NULL, NULL);
+              n->route->next_hop.text, "cause", was_up ? n->cause : NULL, NULL);
+}
+
+void
+sending_begin(struct next_hop *n)
+{
+    hop_begin(&n->hop);
+    metrics_gauge_add(METRIC_RELAY_UNDER_WAY, n->label, 1);
+}
+
+void
+sending_end(struct scheduler *s, struct next_hop *n, const struct relay_result *result,
+            uint64_t began_us, bool is_question)
+{
+    bool was_up = hop_is_up(&n->hop);
+
+    metrics_gauge_add(METRIC_RELAY_UNDER_WAY, n->label, -1);
+    metrics_observe(is_question ? METRIC_RELAY_ASK_TIME : METRIC_RELAY_TIME, n->label,
+                    clock_us() - began_us);
+    if (result == NULL) {
+        hop_forget(&n->hop);
+        return;
+    }
+    bool answered = is_answered(result);
+    if (!answered)
+        snprintf(n->cause, sizeof n->cause, "%s", result->answers[0].text);
+    hop_end(&n->hop, answered, &s->rules, clock_ms(), retry_chance());
+    note_state(n, was_up);
 }
 
 static void
@@ -48,7 +68,7 @@ on_result(void *arg, const struct relay_result *result)
     struct next_hop *n = &s->hops[h->hop_place];
 
     s->under_way--;
-    end_at_hop(n, h, result, &s->rules);
+    sending_end(s, n, result, h->began_us, false);
     if (result != NULL)
         handover_end(h, result);
     else
@@ -120,8 +140,7 @@ send_one(struct scheduler *s, struct next_hop *n, struct handover *h)
         return;
     }
     s->under_way++;
-    hop_begin(&n->hop);
-    metrics_gauge_add(METRIC_RELAY_UNDER_WAY, n->label, 1);
+    sending_begin(n);
 }
 
 static struct handover *
@@ -134,14 +153,37 @@ pop_ready(struct next_hop *n)
     return h;
 }
 
-void
-sending_go_on(struct scheduler *s, struct next_hop *n)
+/* From the queue and of those that somebody waits for by turns, where there are both. false: there
+ * is nothing that can go now. */
+static bool
+send_next(struct scheduler *s, struct next_hop *n)
 {
     const unsigned connections = (unsigned)n->route->connections;
 
-    while (n->ready != NULL && !s->is_draining && relay_link_is_connected(s->with.link) &&
-           hop_has_room(&n->hop, connections, clock_ms()))
+    if (!relay_link_is_connected(s->with.link))
+        return false;
+    bool has_ready =
+        n->ready != NULL && !s->is_draining && hop_has_room(&n->hop, connections, clock_ms());
+    bool has_live = live_has_room(n);
+    if (!has_ready && !has_live)
+        return false;
+    n->was_live = has_live && !(has_ready && n->was_live);
+    if (n->was_live)
+        live_send_next(s, n);
+    else
         send_one(s, n, pop_ready(n));
+    return true;
+}
+
+void
+sending_go_on(struct scheduler *s, struct next_hop *n)
+{
+    while (send_next(s, n))
+        ;
+    if (!relay_link_is_connected(s->with.link))
+        live_give_up(n, "4.3.0", LIVE_NOBODY);
+    else if (!hop_is_up(&n->hop))
+        live_give_up(n, "4.4.1", n->cause);
     while (n->ready != NULL &&
            (!hop_is_up(&n->hop) || s->is_draining || !relay_link_is_connected(s->with.link))) {
         struct handover *h = pop_ready(n);

@@ -13,6 +13,7 @@ main(void)
     if (sodium_init() < 0)
         return EXIT_FAILURE;
     Suite *s = suite_create("deliver");
+    suite_add_tcase(s, ask_memory_tests());
     suite_add_tcase(s, delivery_log_tests());
     suite_add_tcase(s, directory_tests());
     suite_add_tcase(s, effects_tests());

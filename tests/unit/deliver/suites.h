@@ -7,6 +7,7 @@
 
 #include <check.h>
 
+TCase *ask_memory_tests(void);
 TCase *delivery_log_tests(void);
 TCase *directory_tests(void);
 TCase *effects_tests(void);

@@ -12,8 +12,9 @@
 #include "doorstep/clock.h"
 #include "doorstep/db.h"
 
+#include "live_priv.h"
 #include "relay_role.h"
-#include "scheduler_priv.h"
+#include "scheduler_state_priv.h"
 #include "suites.h"
 
 #define DAY 86400
@@ -676,6 +677,220 @@ START_TEST(a_message_that_is_gone_is_an_attempt)
 }
 END_TEST
 
+/* ---- those that somebody waits for ---- */
+
+struct waiter {
+    struct live_job live; /* first */
+    unsigned answers;
+    unsigned code;
+    char enhanced[12], text[128];
+};
+
+static const struct relay_recipient nobody = {"x@fast.example", 0, ""};
+
+static bool
+fill_question(struct live_job *j, struct relay_job *out, int *fd)
+{
+    (void)j;
+    (void)fd;
+    *out = (struct relay_job){.route = "fast",
+                              .reverse_path = "",
+                              .envid = "",
+                              .by = "",
+                              .recipients = &nobody,
+                              .recipient_count = 1,
+                              .is_question = true};
+    return true;
+}
+
+static void
+on_waiter(struct live_job *j, const struct relay_result *result, const struct relay_answer *lost)
+{
+    const struct relay_answer *a = result != NULL ? &result->answers[0] : lost;
+    struct waiter *w = (struct waiter *)j;
+
+    w->answers++;
+    w->code = a->code;
+    strcpy(w->enhanced, a->enhanced);
+    snprintf(w->text, sizeof w->text, "%s", a->text);
+}
+
+static const struct live_job_calls waiter_calls = {fill_question, on_waiter};
+
+static void
+ask(struct waiter *w)
+{
+    *w = (struct waiter){0};
+    live_job_send(scheduler, &w->live, &routes[1], 60000, &waiter_calls);
+}
+
+static void
+wait_answer(const struct waiter *w)
+{
+    while (w->answers == 0)
+        turn();
+    ck_assert_uint_eq(w->answers, 1);
+}
+
+static void
+say(unsigned place, unsigned code)
+{
+    relay_role_say(&role, &role.heard[place],
+                   code / 100 == 2   ? RELAY_DELIVERED
+                   : code / 100 == 5 ? RELAY_FAILED
+                                     : RELAY_DEFERRED,
+                   code, "", code == 0 ? "connection refused" : "well");
+}
+
+START_TEST(a_question_is_answered)
+{
+    struct waiter w;
+
+    ask(&w);
+    wait_jobs(1);
+    ck_assert(role.heard[0].job.is_question && role.heard[0].fd < 0);
+    say(0, 550);
+    wait_answer(&w);
+    ck_assert_uint_eq(w.code, 550);
+}
+END_TEST
+
+START_TEST(questions_and_the_queue_share_connections)
+{
+    struct waiter w[3];
+
+    add_many(3, "x@fast.example", "", "redirect");
+    wait_jobs(3);
+    for (size_t i = 0; i < 3; i++)
+        ask(&w[i]);
+    expect_jobs(4); /* of four connections */
+    ck_assert(role.heard[3].job.is_question);
+    say(0, 250);
+    wait_jobs(5);
+    ck_assert(role.heard[4].job.is_question);
+    say(1, 250);
+    wait_jobs(6);
+    for (unsigned i = 2; i < 6; i++)
+        say(i, 250);
+    for (size_t i = 0; i < 3; i++)
+        wait_answer(&w[i]);
+    wait_items(0);
+}
+END_TEST
+
+START_TEST(a_question_and_the_queue_take_turns)
+{
+    struct waiter w[8];
+    unsigned questions = 0;
+
+    for (size_t i = 0; i < 8; i++)
+        ask(&w[i]);
+    wait_jobs(4);
+    add_many(4, "x@fast.example", "", "redirect");
+    while (scheduler->hops[1].ready_count < 4)
+        turn();
+    for (unsigned i = 0; i < 4; i++)
+        say(i, 250);
+    wait_jobs(8);
+    for (unsigned i = 4; i < 8; i++)
+        questions += role.heard[i].job.is_question;
+    ck_assert_uint_eq(questions, 2);
+    for (unsigned i = 4; i < 12; i++) {
+        wait_jobs(i + 1);
+        say(i, 250);
+    }
+    wait_items(0);
+}
+END_TEST
+
+START_TEST(a_hop_that_is_down_is_tried_by_one_who_waits)
+{
+    struct waiter w[4];
+
+    for (unsigned i = 0; i < 2; i++) {
+        ask(&w[i]);
+        wait_jobs(i + 1);
+        say(i, 0);
+        wait_answer(&w[i]);
+        ck_assert_str_eq(w[i].text, "connection refused");
+    }
+    ask(&w[2]);
+    ask(&w[3]); /* at once */
+    wait_answer(&w[3]);
+    ck_assert_uint_eq(w[3].code, 0);
+    ck_assert_str_eq(w[3].enhanced, "4.4.1");
+    ck_assert_str_eq(w[3].text, "connection refused");
+    expect_jobs(3);
+    add("a", "x@fast.example", "", "redirect"); /* it is put off: */
+    expect_jobs(3);
+    say(2, 450); /* it answers again */
+    wait_answer(&w[2]);
+    wait_jobs(4);
+    say(3, 250);
+    wait_items(0);
+}
+END_TEST
+
+START_TEST(who_waits_hears_that_the_role_has_gone)
+{
+    struct waiter w[6];
+
+    for (size_t i = 0; i < 6; i++)
+        ask(&w[i]);
+    wait_jobs(4);
+    relay_role_close(&role);
+    for (size_t i = 0; i < 6; i++) {
+        wait_answer(&w[i]);
+        ck_assert_str_eq(w[i].enhanced, "4.3.0");
+    }
+    ask(&w[0]);
+    wait_answer(&w[0]);
+    ck_assert_str_eq(w[0].enhanced, "4.3.0");
+    relay_role_connect(&role, relay);
+    ask(&w[0]);
+    wait_jobs(1);
+    say(0, 250);
+    wait_answer(&w[0]);
+    ck_assert_uint_eq(w[0].code, 250);
+}
+END_TEST
+
+START_TEST(nobody_waits_longer_than_he_may)
+{
+    struct waiter w[5];
+
+    for (size_t i = 0; i < 4; i++)
+        ask(&w[i]);
+    wait_jobs(4);
+    w[4] = (struct waiter){0};
+    live_job_send(scheduler, &w[4].live, &routes[1], 5, &waiter_calls);
+    wait_answer(&w[4]);
+    ck_assert_str_eq(w[4].enhanced, "4.4.5");
+    for (unsigned i = 0; i < 4; i++)
+        say(i, 250);
+    for (size_t i = 0; i < 4; i++)
+        wait_answer(&w[i]);
+}
+END_TEST
+
+START_TEST(who_does_not_want_to_wait_any_more_is_not_told)
+{
+    struct waiter w[5];
+
+    for (size_t i = 0; i < 5; i++)
+        ask(&w[i]);
+    wait_jobs(4);
+    ck_assert(live_job_withdraw(&w[4].live));
+    ck_assert(!live_job_withdraw(&w[0].live));
+    for (unsigned i = 0; i < 4; i++)
+        say(i, 250);
+    for (size_t i = 0; i < 4; i++)
+        wait_answer(&w[i]);
+    expect_jobs(4);
+    ck_assert_uint_eq(w[4].answers, 0);
+}
+END_TEST
+
 TCase *
 scheduler_tests(void)
 {
@@ -706,5 +921,12 @@ scheduler_tests(void)
     tcase_add_test(t, what_was_answered_before_the_end_is_settled);
     tcase_add_test(t, a_drain_ends_though_nothing_answers);
     tcase_add_test(t, a_message_that_is_gone_is_an_attempt);
+    tcase_add_test(t, a_question_is_answered);
+    tcase_add_test(t, questions_and_the_queue_share_connections);
+    tcase_add_test(t, a_question_and_the_queue_take_turns);
+    tcase_add_test(t, a_hop_that_is_down_is_tried_by_one_who_waits);
+    tcase_add_test(t, who_waits_hears_that_the_role_has_gone);
+    tcase_add_test(t, nobody_waits_longer_than_he_may);
+    tcase_add_test(t, who_does_not_want_to_wait_any_more_is_not_told);
     return t;
 }
