@@ -12,7 +12,7 @@
 
 #include "doorstep/charset.h"
 #include "doorstep/sieve_settings.h"
-#include "sieve/layers_priv.h"
+#include "sieve/account_facts_priv.h"
 
 static bool
 compile(const struct tool *t, struct script *s)
@@ -74,26 +74,19 @@ say(const struct tool *t, struct sieve_run *r, enum sieve_status status, struct 
     json_decref(o);
 }
 
-static const char *
-setting(void *arg, const char *name)
-{
-    struct layers *l = arg;
-
-    return l == NULL ? NULL : sieve_settings_find(&l->settings, name);
-}
-
-/* layers: NULL, the script runs alone. */
+/* Without an account the script runs alone, and nothing is there. */
 static int
-run_on(struct tool *t, const struct script *s, struct layers *layers, const struct message_input *m,
-       struct explain *why)
+run_on(struct tool *t, const struct script *s, struct account_facts *facts,
+       const struct message_input *m, struct explain *why)
 {
-    const struct sieve_host nothing = {.setting = setting, .arg = layers};
+    const struct sieve_host host =
+        s->account != NULL ? account_facts_host(facts) : (struct sieve_host){.arg = NULL};
     struct charsets *charsets = charsets_new();
     const struct sieve_input input = {
         .message = buf_span(&m->text),
         .envelope = &m->envelope,
         .user = &m->user,
-        .host = &nothing,
+        .host = &host,
         .limits = &s->limits,
         .charsets = charsets,
         .now = time(NULL),
@@ -104,8 +97,8 @@ run_on(struct tool *t, const struct script *s, struct layers *layers, const stru
     int code = EX_OSERR;
 
     if (r != NULL) {
-        enum sieve_status status =
-            layers != NULL ? layers_run(layers, r, why) : sieve_run_script(r, s->program);
+        enum sieve_status status = s->account != NULL ? layers_run(facts->layers, r, why)
+                                                      : sieve_run_script(r, s->program);
         say(t, r, status, why);
         code = status == SIEVE_OK ? EX_OK : TOOL_FAILED;
     } else {
@@ -132,6 +125,7 @@ try_script(struct tool *t, struct explain *why)
 {
     struct script s;
     struct layers layers = {.count = 0};
+    struct account_facts facts = {.layers = NULL};
     struct message_input m = {0};
     int code = read_script(t, &s, why != NULL);
     const struct settings *c = code == EX_OK && s.account != NULL ? tool_settings(t) : NULL;
@@ -145,15 +139,18 @@ try_script(struct tool *t, struct explain *why)
         code = refuse(t, &s);
     if (code == EX_OK && s.account != NULL)
         code = layers_open(&layers, t, s.account, &s);
+    if (code == EX_OK && s.account != NULL)
+        code = account_facts_open(&facts, &layers);
     if (code == EX_OK && (code = message_read(&m, t, s.account)) == EX_OK) {
         if (s.account != NULL)
             layers_know(&layers, &m.user);
         if (why != NULL)
             *why = (struct explain){
                 .script = &s, .out = stdout, .json = t->json ? json_array() : NULL};
-        code = run_on(t, &s, s.account != NULL ? &layers : NULL, &m, why);
+        code = run_on(t, &s, &facts, &m, why);
     }
     message_release(&m);
+    account_facts_release(&facts);
     layers_release(&layers);
     script_release(&s);
     return code;

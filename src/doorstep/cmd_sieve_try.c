@@ -12,7 +12,7 @@
 
 #include "doorstep/charset.h"
 #include "doorstep/sieve_settings.h"
-#include "sieve/layers_priv.h"
+#include "sieve/account_facts_priv.h"
 
 #define MESSAGE_MAX ((size_t)256 << 20)
 #define LINE_MAX_OCTETS 4096
@@ -30,24 +30,16 @@ struct trying {
     const char *account;
     struct script script;
     struct layers layers;
+    struct account_facts facts;
     struct sieve_limits limits;
     struct message_input message;
     struct charsets *charsets;
-    json_t *mailboxes; /* their names */
     json_t *rows;      /* of the mailbox that is being looked at */
     json_t *elsewhere; /* what is found */
     size_t tried, failed;
 };
 
 /* ------------------------------------------------------------------ out of the daemon */
-
-static void
-keep_name(void *arg, json_t *row)
-{
-    struct trying *y = arg;
-
-    json_array_append(y->mailboxes, json_object_get(row, "name"));
-}
 
 static void
 keep_row(void *arg, json_t *row)
@@ -79,12 +71,6 @@ ask(struct trying *y, const char *op, json_t *args, void (*on_row)(void *, json_
 }
 
 static int
-list_mailboxes(struct trying *y)
-{
-    return ask(y, "mailbox.list", json_pack("{s:s}", "account", y->account), keep_name);
-}
-
-static int
 read_message(struct trying *y, const char *mailbox, json_t *uid)
 {
     buf_reset(&y->message.text);
@@ -97,26 +83,6 @@ read_message(struct trying *y, const char *mailbox, json_t *uid)
 }
 
 /* ------------------------------------------------------------------ one message */
-
-static enum sieve_answer
-mailbox_exists(void *arg, struct span mailbox)
-{
-    const struct trying *y = arg;
-    size_t i;
-    json_t *name;
-
-    json_array_foreach(y->mailboxes, i, name) if (span_equal(span_of(json_string_value(name)),
-                                                             mailbox)) return SIEVE_YES;
-    return SIEVE_NO;
-}
-
-static const char *
-setting(void *arg, const char *name)
-{
-    struct trying *y = arg;
-
-    return sieve_settings_find(&y->layers.settings, name);
-}
 
 /* When it came; now, where nobody knows. */
 static time_t
@@ -137,14 +103,15 @@ is_same(const char *a, const char *b)
 
 /* One copy at least, and each where the message lies. */
 static bool
-stays(const struct sieve_action *actions, uint32_t count, const char *mailbox)
+stays(const struct account_facts *facts, const struct sieve_action *actions, uint32_t count,
+      const char *mailbox)
 {
     bool is_here = false;
 
     for (uint32_t i = 0; i < count; i++) {
         if (actions[i].kind != SIEVE_KEEP && actions[i].kind != SIEVE_FILEINTO)
             continue;
-        if (!is_same(actions[i].storage.mailbox, mailbox))
+        if (!is_same(account_facts_target(facts, &actions[i].storage), mailbox))
             return false;
         is_here = true;
     }
@@ -184,7 +151,7 @@ compare(struct trying *y, struct sieve_run *r, const char *mailbox, json_t *row)
 
     y->tried++;
     y->failed += status != SIEVE_OK;
-    if (status != SIEVE_OK || !stays(actions, count, mailbox)) {
+    if (status != SIEVE_OK || !stays(&y->facts, actions, count, mailbox)) {
         json_object_set_new(row, "mailbox", json_string(mailbox));
         json_object_set_new(row, "would", describe(r, status, actions, count));
         json_object_update(row, outcome);
@@ -200,7 +167,7 @@ try_message(struct trying *y, const char *mailbox, json_t *row)
 
     if (code != EX_OK)
         return code;
-    const struct sieve_host host = {.mailbox_exists = mailbox_exists, .setting = setting, .arg = y};
+    const struct sieve_host host = account_facts_host(&y->facts);
     layers_know(&y->layers, &y->message.user);
     const struct sieve_input input = {
         .message = buf_span(&y->message.text),
@@ -243,17 +210,17 @@ static int
 try_all(struct trying *y)
 {
     const char *only = tool_option(y->tool, "mailbox");
-    int code = list_mailboxes(y);
+    int code = EX_OK;
     size_t i;
-    json_t *name;
+    json_t *box;
 
-    if (code == EX_OK && only != NULL)
+    if (only != NULL)
         return try_mailbox(y, only);
-    json_array_foreach(y->mailboxes, i, name)
+    json_array_foreach(y->facts.mailboxes, i, box)
     {
         if (code != EX_OK)
             break;
-        code = try_mailbox(y, json_string_value(name));
+        code = try_mailbox(y, json_string_value(json_object_get(box, "name")));
     }
     return code;
 }
@@ -315,7 +282,7 @@ compile(struct trying *y)
     }
     code = layers_open(&y->layers, y->tool, y->account, &y->script);
     layers_limits(&y->layers, &y->limits);
-    return code;
+    return code == EX_OK ? account_facts_open(&y->facts, &y->layers) : code;
 }
 
 int
@@ -324,7 +291,6 @@ cmd_sieve_try(struct tool *t)
     struct trying y = {.tool = t,
                        .account = t->args[1],
                        .charsets = charsets_new(),
-                       .mailboxes = json_array(),
                        .rows = json_array(),
                        .elsewhere = json_array()};
 
@@ -336,10 +302,10 @@ cmd_sieve_try(struct tool *t)
     if (code == EX_OK)
         code = report(&y);
     message_release(&y.message);
+    account_facts_release(&y.facts);
     layers_release(&y.layers);
     script_release(&y.script);
     charsets_free(y.charsets);
-    json_decref(y.mailboxes);
     json_decref(y.rows);
     json_decref(y.elsewhere);
     return code;

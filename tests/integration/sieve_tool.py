@@ -191,9 +191,9 @@ def explain_prints_json():
     expect(values[0]["value"] == "Hello world" and values[0]["key"] == "world" and values[0]["is_true"], steps)
 
 
-def explain_account(daemon):
-    command = [DOORSTEP, "-c", daemon.configuration, "sieve", "explain", "ann@example.org"]
-    return subprocess.run(command, input=MESSAGE, capture_output=True, timeout=120)
+def explain_account(daemon, *options, given=MESSAGE):
+    command = [DOORSTEP, "-c", daemon.configuration, "sieve", "explain", *options, "ann@example.org"]
+    return subprocess.run(command, input=given, capture_output=True, timeout=120)
 
 
 def of_an_account_it_is_the_active_script():
@@ -208,6 +208,66 @@ def of_an_account_it_is_the_active_script():
         daemon.tool("sieve", "install", "--activate", "ann@example.org", whole)
         said = text_of(explain_account(daemon), 0)
         has(said, '"Hello world" matches "world"', "=> discard, because include in line 1 runs and header", "=> keep")
+        daemon.end()
+    finally:
+        daemon.remove()
+
+
+def what_an_account_has_is_seen():
+    """explain ACCOUNT and try: special uses, ids, annotations and lists as a delivery sees them."""
+    daemon = Daemon()
+    to, friends = "ann@example.org", f"{daemon.folder}/friends"
+    with open(friends, "w") as f:
+        f.write("# ours\n\nBob@Example.com\n")
+    with open(daemon.configuration, "a") as f:
+        f.write('sieve { metadata = {"/shared/motd=hello"} }\n')
+        f.write(f'sieve_list ":addrbook:%64efault" {{ file = "{friends}" }}\n')
+    try:
+        daemon.start()
+        daemon.tool("account", "add", to)
+        for name in ("Spam", "Other"):
+            daemon.tool("mailbox", "create", to, name)
+        daemon.tool("mailbox", "special-use", to, "Spam", "\\Junk")
+        daemon.tool("mailbox", "annotate", to, "Spam", "/private/comment", "for rubbish")
+        daemon.tool("mailbox", "annotate", to, "", "/private/comment", "an account")
+        ids = {row["name"]: row["id"] for row in json.loads(daemon.tool("--json", "mailbox", "list", to))}
+        tests = (
+            'specialuse_exists "\\\\Junk"',
+            'specialuse_exists "Spam" "\\\\junk"',
+            'not specialuse_exists "Other" "\\\\Junk"',
+            'not specialuse_exists "\\\\Sent"',
+            f'mailboxidexists ["{ids["Spam"]}", "{ids["Other"]}"]',
+            'not mailboxidexists "Fnone"',
+            'mailboxexists ["inbox", "Spam"]',
+            'not mailboxexists "Nowhere"',
+            'metadata "Spam" "/private/Comment" "for rubbish"',
+            'not metadataexists "Other" "/private/comment"',
+            'servermetadata "/private/comment" "an account"',
+            'servermetadata "/shared/motd" "hello"',
+            'not servermetadataexists "/shared/none"',
+            'address :list "from" "urn:ietf:params:sieve:addrbook:DEFAULT"',
+            'string :comparator "i;octet" "${0}" "Bob@Example.com"',
+            'not address :list "to" ":addrbook:default"',
+            'not valid_ext_list "tag:example.com,2026:none"',
+        )
+        script = (
+            'require ["fileinto", "special-use", "mailbox", "mailboxid", "mboxmetadata", "servermetadata", "extlists",\n'
+            '"variables"];\n' + "".join(f"if not {test} {{ discard; stop; }}\n" for test in tests)
+        )
+        daemon.tool("sieve", "install", "--activate", to, write("facts.sieve", script + "keep;"))
+        given = b"From: Bob <bob@example.com>\nTo: ann@example.org\nSubject: facts\n\nx\n"
+        said = json.loads(text_of(explain_account(daemon, "--json", given=given), 0))
+        expect(names(said) == ["keep"], said["steps"][-3:])
+        daemon.tool("deliver", "--from", "bob@example.com", to, data=given)
+        tried = json.loads(daemon.tool("--json", "sieve", "try", "-", to))
+        expect((tried["tried"], tried["elsewhere"], tried["failed"]) == (1, 0, 0), tried)
+        where = f'fileinto :specialuse "\\\\Junk" "Other"; fileinto :mailboxid "{ids["Spam"]}" "Nowhere";'
+        moved = write("moved.sieve", script + where)
+        for mailbox, elsewhere in (("INBOX", 1), ("Spam", 0)):
+            tried = json.loads(daemon.tool("--json", "sieve", "try", moved, to))
+            expect((tried["tried"], tried["elsewhere"], tried["failed"]) == (1, elsewhere, 0), tried)
+            if mailbox == "INBOX":
+                daemon.tool("message", "move", to, "INBOX", "1", "Spam")
         daemon.end()
     finally:
         daemon.remove()
@@ -284,6 +344,7 @@ def main():
         an_else_says_that_nothing_was_true,
         explain_prints_json,
         of_an_account_it_is_the_active_script,
+        what_an_account_has_is_seen,
         each_test_is_a_line,
         folders_are_searched_and_broken_files_cost_themselves_alone,
         nothing_to_run_is_said,

@@ -14,8 +14,8 @@
 
 #define REPORT_MAX ((size_t)4 << 20)
 
-static bool
-read_file(const char *path, struct buf *out)
+bool
+script_read_file(const char *path, struct buf *out)
 {
     FILE *f = fopen(path, "re");
     char piece[8192];
@@ -57,7 +57,7 @@ script_read(struct script *s, const char *path)
     if (code != EX_OK)
         return code;
     s->path = path;
-    if (!read_file(path, &s->text))
+    if (!script_read_file(path, &s->text))
         return tool_error(EX_NOINPUT, "%s: %s", path,
                           errno == EFBIG ? "longer than a script may be" : strerror(errno));
     return EX_OK;
@@ -136,7 +136,7 @@ read_beside(const struct script *s, struct span name, const char *suffix, struct
     int n =
         snprintf(path, sizeof(path), "%.*s%.*s%s", folder, s->path, (int)name.n, name.p, suffix);
 
-    return n < (int)sizeof(path) && read_file(path, out);
+    return n < (int)sizeof(path) && script_read_file(path, out);
 }
 
 static enum sieve_found
@@ -148,7 +148,7 @@ load_global(const struct script *s, struct span name, struct buf *out)
     if (s->global[0] == '\0' || name.n == 0 || name.n >= PATH_MAX || n >= (int)sizeof(path) ||
         memchr(name.p, '/', name.n) != NULL || memchr(name.p, '\0', name.n) != NULL)
         return SIEVE_MISSING;
-    return read_file(path, out) ? SIEVE_FOUND : SIEVE_MISSING;
+    return script_read_file(path, out) ? SIEVE_FOUND : SIEVE_MISSING;
 }
 
 static enum sieve_found

@@ -32,6 +32,9 @@ int script_read(struct script *s, const char *path);
 /* script_of_account() - the active one of an account, from the daemon. Else as script_read(). */
 int script_of_account(struct script *s, struct tool *t, const char *account);
 
+/* script_read_file() - all of it appended to out. False: errno says why. */
+bool script_read_file(const char *path, struct buf *out);
+
 /* script_compile() - s->text; includes are looked for beside the path, or in the account. False:
  * refused. */
 bool script_compile(struct script *s, bool is_administrators);
