@@ -15,47 +15,6 @@
 
 /* ------------------------------------------------------------------ headers */
 
-/* Fields that are addresses, dates, identifiers: an encoded word is no part of their grammar, or
- * only at places that would have to be found. */
-static bool
-is_structured(struct span name)
-{
-    static const char *const names[] = {
-        "From",
-        "To",
-        "Cc",
-        "Bcc",
-        "Sender",
-        "Reply-To",
-        "Return-Path",
-        "Received",
-        "Date",
-        "Message-ID",
-        "References",
-        "In-Reply-To",
-        "Content-Type",
-        "Content-ID",
-        "Content-Transfer-Encoding",
-        "MIME-Version",
-        "Disposition-Notification-To",
-        "Content-Disposition",
-        "DKIM-Signature",
-        "Authentication-Results",
-        "Auto-Submitted",
-    };
-    static const char *const beginnings[] = {"Resent-", "List-", "ARC-", "X-Original-"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (span_equal_fold(name, span_of(names[i])))
-            return true;
-    }
-    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
-        if (span_has_prefix_fold(name, span_of(beginnings[i])))
-            return true;
-    }
-    return !utf8_is_ascii(name) || (name.n > 0 && name.p[0] == '-'); /* no boundary by encoding */
-}
-
 static void
 look_at_fields(struct convert_part *part, struct span block)
 {
@@ -66,7 +25,7 @@ look_at_fields(struct convert_part *part, struct span block)
     part->has_8bit_header = !utf8_is_ascii(block);
     while (part->has_8bit_header && (result = field_next(&block, &f)) != FIELD_END) {
         if (!utf8_is_ascii((struct span){before.p, before.n - block.n}) &&
-            (result == FIELD_BROKEN || is_structured(f.name)))
+            (result == FIELD_BROKEN || !convert_can_print_field(&f)))
             part->has_8bit_structure = true;
         before = block;
     }

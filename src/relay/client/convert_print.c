@@ -8,28 +8,10 @@
 
 #include "doorstep/charset.h"
 #include "doorstep/field.h"
-#include "doorstep/words.h"
 
 #define READ_OCTETS 4096
 
 /* ------------------------------------------------------------------ header blocks */
-
-/* RFC 2047, as an unstructured field. */
-static bool
-print_encoded_field(const struct field *f, struct buf *out)
-{
-    struct buf line, text;
-    bool ok;
-
-    buf_init(&line, MIME_FIELD_MAX);
-    buf_init(&text, 4 * MIME_FIELD_MAX);
-    ok = field_unfold(f->value, &line) && charset_guess_to_utf8(buf_span(&line), &text) &&
-         buf_append_span(out, f->name) && buf_append_str(out, ": ") &&
-         words_print(buf_span(&text), f->name.n + 2, "\r\n", out) && buf_append_str(out, "\r\n");
-    buf_release(&line);
-    buf_release(&text);
-    return ok;
-}
 
 static bool
 print_label(enum convert_action action, struct buf *out)
@@ -58,7 +40,7 @@ static bool
 print_field(const struct field *f, struct span whole, struct buf *out)
 {
     if (!utf8_is_ascii(whole))
-        return print_encoded_field(f, out);
+        return convert_print_field(f, out);
     return buf_append_span(out, whole) &&
            (whole.p[whole.n - 1] == '\n' || buf_append_str(out, "\r\n"));
 }

@@ -34,7 +34,13 @@ bool convert_plan(struct convert *c, const char **why);
  * cannot be read. Behind convert_plan(). */
 ssize_t convert_read(struct convert *c, void *out, size_t n);
 
-/* ------------------------------------------------------------------ between its two files */
+/* ------------------------------------------------------------------ between its files */
+
+/* convert_print_field() - a field with octets above 127 as ASCII, appended to out. false, and out
+ * as it was: it cannot be said so, or there is no room. */
+struct field;
+bool convert_print_field(const struct field *f, struct buf *out);
+bool convert_can_print_field(const struct field *f);
 
 #define CONVERT_FILL '#' /* no character of a boundary (RFC 2046 5.1.1) */
 

@@ -112,6 +112,21 @@ static const struct {
     {"fields of text become encoded words",
      SPAN("X-A: b\r\nSubject: a\r\n " E_ACUTE "\r\nX-Note: \xe9\r\n\r\nascii\r\n"),
      "X-A: b\r\nSubject: =?utf-8?B?YSDDqQ==?=\r\nX-Note: =?utf-8?B?w6k=?=\r\n\r\nascii\r\n"},
+    {"names of people become encoded words, their addresses stay",
+     SPAN("To: Ren" E_ACUTE
+          " <a@example.org>,\r\n \"D, J\" <\"b c\"@example.org>, d@[192.0.2.1]\r\n\r\n"),
+     "To: \r\n =?utf-8?B?UmVuw6k=?=\r\n <a@example.org>,\r\n \"D, J\"\r\n "
+     "<\"b c\"@example.org>,\r\n <d@[192.0.2.1]>\r\n\r\n"},
+    {"names of groups, too",
+     SPAN("Cc: " E_ACUTE ": a@example.org, " E_ACUTE " <b@example.org>;, c@example.org\r\n\r\n"),
+     "Cc: \r\n =?utf-8?B?w6k=?=:\r\n <a@example.org>,\r\n =?utf-8?B?w6k=?=\r\n "
+     "<b@example.org>;,\r\n <c@example.org>\r\n\r\n"},
+    {"values of parameters become RFC 2231's",
+     SPAN(VERSION
+          "Content-Type: application/pdf; x=\"a\\\"b\"; y*=us-ascii''a%20b;\r\n name=\"R" E_ACUTE
+          " 1.pdf\"\r\n\r\nx"),
+     VERSION "Content-Type: application/pdf;\r\n x=\"a\\\"b\";\r\n y*=us-ascii''a%20b;\r\n "
+             "name*=utf-8''R%C3%A9%201%2Epdf\r\n\r\nx"},
     {"a header without a body", SPAN("Subject: " E_ACUTE "\r\n"), "Subject: =?utf-8?B?w6k=?=\r\n"},
     {"quoted-printable that is not is mended", SPAN(VERSION TEXT_QUOTED "a=3D" E_ACUTE "=\r\n"),
      VERSION TEXT_QUOTED "a=3D=C3=A9=\r\n"},
@@ -154,8 +169,17 @@ static const struct {
      SPAN(VERSION "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n"
                   "Content-Description: " E_ACUTE "\r\n\r\na\r\n--b--\r\n"),
      SIGNED_WHY},
-    {"raw octets in an address", SPAN("To: " E_ACUTE " <a@example.org>\r\n\r\n"), HEADER_WHY},
-    {"raw octets in a parameter", SPAN("Content-Type: a/b; name=" E_ACUTE "\r\n\r\n"), HEADER_WHY},
+    {"raw octets in an address", SPAN("To: a <" E_ACUTE "@example.org>, b@example.org\r\n\r\n"),
+     HEADER_WHY},
+    {"raw octets in a domain", SPAN("To: a@" E_ACUTE ".example\r\n\r\n"), HEADER_WHY},
+    {"raw octets and no address", SPAN("To: " E_ACUTE "\r\n\r\n"), HEADER_WHY},
+    {"raw octets behind an address", SPAN("To: a@example.org, " E_ACUTE "\r\n\r\n"), HEADER_WHY},
+    {"raw octets in an identifier", SPAN("Message-ID: <" E_ACUTE "@a>\r\n\r\n"), HEADER_WHY},
+    {"raw octets in a boundary",
+     SPAN(VERSION "Content-Type: multipart/mixed; boundary=\"" E_ACUTE "\"\r\n\r\n"), HEADER_WHY},
+    {"raw octets in a type", SPAN("Content-Type: " E_ACUTE "/b; name=a\r\n\r\n"), HEADER_WHY},
+    {"raw octets in a parameter's name", SPAN("Content-Type: a/b; " E_ACUTE "=a\r\n\r\n"),
+     HEADER_WHY},
     {"raw octets in a name", SPAN(E_ACUTE ": a\r\n\r\n"), HEADER_WHY},
     {"raw octets in a line that is no field", SPAN("A: b\r\nfoo " E_ACUTE "\r\n\r\n"), HEADER_WHY},
     {"an encoding that nobody knows",
