@@ -29,7 +29,7 @@ from role_daemon import (
 
 NONE = "0" * 16
 KILLED = "killed SIGSYS"
-EPERM, EACCES, EXDEV, ENOSYS = -1, -13, -18, -38
+EPERM, ENOMEM, EACCES, EXDEV, ENOSYS = -1, -12, -13, -18, -38
 HERE = -100  # AT_FDCWD
 
 SYSTEM_ACCOUNTS = """
@@ -55,6 +55,10 @@ metrics {{
 relay {{
     smarthost = "127.0.0.1:9"
 }}
+program nothing {{
+    command = {{"/bin/true"}}
+}}
+filters_before = {{"nothing"}}
 """
 
 FILES = ("store", "hand")
@@ -95,6 +99,7 @@ ATTEMPTS = {
         (0, 4096, 7, 0x22, -1, 0),
         refused_where_files(EACCES),
     ),
+    "takes the host's memory": ("mmap", (0, 5 << 30, 3, 0x22, -1, 0), lambda role: ENOMEM),
     "makes a process its own way": ("clone3", (b"\0" * 88, 88), but(store=ENOSYS, auth=ENOSYS)),
     "makes a socket of TCP": ("socket", (2, 1, 0), but(store=EACCES)),
     "makes a socket of UDP": ("socket", (2, 0o2004002, 0), but(store=EACCES)),
@@ -122,7 +127,7 @@ ATTEMPTS = {
     "mounts": ("mount", (b"none", "{outside}", b"tmpfs", 0, 0), but()),
     "changes its root": ("chroot", ("{outside}",), but()),
     "becomes root": ("setuid", (0,), but()),
-    "takes capabilities": ("capset", (b"\x20\x05\x08\x20" + b"\0" * 4, b"\xff" * 24), but()),
+    "takes capabilities": ("capset", (b"\x22\x05\x08\x20" + b"\0" * 4, b"\xff" * 24), but()),
     "has keys": ("keyctl", (0, -3, 0), but()),
     "makes a device": ("mknodat", (HERE, "{outside}/null", 0o20666, 0x103), but()),
     "makes a symlink": ("symlinkat", (b"/etc/passwd", HERE, "{outside}/link"), but()),
@@ -137,6 +142,16 @@ NOT_EVEN_MAIN = (
     "unshares", "traces", "reads others' memory", "has io_uring", "loads BPF", "watches with perf",
     "has userfaultfd", "mounts", "has keys", "makes a device", "loads a module",
 )  # fmt: skip
+
+
+# A runner starts programs, so it may what they may; it changes nothing outside their folders, is nobody else, and
+# does not what nobody does.
+RUNNER = dict.fromkeys(NOT_EVEN_MAIN, KILLED) | {
+    "reads /etc/shadow": EACCES, "writes elsewhere": EACCES, "removes a file": EACCES, "moves a file": EACCES,
+    "links a file": EACCES, "makes a symlink": EACCES, "becomes root": EPERM, "takes capabilities": EPERM,
+    "changes its root": EPERM, "signals others": EPERM, "signals by thread": EPERM, "raises a limit": EPERM,
+    "makes a raw socket": EPERM,
+}  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -181,7 +196,7 @@ def roles_of(s):
     def confined():
         with open(f"/proc/{s.process.pid}/task/{s.process.pid}/children") as f:
             children = [int(p) for p in f.read().split()]
-        filters = [int(status_of(p)["Seccomp_filters"]) for p in children]
+        filters = [int(status_of(p)["Seccomp_filters"]) for p in children if command_of(p) != "doorstep-runner"]
         return children if min(filters) >= 2 else None
 
     children = wait_for(confined, "roles that are confined")
@@ -189,6 +204,43 @@ def roles_of(s):
 
 
 # --- /proc ---
+
+
+# Who may make threads or processes; a limit would count all of its uid (docs/security.md).
+WITH_THREADS = ("store", "auth", "runner")
+IN_ALL, IN_DATA, FREE = "Max address space", "Max data size", "none"  # how memory is bounded
+MEMORY = {
+    "sorter": IN_ALL, "metric": IN_ALL, "runner": FREE, "edge": IN_DATA, "store": IN_DATA, "hand": IN_DATA,
+    "auth": IN_DATA, "outbnd": IN_DATA, "relay": IN_DATA,
+}  # fmt: skip
+
+
+def limits_of(pid):
+    """{name: (soft, hard)}, octets or numbers, None: unlimited."""
+    found = {}
+    with open(f"/proc/{pid}/limits") as f:
+        for line in f.readlines()[1:]:
+            soft, hard = line[26:47].strip(), line[47:68].strip()
+            found[line[:26].strip()] = tuple(None if v == "unlimited" else int(v) for v in (soft, hard))
+    return found
+
+
+def check_limits(role, pid):
+    limits = limits_of(pid)
+    check(limits["Max core file size"] == (0, 0), f"{role}: core files")
+    if role not in WITH_THREADS:
+        check(limits["Max processes"] == (0, 0), f"{role}: processes {limits['Max processes']}")
+        check(len(os.listdir(f"/proc/{pid}/task")) == 1, f"{role} has threads")
+    if MEMORY[role] == FREE:
+        return
+    soft, hard = limits[MEMORY[role]]
+    check(soft is not None and soft == hard <= 8 << 30, f"{role}: {MEMORY[role]} {soft}, {hard}")
+    check(used_of(pid) < soft / 2, f"{role} uses {used_of(pid)} of {soft} at rest")
+
+
+def used_of(pid):
+    """Octets that RLIMIT_DATA counts."""
+    return int(status_of(pid)["VmData"].split()[0]) * 1024
 
 
 def check_thread(role, pid, thread, users):
@@ -199,7 +251,8 @@ def check_thread(role, pid, thread, users):
         check(status[name] == NONE, f"{role}: {name} {status[name]}")
     check(status["NoNewPrivs"] == "1", f"{role}: NoNewPrivs {status['NoNewPrivs']}")
     check(status["Seccomp"] == "2", f"{role}: Seccomp {status['Seccomp']}")
-    check(int(status["Seccomp_filters"]) >= 2, f"{role}: main's filter alone, or none")
+    least = 1 if role == "runner" else 2  # what a runner may not call no program could: main's filter
+    check(int(status["Seccomp_filters"]) >= least, f"{role}: main's filter alone, or none")
     check(uids == {str(entry.pw_uid)}, f"{role}: uids {uids}")
     check(gids == {str(entry.pw_gid)}, f"{role}: gids {gids}")
     groups = {int(g) for g in status["Groups"].split()}
@@ -212,15 +265,13 @@ def every_thread_of_every_role_is_confined():
         wait_hand(s)
         users = {"store": USER, "hand": "news"}
         found = roles_of(s)
-        check({"edge", "sorter", "store", "hand", "auth", "metric", "outbnd", "relay"} <= set(found), f"roles are {set(found)}")
+        check({"edge", "sorter", "store", "hand", "auth", "metric", "outbnd", "relay", "runner"} <= set(found), f"roles are {set(found)}")
         for role, pid in found.items():
             threads = os.listdir(f"/proc/{pid}/task")
             for thread in threads:
                 check_thread(role, pid, thread, users)
             check(role != "store" or len(threads) > 4, "the store's threads are not there")
-            with open(f"/proc/{pid}/limits") as f:
-                core = [x for x in f if x.startswith("Max core file size")][0].split()
-            check(core[4:6] == ["0", "0"], f"{role}: {core}")
+            check_limits(role, pid)
             # Others of its uid may not look into it: its files in /proc belong to root.
             check(os.stat(f"/proc/{pid}/mem").st_uid == 0, f"{role} is dumpable")
         s.stop()
@@ -257,7 +308,7 @@ def attempt(s, name, role, thread):
     call, arguments, expected = ATTEMPTS[name]
     number = call if isinstance(call, int) else CALLS[call]
     got = thread.call(number, *(fill(a, s) for a in arguments))
-    wanted = KILLED if role == "main" else expected(role)
+    wanted = KILLED if role == "main" else RUNNER[name] if role == "runner" else expected(role)
     return None if got == wanted else f"{role} {name}: {got}, not {wanted}"
 
 
@@ -272,7 +323,8 @@ def wrong_in(s, name):
     with contextlib.ExitStack() as stack:
         main = {"main": stack.enter_context(Stopped(s.process.pid))}
         threads = main if name in NOT_EVEN_MAIN else {}
-        threads |= {role: stack.enter_context(Stopped(pid)) for role, pid in roles_of(s).items()}
+        roles = {role: pid for role, pid in roles_of(s).items() if role != "runner" or name in RUNNER}
+        threads |= {role: stack.enter_context(Stopped(pid)) for role, pid in roles.items()}
         wrong = [attempt(s, name, role, thread) for role, thread in threads.items()]
     check_outside(s, name)
     return [w for w in wrong if w is not None]

@@ -39,7 +39,8 @@ is_required(const struct settings *s)
 bool
 role_confine_edge(const struct settings *s)
 {
-    return sandbox_enter(SANDBOX_EDGE, NULL, is_required(s));
+    return role_limit_memory(ROLE_MEMORY_EDGE, s) &&
+           sandbox_enter(SANDBOX_EDGE, NULL, is_required(s));
 }
 
 bool
@@ -57,13 +58,15 @@ role_confine_metrics(const struct settings *s)
 bool
 role_confine_auth(const struct settings *s)
 {
-    return sandbox_enter(SANDBOX_AUTH, NULL, is_required(s));
+    return role_limit_memory(ROLE_MEMORY_AUTH, s) &&
+           sandbox_enter(SANDBOX_AUTH, NULL, is_required(s));
 }
 
 bool
 role_confine_outbound(const struct settings *s)
 {
-    return sandbox_enter(SANDBOX_OUTBOUND, NULL, is_required(s));
+    return role_limit_memory(ROLE_MEMORY_OUTBOUND, s) &&
+           sandbox_enter(SANDBOX_OUTBOUND, NULL, is_required(s));
 }
 
 static bool
@@ -197,7 +200,8 @@ role_confine_store(const struct settings *s)
     static struct roots r;
 
     return add(&r.changed, s->state_dir) && add_stores(&r, s) && add_accounts(&r, s) &&
-           add_system(&r) && confine(SANDBOX_STORE, s, &r);
+           add_system(&r) && role_limit_memory(ROLE_MEMORY_STORE, s) &&
+           confine(SANDBOX_STORE, s, &r);
 }
 
 bool
@@ -205,7 +209,8 @@ role_confine_hand(const struct settings *s)
 {
     static struct roots r;
 
-    return add_stores(&r, s) && add_system(&r) && confine(SANDBOX_HAND, s, &r);
+    return add_stores(&r, s) && add_system(&r) && role_limit_memory(ROLE_MEMORY_HAND, s) &&
+           confine(SANDBOX_HAND, s, &r);
 }
 
 #define DNS_PORT 53
@@ -247,7 +252,8 @@ role_confine_relay(const struct settings *s)
     add_port(&p, &s->relay.smarthost.next_hop);
     for (size_t i = 0; i < s->route_count; i++)
         add_port(&p, &s->routes[i].next_hop);
-    if ((has_names && !add_names(&r, &p)) || !add_sanitizer(&r))
+    if ((has_names && !add_names(&r, &p)) || !add_sanitizer(&r) ||
+        !role_limit_memory(ROLE_MEMORY_RELAY, s))
         return false;
     const struct sandbox_roots roots = {
         .readable = r.readable.paths,

@@ -29,6 +29,17 @@ bool role_read_start(int main_fd, const struct settings *(*parse)(int fd), struc
 bool role_say_ready(struct role_start *start);
 
 /* The `confine` hook of each role: sandbox_enter() with what its settings say. */
+/* role_limit_memory() - of this process, before it is confined. false: logged, and it must end. */
+enum role_memory {
+    ROLE_MEMORY_EDGE,
+    ROLE_MEMORY_STORE,
+    ROLE_MEMORY_HAND,
+    ROLE_MEMORY_AUTH,
+    ROLE_MEMORY_OUTBOUND,
+    ROLE_MEMORY_RELAY
+};
+bool role_limit_memory(enum role_memory role, const struct settings *s);
+
 bool role_confine_edge(const struct settings *s);
 bool role_confine_sorter(const struct settings *s);
 bool role_confine_store(const struct settings *s);

@@ -25,6 +25,7 @@ struct sandbox_row {
     bool connects;      /* to sockets that others listen on */
     bool fills;         /* files: of its roots, or in memory */
     bool runs_programs; /* whatever is refused to it is refused to them */
+    bool has_threads;   /* or programs: RLIMIT_NPROC counts all of a user, so no number would do */
     rlim_t memory;      /* octets of address space, RLIM_INFINITY: no limit */
     rlim_t cpu;         /* seconds in its whole life */
     rlim_t files;       /* descriptors; RLIM_INFINITY: as inherited */
@@ -33,16 +34,16 @@ struct sandbox_row {
 #define FREE RLIM_INFINITY
 
 static const struct sandbox_row rows[] = {
-    [SANDBOX_EDGE] = {"edge", false, false, false, false, FREE, FREE, FREE},
-    [SANDBOX_SORTER] = {"sorter", false, false, false, false, 512 * MIB, 600, 32},
-    [SANDBOX_AUTH] = {"auth", false, false, false, false, FREE, FREE, 32},
-    [SANDBOX_STORE] = {"store", true, false, true, false, FREE, FREE, FREE},
-    [SANDBOX_HAND] = {"hand", true, false, true, false, FREE, FREE, 256},
-    [SANDBOX_METRICS] = {"metrics", false, false, false, false, 256 * MIB, FREE, 512},
-    [SANDBOX_RUNNER] = {"runner", true, true, true, true, FREE, FREE, FREE},
-    [SANDBOX_OUTBOUND] = {"outbound", false, true, true, false, FREE, FREE, FREE},
-    [SANDBOX_RELAY] = {"relay", true, true, false, false, FREE, FREE, FREE},
-    [SANDBOX_RELAY_NAMES] = {"relay", true, true, false, false, FREE, FREE, FREE},
+    [SANDBOX_EDGE] = {"edge", false, false, false, false, false, FREE, FREE, FREE},
+    [SANDBOX_SORTER] = {"sorter", false, false, false, false, false, 512 * MIB, 600, 32},
+    [SANDBOX_AUTH] = {"auth", false, false, false, false, true, FREE, FREE, 32},
+    [SANDBOX_STORE] = {"store", true, false, true, false, true, FREE, FREE, FREE},
+    [SANDBOX_HAND] = {"hand", true, false, true, false, false, FREE, FREE, 256},
+    [SANDBOX_METRICS] = {"metrics", false, false, false, false, false, 256 * MIB, FREE, 512},
+    [SANDBOX_RUNNER] = {"runner", true, true, true, true, true, FREE, FREE, FREE},
+    [SANDBOX_OUTBOUND] = {"outbound", false, true, true, false, false, FREE, FREE, FREE},
+    [SANDBOX_RELAY] = {"relay", true, true, false, false, false, FREE, FREE, FREE},
+    [SANDBOX_RELAY_NAMES] = {"relay", true, true, false, false, true, FREE, FREE, FREE},
 };
 
 static bool
@@ -68,6 +69,8 @@ limit_resources(const struct sandbox_row *row)
 {
     if (!DOORSTEP_SANITIZED && !limit(RLIMIT_AS, row->memory))
         return false;
+    if (!DOORSTEP_SANITIZED && !row->has_threads && !limit(RLIMIT_NPROC, 0))
+        return false; /* a sanitizer looks for leaks in a process of its own */
     if (!row->fills && !logs_to_file() && !limit(RLIMIT_FSIZE, 0))
         return false;
     return limit(RLIMIT_CPU, row->cpu) && limit(RLIMIT_NOFILE, row->files);
