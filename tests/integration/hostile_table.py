@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""docs/hostile.md names a test for every failure: each of these files is there, and no row is missing.
+"""docs/hostile.md names a test for every failure: each of these files is there, with the cases that are named
+behind it, and no row is missing.
 
 The last line of output is "N passed, N failed"."""
 
@@ -25,6 +26,20 @@ def is_there(name, known):
     return any(fnmatch.fnmatch(path, name) or fnmatch.fnmatch(path, f"*/{name}") for path in known)
 
 
+def text_of(name, known):
+    found = [p for p in known if fnmatch.fnmatch(p, name) or fnmatch.fnmatch(p, f"*/{name}")]
+    return "".join(open(f"{ROOT}/{p}", errors="replace").read() for p in found if os.path.isfile(f"{ROOT}/{p}"))
+
+
+def missing_cases(test, known):
+    """`file.py`: a_case, another_case - words with an underscore, which the file must have."""
+    wrong = []
+    for name, behind in re.findall(r"`([^`]+\.(?:py|c))`:? ([^`]*)", test):
+        text = text_of(name, known)
+        wrong += [f"{case} in {name}" for case in re.findall(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b", behind) if case not in text]
+    return wrong
+
+
 def main():
     known, passed, wrong = files(), 0, []
     with open(f"{ROOT}/docs/hostile.md") as f:
@@ -32,8 +47,8 @@ def main():
     if [int(number) for number, _, _ in rows] != list(range(1, ROWS + 1)):
         wrong.append(f"rows are {[number for number, _, _ in rows]}")
     for number, _, test in rows:
-        names = [n for n in re.findall(r"`([^`]+)`", test) if "/" in n or re.search(r"\.(py|c|txt)$", n)]
-        missing = [n for n in names if not is_there(n, known)]
+        names = [n for n in re.findall(r"`([^`]+)`", test) if "/" in n or re.search(r"\.(py|c|txt|svtest)$", n)]
+        missing = [n for n in names if not is_there(n, known)] + missing_cases(test, known)
         if missing:
             wrong.append(f"row {number}: {missing} is not there")
         elif not names and "not ours yet" not in test and "no test" not in test and "comes with" not in test:
