@@ -5,7 +5,7 @@
  *
  *   daemon.c     opens everything, the phases, signals
  *   supervise.c  processes: started, watched, reaped, restarted with backoff
- *   roles.c      what each role is sent, and what follows when it is ready or has ended
+ *   roles.c      starts each role; role_doors.c and role_events.c connect them and hear of them
  *   hands.c      a hand for a system account, on the store's request
  *   pages.c      where each process counts what it does
  *   reload.c     SIGHUP        drain.c  SIGTERM

@@ -88,6 +88,17 @@ struct open_account *operation_account(struct operation *op, struct worker *w, b
 bool operation_mailbox(struct operation *op, struct worker *w, struct open_account *oa,
                        const char *name, struct index_mailbox *box);
 
+/* operation_start() - run what this row says for r. */
+void operation_start(struct deliver *d, struct control_request *r, const struct operation_row *row);
+
+/* operation_refuse() - with a text for the person, before anything has run. */
+void operation_refuse(struct control_request *r, enum outcome_kind kind, const char *text);
+
+/* What is answered at once. */
+void operation_ping(struct deliver *d, struct control_request *r);
+void operation_stats(struct deliver *d, struct control_request *r);
+void operation_metrics(struct deliver *d, struct control_request *r);
+
 /* The operations themselves. */
 void operation_account_add(struct operation *op, struct worker *w);
 void operation_account_set(struct operation *op, struct worker *w);
