@@ -98,7 +98,7 @@ complete -c doorstep -n '__fish_seen_subcommand_from sieve; and not __fish_seen_
 complete -c doorstep -n '__fish_seen_subcommand_from sieve; and not __fish_seen_subcommand_from check run explain try suite install list log get delete rename activate deactivate ' -x -a deactivate -d 'let no script sort the mail'
 complete -c doorstep -n __fish_use_subcommand -x -a stats -d 'counters of the daemon'
 complete -c doorstep -n __fish_use_subcommand -x -a metrics -d 'all that the daemon counts, as OpenMetrics text'
-complete -c doorstep -n __fish_use_subcommand -x -a top -d 'sessions, rates, queues and journal, every second'
+complete -c doorstep -n __fish_use_subcommand -x -a top -d 'sessions, rates, queues, journals and slow accounts, every second'
 complete -c doorstep -n '__fish_seen_subcommand_from top' -l once -d 'one screen, after a second'
 complete -c doorstep -n __fish_use_subcommand -x -a trace -d 'where did this mail go?'
 complete -c doorstep -n '__fish_seen_subcommand_from trace' -l since -x -d 'no older than 2h, 3d, or 2026-01-31T00:00:00Z'
