@@ -315,6 +315,7 @@ struct settings_relay {
     uint64_t messages;               /* an hour in all; UINT64_MAX: none */
     enum redirect_sender redirect_sender;
     const char *srs_domain;      /* of rewritten reverse-paths; default: the first domain */
+    uint64_t srs_local_max;      /* octets of their local part: 64 */
     const char *srs_secret_file; /* main alone reads it; "": none */
 };
 

@@ -26,6 +26,7 @@
 
 struct srs {
     const char *domain; /* borrowed; lower case A-labels */
+    size_t local_max;   /* octets of a local part that srs_forward() may make */
     uint8_t keys[SRS_KEYS_MAX][SRS_KEY_SIZE];
     uint32_t key_count;
 };
@@ -35,8 +36,8 @@ struct srs {
 bool srs_set_secrets(struct srs *s, struct span text);
 
 /* srs_forward() - the reverse-path for what `sender` has sent. false: it cannot have one, for it is
- * null, has no domain or one with a '=' in it (an address literal), or is too long; arena's memory
- * ran out counts as that. A sender of our SRS domain stays as it is. */
+ * null, has no domain or one with a '=' in it (an address literal), or would be too long; arena's
+ * memory ran out counts as that. A sender of our SRS domain stays as it is. */
 bool srs_forward(const struct srs *s, const struct address *sender, time_t now, struct arena *arena,
                  struct address *out);
 

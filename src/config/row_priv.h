@@ -95,7 +95,7 @@ extern const struct config_section config_sections[SECTION_COUNT];
 /* rows_relay.c, rows_program.c: parts of that table. */
 #define PROGRAM_ROWS 17
 extern const struct config_row program_rows[PROGRAM_ROWS];
-#define RELAY_ROWS 23
+#define RELAY_ROWS 24
 #define ROUTE_ROWS 18
 extern const struct config_row relay_rows[RELAY_ROWS];
 extern const struct config_row route_rows[ROUTE_ROWS];

@@ -78,6 +78,8 @@ const struct config_row relay_rows[] = {
      .doc = "reverse-path of redirected messages"},
     {"srs_domain", KIND_DOMAIN, ROW_OPTIONAL, "", 0, 255, RELAY(srs_domain),
      .doc = "domain of rewritten reverse-paths"},
+    {"srs_local_max", KIND_COUNT, 0, "64", 64, 256, RELAY(srs_local_max),
+     .doc = "octets of their local part, at most"},
     {"srs_secret_file", KIND_PATH, ROW_OPTIONAL, "", 0, TEXT_MAX, RELAY(srs_secret_file),
      .doc = "file with the secrets of SRS"},
 };

@@ -14,6 +14,7 @@ senders_init(struct senders *s, const struct settings *settings)
 {
     *s = (struct senders){.settings = settings};
     s->srs.domain = settings->relay.srs_domain;
+    s->srs.local_max = (size_t)settings->relay.srs_local_max;
 }
 
 void

@@ -212,7 +212,7 @@ srs_forward(const struct srs *s, const struct address *sender, time_t now, struc
         *out = *sender;
         return true;
     }
-    buf_init(&text, ADDRESS_SENDER_LOCAL_MAX);
+    buf_init(&text, s->local_max);
     bool ok = (has_tag(local, '1') && print_again(s, local, &text)) ||
               (has_tag(local, '0') && print_srs1(s, sender->domain, (int)strlen(sender->domain),
                                                  span_skip(local, TAG), &text)) ||

@@ -30,7 +30,7 @@ there_and_back(const struct srs *s, const struct address *sender, struct arena *
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct srs s = {.domain = "example.org"};
+    struct srs s = {.domain = "example.org", .local_max = ADDRESS_SENDER_LOCAL_MAX};
     struct arena arena;
     struct address a, out;
 

@@ -49,7 +49,7 @@ static const char all_changed[] =
     "    recipients = 4 connect_timeout = 5s reply_timeout = 6s data_timeout = 7s retry = 8s\n"
     "    retry_max = 9s expire = 10s expire_bounce = 11s delay_report = none\n"
     "    account_messages = none messages = none redirect_sender = srs srs_domain = s.example\n"
-    "    srs_secret_file = /srs }\n"
+    "    srs_local_max = 99 srs_secret_file = /srs }\n"
     "route r { domains = {\"*.example.org\", \"*\"} next_hop = \"unix:/r\" tls = none }\n"
     "route s { domains = {\"e.example\"} next_hop = \"[2001:db8::1]:24\" protocol = lmtp\n"
     "    tls = implicit tls_name = t.example ca = /ca user = u password_file = /pw connections = "

@@ -23,6 +23,7 @@ setup(void)
 {
     arena_init(&arena, (size_t)1 << 20);
     ours.domain = "example.org";
+    ours.local_max = ADDRESS_SENDER_LOCAL_MAX;
     ck_assert(srs_set_secrets(&ours, SPAN(SECRET)));
 }
 
@@ -208,6 +209,24 @@ static const struct {
     {1024, SRS_OK},     {1022, SRS_EXPIRED},
 };
 
+/* Of 64 octets, and of one more. */
+START_TEST(no_longer_than_they_may_be)
+{
+    char sender[128];
+    const char *made;
+
+    ours.local_max = ADDRESS_LOCAL_MAX;
+    snprintf(sender, sizeof(sender), "%.*s@example.com", 35,
+             "abcdefghijklmnopqrstuvwxyz0123456789");
+    made = forward(sender);
+    ck_assert_ptr_nonnull(made);
+    ck_assert_uint_eq(strcspn(made, "@"), ADDRESS_LOCAL_MAX);
+    snprintf(sender, sizeof(sender), "a%.*s@example.com", 35,
+             "abcdefghijklmnopqrstuvwxyz0123456789");
+    ck_assert_ptr_null(forward(sender));
+}
+END_TEST
+
 START_TEST(they_expire)
 {
     const char *made = forward("bob@example.com");
@@ -261,6 +280,7 @@ main(void)
     tcase_add_test(cases, one_octet_changed);
     tcase_add_loop_test(cases, strangers_are_told, 0, COUNT(strangers));
     tcase_add_test(cases, a_hash_is_good_for_its_kind);
+    tcase_add_test(cases, no_longer_than_they_may_be);
     tcase_add_loop_test(cases, they_expire, 0, COUNT(ages));
     tcase_add_test(cases, old_secrets_are_believed);
     tcase_add_test(cases, secrets_that_are_none);
