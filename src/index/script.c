@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "doorstep/charset.h"
+#include "doorstep/net_unicode.h"
 
 #define COLUMNS "name, hash, length(text), is_active, changed"
 
@@ -24,12 +25,30 @@ index_script_name_check(const char *name)
 {
     struct span rest = span_of(name);
 
-    if (rest.n == 0 || rest.n >= INDEX_SCRIPT_NAME_SIZE || !utf8_is_valid(rest))
+    if (rest.n == 0 || rest.n >= INDEX_SCRIPT_NAME_SIZE || !net_unicode_check(rest))
         return false;
     while (rest.n > 0)
         if (!is_allowed(utf8_next(&rest)))
             return false;
     return true;
+}
+
+/* Names that mean the same are one (RFC 5198 3). One that gets too long by it stays what it was. */
+struct script_name {
+    char text[INDEX_SCRIPT_NAME_SIZE];
+};
+
+static const char *
+form_of(const char *name, struct script_name *out)
+{
+    struct buf form;
+
+    buf_init(&form, sizeof(out->text) - 1);
+    bool ok = net_unicode_print(span_of(name), &form);
+    if (ok)
+        memcpy(out->text, buf_str(&form), form.len + 1);
+    buf_release(&form);
+    return ok ? out->text : name;
 }
 
 static void
@@ -90,6 +109,7 @@ bool
 index_script_find(struct index *ix, const char *name, struct index_script *out, struct buf *text,
                   struct outcome *why)
 {
+    struct script_name form;
     struct db_statement *s =
         name == NULL
             ? db_prepare(ix->db, "SELECT " COLUMNS ", text FROM scripts WHERE is_active = 1", why)
@@ -98,7 +118,7 @@ index_script_find(struct index *ix, const char *name, struct index_script *out, 
     if (s == NULL)
         return false;
     if (name != NULL)
-        db_bind_text(s, 1, name);
+        db_bind_text(s, 1, form_of(name, &form));
     return find_one(s, out, text, why);
 }
 
@@ -107,6 +127,7 @@ index_script_put(struct index *ix, const struct index_script *script, struct spa
                  struct outcome *why)
 {
     assert(ix->in_transaction);
+    struct script_name form;
     struct db_statement *s =
         db_prepare(ix->db,
                    "INSERT INTO scripts (name, text, hash, is_active, changed) "
@@ -115,7 +136,7 @@ index_script_put(struct index *ix, const struct index_script *script, struct spa
                    why);
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, script->name);
+    db_bind_text(s, 1, form_of(script->name, &form));
     db_bind_blob(s, 2, text);
     db_bind_text(s, 3, script->hash);
     db_bind_int(s, 4, script->changed);
@@ -126,6 +147,7 @@ bool
 index_script_delete(struct index *ix, const char *name, struct outcome *why)
 {
     assert(ix->in_transaction);
+    struct script_name form;
     struct index_script script;
     if (!index_script_find(ix, name, &script, NULL, why))
         return false;
@@ -134,7 +156,7 @@ index_script_delete(struct index *ix, const char *name, struct outcome *why)
     struct db_statement *s = db_prepare(ix->db, "DELETE FROM scripts WHERE name = ?", why);
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, name);
+    db_bind_text(s, 1, form_of(name, &form));
     return db_run(s, why);
 }
 
@@ -142,6 +164,7 @@ bool
 index_script_rename(struct index *ix, const char *from, const char *to, struct outcome *why)
 {
     assert(ix->in_transaction);
+    struct script_name form, old;
     struct index_script script;
     if (!index_script_find(ix, from, &script, NULL, why))
         return false;
@@ -152,8 +175,8 @@ index_script_rename(struct index *ix, const char *from, const char *to, struct o
     struct db_statement *s = db_prepare(ix->db, "UPDATE scripts SET name = ? WHERE name = ?", why);
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, to);
-    db_bind_text(s, 2, from);
+    db_bind_text(s, 1, form_of(to, &form));
+    db_bind_text(s, 2, form_of(from, &old));
     return db_run(s, why);
 }
 
@@ -161,6 +184,7 @@ bool
 index_script_activate(struct index *ix, const char *name, struct outcome *why)
 {
     assert(ix->in_transaction);
+    struct script_name form;
     struct index_script script;
     if (name != NULL && !index_script_find(ix, name, &script, NULL, why))
         return false;
@@ -173,6 +197,6 @@ index_script_activate(struct index *ix, const char *name, struct outcome *why)
     s = db_prepare(ix->db, "UPDATE scripts SET is_active = 1 WHERE name = ?", why);
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, name);
+    db_bind_text(s, 1, form_of(name, &form));
     return db_run(s, why);
 }

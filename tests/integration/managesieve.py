@@ -308,6 +308,18 @@ def names(d):
         c.want("OK", 'SETACTIVE ""')
         octets = name.encode()
         c.want("OK", f"DELETESCRIPT {{{len(octets)}+}}\r\n".encode() + octets)
+    # RFC 5198 3: what is canonically equivalent is one name, which is sent in normalization form C
+    c.put("u\u0308ber \u2126", GOOD)
+    expect(c.scripts() == {"\u00fcber \u03a9": False}, f"{c.scripts()}")
+    c.put("\u00fcber \u03a9", GOOD)
+    c.want("OK", 'RENAMESCRIPT "u\u0308ber \u03a9" "e\u0301"')
+    expect(c.get("\u00e9") == GOOD and c.get("e\u0301") == GOOD, "one of the forms is not found")
+    c.want("OK", 'SETACTIVE "e\u0301"')
+    expect(c.scripts() == {"\u00e9": True}, f"{c.scripts()}")
+    c.want("OK", 'SETACTIVE ""')
+    c.want("OK", 'DELETESCRIPT "e\u0301"')
+    for name in ("\ufeffa", "a\u0378", "a\uffff"):
+        c.put(name, GOOD, "NO")
     for name in ("", "a\tb", "a\x7fb", "a\u0085b", "a\u2028b", "x" * 513, "x" * 10000):
         c.put(name, GOOD, "NO")
     for octets in (b"a\0b", b"a\r\nb", b"\xff\xfe", b"\xed\xa0\x80", b"x" * 70000):

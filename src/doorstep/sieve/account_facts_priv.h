@@ -9,9 +9,9 @@
 #include "layers_priv.h"
 
 struct account_facts {
-    struct layers *layers;  /* borrowed */
-    json_t *mailboxes;           /* owned: rows of mailbox.list */
-    json_t *annotations;         /* owned: by mailbox, and "" for the account, as they are asked */
+    struct layers *layers; /* borrowed */
+    json_t *mailboxes;     /* owned: rows of mailbox.list */
+    json_t *annotations;   /* owned: by mailbox, and "" for the account, as they are asked */
 };
 
 /* account_facts_open() - layers: opened, outlives f. 0 or an exit code, said on standard error.

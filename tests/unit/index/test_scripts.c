@@ -214,11 +214,28 @@ static const struct {
     {"a\xff", false},
     {"a\xc3", false},
     {"a\xed\xa0\x80", false}, /* a surrogate */
+    {"\xef\xbb\xbf"
+     "a",
+     false}, /* a byte order mark in front */
+    {"a\xef\xbb\xbf", true},
+    {"a\xef\xbf\xbf", false}, /* U+FFFF */
+    {"a\xcd\xb8", false},     /* U+0378, unassigned */
+    {"a\xcc\x88", true},      /* decomposed */
+    {"\xee\x80\x80", true},   /* of private use */
 };
 
 START_TEST(names_are_those_of_rfc_5804)
 {
     ck_assert_msg(index_script_name_check(name_cases[_i].name) == name_cases[_i].ok, "case %d", _i);
+}
+END_TEST
+
+START_TEST(names_that_mean_the_same_are_one)
+{
+    put("a\xcc\x88", "keep;");
+    put("\xe2\x84\xa6", "keep;"); /* OHM SIGN */
+    put("\xc3\xa4", "stop;");
+    ck_assert_str_eq(names(), "\xc3\xa4 \xce\xa9 ");
 }
 END_TEST
 
@@ -358,6 +375,7 @@ main(void)
     tcase_add_loop_test(t, names_are_those_of_rfc_5804, 0,
                         sizeof name_cases / sizeof name_cases[0]);
     tcase_add_test(t, names_have_a_length);
+    tcase_add_test(t, names_that_mean_the_same_are_one);
     tcase_add_test(t, keys_are_forgotten_in_time);
     tcase_add_test(t, keys_have_a_number);
     tcase_add_test(t, a_mailbox_is_found_by_its_use_and_by_its_id);
