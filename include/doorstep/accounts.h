@@ -133,8 +133,9 @@ struct account_change { /* what is to be set; only the fields whose flag stands 
     uint64_t quota;
     bool set_quota_messages;
     uint64_t quota_messages;
-    const char *forward;       /* NULL: leave; a route of the settings; "": as the domain says */
-    const char *password;      /* NULL: leave; plain text, hashed here: argon2id, SCRAM keys */
+    const char *forward;  /* NULL: leave; a route of the settings or SETTINGS_ROUTE_HERE; "": as
+                           * the domain says */
+    const char *password; /* NULL: leave; plain text, hashed here: argon2id, SCRAM keys */
     const char *password_hash; /* NULL: leave; taken as it is (import) */
 };
 bool accounts_add(struct accounts *a, const char *name, const struct account_change *with,

@@ -296,6 +296,11 @@ struct settings_route {   /* where mail goes on to, and how */
     uint64_t ask_refused;  /* and a no: 10 s */
 };
 
+/* In the place of a route's name: an account is at home here, whatever its domain says. No route
+ * has these names; the second one is what the tool calls "as the domain says". */
+#define SETTINGS_ROUTE_HERE "here"
+#define SETTINGS_ROUTE_NONE "none"
+
 enum redirect_sender {
     REDIRECT_AUTO, /* in the file alone: SRS with a secret, else the original */
     REDIRECT_ORIGINAL,

@@ -130,6 +130,13 @@ account_init(struct account *out, const struct settings_domain *domain, const ch
     snprintf(out->forward, sizeof(out->forward), "%s", domain->forward);
 }
 
+void
+account_set_home(struct account *a, const char *route)
+{
+    snprintf(a->forward, sizeof(a->forward), "%s",
+             strcmp(route, SETTINGS_ROUTE_HERE) == 0 ? "" : route);
+}
+
 bool
 accounts_fold(const struct settings_domain *domain, struct span local, char out[ACCOUNT_USER_SIZE])
 {

@@ -101,8 +101,10 @@ read_account(struct db_statement *s, const struct settings_domain *domain, struc
         ok = read_quota(db_int(s, 2), &out->quota) && ok;
     if (!db_is_null(s, 3))
         ok = read_quota(db_int(s, 3), &out->quota_messages) && ok;
-    if (!db_is_null(s, 4))
-        ok = copy_text(s, 4, out->forward, sizeof(out->forward)) && ok;
+    if (!db_is_null(s, 4)) {
+        account_set_home(out, db_text(s, 4));
+        ok = strlen(db_text(s, 4)) < sizeof(out->forward) && ok;
+    }
     return ok || outcome_set(why, OUTCOME_CORRUPT, "accounts row holds what was never written");
 }
 

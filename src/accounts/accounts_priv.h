@@ -34,6 +34,10 @@ bool accounts_are_expanded(const struct settings *settings);
 /* account_init() - what an account of the domain is unless something says otherwise. */
 void account_init(struct account *out, const struct settings_domain *domain, const char *user);
 
+/* account_set_home() - a route of its own, or SETTINGS_ROUTE_HERE: then it has none, whatever its
+ * domain has. */
+void account_set_home(struct account *a, const char *route);
+
 /* accounts_fold() - a local part in the form under which the domain keeps accounts; false when it
  * can be none's name. */
 bool accounts_fold(const struct settings_domain *domain, struct span local,

@@ -165,7 +165,7 @@ to_account(const struct accounts_source *s, const struct file_entry *e, struct a
     out->quota = e->quota;
     out->quota_messages = e->quota_messages;
     if (e->forward[0] != '\0')
-        snprintf(out->forward, sizeof(out->forward), "%s", e->forward);
+        account_set_home(out, e->forward);
 }
 
 static enum accounts_result

@@ -82,12 +82,13 @@ accounts_hash(const struct accounts_db *db, const struct account_change *with,
     return true;
 }
 
-/* check_change() - a route is one of the settings. */
+/* check_change() - a route is one of the settings, or here. */
 static bool
 check_change(const struct accounts *a, const struct account_change *with, struct outcome *why)
 {
     const char *route = with->forward;
-    return route == NULL || route[0] == '\0' || settings_find_route(a->settings, route) != NULL ||
+    return route == NULL || route[0] == '\0' || strcmp(route, SETTINGS_ROUTE_HERE) == 0 ||
+           settings_find_route(a->settings, route) != NULL ||
            refuse(why, "there is no such route in the configuration", route);
 }
 

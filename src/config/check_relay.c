@@ -56,6 +56,9 @@ check_login(struct reader *r, const struct checked *c)
 static void
 check_route(struct reader *r, const struct checked *c)
 {
+    if (strcmp(c->route->name, SETTINGS_ROUTE_HERE) == 0 ||
+        strcmp(c->route->name, SETTINGS_ROUTE_NONE) == 0)
+        refuse(r, c, "this name says where an account is that has no route");
     if (c->route->next_hop.text == NULL)
         return;
     check_tls(r, c);

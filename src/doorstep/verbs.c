@@ -24,7 +24,8 @@ static const struct verb_option ping_options[] = {
 static const struct verb_option account_add_options[] = {
     {"quota", 0, "SIZE", "limit of stored octets: 500M, 2G, none"},
     {"quota-messages", 0, "N", "limit of stored messages, or none"},
-    {"forward", 0, "ROUTE", "its home is where this route leads; none: where the domain's is"},
+    {"forward", 0, "ROUTE",
+     "its home is where this route leads; here; none: where the domain's is"},
     {"disabled", 0, NULL, "the account exists, and takes no mail (550 5.2.1)"},
     {0},
 };
@@ -32,7 +33,8 @@ static const struct verb_option account_add_options[] = {
 static const struct verb_option account_set_options[] = {
     {"quota", 0, "SIZE", "limit of stored octets: 500M, 2G, none"},
     {"quota-messages", 0, "N", "limit of stored messages, or none"},
-    {"forward", 0, "ROUTE", "its home is where this route leads; none: where the domain's is"},
+    {"forward", 0, "ROUTE",
+     "its home is where this route leads; here; none: where the domain's is"},
     {"enabled", 0, NULL, "take mail again"},
     {"disabled", 0, NULL, "take no mail (550 5.2.1); what is there stays"},
     {0},

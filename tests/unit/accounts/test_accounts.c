@@ -86,7 +86,7 @@ is_at_home(const char *user, const char *domain, const char *route)
 START_TEST(an_account_is_at_home_where_it_was_set)
 {
     struct account_change near = {.forward = "near"}, back = {.forward = ""};
-    struct account_change gone = {.forward = "gone"};
+    struct account_change gone = {.forward = "gone"}, here = {.forward = "here"};
     uint64_t before;
     fixture_account(&f, "ann@sqlite.example");
     is_at_home("ann", "sqlite.example", "");
@@ -110,6 +110,10 @@ START_TEST(an_account_is_at_home_where_it_was_set)
     OK(&f, accounts_set(f.a, "ida@strict.example", &back, &f.why));
     is_at_home("ann", "sqlite.example", "");
     is_at_home("ida", "strict.example", "far");
+    OK(&f, accounts_set(f.a, "ida@strict.example", &here, &f.why));
+    OK(&f, accounts_add(f.a, "kim@strict.example", &here, &f.why));
+    is_at_home("ida", "strict.example", ""); /* whatever the domain says */
+    is_at_home("kim", "strict.example", "");
     FAILS(&f, OUTCOME_BAD_REQUEST, accounts_set(f.a, "eve@sqlite.example", &gone, &f.why));
     ck_assert_ptr_nonnull(strstr(f.why.text, "gone"));
     FAILS(&f, OUTCOME_BAD_REQUEST, accounts_add(f.a, "joe@sqlite.example", &gone, &f.why));

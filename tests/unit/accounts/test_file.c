@@ -211,13 +211,15 @@ END_TEST
 START_TEST(a_line_names_the_home)
 {
     struct account a;
-    fixture_write(&f, "dora::::forward=near\nemil\n");
+    fixture_write(&f, "dora::::forward=near\nemil\nfay::::forward=here\n");
     f.domains[DOMAIN_FILE].forward = "far";
     a_moment();
     OK(&f, accounts_find(f.a, "dora", "file.example", &a, &f.why));
     ck_assert_str_eq(a.forward, "near");
     OK(&f, accounts_find(f.a, "emil", "file.example", &a, &f.why));
     ck_assert_str_eq(a.forward, "far");
+    OK(&f, accounts_find(f.a, "fay", "file.example", &a, &f.why));
+    ck_assert_str_eq(a.forward, "");
 }
 END_TEST
 

@@ -393,6 +393,11 @@ static const struct error_case error_cases[] = {
     {"a route to nowhere",
      DOMAIN "route r { domains = {\"*\"} }",
      {"t:2: route 'r': there is no next_hop"}},
+    {"routes have no name that means no route",
+     DOMAIN
+     "route here { next_hop = \"a.example:25\" }\nroute none { next_hop = \"b.example:25\" }",
+     {"t:2: route 'here': this name says where an account is that has no route",
+      "t:3: route 'none': this name says where an account is that has no route"}},
     {"TLS on a unix socket",
      DOMAIN "route r { domains = {\"*\"} next_hop = \"unix:/r\" tls = required }",
      {"t:2: route 'r': there is no TLS on a unix socket"}},
