@@ -231,12 +231,14 @@ send_gathered(void *arg)
 
 /* ---- questions ---- */
 
+#define TOO_LATE "its home did not answer in time"
+
 /* Its answer, when it comes, is remembered all the same. */
 static void
 on_deadline(void *arg)
 {
     static const struct relay_answer late = {
-        .state = RELAY_DEFERRED, .enhanced = "4.4.1", .text = "its home did not answer in time"};
+        .state = RELAY_DEFERRED, .enhanced = "4.4.1", .text = TOO_LATE};
     struct question *q = arg;
     struct batch *b = q->batch;
     asks_fn fn = q->fn;
@@ -244,12 +246,15 @@ on_deadline(void *arg)
     struct outcome why;
 
     q->fn = NULL;
-    b->is_late = b->is_sent;
     loop_chore_add(b->asks->loop, &b->asks->send);
-    if (!b->is_sent)
+    if (b->is_sent) {
+        b->is_late = true;
+        live_job_late(&b->live, TOO_LATE);
+    } else {
         question_free(q);
-    if (b->count == 0)
-        batch_free(b);
+        if (b->count == 0)
+            batch_free(b);
+    }
     handover_outcome(&late, &why);
     count_answer(METRICS_HOME_LATE);
     fn(fn_arg, &why);

@@ -27,20 +27,23 @@ hop_begin(struct hop *h)
 /* What was under way when it went down ends unanswered too: that is the same failure, not a further
  * one. */
 void
-hop_end(struct hop *h, bool answered, const struct retry_rules *r, uint64_t now_ms, uint32_t chance)
+hop_late(struct hop *h, const struct retry_rules *r, uint64_t now_ms, uint32_t chance)
 {
-    bool counts = hop_is_up(h) || now_ms >= h->until_ms;
-
-    h->under_way--;
-    if (answered) {
-        h->unanswered = 0;
-        return;
-    }
-    if (!counts)
+    if (!hop_is_up(h) && now_ms < h->until_ms)
         return;
     h->unanswered++;
     if (!hop_is_up(h))
         h->until_ms = now_ms + retry_delay(r, h->unanswered - HOP_UNANSWERED_MAX + 1, chance);
+}
+
+void
+hop_end(struct hop *h, bool answered, const struct retry_rules *r, uint64_t now_ms, uint32_t chance)
+{
+    h->under_way--;
+    if (answered)
+        h->unanswered = 0;
+    else
+        hop_late(h, r, now_ms, chance);
 }
 
 void

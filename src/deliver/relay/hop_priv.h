@@ -36,6 +36,10 @@ void hop_begin(struct hop *h);
 void hop_end(struct hop *h, bool answered, const struct retry_rules *r, uint64_t now_ms,
              uint32_t chance);
 
+/* hop_late() - a job has no answer in time, and goes on: as if it had ended unanswered. When it
+ * ends so indeed, that is hop_forget(). */
+void hop_late(struct hop *h, const struct retry_rules *r, uint64_t now_ms, uint32_t chance);
+
 /* hop_forget() - a job is done that says nothing about the next hop. */
 void hop_forget(struct hop *h);
 

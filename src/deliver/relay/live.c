@@ -75,12 +75,30 @@ live_job_withdraw(struct live_job *j)
 
 /* ---- sending ---- */
 
+static bool
+is_tried(const struct next_hop *n)
+{
+    return n->hop.under_way > n->late;
+}
+
 /* One that is down is tried by one at a time: it costs those who wait no more than the answer that
  * they would get without. */
 bool
 live_has_room(const struct next_hop *n)
 {
-    return n->live != NULL && n->hop.under_way < (hop_is_up(&n->hop) ? n->route->connections : 1);
+    if (n->live == NULL)
+        return false;
+    return hop_is_up(&n->hop) ? n->hop.under_way < n->route->connections : !is_tried(n);
+}
+
+void
+live_job_late(struct live_job *j, const char *cause)
+{
+    if (j->is_late || j->began_us == 0)
+        return;
+    j->is_late = true;
+    sending_late(j->scheduler, j->hop, cause);
+    sending_go_on(j->scheduler, j->hop);
 }
 
 static void
@@ -93,7 +111,7 @@ on_result(void *arg, const struct relay_result *result)
     struct scheduler *s = j->scheduler;
     struct next_hop *n = j->hop;
 
-    sending_end(s, n, result, j->began_us, j->is_question);
+    sending_end(s, n, result, j->began_us, j);
     j->calls->done(j, result, result == NULL ? &gone : NULL);
     sending_go_on(s, n);
     scheduler_take_due(s);
@@ -132,7 +150,7 @@ live_job_send(struct scheduler *s, struct live_job *j, const struct settings_rou
         lose(j, "4.3.0", LIVE_NOBODY);
         return;
     }
-    if (!hop_is_up(&n->hop) && n->hop.under_way > 0) {
+    if (!hop_is_up(&n->hop) && is_tried(n)) {
         lose(j, "4.4.1", n->cause);
         return;
     }

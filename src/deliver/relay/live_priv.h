@@ -38,6 +38,7 @@ struct live_job { /* the caller's memory */
     struct loop_timer *timer; /* while it waits */
     uint64_t began_us;        /* it was sent; 0: it waits */
     bool is_question;
+    bool is_late;
     bool is_lost; /* done() is on its way, with */
     struct relay_answer why;
 };
@@ -45,6 +46,11 @@ struct live_job { /* the caller's memory */
 /* live_job_send() - wait_ms: how long it may wait for room. */
 void live_job_send(struct scheduler *s, struct live_job *j, const struct settings_route *route,
                    uint64_t wait_ms, const struct live_job_calls *calls);
+
+/* live_job_late() - nobody waits for it any more, for it took too long. Its end is told all the
+ * same; until then it says that the next hop does not answer, and that is tried by others. cause:
+ * copied. done() of any may be called before this returns. */
+void live_job_late(struct live_job *j, const char *cause);
 
 /* live_job_withdraw() - one that was not sent yet: done() is not called. false: it was. */
 bool live_job_withdraw(struct live_job *j);

@@ -21,6 +21,7 @@ struct next_hop {
     unsigned ready_count;
     struct live_job *live; /* that wait, in the order in which they came */
     bool was_live;         /* the last one sent: others have their turn */
+    unsigned late;         /* of those under way: nobody waits for them any more */
     unsigned label;
     char cause[256]; /* why it was not answered last */
 };
@@ -72,10 +73,13 @@ struct scheduler {
 void sending_go_on(struct scheduler *s, struct next_hop *n);
 
 /* sending_begin(), sending_end() - one transaction more or less with this next hop. result: NULL
- * when it says nothing about the next hop. */
+ * when it says nothing about the next hop; j: NULL for one of the queue. */
 void sending_begin(struct next_hop *n);
 void sending_end(struct scheduler *s, struct next_hop *n, const struct relay_result *result,
-                 uint64_t began_us, bool is_question);
+                 uint64_t began_us, const struct live_job *j);
+
+/* sending_late() - one is not answered in time, and goes on. */
+void sending_late(struct scheduler *s, struct next_hop *n, const char *cause);
 
 /* scheduler_hop_of() - of a route of the settings. */
 struct next_hop *scheduler_hop_of(struct scheduler *s, const struct settings_route *route);

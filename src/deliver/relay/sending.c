@@ -42,21 +42,33 @@ sending_begin(struct next_hop *n)
 
 void
 sending_end(struct scheduler *s, struct next_hop *n, const struct relay_result *result,
-            uint64_t began_us, bool is_question)
+            uint64_t began_us, const struct live_job *j)
 {
-    bool was_up = hop_is_up(&n->hop);
+    const bool was_up = hop_is_up(&n->hop), is_late = j != NULL && j->is_late;
+    const bool answered = result != NULL && is_answered(result);
+    const bool is_question = j != NULL && j->is_question;
 
     metrics_gauge_add(METRIC_RELAY_UNDER_WAY, n->label, -1);
     metrics_observe(is_question ? METRIC_RELAY_ASK_TIME : METRIC_RELAY_TIME, n->label,
                     clock_us() - began_us);
-    if (result == NULL) {
-        hop_forget(&n->hop);
-        return;
-    }
-    bool answered = is_answered(result);
-    if (!answered)
+    n->late -= is_late;
+    if (result != NULL && !answered)
         snprintf(n->cause, sizeof n->cause, "%s", result->answers[0].text);
-    hop_end(&n->hop, answered, &s->rules, clock_ms(), retry_chance());
+    if (result == NULL || (is_late && !answered))
+        hop_forget(&n->hop);
+    else
+        hop_end(&n->hop, answered, &s->rules, clock_ms(), retry_chance());
+    note_state(n, was_up);
+}
+
+void
+sending_late(struct scheduler *s, struct next_hop *n, const char *cause)
+{
+    const bool was_up = hop_is_up(&n->hop);
+
+    n->late++;
+    snprintf(n->cause, sizeof n->cause, "%s", cause);
+    hop_late(&n->hop, &s->rules, clock_ms(), retry_chance());
     note_state(n, was_up);
 }
 
@@ -68,7 +80,7 @@ on_result(void *arg, const struct relay_result *result)
     struct next_hop *n = &s->hops[h->hop_place];
 
     s->under_way--;
-    sending_end(s, n, result, h->began_us, false);
+    sending_end(s, n, result, h->began_us, NULL);
     if (result != NULL)
         handover_end(h, result);
     else

@@ -831,6 +831,36 @@ START_TEST(a_hop_that_is_down_is_tried_by_one_who_waits)
 }
 END_TEST
 
+START_TEST(a_hop_that_is_late_is_down_until_it_answers)
+{
+    struct waiter w[5];
+
+    for (size_t i = 0; i < 4; i++)
+        ask(&w[i]);
+    wait_jobs(4);
+    for (size_t i = 0; i < 3; i++)
+        for (int again = 0; again < 2; again++)
+            live_job_late(&w[i].live, "too late");
+    ask(&w[4]); /* the fourth is under way still, and tries it */
+    wait_answer(&w[4]);
+    ck_assert_str_eq(w[4].text, "too late");
+    live_job_late(&w[3].live, "too late");
+    ask(&w[4]); /* of four connections none is free; but nobody waits for those */
+    wait_jobs(5);
+    say(0, 0); /* it was counted */
+    wait_answer(&w[0]);
+    say(1, 250);
+    wait_answer(&w[1]);
+    ck_assert(hop_is_up(&scheduler->hops[1].hop));
+    for (unsigned i = 2; i < 5; i++) {
+        say(i, 250);
+        wait_answer(&w[i]);
+    }
+    ck_assert_uint_eq(scheduler->hops[1].hop.under_way, 0);
+    ck_assert_uint_eq(scheduler->hops[1].late, 0);
+}
+END_TEST
+
 START_TEST(who_waits_hears_that_the_role_has_gone)
 {
     struct waiter w[6];
@@ -925,6 +955,7 @@ scheduler_tests(void)
     tcase_add_test(t, questions_and_the_queue_share_connections);
     tcase_add_test(t, a_question_and_the_queue_take_turns);
     tcase_add_test(t, a_hop_that_is_down_is_tried_by_one_who_waits);
+    tcase_add_test(t, a_hop_that_is_late_is_down_until_it_answers);
     tcase_add_test(t, who_waits_hears_that_the_role_has_gone);
     tcase_add_test(t, nobody_waits_longer_than_he_may);
     tcase_add_test(t, who_does_not_want_to_wait_any_more_is_not_told);
