@@ -6,16 +6,18 @@ Needs root, because Postfix and Dovecot do. The last line is "N passed, N failed
 
 import contextlib
 import glob
+import json
 import os
 import pwd
 import shutil
 import signal
+import smtplib
 import socket
 import subprocess
 import tempfile
 
 from certificates import Authority
-from harness import HERE, Tests, expect, until
+from harness import HERE, Daemon, Tests, expect, until
 from postfix import Postfix, free_port
 from relay_role import RelayRole, has_namespaces
 
@@ -322,12 +324,36 @@ class Dovecot:
         os.mkdir(f"{self.folder}/mail")
         os.chown(f"{self.folder}/mail", MAIL_USER.pw_uid, MAIL_USER.pw_gid)
         with open(f"{self.folder}/users", "w") as f:
-            for user in ("bob@example.net", "eve@example.net", "relay"):
+            for user in ("bob@example.net", "eve@example.net", "bob@home.example", "relay"):
                 f.write(f"{user}:{PASSWORD}:{MAIL_USER.pw_uid}:{MAIL_USER.pw_gid}::{self.folder}/mail/{user}\n")
         os.chmod(f"{self.folder}/users", 0o644)
         with open(f"{self.folder}/conf", "w") as f:
             f.write(DOVECOT.format(folder=self.folder, lmtp=self.lmtp))
         place.start(self.lmtp, "dovecot", "-F", "-c", f"{self.folder}/conf")
+
+
+def a_front_of_dovecot(place, dovecot):
+    """Accounts of a front whose home is Dovecot: RCPT is answered as Dovecot answers it."""
+    route = f'route "dovecot" {{ next_hop = "127.0.0.1:{dovecot.lmtp}" protocol = "lmtp" tls = "none" }}\n'
+    front = Daemon(more=route + 'domain "home.example" { accounts = "any" forward = "dovecot" }')
+    body = ASCII.replace(b"Subject: x", b"Subject: by a front")
+    try:
+        front.start()
+        with smtplib.SMTP("127.0.0.1", front.ports["smtp"], timeout=60) as client:
+            client.ehlo()
+            client.mail("ann@example.org")
+            code, text = client.rcpt("nobody@home.example")
+            expect(code == 550 and text.startswith(b"5.1.1 <nobody@home.example>"), f"{code} {text}")
+            expect(b"User doesn't exist" in text, f"not Dovecot's words: {text}")
+            expect(client.rcpt("bob@home.example")[0] == 250, "bob is refused")
+            code, text = client.data(body)
+            expect(code == 250, f"{code} {text}")
+        arrives(f"{dovecot.folder}/mail/bob@home.example/new/*", body, "it arrived as another one")
+        line = json.loads(front.tool("--json", "trace", "bob@home.example"))[-1]
+        expect(line["host"].endswith(f"[127.0.0.1]:{dovecot.lmtp}") and "Saved" in line["text"], str(line))
+        front.end()
+    finally:
+        front.remove()
 
 
 # --- aiosmtpd ---
@@ -396,6 +422,7 @@ def run(tests, place):
         return
     dovecot = Dovecot(place)
     tests.run("Dovecot's LMTP server", dovecot_delivers, place, dovecot)
+    tests.run("a front whose home is Dovecot", a_front_of_dovecot, place, dovecot)
     postfix = RealPostfix(place, f"{dovecot.folder}/auth")
     postfix.start()
     try:
