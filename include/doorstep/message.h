@@ -48,6 +48,11 @@ void message_seal(struct message *m);
 const struct message_traits *message_traits(const struct message *m);
 const char *message_digest(const struct message *m); /* after the seal; owned by m */
 
+/* message_digest_behind() - the same of a sealed message's bytes from offset on. false: they cannot
+ * be read. */
+bool message_digest_behind(const struct message *m, uint64_t offset,
+                           char digest[MESSAGE_DIGEST_SIZE]);
+
 /* message_drop() - forget the bytes of a sealed message that nobody reads any more; what was
  * counted of them and their digest stay. */
 void message_drop(struct message *m);

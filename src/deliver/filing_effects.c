@@ -182,8 +182,12 @@ static struct span
 print_head(struct packing *pk, const struct filing_action *a)
 {
     const struct envelope *e = &pk->t->envelope;
-    const struct trace_options options = {pk->t->deliver->settings->hostname, pk->t->source.id,
-                                          pk->t->source.received, true};
+    const struct trace_options options = {
+        .hostname = pk->t->deliver->settings->hostname,
+        .id = pk->t->source.id,
+        .when = pk->t->source.received,
+        .delivered_to = true,
+    };
     struct buf out;
 
     buf_init(&out, TRACE_MAX + FILING_HEAD_MAX);

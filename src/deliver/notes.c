@@ -129,7 +129,7 @@ deliver_note(struct note *n)
     n->source.envelope = &n->envelope;
     n->source.facts = &n->facts;
     n->source.msg = n->msg;
-    n->source.received_msg = n->msg;
+    ledger_look(n->msg, &n->source.known_by);
     n->source.received_from = &n->nobody;
     n->source.mailbox = "INBOX";
     n->delivery.job.run = batch_run_delivery;

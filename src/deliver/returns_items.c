@@ -25,7 +25,7 @@ once_of(struct returns *back, const struct returns_subject *subject)
     unsigned char hash[ONCE_OCTETS];
     char text[2 * ONCE_OCTETS + 32], hex[2 * ONCE_OCTETS + 1];
     crypto_generichash_state state;
-    const char *digest = s->from_queue ? message_digest(s->received_msg) : s->id;
+    const char *digest = s->from_queue ? s->known_by.digest : s->id;
 
     crypto_generichash_init(&state, NULL, 0, sizeof hash);
     crypto_generichash_update(&state, (const unsigned char *)digest, strlen(digest) + 1);
@@ -142,8 +142,11 @@ returns_make_forward(struct returns *back, const struct recipient *r, struct que
 {
     const struct transaction *t = back->transaction;
     const struct envelope *e = &t->envelope;
-    const struct trace_options options = {t->deliver->settings->hostname, t->source.id,
-                                          t->source.received, false};
+    const struct trace_options options = {
+        .hostname = t->deliver->settings->hostname,
+        .id = t->source.id,
+        .when = t->source.received,
+    };
     struct buf head;
 
     const struct returns_subject subject = {"forward", r->behind, e->recipients[r->number].notify,

@@ -402,7 +402,6 @@ transaction_change(struct transaction *t, const struct filter_result *r, int bod
         message_unref(t->msg);
     } else {
         t->received = t->msg;
-        t->source.received_msg = t->received;
         if (t->whole == t && t->parts == NULL)
             message_drop(t->received);
     }
@@ -527,7 +526,6 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
     t->source = (struct delivery_source){.envelope = &t->envelope,
                                          .facts = &t->facts,
                                          .msg = t->msg,
-                                         .received_msg = t->msg,
                                          .received_from = &t->received_from,
                                          .mailbox = "INBOX",
                                          .received = clock_wall()};
@@ -537,6 +535,7 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
         return true;
     }
     message_seal(t->msg);
+    ledger_look(t->msg, &t->source.known_by);
     e->deliver->counters.octets += message_traits(t->msg)->octets;
     if (*t->envelope.filter != '\0')
         ask_milters(t);

@@ -265,6 +265,22 @@ message_read(const struct message *m, uint64_t offset, void *out, size_t n)
     }
 }
 
+bool
+message_digest_behind(const struct message *m, uint64_t offset, char digest[MESSAGE_DIGEST_SIZE])
+{
+    unsigned char hash[MESSAGE_DIGEST_OCTETS], piece[16384];
+    crypto_generichash_state state;
+    ssize_t n;
+
+    assert(m->is_sealed);
+    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+    for (; (n = message_read(m, offset, piece, sizeof(piece))) > 0; offset += (uint64_t)n)
+        crypto_generichash_update(&state, piece, (size_t)n);
+    crypto_generichash_final(&state, hash, sizeof(hash));
+    sodium_bin2hex(digest, MESSAGE_DIGEST_SIZE, hash, sizeof(hash));
+    return n == 0;
+}
+
 struct message *
 message_from_memory(struct span bytes)
 {

@@ -4,7 +4,10 @@
 server. What a node says of each recipient is what the client of the front hears. Ends in one line
 "N passed, N failed"; DOORSTEP and DOORSTEPD name the binaries."""
 
+import contextlib
 import json
+import os
+import signal
 import smtplib
 import socket
 import tempfile
@@ -12,6 +15,7 @@ import threading
 
 from harness import Daemon, Failure, Tests, expect, message, until
 from next_hop import CLOSE, NextHop
+from private_daemon import free_ports
 
 
 def front(next_hop):
@@ -139,6 +143,107 @@ def with_a_node(t):
         node.remove()
 
 
+# --- an answer that is lost between the home and the client
+
+
+class Wire:
+    """What a front and its node say passes here. reached_home is set when the node has answered the end of a
+    message; the front hears that answer when go_on is set."""
+
+    def __init__(self, port):
+        self.port, self.to = free_ports(1)[0], port
+        self.reached_home, self.go_on = threading.Event(), threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            node = socket.create_connection(("127.0.0.1", self.to))
+            for args in ((client, node, False), (node, client, True)):
+                threading.Thread(target=self.carry, args=args, daemon=True).start()
+
+    def carry(self, source, target, is_answer):
+        with contextlib.suppress(OSError):
+            while octets := source.recv(65536):
+                if is_answer and b"delivered" in octets and not self.reached_home.is_set():
+                    self.reached_home.set()
+                    self.go_on.wait(60)
+                target.sendall(octets)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.go_on.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+def kill_all(daemon):
+    """Main and its roles at once."""
+    pid = daemon.process.pid
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        everybody = [pid, *map(int, f.read().split())]
+    for each in everybody:
+        os.kill(each, signal.SIGKILL)
+    daemon.process.wait(60)
+
+
+def queued(subject, to="ann@example.org"):
+    """A message that comes from a queue: a Received field says so."""
+    trace = b"Received: from a.example by mta.example with ESMTP id 7; Sun, 01 Feb 2026 10:00:00 +0000\r\n"
+    return trace + message(subject, to=to)
+
+
+def hand_in(daemon, to, text):
+    """As an MTA does by LMTP: what each is answered, or None where the connection breaks."""
+    try:
+        with smtplib.LMTP("127.0.0.1", daemon.ports["lmtp"], timeout=60) as client:
+            client.sendmail("list@example.com", to, text)
+    except smtplib.SMTPServerDisconnected:
+        return None
+    return 250
+
+
+def the_front_dies_with_the_answer(daemon, a, _):
+    """The node has it and said so, the front dies, and the MTA comes again: one copy."""
+    wim, wal = "wim@example.net", "wal@example.net"
+    for name in (wim, wal):
+        daemon.tool("account", "add", "--forward", "wire", name)
+    text = queued("once", to=wim)
+    answers = []
+    first = threading.Thread(target=lambda: answers.append(hand_in(daemon, [wim, wal], text)))
+    first.start()
+    expect(a.wire.reached_home.wait(60), "it did not come to the node")
+    kill_all(daemon)
+    a.wire.go_on.set()
+    first.join(60)
+    expect(answers == [None], f"the client was told: {answers}")
+    daemon.start()
+    for name in (wim, wal):  # one recipient less: another field on top
+        expect(hand_in(daemon, [name], text) == 250, "not taken")
+    for name in ("wim", "wal"):
+        copies = [m for m in a.messages(f"/example.net/{name}.mbox") if b"Subject: once" in m]
+        expect(len(copies) == 1, f"{name} has {len(copies)} copies")
+    (line,) = [line for line in copies[0].split(b"\n") if b"(Doorstep front)" in line]
+    expect(b"by mx.example.org (Doorstep front) with LMTP id " in line, line.decode())
+
+
+def what_is_sent_twice_comes_twice(daemon, a, _):
+    """Other trace fields below the front's: the sender sent it again. And without any nothing says that it
+    comes from a queue."""
+    again = queued("twice").replace(b"id 7;", b"id 8;")
+    for text in (queued("twice"), again, message("plain"), message("plain")):
+        expect(hand_in(daemon, ["wim@example.net"], text) == 250, "not taken")
+    stored = a.messages("/example.net/wim.mbox")
+    for subject in (b"twice", b"plain"):
+        expect(sum(b"Subject: " + subject in m for m in stored) == 2, subject.decode())
+
+
 # --- accounts of one domain, each with a home of its own
 
 
@@ -189,6 +294,22 @@ def one_node_is_away(daemon, a, b):
     a.start()
 
 
+def one_of_a_domain_is_here(daemon, a, b):
+    """The domain's accounts are on a; who is `here` is not, whatever keeps the accounts."""
+    for name in ("tim", "tom"):
+        daemon.tool("account", "add", f"{name}@away.example")
+    daemon.tool("account", "set", "--forward", "here", "tim@away.example")
+    daemon.tool("account", "add", "--forward", "here", "kim@away.example")
+    expect(homes(daemon, "away.example") == {"tim": None, "tom": "a", "kim": None}, str(homes(daemon, "away.example")))
+    answers = deliver(daemon, ["tim@away.example", "tom@away.example", "ann@file.example"], "here")
+    codes = {address: code for address, (code, _) in answers.items()}
+    expect(codes == {"tim@away.example": 250, "tom@away.example": 550, "ann@file.example": 250}, str(answers))
+    expect(len(daemon.messages("/away.example/tim/new")) == 1, "tim has it not here")
+    expect(any(b"Subject: here" in m for m in daemon.messages("/file.example/ann/new")), "nor ann of the file")
+    daemon.tool("account", "set", "--forward", "none", "tim@away.example")
+    expect(homes(daemon, "away.example")["tim"] == "a", "not where the domain is")
+
+
 def the_tool_knows_the_routes(daemon, a, b):
     for verb, name, route in (("set", "bob", "nowhere"), ("add", "new", "nowhere"), ("set", "bob", "")):
         try:
@@ -202,7 +323,8 @@ def the_tool_knows_the_routes(daemon, a, b):
 
 def a_file_names_homes(daemon, a, b):
     """And a route that the configuration does not have: nobody else suffers."""
-    expect(homes(daemon, "file.example") == {"ann": None, "eve": "b", "lost": "gone"}, "not as the file says")
+    wanted = {"ann": None, "eve": "b", "lost": "gone", "sam": "a"}
+    expect(homes(daemon, "file.example") == wanted, "not as the file says")
     with smtplib.LMTP("127.0.0.1", daemon.ports["lmtp"], timeout=60) as client:
         client.ehlo_or_helo_if_needed()
         client.mail("bob@example.com")
@@ -222,11 +344,13 @@ def a_file_names_homes(daemon, a, b):
 def with_two_nodes(t):
     a, b = Daemon(), Daemon()
     file = tempfile.NamedTemporaryFile("w", prefix="doorstep-accounts.")
-    file.write("ann\neve::::forward=b\nlost::::forward=gone\n")
+    file.write("ann::::forward=here\neve::::forward=b\nlost::::forward=gone\nsam\n")
     file.flush()
-    domain = f'domain "file.example" {{ accounts = "file" accounts_file = "{file.name}" }}\n'
+    domain = f'domain "file.example" {{ accounts = "file" accounts_file = "{file.name}" forward = "a" }}\n'
+    domain += 'domain "away.example" { forward = "a" }\n'
     routes = "".join(a_route(n, f"127.0.0.1:{node.ports['lmtp']}") for n, node in (("a", a), ("b", b)))
-    daemon = Daemon(more=domain + routes)
+    a.wire = Wire(a.ports["lmtp"])
+    daemon = Daemon(more=domain + routes + a_route("wire", f"127.0.0.1:{a.wire.port}"))
     try:
         for each in (a, b, daemon):
             each.start()
@@ -240,14 +364,18 @@ def with_two_nodes(t):
             an_alias_leads_to_all_homes,
             somebody_moves,
             one_node_is_away,
+            one_of_a_domain_is_here,
             the_tool_knows_the_routes,
             a_file_names_homes,
+            the_front_dies_with_the_answer,
+            what_is_sent_twice_comes_twice,
         ):
             t.run(check.__name__.replace("_", " "), check, daemon, a, b)
         t.run("the front of two ends well", daemon.end)
     finally:
         for each in (daemon, a, b):
             each.remove()
+        a.wire.close()
         file.close()
 
 

@@ -148,6 +148,7 @@ print_head(struct forwarded *f)
         .hostname = f->transaction->deliver->settings->hostname,
         .id = source->id,
         .when = source->received,
+        .is_front = source->from_queue,
     };
     const char *copy = NULL;
     struct buf head;

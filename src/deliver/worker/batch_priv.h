@@ -9,6 +9,7 @@
 #include "doorstep/clock.h"
 #include "doorstep/envelope.h"
 
+#include "ledger_priv.h"
 #include "worker_priv.h"
 
 /* What a delivery reads of its transaction; constant from post to done. */
@@ -18,7 +19,7 @@ struct delivery_source {
     struct span packed_facts; /* the same, as the sorter sent them; empty: unknown */
     struct message *msg;
     /* What the ledger knows it by: as it came, before content filters changed anything. */
-    const struct message *received_msg; /* its bytes may be gone */
+    struct ledger_bytes known_by;
     const struct address *received_from;
     const char *mailbox;      /* "INBOX", or another one that filters want */
     struct spool_file *spool; /* where the message is too large for a journal, else NULL */

@@ -9,6 +9,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "trace_priv.h"
+
 static void
 hash_text(crypto_generichash_state *h, const char *s)
 {
@@ -31,20 +33,33 @@ hash_folded(crypto_generichash_state *h, const char *s)
 }
 
 void
-ledger_key(const struct address *to, const struct address *reverse_path, const struct message *msg,
-           char key[INDEX_LEDGER_KEY_SIZE])
+ledger_look(const struct message *m, struct ledger_bytes *out)
+{
+    char begin[TRACE_MAX];
+    ssize_t n = message_read(m, 0, begin, sizeof begin);
+    size_t skip = n > 0 ? trace_front_length((struct span){begin, (size_t)n}) : 0;
+
+    out->octets = message_traits(m)->octets - skip;
+    if (skip > 0 && message_digest_behind(m, skip, out->digest))
+        return;
+    out->octets = message_traits(m)->octets;
+    memcpy(out->digest, message_digest(m), sizeof out->digest);
+}
+
+void
+ledger_key(const struct address *to, const struct address *reverse_path,
+           const struct ledger_bytes *bytes, char key[INDEX_LEDGER_KEY_SIZE])
 {
     crypto_generichash_state h;
     unsigned char out[32];
-    uint64_t octets = message_traits(msg)->octets;
 
     crypto_generichash_init(&h, NULL, 0, sizeof out);
     hash_folded(&h, to->local);
     hash_text(&h, to->domain);
     hash_text(&h, reverse_path->local);
     hash_text(&h, reverse_path->domain);
-    crypto_generichash_update(&h, (const unsigned char *)&octets, sizeof octets);
-    hash_text(&h, message_digest(msg));
+    crypto_generichash_update(&h, (const unsigned char *)&bytes->octets, sizeof bytes->octets);
+    hash_text(&h, bytes->digest);
     crypto_generichash_final(&h, out, sizeof out);
     sodium_bin2hex(key, INDEX_LEDGER_KEY_SIZE, out, sizeof out);
 }

@@ -9,9 +9,19 @@
 #include "doorstep/index.h"
 #include "doorstep/message.h"
 
+struct ledger_bytes { /* what a message is known by */
+    uint64_t octets;
+    char digest[MESSAGE_DIGEST_SIZE];
+};
+
+/* ledger_look() - at a sealed message as it came, before our trace: all its bytes, but for the
+ * fields that fronts wrote above them for this one attempt (trace_front_length()). It takes no
+ * trust: whoever writes such a field says the same as with the bytes below alone. */
+void ledger_look(const struct message *m, struct ledger_bytes *out);
+
 /* ledger_key() - hex BLAKE2b-256 over recipient with detail (case folded), reverse-path, length and
- * digest of the bytes before our trace. The account is the index it lies in. */
+ * digest of the bytes. The account is the index it lies in. */
 void ledger_key(const struct address *to, const struct address *reverse_path,
-                const struct message *msg, char key[INDEX_LEDGER_KEY_SIZE]);
+                const struct ledger_bytes *bytes, char key[INDEX_LEDGER_KEY_SIZE]);
 
 #endif

@@ -65,7 +65,7 @@ rows_key(const struct delivery *d, uint32_t recipient, char key[INDEX_LEDGER_KEY
 {
     const struct envelope *e = d->source->envelope;
 
-    ledger_key(&e->recipients[recipient].address, d->source->received_from, d->source->received_msg,
+    ledger_key(&e->recipients[recipient].address, d->source->received_from, &d->source->known_by,
                key);
 }
 

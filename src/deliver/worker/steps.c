@@ -87,8 +87,12 @@ static bool
 build_trace(struct worker *w, struct delivery *d)
 {
     const struct envelope *e = d->source->envelope;
-    struct trace_options options = {w->with.settings->hostname, d->source->id, d->source->received,
-                                    d->account->domain->delivered_to};
+    const struct trace_options options = {
+        .hostname = w->with.settings->hostname,
+        .id = d->source->id,
+        .when = d->source->received,
+        .delivered_to = d->account->domain->delivered_to,
+    };
 
     buf_init(&d->trace, TRACE_MAX);
     if (d->is_sent || trace_build(&options, e, &e->recipients[d->recipient], &d->trace))
@@ -173,8 +177,7 @@ is_twin(struct worker *w, size_t n)
     for (size_t i = 0; i < n; i++) {
         const struct delivery *other = w->batch[i];
         if (other->account == d->account && other->source != d->source &&
-            strcmp(message_digest(other->source->received_msg),
-                   message_digest(d->source->received_msg)) == 0)
+            strcmp(other->source->known_by.digest, d->source->known_by.digest) == 0)
             return true;
     }
     return false;

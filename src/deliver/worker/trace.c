@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Nothing that others say gets into the field with its parentheses. */
+#define FRONT " (Doorstep front) with "
+
 /* What a peer named itself, without anything that could end a line or a comment. */
 static bool
 put_clean(struct buf *out, const char *s)
@@ -113,7 +116,8 @@ put_received(struct buf *out, const struct trace_options *o, const struct envelo
 {
     bool ok = buf_append_str(out, "Received: from ") &&
               put_clean(out, *e->helo == '\0' ? "unknown" : e->helo) && put_client(out, e) &&
-              put_tls(out, e) && buf_printf(out, "\r\n\tby %s (Doorstep) with ", o->hostname) &&
+              put_tls(out, e) && buf_printf(out, "\r\n\tby %s", o->hostname) &&
+              buf_append_str(out, o->is_front ? FRONT : " (Doorstep) with ") &&
               put_protocol(out, e) && buf_append_str(out, " id ") && buf_append_str(out, o->id);
 
     if (ok && e->recipient_count == 1)
@@ -147,4 +151,36 @@ trace_build_passage(const struct trace_options *options, const struct envelope *
 {
     buf_reset(out);
     return put_delivered_to(out, options, to) && put_received(out, options, e, to);
+}
+
+/* Up to the first line end that no blank follows (RFC 5322 2.2.3). */
+static size_t
+field_length(struct span text)
+{
+    for (size_t i = 0; i + 2 < text.n; i++)
+        if (text.p[i] == '\r' && text.p[i + 1] == '\n' && text.p[i + 2] != ' ' &&
+            text.p[i + 2] != '\t')
+            return i + 2;
+    return 0;
+}
+
+static size_t
+front_field_length(struct span text)
+{
+    size_t length = field_length(text);
+    bool is_front = span_has_prefix_fold(text, SPAN("Received: from ")) &&
+                    memmem(text.p, length, FRONT, strlen(FRONT)) != NULL;
+
+    return is_front ? length : 0;
+}
+
+size_t
+trace_front_length(struct span message)
+{
+    struct span rest = {message.p, message.n < TRACE_MAX ? message.n : TRACE_MAX};
+    size_t whole = rest.n, n;
+
+    while ((n = front_field_length(rest)) > 0)
+        rest = span_skip(rest, n);
+    return whole - rest.n;
 }

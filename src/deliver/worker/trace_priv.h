@@ -9,12 +9,14 @@
 #include <time.h>
 
 #include "doorstep/envelope.h"
+#include "doorstep/span.h"
 
 struct trace_options {
     const char *hostname;
     const char *id;
     struct timespec when;
     bool delivered_to;
+    bool is_front; /* mail from a queue for an account that is at home elsewhere */
 };
 
 #define TRACE_MAX 8192 /* octets of all trace fields together */
@@ -29,5 +31,11 @@ bool trace_build(const struct trace_options *options, const struct envelope *e,
  * delivery's. */
 bool trace_build_passage(const struct trace_options *options, const struct envelope *e,
                          const struct envelope_recipient *to, struct buf *out);
+
+/* trace_front_length() - octets of the Received fields at the beginning of a message that fronts
+ * wrote (is_front), one above the other. What stands below comes again as it is, should the client
+ * not hear the answer; these fields differ each time. Those beyond TRACE_MAX octets do not count.
+ */
+size_t trace_front_length(struct span message);
 
 #endif

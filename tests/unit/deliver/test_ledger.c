@@ -7,6 +7,17 @@
 #include "ledger_priv.h"
 #include "suites.h"
 
+#define FRONT_1                                                                                    \
+    "Received: from mx.example.com ([192.0.2.1])\r\n\tby front.example (Doorstep front) with "     \
+    "LMTP "                                                                                        \
+    "id 1;\r\n\tMon, 1 Jan 2026 00:00:00 +0000\r\n"
+#define FRONT_2                                                                                    \
+    "Received: from x\r\n\tby other.example (Doorstep front) with ESMTP id 22\r\n\tfor "           \
+    "<ann@x>;\r\n"                                                                                 \
+    "\tMon, 1 Jan 2026 00:00:01 +0000\r\n"
+#define OTHER                                                                                      \
+    "Received: from x\r\n\tby front.example (Doorstep) with LMTP id 1;\r\n\tMon, 1 Jan 2026\r\n"
+
 static const struct {
     const char *name;
     const char *local, *domain, *from_local, *from_domain, *bytes;
@@ -21,6 +32,16 @@ static const struct {
     {"the null sender", "ann+x", "example.org", "", "", "A\r\n", false},
     {"one octet differs", "ann+x", "example.org", "eve", "example.net", "B\r\n", false},
     {"one octet more", "ann+x", "example.org", "eve", "example.net", "A\r\n\n", false},
+    {"a front's field above", "ann+x", "example.org", "eve", "example.net", FRONT_1 "A\r\n", true},
+    {"another one of it", "ann+x", "example.org", "eve", "example.net", FRONT_2 "A\r\n", true},
+    {"two of them", "ann+x", "example.org", "eve", "example.net", FRONT_1 FRONT_2 "A\r\n", true},
+    {"somebody else's", "ann+x", "example.org", "eve", "example.net", OTHER "A\r\n", false},
+    {"a front's below it", "ann+x", "example.org", "eve", "example.net", OTHER FRONT_1 "A\r\n",
+     false},
+    {"a front's and other bytes", "ann+x", "example.org", "eve", "example.net", FRONT_1 "B\r\n",
+     false},
+    {"one octet more below it", "ann+x", "example.org", "eve", "example.net", FRONT_1 "A\r\n\n",
+     false},
     {"parts moved over a border", "ann", "+xexample.org", "eve", "example.net", "A\r\n", false},
 };
 
@@ -30,8 +51,10 @@ make_key(int row, char key[INDEX_LEDGER_KEY_SIZE])
     struct message *m = message_from_memory(span_of(rows[row].bytes));
     struct address to = {rows[row].local, rows[row].domain, false, false};
     struct address from = {rows[row].from_local, rows[row].from_domain, false, false};
+    struct ledger_bytes bytes;
 
-    ledger_key(&to, &from, m, key);
+    ledger_look(m, &bytes);
+    ledger_key(&to, &from, &bytes, key);
     message_unref(m);
 }
 

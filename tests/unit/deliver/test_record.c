@@ -68,7 +68,7 @@ set_up(void)
         .received = {.tv_sec = 1700000000, .tv_nsec = 999999999},
         .from_queue = true,
     };
-    source.received_msg = source.msg;
+    ledger_look(source.msg, &source.known_by);
     fill_delivery(&one, "ann", 5);
     fill_delivery(&two, "bob", 6);
     buf_init(&out, RECORD_MAX);

@@ -38,7 +38,10 @@ envelope(void)
 static char *
 build(const struct envelope *e, unsigned recipient, bool delivered_to)
 {
-    struct trace_options o = {"mx.example.org", "ID1", {.tv_sec = 1700000000}, delivered_to};
+    struct trace_options o = {.hostname = "mx.example.org",
+                              .id = "ID1",
+                              .when = {.tv_sec = 1700000000},
+                              .delivered_to = delivered_to};
     struct buf out;
 
     setenv("TZ", "UTC0", 1);
@@ -91,7 +94,8 @@ END_TEST
 START_TEST(a_passage_is_no_delivery)
 {
     static const char begin[] = "Delivered-To: ann@example.org\r\nReceived: from ";
-    const struct trace_options options = {"mx.example.org", "ID1", {.tv_sec = 1700000000}, true};
+    const struct trace_options options = {
+        .hostname = "mx.example.org", .id = "ID1", .delivered_to = true};
     struct envelope e = envelope();
     struct buf out;
 
@@ -99,6 +103,48 @@ START_TEST(a_passage_is_no_delivery)
     ck_assert(trace_build_passage(&options, &e, &e.recipients[0], &out));
     ck_assert_int_eq(strncmp(buf_str(&out), begin, strlen(begin)), 0);
     ck_assert_ptr_null(strstr(buf_str(&out), "Return-Path"));
+    buf_release(&out);
+}
+END_TEST
+
+#define FROM_FRONT "Received: from a\r\n\tby b (Doorstep front) with LMTP id 1\r\n"
+
+static const struct {
+    const char *name, *message;
+    size_t length;
+} fronts[] = {
+    {"a front's field", FROM_FRONT "Subject: x\r\n", sizeof FROM_FRONT - 1},
+    {"nothing below it", FROM_FRONT, 0},
+    {"a header's end below it", FROM_FRONT "\r\n", sizeof FROM_FRONT - 1},
+    {"said by others",
+     "Received: from ?Doorstep front? with\r\n\tby b (Doorstep) with LMTP\r\nA: b\r\n", 0},
+    {"in another field", "Subject: from a (Doorstep front) with\r\nA: b\r\n", 0},
+    {"in the next field", "Received: from a\r\nA: b (Doorstep front) with x\r\nB: c\r\n", 0},
+    {"without an end", "Received: from a (Doorstep front) with ", 0},
+    {"an empty message", "", 0},
+};
+
+START_TEST(a_fronts_field_is_known)
+{
+    ck_assert_msg(trace_front_length(span_of(fronts[_i].message)) == fronts[_i].length, "%s",
+                  fronts[_i].name);
+}
+END_TEST
+
+START_TEST(what_a_front_writes_is_a_fronts_field)
+{
+    const struct trace_options options = {
+        .hostname = "mx.example.org", .id = "ID1", .is_front = true};
+    struct envelope e = envelope();
+    struct buf out;
+
+    e.helo = "x (Doorstep front) with ";
+    buf_init(&out, TRACE_MAX);
+    ck_assert(trace_build_passage(&options, &e, &e.recipients[0], &out));
+    size_t n = out.len;
+    ck_assert_ptr_null(strstr(buf_str(&out), "x (Doorstep"));
+    buf_append_str(&out, "Subject: a\r\n");
+    ck_assert_uint_eq(trace_front_length(buf_span(&out)), n);
     buf_release(&out);
 }
 END_TEST
@@ -194,6 +240,8 @@ trace_tests(void)
     tcase_add_test(t, several_recipients_stay_blind);
     tcase_add_test(t, null_sender_and_no_delivered_to);
     tcase_add_test(t, a_passage_is_no_delivery);
+    tcase_add_loop_test(t, a_fronts_field_is_known, 0, sizeof fronts / sizeof fronts[0]);
+    tcase_add_test(t, what_a_front_writes_is_a_fronts_field);
     tcase_add_loop_test(t, protocol_keyword, 0, sizeof protocols / sizeof protocols[0]);
     tcase_add_test(t, tls_is_named);
     tcase_add_test(t, hostile_names_stay_in_their_place);

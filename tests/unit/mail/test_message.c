@@ -219,6 +219,13 @@ START_TEST(from_a_descriptor)
     ck_assert_int_eq(write(fd, bytes, n), (ssize_t)n);
     struct message *m = message_from_fd(fd, &why);
     struct message *same = message_from_memory((struct span){bytes, n});
+    struct message *end = message_from_memory((struct span){bytes + 33, n - 33});
+    char digest[MESSAGE_DIGEST_SIZE];
+    ck_assert(message_digest_behind(m, 33, digest));
+    ck_assert_str_eq(digest, message_digest(end));
+    ck_assert(message_digest_behind(same, 0, digest));
+    ck_assert_str_eq(digest, message_digest(same));
+    message_unref(end);
     check_traits("file", message_traits(m), message_traits(same));
     ck_assert_str_eq(message_digest(m), message_digest(same));
     ck_assert_int_eq(message_fd(m), fd);
