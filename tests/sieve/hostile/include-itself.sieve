@@ -1,0 +1,3 @@
+# A script that includes itself.
+require "include";
+include "hostile-itself";

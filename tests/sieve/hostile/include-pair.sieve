@@ -1,0 +1,3 @@
+# Two that include one another.
+require "include";
+include "hostile-pair-a";

@@ -1,0 +1,3 @@
+# includes itself
+require "include";
+include "hostile-itself";

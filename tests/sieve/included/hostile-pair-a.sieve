@@ -1,0 +1,3 @@
+# includes the other
+require "include";
+include "hostile-pair-b";

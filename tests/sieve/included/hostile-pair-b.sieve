@@ -1,0 +1,3 @@
+# includes the first
+require "include";
+include "hostile-pair-a";
