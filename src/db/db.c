@@ -126,6 +126,12 @@ db_set_cache(struct db *db, unsigned kib, struct outcome *why)
     return db_exec(db, sql, why);
 }
 
+void
+db_drop_cache(struct db *db)
+{
+    sqlite3_db_release_memory(db->handle);
+}
+
 /* set_synchronous() - OFF while a database is being made whose caller asks for syncs itself: what a
  * power cut leaves of it is no database, or an empty one. */
 static bool

@@ -111,7 +111,10 @@ commit(struct index *ix, struct outcome *why)
 bool
 index_commit_unsynced(struct index *ix, struct outcome *why)
 {
-    return commit(ix, why) && db_flush(ix->db, why);
+    bool ok = commit(ix, why) && db_flush(ix->db, why);
+
+    db_drop_cache(ix->db); /* what the next transaction reads again costs less than keeping it */
+    return ok;
 }
 
 bool
