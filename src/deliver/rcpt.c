@@ -207,11 +207,17 @@ ask_target(struct rcpt *r, const struct account_target *t)
         ask_usage(r, &t->account);
 }
 
+static bool
+is_of_session(enum rcpt_asker asker)
+{
+    return asker == RCPT_ASKED_BY_CLIENT || asker == RCPT_ASKED_BY_NEIGHBOUR;
+}
+
 static void
 on_resolved(void *arg, const struct account_targets *targets, const struct outcome *why)
 {
     struct rcpt *r = arg;
-    bool is_taken = targets->elsewhere_count > 0 && r->asker != RCPT_ASKED_BY_CLIENT;
+    bool is_taken = targets->elsewhere_count > 0 && !is_of_session(r->asker);
     struct outcome ok;
 
     if (is_taken) {
@@ -265,6 +271,17 @@ read_question(struct rcpt *r, struct span body)
 }
 
 /* An edge asks for as many as its clients may at a time; more is refused before it costs memory. */
+/* A quarter of the places is not for clients from the network: a flood of theirs keeps neither the
+ * MTA on a unix socket nor one that asks before it accepts from its answers. */
+static uint64_t
+places_for(const struct edge *e, struct span body)
+{
+    uint64_t places = e->deliver->settings->limits.lookups;
+    bool is_from_afar = body.n > 0 && body.p[0] == RCPT_ASKED_BY_CLIENT;
+
+    return is_from_afar ? places - places / 4 : places;
+}
+
 static bool
 refuse_at_once(struct edge *e, uint64_t id)
 {
@@ -282,7 +299,7 @@ rcpt_ask(struct edge *e, uint64_t id, struct span body)
 {
     struct rcpt *r;
 
-    if (e->lookups >= e->deliver->settings->limits.lookups)
+    if (e->lookups >= places_for(e, body))
         return refuse_at_once(e, id);
     r = calloc(1, sizeof *r);
     if (r == NULL)

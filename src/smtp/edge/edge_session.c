@@ -76,10 +76,10 @@ on_ask_rcpt(void *arg, uint64_t id, const struct address *recipient,
             const struct address *reverse_path, uint64_t size)
 {
     struct edge_conn *c = arg;
+    enum rcpt_asker asker = c->is_unix ? RCPT_ASKED_BY_NEIGHBOUR : RCPT_ASKED_BY_CLIENT;
     struct outcome o;
 
-    if (door_store_ask_rcpt(c->edge->store, &c->client, id, RCPT_ASKED_BY_CLIENT, recipient,
-                            reverse_path, size))
+    if (door_store_ask_rcpt(c->edge->store, &c->client, id, asker, recipient, reverse_path, size))
         return;
     outcome_set(&o, OUTCOME_SYSTEM, "the store is away");
     smtp_session_rcpt_answer(c->session, id, &o);
