@@ -14,7 +14,7 @@ PACKAGES_TEST="check python3 python3-cryptography openssl swaks gsasl libnet-ssl
     strace systemd xfsprogs e2fsprogs mount fuse3 libfuse3-dev
     python3-prometheus-client python3-yaml
     sieve-connect python3-sievelib libnet-managesieve-perl php-net-sieve php-cli
-    rspamd opendkim python3-milter python3-dkim python3-authres python3-aiosmtpd"
+    rspamd opendkim python3-milter python3-dkim python3-authres python3-aiosmtpd proxsmtp"
 
 # packages_missing PACKAGE... - prints those that are not installed.
 packages_missing() {

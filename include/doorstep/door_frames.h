@@ -34,7 +34,8 @@ enum sort_verdict { SORT_NO, SORT_YES, SORT_NOT_NOW };
 enum door_frame_type {
     /* main -> any role. The first frames a role reads, on descriptor 3. */
     MAIN_SETTINGS = 1, /* fd: sealed memfd with the checked configuration's text */
-    MAIN_LISTENER,     /* edge. u32 index in settings.listens, str address; fd: socket */
+    MAIN_LISTENER,     /* edge. u32 index in settings.listens, str address; fd: socket. metrics,
+                        * passthrough: index of its address there, of settings.filters */
     MAIN_STORE_DOOR,   /* edge. fd: its door to the (new) store; an older one is closed */
     MAIN_EDGE_DOOR,    /* store. u32 edge slot; fd */
     MAIN_SORTER_DOOR,  /* store. u32 sorter slot; fd */
@@ -51,6 +52,7 @@ enum door_frame_type {
                               * the other end as MAIN_STORE_DOOR */
     MAIN_RELAY_SECRETS,      /* relay. fd: sealed memfd; include/doorstep/relay_secrets.h */
     MAIN_RUNNER_DOOR,        /* store. u32 runner slot; fd */
+    MAIN_PASSTHROUGH_DOOR,   /* store. u32 slot, 0; fd: its door to the passthrough role */
     MAIN_SRS_SECRETS,        /* store. octets: text of srs_secret_file; include/doorstep/srs.h */
 
     /* any role -> main */
@@ -62,6 +64,7 @@ enum door_frame_type {
     STORE_KILL_OUTBOUND = 40, /* store. u32 slot: it hangs or broke its door */
     STORE_KILL_RELAY,         /* the same */
     STORE_KILL_RUNNER,        /* store. u32 slot: the same */
+    STORE_KILL_PASSTHROUGH,   /* the same */
 
     /* edge -> store */
     EDGE_RCPT = 64,  /* id; u8 enum rcpt_asker, address, reverse-path address, u64 SIZE= or 0 */
@@ -121,6 +124,13 @@ enum door_frame_type {
 
     /* runner -> store */
     PROGRAM_RESULT = 344, /* as FILTER_RESULT */
+
+    /* store -> passthrough: a message for a content filter that gives it back */
+    PASS_MESSAGE = 352, /* as PROGRAM_RUN */
+    PASS_MORE,          /* id; octets */
+
+    /* passthrough -> store */
+    PASS_RESULT = 360, /* as FILTER_RESULT */
 
     /* store -> hand, and back: store/hand/hand_priv.h */
     HAND_CALL = 192,

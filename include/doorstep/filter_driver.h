@@ -19,7 +19,8 @@ struct filter_driver {
 };
 
 /* filter_milter: the chain of milters of a session; its words: str name of the message.
- * filter_program: an external program; its words: a packed struct program_job. */
-extern const struct filter_driver filter_milter, filter_program;
+ * filter_program: an external program; its words: a packed struct program_job.
+ * filter_passthrough: a content filter that gives a message back; the same words. */
+extern const struct filter_driver filter_milter, filter_program, filter_passthrough;
 
 #endif

@@ -100,7 +100,8 @@
     VALUE(METRICS_ROLE_OUTBOUND, "outbound")                                                       \
     VALUE(METRICS_ROLE_RELAY, "relay")                                                             \
     VALUE(METRICS_ROLE_METRICS, "metrics")                                                         \
-    VALUE(METRICS_ROLE_RUNNER, "runner")
+    VALUE(METRICS_ROLE_RUNNER, "runner")                                                           \
+    VALUE(METRICS_ROLE_PASSTHROUGH, "passthrough")
 
 /* Limits whose passing is answered or ends a session (doorstep.conf(5), limits and timeouts). */
 #define METRICS_LIMITS(VALUE)                                                                      \
@@ -252,6 +253,7 @@
  * their number. */
 #define METRICS_NAMES(NAME)                                                                        \
     NAME(MILTERS, "milter")                                                                        \
+    NAME(FILTERS, "filter")                                                                        \
     NAME(ROUTES, "route")                                                                          \
     NAME(WORKERS, "worker")
 

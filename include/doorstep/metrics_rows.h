@@ -157,6 +157,23 @@ METRIC(PROGRAMS_RUNNING, GAUGE, "programs_running", "", IN_RUNNER, NONE,
 METRIC(PROGRAM_TIME, HISTOGRAM, "program_duration", "seconds", IN_RUNNER, NONE,
        "From the start of an external program to its answer")
 
+/* --- content filters that give messages back: the passthrough role --- */
+METRIC(PASS_RETURNED, COUNTER, "passthrough_returned", "", IN_PASSTHROUGH, FILTERS,
+       "Messages that a content filter accepted and gave back")
+METRIC(PASS_REFUSED, COUNTER, "passthrough_refused", "", IN_PASSTHROUGH, FILTERS,
+       "Messages that a content filter refused for good")
+METRIC(PASS_DEFERRED, COUNTER, "passthrough_deferred", "", IN_PASSTHROUGH, FILTERS,
+       "Messages that a content filter refused for now")
+METRIC(PASS_DISCARDED, COUNTER, "passthrough_discarded", "", IN_PASSTHROUGH, FILTERS,
+       "Messages that a content filter accepted and did not give back, where that is a verdict")
+METRIC(PASS_FAILED, COUNTER, "passthrough_failed", "", IN_PASSTHROUGH, FILTERS,
+       "Messages that a content filter could not look at")
+METRIC(PASS_TIME, HISTOGRAM, "passthrough_duration", "seconds", IN_PASSTHROUGH, FILTERS,
+       "From connecting to a content filter to the end of both ways")
+METRIC(
+    PASS_STRANGERS, COUNTER, "passthrough_strangers", "", IN_PASSTHROUGH, FILTERS,
+    "Recipients refused where a content filter gives messages back: no message is with it for them")
+
 /* --- the metrics role --- */
 METRIC(SCRAPES, COUNTER, "scrapes", "", IN_METRICS, NONE, "How often these numbers were asked for")
 

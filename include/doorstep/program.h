@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * External programs that look at mail: what one is told (a job, from the store to the runner), and
- * the variables of its arguments and its environment. Values come from strangers: they are never
+ * External programs that look at mail, and content filters that give it back: what one is told (a
+ * job, from the store to the role that asks it), and the variables of a program's arguments and its
+ * environment. Values come from strangers: they are never
  * looked at for variables again, have no control octets, and stand at the begin of an argument only
  * where they cannot be taken for an option.
  */
@@ -24,6 +25,9 @@ enum program_variable { /* %{sender} in arguments, SENDER in the environment */
                         PROGRAM_SENDER,
                         PROGRAM_CLIENT_IP,
                         PROGRAM_CLIENT_NAME,
+                        PROGRAM_CLIENT_PORT,
+                        PROGRAM_PROTOCOL,
+                        PROGRAM_CLIENT_SOURCE,
                         PROGRAM_HELO,
                         PROGRAM_LOGIN,
                         PROGRAM_QUEUE_ID,
@@ -66,12 +70,13 @@ enum program_use {
 };
 
 struct program_job {     /* strings are "" where nothing is known */
-    const char *program; /* name of its section */
+    const char *program; /* name of its section, program or filter */
     enum program_use use;
     const char *file; /* in the section's folder, or "": the section's command */
     const char *arguments[PROGRAM_ARGUMENTS_MAX]; /* further ones */
     uint32_t argument_count;
     bool has_recipient; /* values has those of one recipient */
+    bool is_binary;     /* the message came as BINARYMIME (RFC 3030): it need not be lines */
     bool wants_output;  /* not PROGRAM_AS_FILTER: what it writes is asked for */
     const char *values[PROGRAM_VARIABLES];
 };

@@ -129,7 +129,7 @@ struct settings_domain {
     uint64_t quota_messages;         /* UINT64_MAX: none */
     uint64_t accounts_max;           /* for "any" */
     const char *forward;             /* route to the home of its accounts, or "": here */
-    const char **filters_before;     /* names of programs, behind those of all domains */
+    const char **filters_before;     /* the same, behind those of all domains */
     size_t filters_before_count;
     const char **filters_after;
     size_t filters_after_count;
@@ -272,6 +272,22 @@ struct settings_next_hop { /* "mail.example.net:587", "[::1]:2525", "unix:/path"
     uint16_t port;
 };
 
+#define FILTER_SECTIONS_MAX 16
+
+enum filter_silence { SILENCE_TEMPFAIL, SILENCE_DISCARD };
+
+struct settings_filter {             /* it is sent a message, and gives it back to us */
+    const char *name;                /* of the section */
+    enum relay_protocol protocol;    /* `driver`: of both ways */
+    struct settings_address address; /* where it listens */
+    struct settings_address back;    /* `return`: where we listen for what it gives back */
+    enum program_failure on_failure; /* what becomes of mail that it could not look at */
+    enum filter_silence on_silence;  /* and of what it takes and does not give back */
+    enum program_once once_per;      /* before Sieve */
+    uint64_t timeout;                /* from our connecting to the end of both ways: 1 min */
+    uint64_t concurrency;            /* messages at a time: 10 */
+};
+
 struct settings_route {   /* where mail goes on to, and how */
     const char *name;     /* of the section; "" is the smarthost of section relay */
     const char **domains; /* "example.org", "*.example.org", "*" */
@@ -349,7 +365,7 @@ struct settings {
     enum bare_newline bare_newline;
     bool dsn;                    /* announce DSN */
     const char *plugin_dir;      /* libdoorstep_store_NAME.so */
-    const char **filters_before; /* names of programs that look at mail before Sieve, in order */
+    const char **filters_before; /* names of programs and filters that look at mail before Sieve */
     size_t filters_before_count;
     const char **filters_after; /* the same, behind it */
     size_t filters_after_count;
@@ -366,6 +382,8 @@ struct settings {
     struct settings_relay relay;
     struct settings_program *programs;
     size_t program_count;
+    struct settings_filter *filters;
+    size_t filter_count;
     struct settings_limits limits;
     struct settings_timeouts timeouts;
     struct settings_auth auth;
@@ -389,12 +407,13 @@ bool settings_listen_takes_mail(const struct settings_listen *listen);
 /* settings_listen_has_logins() - somebody may log in there. */
 bool settings_listen_has_logins(const struct settings_listen *listen);
 
-/* settings_find_domain(), settings_find_store(), settings_find_milter(), settings_find_program() -
- * by name; NULL when there is none. */
+/* settings_find_domain(), settings_find_store(), settings_find_milter(), settings_find_program(),
+ * settings_find_filter() - by name; NULL when there is none. */
 const struct settings_domain *settings_find_domain(const struct settings *s, const char *name);
 const struct settings_store *settings_find_store(const struct settings *s, const char *name);
 const struct settings_milter *settings_find_milter(const struct settings *s, const char *name);
 const struct settings_program *settings_find_program(const struct settings *s, const char *name);
+const struct settings_filter *settings_find_filter(const struct settings *s, const char *name);
 
 /* settings_runner_count() - processes that start programs; settings_runner_user() - whom one runs
  * as, "": sandbox_user. */

@@ -43,6 +43,15 @@ settings_find_program(const struct settings *s, const char *name)
     return NULL;
 }
 
+const struct settings_filter *
+settings_find_filter(const struct settings *s, const char *name)
+{
+    for (size_t i = 0; i < s->filter_count; i++)
+        if (strcmp(s->filters[i].name, name) == 0)
+            return &s->filters[i];
+    return NULL;
+}
+
 uint32_t
 settings_runner_count(const struct settings *s)
 {

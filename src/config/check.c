@@ -170,29 +170,35 @@ check_titles_twice(struct reader *r, enum config_section_id id)
         refuse_twice(r, section->name, list, count);
 }
 
+static const char *
+place_of(const struct settings_address *a)
+{
+    return a->is_unix ? a->path : a->text;
+}
+
 static void
 check_addresses_twice(struct reader *r)
 {
-    size_t count = 0, n = 0;
+    size_t count = r->settings->metrics.address_count + r->settings->filter_count, n = 0;
     struct named *list;
 
     for (size_t i = 0; i < r->settings->listen_count; i++)
         count += r->settings->listens[i].address_count;
-    list = name_list(r, count + r->settings->metrics.address_count);
+    list = name_list(r, count);
     for (size_t i = 0; list != NULL && i < r->settings->listen_count; i++) {
         const struct settings_listen *l = &r->settings->listens[i];
 
         for (size_t j = 0; j < l->address_count; j++)
-            list[n++] =
-                (struct named){l->address[j].is_unix ? l->address[j].path : l->address[j].text,
-                               r->places[SECTION_LISTEN][i]};
+            list[n++] = (struct named){place_of(&l->address[j]), r->places[SECTION_LISTEN][i]};
     }
     for (size_t i = 0; list != NULL && i < r->settings->metrics.address_count; i++) {
         const struct settings_address *a = &r->settings->metrics.address[i];
 
-        list[n++] =
-            (struct named){a->is_unix ? a->path : a->text, {source_find(r->source, 1).file, 0}};
+        list[n++] = (struct named){place_of(a), {source_find(r->source, 1).file, 0}};
     }
+    for (size_t i = 0; list != NULL && i < r->settings->filter_count; i++)
+        list[n++] =
+            (struct named){place_of(&r->settings->filters[i].back), r->places[SECTION_FILTER][i]};
     if (list != NULL)
         refuse_twice(r, "address", list, n);
 }
@@ -299,8 +305,8 @@ check_proxy(struct reader *r, size_t i)
 
 /* ---- metrics ---- */
 
-static bool
-is_local(const struct settings_address *a)
+bool
+check_is_local(const struct settings_address *a)
 {
     const struct sockaddr_in *in = (const void *)&a->ip;
     const struct sockaddr_in6 *in6 = (const void *)&a->ip;
@@ -317,7 +323,7 @@ check_metrics(struct reader *r)
     const struct settings_metrics *m = &r->settings->metrics;
 
     for (size_t i = 0; i < m->address_count && !m->allow_remote; i++)
-        if (!is_local(&m->address[i]))
+        if (!check_is_local(&m->address[i]))
             source_error(r->errors, (struct source_place){source_find(r->source, 1).file, 0},
                          "metrics: anybody could read them at %s; allow_remote = yes if you want "
                          "that",
@@ -343,6 +349,7 @@ check_settings(struct reader *r)
         if (r->settings->milters[i].address.text == NULL)
             source_error(r->errors, r->places[SECTION_MILTER][i], "milter '%s' has no address",
                          r->settings->milters[i].name);
+    check_filter_addresses(r);
     check_sieve(r);
     if (r->errors->count > 0)
         return;
@@ -350,6 +357,7 @@ check_settings(struct reader *r)
     check_titles_twice(r, SECTION_MILTER);
     check_titles_twice(r, SECTION_ROUTE);
     check_titles_twice(r, SECTION_PROGRAM);
+    check_titles_twice(r, SECTION_FILTER);
     for (size_t i = 0; i < r->settings->listen_count; i++)
         check_listen_milters(r, i);
     check_titles_twice(r, SECTION_STORE);
@@ -363,6 +371,7 @@ check_settings(struct reader *r)
         check_proxy(r, i);
     }
     check_programs(r);
+    check_filters(r);
     check_metrics(r);
     check_relay(r);
     if (r->settings->domain_count == 0)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sections of external programs, and the lists of filters that name them. Whatever a stranger could
- * turn an argument into is refused here, before there is any mail.
+ * Sections of external programs. Whatever a stranger could turn an argument into is refused here,
+ * before there is any mail.
  */
 #include "reader_priv.h"
 
 #include <string.h>
 
 #include "doorstep/program.h"
-#include "nearest_priv.h"
 
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
@@ -112,42 +111,10 @@ choose_runner(struct settings *s, size_t i)
     s->programs[i].runner = next;
 }
 
-/* ---- lists that name programs ---- */
-
-static void
-refuse_name(struct reader *r, const char *name, struct source_place at)
-{
-    const char *names[64];
-    size_t count = 0;
-
-    for (; count < r->settings->program_count && count < 64; count++)
-        names[count] = r->settings->programs[count].name;
-    if (count == 0)
-        source_error(r->errors, at, "there is no program '%s'", name);
-    else
-        source_error(r->errors, at, "there is no program '%s', did you mean '%s'?", name,
-                     nearest_name(name, names, count));
-}
-
-static void
-check_list(struct reader *r, const char **list, size_t count, struct source_place at)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct settings_program *p = settings_find_program(r->settings, list[i]);
-
-        if (p == NULL)
-            refuse_name(r, list[i], at);
-        else if (p->command_count == 0)
-            source_error(r->errors, at, "program '%s' has no command: it cannot be a filter",
-                         list[i]);
-    }
-}
-
 void
 check_programs(struct reader *r)
 {
     struct settings *s = r->settings;
-    struct source_place first = {source_find(r->source, 1).file, 0};
 
     for (size_t i = 0; i < s->program_count; i++) {
         const struct checking c = {r, &s->programs[i], r->places[SECTION_PROGRAM][i]};
@@ -155,13 +122,5 @@ check_programs(struct reader *r)
         check_command(&c);
         check_environment(&c);
         choose_runner(s, i);
-    }
-    check_list(r, s->filters_before, s->filters_before_count, first);
-    check_list(r, s->filters_after, s->filters_after_count, first);
-    for (size_t i = 0; i < s->domain_count; i++) {
-        const struct settings_domain *d = &s->domains[i];
-
-        check_list(r, d->filters_before, d->filters_before_count, r->places[SECTION_DOMAIN][i]);
-        check_list(r, d->filters_after, d->filters_after_count, r->places[SECTION_DOMAIN][i]);
     }
 }

@@ -33,9 +33,17 @@ void *reader_add(struct reader *r, enum config_section_id id, struct source_plac
 /* check_settings() - fill in what depends on other settings, then the cross checks. */
 void check_settings(struct reader *r);
 
-/* check_programs() - all sections of programs, and the lists that name them; which of them share a
- * runner. */
+/* check_programs() - all sections of programs; which of them share a runner. */
 void check_programs(struct reader *r);
+
+/* check_filter_addresses() - each filter has both of them. */
+void check_filter_addresses(struct reader *r);
+
+/* check_filters() - all sections of filters, and the lists that name them and programs. */
+void check_filters(struct reader *r);
+
+/* check_is_local() - a unix socket, or loopback. */
+bool check_is_local(const struct settings_address *a);
 
 /* check_listen() - section i of listen. */
 void check_listen(struct reader *r, size_t i);

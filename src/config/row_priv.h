@@ -69,6 +69,7 @@ enum config_section_id {
     SECTION_RELAY,
     SECTION_ROUTE,
     SECTION_PROGRAM,
+    SECTION_FILTER,
     SECTION_LIMITS,
     SECTION_TIMEOUTS,
     SECTION_AUTH,
@@ -92,9 +93,11 @@ struct config_section {
 
 extern const struct config_section config_sections[SECTION_COUNT];
 
-/* rows_relay.c, rows_program.c: parts of that table. */
+/* rows_relay.c, rows_program.c, rows_filter.c: parts of that table. */
 #define PROGRAM_ROWS 17
 extern const struct config_row program_rows[PROGRAM_ROWS];
+#define FILTER_ROWS 8
+extern const struct config_row filter_rows[FILTER_ROWS];
 #define RELAY_ROWS 24
 #define ROUTE_ROWS 18
 extern const struct config_row relay_rows[RELAY_ROWS];

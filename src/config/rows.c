@@ -89,9 +89,9 @@ static const struct config_row root_rows[] = {
      .doc = "where libdoorstep_store_NAME.so lies"},
     {"filters_before", KIND_NAME, ROW_LIST, "", 0, 16, AT(settings, filters_before),
      COUNTED(settings, filters_before_count),
-     .doc = "programs that look at mail before Sieve, in this order"},
+     .doc = "programs and filters that look at mail before Sieve, in this order"},
     {"filters_after", KIND_NAME, ROW_LIST, "", 0, 16, AT(settings, filters_after),
-     COUNTED(settings, filters_after_count), .doc = "programs that look at it behind Sieve"},
+     COUNTED(settings, filters_after_count), .doc = "those that look at it behind Sieve"},
 };
 
 static const struct config_row listen_rows[] = {
@@ -155,7 +155,7 @@ static const struct config_row domain_rows[] = {
      .doc = "route to the home of this domain's accounts"},
     {"filters_before", KIND_NAME, ROW_LIST, "", 0, 16, AT(settings_domain, filters_before),
      COUNTED(settings_domain, filters_before_count),
-     .doc = "further programs that look at this domain's mail before Sieve"},
+     .doc = "further ones that look at this domain's mail before Sieve"},
     {"filters_after", KIND_NAME, ROW_LIST, "", 0, 16, AT(settings_domain, filters_after),
      COUNTED(settings_domain, filters_after_count), .doc = "the same behind Sieve"},
 };
@@ -428,6 +428,9 @@ static const struct config_row sieve_list_title = {
 static const struct config_row program_title = {
     "name", KIND_NAME, 0, NULL, 1, 32, AT(settings_program, name), .doc = "name"};
 
+static const struct config_row filter_title = {
+    "name", KIND_NAME, 0, NULL, 1, 32, AT(settings_filter, name), .doc = "name"};
+
 #define ROWS(table) .rows = (table), .count = sizeof(table) / sizeof((table)[0])
 
 const struct config_section config_sections[SECTION_COUNT] = {
@@ -487,6 +490,15 @@ const struct config_section config_sections[SECTION_COUNT] = {
                          COUNTED(settings, program_count),
                          .size = sizeof(struct settings_program),
                          .max = 256},
+    [SECTION_FILTER] = {.name = "filter",
+                        .doc = "a content filter that gives messages back",
+                        .rows = filter_rows,
+                        .count = FILTER_ROWS,
+                        .title = &filter_title,
+                        AT(settings, filters),
+                        COUNTED(settings, filter_count),
+                        .size = sizeof(struct settings_filter),
+                        .max = FILTER_SECTIONS_MAX},
     [SECTION_LIMITS] = {.name = "limits",
                         .doc = "ceilings",
                         ROWS(limits_rows),

@@ -77,6 +77,7 @@ struct deliver {
     int auth_fd;             /* its door, until there are logins */
     struct filters *filters; /* milters */
     struct runners *runners;
+    struct filters *passthrough; /* content filters that give messages back */
     struct syncer *syncer;
     struct queue *queue;         /* of what leaves again */
     struct relay_link *relay;    /* the door to who sends it */

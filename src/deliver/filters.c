@@ -26,6 +26,8 @@ const struct filter_driver filter_milter = {
     .role = "outbound", .ask = FILTER_MESSAGE, .more = FILTER_MORE, .answer = FILTER_RESULT};
 const struct filter_driver filter_program = {
     .role = "runner", .ask = PROGRAM_RUN, .more = PROGRAM_MORE, .answer = PROGRAM_RESULT};
+const struct filter_driver filter_passthrough = {
+    .role = "passthrough", .ask = PASS_MESSAGE, .more = PASS_MORE, .answer = PASS_RESULT};
 
 struct filters {
     struct role_questions role;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Programs as filters before Sieve: those of all domains, then those of the account's. One that
- * runs once for a message sees it for all accounts that have it in common; one that runs once for
- * each recipient, or belongs to a domain, divides the transaction into parts, and what it makes of
- * a message is made of that part alone. Each sees what the one before it has made.
+ * Programs and content filters before Sieve: those of all domains, then those of the account's. One
+ * that runs once for a message sees it for all accounts that have it in common; one that runs once
+ * for each recipient, or belongs to a domain, divides the transaction into parts, and what it makes
+ * of a message is made of that part alone. Each sees what the one before it has made.
  */
 #include "hooks_priv.h"
 
@@ -39,13 +39,20 @@ fill_recipient(struct transaction *t, const struct parcel *p, struct program_job
 void
 hooks_fill_job(struct transaction *t, const struct parcel *p, struct program_job *job)
 {
+    static const char *const protocols[] = {
+        [PROTOCOL_SMTP] = "SMTP", [PROTOCOL_ESMTP] = "ESMTP", [PROTOCOL_LMTP] = "LMTP"};
     const struct envelope *e = &t->envelope;
     char size[24];
 
     snprintf(size, sizeof size, "%llu", (unsigned long long)message_traits(t->msg)->octets);
+    job->is_binary = e->body == BODY_BINARYMIME;
     job->values[PROGRAM_SENDER] = transaction_print_address(t, &e->reverse_path);
     job->values[PROGRAM_CLIENT_IP] = e->client_ip;
     job->values[PROGRAM_CLIENT_NAME] = e->client_name;
+    job->values[PROGRAM_CLIENT_PORT] = e->client_port;
+    job->values[PROGRAM_PROTOCOL] =
+        e->client_protocol[0] != '\0' ? e->client_protocol : protocols[e->protocol];
+    job->values[PROGRAM_CLIENT_SOURCE] = e->client_source;
     job->values[PROGRAM_HELO] = e->helo;
     job->values[PROGRAM_LOGIN] = e->login;
     job->values[PROGRAM_QUEUE_ID] = e->queue_id;
@@ -87,13 +94,12 @@ hooks_add_flags(struct transaction *t, struct delivery *d, const char *flags)
 }
 
 void
-hooks_log(const struct transaction *t, const struct settings_program *program,
-          const struct outcome *why)
+hooks_log(const struct transaction *t, const struct hook *hook, const struct outcome *why)
 {
     char answer[32];
 
     snprintf(answer, sizeof answer, "%d %s", outcome_code(why), outcome_enhanced(why));
-    log_event(LOG_LEVEL_INFO, "filtered", "id", t->source.id, "program", program->name, "answer",
+    log_event(LOG_LEVEL_INFO, "filtered", "id", t->source.id, hook->kind, hook->name, "answer",
               answer, "cause", why->cause, NULL);
 }
 
@@ -161,18 +167,18 @@ domain_of(const struct transaction *t)
     return settings_find_domain(t->deliver->settings, t->parcels->delivery.target.account.domain);
 }
 
-/* NULL: all have looked at it. */
-static const struct settings_program *
-filter_of(const struct transaction *t)
+/* false: all have looked at it. */
+static bool
+next_hook(const struct transaction *t, struct hook *hook)
 {
     const struct settings *s = t->deliver->settings;
     const struct settings_domain *d = domain_of(t);
 
     if (t->filter < s->filters_before_count)
-        return settings_find_program(s, s->filters_before[t->filter]);
+        return hook_find(hook, s, s->filters_before[t->filter]);
     if (d == NULL || t->filter - s->filters_before_count >= d->filters_before_count)
-        return NULL;
-    return settings_find_program(s, d->filters_before[t->filter - s->filters_before_count]);
+        return false;
+    return hook_find(hook, s, d->filters_before[t->filter - s->filters_before_count]);
 }
 
 static bool
@@ -190,7 +196,7 @@ has_domain_filters(const struct transaction *t)
 static bool
 gather(struct transaction *t)
 {
-    const struct settings_program *program;
+    struct hook hook;
 
     if (t->filter >= t->deliver->settings->filters_before_count && !t->is_of_domain &&
         has_domain_filters(t)) {
@@ -198,8 +204,7 @@ gather(struct transaction *t)
             return false;
         t->is_of_domain = true;
     }
-    program = filter_of(t);
-    return program == NULL || program->once_per == PROGRAM_ONCE_PER_MESSAGE || divide(t, false);
+    return !next_hook(t, &hook) || hook.once_per == PROGRAM_ONCE_PER_MESSAGE || divide(t, false);
 }
 
 /* ---- asking ---- */
@@ -221,42 +226,42 @@ static void
 on_answer(void *arg, const struct filter_result *r, int body_fd)
 {
     struct transaction *t = arg;
-    const struct settings_program *program = filter_of(t);
     const char *mailbox = r->verdict == FILTER_PASS ? hooks_mailbox(t, r) : "";
+    struct hook hook;
 
+    next_hook(t, &hook);
     t->filter++;
-    if (mailbox == NULL && program->on_failure == PROGRAM_TEMPFAIL)
+    if (mailbox == NULL && hook.on_failure == PROGRAM_TEMPFAIL)
         outcome_set(&t->why, OUTCOME_FILTER_DEFERRED, "program '%s' wants it in no mailbox",
-                    program->name);
+                    hook.name);
     else if (r->verdict == FILTER_PASS && (mailbox == NULL || apply(t, r, mailbox, body_fd))) {
         next_filter(t);
         return;
     } else if (r->verdict == FILTER_DISCARD)
-        outcome_set(&t->why, OUTCOME_DISCARDED, "program '%s' discards it", program->name);
+        outcome_set(&t->why, OUTCOME_DISCARDED, "%s '%s' discards it", hook.kind, hook.name);
     else if (r->verdict != FILTER_PASS)
         t->why = r->why;
-    hooks_log(t, program, &t->why);
+    hooks_log(t, &hook, &t->why);
     transaction_refuse_part(t);
 }
 
 static void
-ask(struct transaction *t, const struct settings_program *program)
+ask(struct transaction *t, const struct hook *hook)
 {
-    bool is_alone = program->once_per == PROGRAM_ONCE_PER_RECIPIENT;
-    struct program_job job = {.program = program->name, .use = PROGRAM_AS_FILTER, .file = ""};
+    bool is_alone = hook->once_per == PROGRAM_ONCE_PER_RECIPIENT;
+    struct program_job job = {.use = PROGRAM_AS_FILTER, .file = ""};
 
     hooks_fill_job(t, is_alone ? t->parcels : NULL, &job);
-    runners_ask(t->deliver->runners, program, &job, t->msg, program->on_failure == PROGRAM_TEMPFAIL,
-                &t->arena, on_answer, t);
+    hook_ask(t->deliver, hook, &job, t->msg, &t->arena, on_answer, t);
 }
 
 static void
 ask_or_sort(struct transaction *t)
 {
-    const struct settings_program *program = filter_of(t);
+    struct hook hook;
 
-    if (program != NULL)
-        ask(t, program);
+    if (next_hook(t, &hook))
+        ask(t, &hook);
     else
         transaction_sort(t);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Programs as filters behind Sieve: once for each account whose copy goes somewhere, with the
- * mailbox that it goes to. What one makes of the message, all copies in that account have that were
- * the same as the first.
+ * Programs and content filters behind Sieve: once for each account whose copy goes somewhere, with
+ * the mailbox that it goes to. What one makes of the message, all copies in that account have that
+ * were the same as the first.
  */
 #include "hooks_priv.h"
 
@@ -19,17 +19,18 @@ struct look { /* in the arena: at one parcel */
 
 static void next_filter(struct look *l);
 
-static const struct settings_program *
-filter_of(const struct look *l)
+/* false: all have looked at it. */
+static bool
+next_hook(const struct look *l, struct hook *hook)
 {
     const struct settings *s = l->t->deliver->settings;
     const struct settings_domain *d = settings_find_domain(s, l->p->delivery.target.account.domain);
 
     if (l->filter < s->filters_after_count)
-        return settings_find_program(s, s->filters_after[l->filter]);
+        return hook_find(hook, s, s->filters_after[l->filter]);
     if (d == NULL || l->filter - s->filters_after_count >= d->filters_after_count)
-        return NULL;
-    return settings_find_program(s, d->filters_after[l->filter - s->filters_after_count]);
+        return false;
+    return hook_find(hook, s, d->filters_after[l->filter - s->filters_after_count]);
 }
 
 static void
@@ -40,11 +41,11 @@ one_done(struct transaction *t)
 }
 
 static void
-settle(struct look *l, const struct settings_program *program, const struct outcome *why)
+settle(struct look *l, const struct hook *hook, const struct outcome *why)
 {
     l->p->delivery.why = *why;
     l->p->is_settled = true;
-    hooks_log(l->t, program, why);
+    hooks_log(l->t, hook, why);
     one_done(l->t);
 }
 
@@ -120,38 +121,37 @@ static void
 on_answer(void *arg, const struct filter_result *r, int body_fd)
 {
     struct look *l = arg;
-    const struct settings_program *program = filter_of(l);
     const char *mailbox = r->verdict == FILTER_PASS ? hooks_mailbox(l->t, r) : "";
     struct outcome why = r->why;
+    struct hook hook;
 
+    next_hook(l, &hook);
     l->filter++;
-    if (mailbox == NULL && program->on_failure == PROGRAM_TEMPFAIL)
+    if (mailbox == NULL && hook.on_failure == PROGRAM_TEMPFAIL)
         outcome_set(&why, OUTCOME_FILTER_DEFERRED, "program '%s' wants it in no mailbox",
-                    program->name);
+                    hook.name);
     else if (r->verdict == FILTER_PASS &&
              (mailbox == NULL || apply(l, r, mailbox, body_fd, &why))) {
         next_filter(l);
         return;
     } else if (r->verdict == FILTER_DISCARD)
-        outcome_set(&why, OUTCOME_DISCARDED, "program '%s' discards it", program->name);
-    settle(l, program, &why);
+        outcome_set(&why, OUTCOME_DISCARDED, "%s '%s' discards it", hook.kind, hook.name);
+    settle(l, &hook, &why);
 }
 
 static void
 next_filter(struct look *l)
 {
-    const struct settings_program *program = filter_of(l);
     struct program_job job = {.use = PROGRAM_AS_FILTER, .file = ""};
+    struct hook hook;
 
-    if (program == NULL) {
+    if (!next_hook(l, &hook)) {
         one_done(l->t);
         return;
     }
-    job.program = program->name;
     hooks_fill_job(l->t, l->p, &job);
     job.values[PROGRAM_MAILBOX] = delivery_mailbox(&l->p->delivery);
-    runners_ask(l->t->deliver->runners, program, &job, l->p->delivery.source->msg,
-                program->on_failure == PROGRAM_TEMPFAIL, &l->t->arena, on_answer, l);
+    hook_ask(l->t->deliver, &hook, &job, l->p->delivery.source->msg, &l->t->arena, on_answer, l);
 }
 
 static void

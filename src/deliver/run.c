@@ -91,6 +91,12 @@ send_kill_runner(void *arg, uint32_t slot)
 }
 
 static void
+send_kill_passthrough(void *arg)
+{
+    tell_slot(arg, STORE_KILL_PASSTHROUGH, 0);
+}
+
+static void
 send_kill_relay(void *arg)
 {
     tell_slot(arg, STORE_KILL_RELAY, 0);
@@ -359,6 +365,9 @@ take_descriptor(struct deliver *d, struct door_frame *f)
     case MAIN_RUNNER_DOOR:
         runners_connect(d->runners, slot, f->fd);
         break;
+    case MAIN_PASSTHROUGH_DOOR:
+        filters_connect(d->passthrough, f->fd);
+        break;
     case MAIN_RELAY_DOOR:
         relay_link_connect(d->relay, f->fd);
         break;
@@ -388,6 +397,7 @@ take_frame(struct deliver *d, struct door_frame *f)
     case MAIN_OUTBOUND_DOOR:
     case MAIN_RELAY_DOOR:
     case MAIN_RUNNER_DOOR:
+    case MAIN_PASSTHROUGH_DOOR:
     case MAIN_CONTROL:
     case MAIN_METRICS_PAGE:
         return take_descriptor(d, f);
@@ -506,6 +516,7 @@ release(struct deliver *d)
     logins_free(d->logins);
     filters_free(d->filters);
     runners_free(d->runners);
+    filters_free(d->passthrough);
     sorters_free(d->sorters);
     hands_free(d->hands);
     usage_free(d->usage);
@@ -551,10 +562,11 @@ init(struct deliver *d)
     d->sorters = sorters_new(d->loop, &d->settings->timeouts, send_kill_sorter, d);
     d->filters = filters_new(&filter_milter, d->loop, send_kill_outbound, d);
     d->runners = runners_new(d->settings, d->loop, send_kill_runner, d);
+    d->passthrough = filters_new(&filter_passthrough, d->loop, send_kill_passthrough, d);
     d->relay = relay_link_new(d->loop, RELAY_JOB_MS,
                               &(struct relay_link_hooks){send_kill_relay, on_relay, d});
     return d->relay != NULL && d->main_watch != NULL && d->metrics != NULL && d->hands != NULL &&
-           d->sorters != NULL && d->filters != NULL && d->runners != NULL;
+           d->sorters != NULL && d->filters != NULL && d->runners != NULL && d->passthrough != NULL;
 }
 
 int

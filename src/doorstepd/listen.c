@@ -295,7 +295,10 @@ address_at(const struct settings *s, size_t n)
             return &s->listens[i].address[n];
         n -= s->listens[i].address_count;
     }
-    return n < s->metrics.address_count ? &s->metrics.address[n] : NULL;
+    if (n < s->metrics.address_count)
+        return &s->metrics.address[n];
+    n -= s->metrics.address_count;
+    return n < s->filter_count ? &s->filters[n].back : NULL;
 }
 
 static bool

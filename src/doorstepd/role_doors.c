@@ -127,6 +127,8 @@ door_of_helper(enum role_kind kind)
         return MAIN_AUTH_DOOR;
     if (kind == ROLE_RELAY)
         return MAIN_RELAY_DOOR;
+    if (kind == ROLE_PASSTHROUGH)
+        return MAIN_PASSTHROUGH_DOOR;
     return kind == ROLE_RUNNER ? MAIN_RUNNER_DOOR : MAIN_SORTER_DOOR;
 }
 

@@ -48,9 +48,13 @@ takes_dismissal(struct daemon *d, const struct door_frame *frame)
         uint16_t type;
         enum role_kind kind;
     } rows[] = {
-        {STORE_KILL_SORTER, ROLE_SORTER}, {STORE_KILL_AUTH, ROLE_AUTH},
-        {STORE_KILL_RUNNER, ROLE_RUNNER}, {STORE_KILL_EDGE, ROLE_EDGE},
-        {STORE_KILL_RELAY, ROLE_RELAY},   {STORE_KILL_OUTBOUND, ROLE_OUTBOUND},
+        {STORE_KILL_SORTER, ROLE_SORTER},
+        {STORE_KILL_AUTH, ROLE_AUTH},
+        {STORE_KILL_RUNNER, ROLE_RUNNER},
+        {STORE_KILL_EDGE, ROLE_EDGE},
+        {STORE_KILL_RELAY, ROLE_RELAY},
+        {STORE_KILL_OUTBOUND, ROLE_OUTBOUND},
+        {STORE_KILL_PASSTHROUGH, ROLE_PASSTHROUGH},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -109,6 +113,8 @@ is_over(const struct role *r)
         return !roles_need_auth(d);
     if (r->kind == ROLE_RELAY)
         return !roles_want_relay(d);
+    if (r->kind == ROLE_PASSTHROUGH)
+        return !roles_want_passthrough(d);
     return daemon_is_ending(d) || r->state == ROLE_LEAVING || r->generation != d->generation;
 }
 
@@ -125,7 +131,8 @@ gives_up(struct daemon *d, const struct role *r, bool is_clean)
 static bool
 is_helper(enum role_kind kind)
 {
-    return kind == ROLE_SORTER || kind == ROLE_AUTH || kind == ROLE_RELAY || kind == ROLE_RUNNER;
+    return kind == ROLE_SORTER || kind == ROLE_AUTH || kind == ROLE_RELAY || kind == ROLE_RUNNER ||
+           kind == ROLE_PASSTHROUGH;
 }
 
 /* A helper whose store has closed the door: the next store's start brings it back. */

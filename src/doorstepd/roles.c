@@ -56,6 +56,12 @@ roles_want_relay(const struct daemon *d)
     return !d->is_offline && d->relay_files.fd >= 0;
 }
 
+bool
+roles_want_passthrough(const struct daemon *d)
+{
+    return !d->is_offline && d->settings->filter_count > 0;
+}
+
 /* --- starting --- */
 
 static const struct identity *
@@ -122,6 +128,16 @@ start_edge(struct role *edge)
         open_edge(edge);
 }
 
+/* Where filters give messages back. */
+static void
+send_returns(struct role *passthrough)
+{
+    const struct settings *s = passthrough->daemon->settings;
+
+    for (size_t i = 0; i < s->filter_count; i++)
+        role_send_listener(passthrough, (uint32_t)i, &s->filters[i].back);
+}
+
 static void
 start_helper(struct role *helper)
 {
@@ -136,6 +152,8 @@ start_helper(struct role *helper)
     role_send_settings(helper);
     if (helper->kind == ROLE_RELAY)
         supervise_send(helper, MAIN_RELAY_SECRETS, 0, SPAN_NONE, helper->daemon->relay_files.fd);
+    if (helper->kind == ROLE_PASSTHROUGH)
+        send_returns(helper);
     supervise_send(helper, MAIN_STORE_DOOR, 0, SPAN_NONE, helper->store_end);
     close(helper->store_end);
     helper->store_end = -1;
@@ -182,6 +200,8 @@ start_store(struct role *store)
         renew_helper(d, ROLE_RELAY, 0);
     for (uint32_t slot = 0; slot < roles_runner_count(d); slot++)
         renew_helper(d, ROLE_RUNNER, slot);
+    if (roles_want_passthrough(d))
+        renew_helper(d, ROLE_PASSTHROUGH, 0);
     for (struct role *r = d->roles; r != NULL; r = r->next) {
         if (r->kind == ROLE_EDGE && role_has_process(r))
             role_connect_edge(r);
@@ -273,6 +293,7 @@ roles_start(struct role *r)
     case ROLE_AUTH:
     case ROLE_RELAY:
     case ROLE_RUNNER:
+    case ROLE_PASSTHROUGH:
         start_helper(r);
         break;
     case ROLE_METRICS:

@@ -16,6 +16,7 @@ bool role_has_process(const struct role *r); /* NULL is allowed */
 bool roles_want_outbound(const struct daemon *d);
 bool roles_need_auth(const struct daemon *d);
 bool roles_want_relay(const struct daemon *d);
+bool roles_want_passthrough(const struct daemon *d);
 uint32_t roles_runner_count(const struct daemon *d);
 
 /* roles_open_edges() - those that have no listeners yet, once all are there who decide about mail.

@@ -33,9 +33,11 @@ const char *
 supervise_name(enum role_kind kind)
 {
     static const char *const names[] = {
-        [ROLE_EDGE] = "edge",         [ROLE_STORE] = "store",     [ROLE_SORTER] = "sorter",
-        [ROLE_HAND] = "hand",         [ROLE_METRICS] = "metrics", [ROLE_AUTH] = "auth",
-        [ROLE_OUTBOUND] = "outbound", [ROLE_RELAY] = "relay",     [ROLE_RUNNER] = "runner",
+        [ROLE_EDGE] = "edge",         [ROLE_STORE] = "store",
+        [ROLE_SORTER] = "sorter",     [ROLE_HAND] = "hand",
+        [ROLE_METRICS] = "metrics",   [ROLE_AUTH] = "auth",
+        [ROLE_OUTBOUND] = "outbound", [ROLE_RELAY] = "relay",
+        [ROLE_RUNNER] = "runner",     [ROLE_PASSTHROUGH] = "passthrough",
     };
 
     return names[kind];
@@ -49,7 +51,7 @@ supervise_metrics_role(enum role_kind kind)
         [ROLE_SORTER] = METRICS_ROLE_SORTER,     [ROLE_HAND] = METRICS_ROLE_HAND,
         [ROLE_METRICS] = METRICS_ROLE_METRICS,   [ROLE_AUTH] = METRICS_ROLE_AUTH,
         [ROLE_OUTBOUND] = METRICS_ROLE_OUTBOUND, [ROLE_RELAY] = METRICS_ROLE_RELAY,
-        [ROLE_RUNNER] = METRICS_ROLE_RUNNER,
+        [ROLE_RUNNER] = METRICS_ROLE_RUNNER,     [ROLE_PASSTHROUGH] = METRICS_ROLE_PASSTHROUGH,
     };
 
     return roles[kind];
@@ -203,7 +205,7 @@ static bool
 needs_files(enum role_kind kind)
 {
     return kind == ROLE_STORE || kind == ROLE_HAND || kind == ROLE_OUTBOUND || kind == ROLE_RELAY ||
-           kind == ROLE_RUNNER;
+           kind == ROLE_RUNNER || kind == ROLE_PASSTHROUGH;
 }
 
 bool

@@ -12,6 +12,9 @@ static const char *const names[PROGRAM_VARIABLES] = {
     [PROGRAM_SENDER] = "sender",
     [PROGRAM_CLIENT_IP] = "client_ip",
     [PROGRAM_CLIENT_NAME] = "client_name",
+    [PROGRAM_CLIENT_PORT] = "client_port",
+    [PROGRAM_PROTOCOL] = "protocol",
+    [PROGRAM_CLIENT_SOURCE] = "client_source",
     [PROGRAM_HELO] = "helo",
     [PROGRAM_LOGIN] = "login",
     [PROGRAM_QUEUE_ID] = "queue_id",
@@ -138,6 +141,7 @@ program_job_pack(const struct program_job *job, struct pack *p)
     for (uint32_t i = 0; i < job->argument_count; i++)
         pack_str(p, job->arguments[i]);
     pack_u8(p, job->has_recipient);
+    pack_u8(p, job->is_binary);
     pack_u8(p, job->wants_output);
     for (unsigned v = 0; v < PROGRAM_VARIABLES; v++)
         pack_value(job->values[v], p);
@@ -169,6 +173,7 @@ program_job_unpack(struct program_job *job, struct arena *arena, struct unpack *
     job->file = unpack_line(u, arena, PROGRAM_VALUE_MAX);
     unpack_arguments(job, arena, u);
     job->has_recipient = unpack_u8(u) == 1;
+    job->is_binary = unpack_u8(u) == 1;
     job->wants_output = unpack_u8(u) == 1;
     for (unsigned v = 0; v < PROGRAM_VARIABLES; v++)
         job->values[v] = unpack_line(u, arena, PROGRAM_VALUE_MAX);

@@ -59,6 +59,10 @@ program nothing {{
     command = {{"/bin/true"}}
 }}
 filters_before = {{"nothing"}}
+filter absent {{
+    address = "127.0.0.1:9"
+    return = "unix:{path}/back.sock"
+}}
 """
 
 FILES = ("store", "hand")
@@ -106,7 +110,7 @@ ATTEMPTS = {
     "makes a raw socket": ("socket", (2, 0o2004003, 1), but(store=EACCES)),
     "makes a pair of sockets": ("socketpair", (1, 1, 0, b"\0" * 8), but()),
     "makes a socket of netlink": ("socket", (16, 3, 0), but(store=EACCES)),
-    "connects": ("connect", (0, b"\2\0\0\x19\x7f\0\0\1" + b"\0" * 8, 16), but(store=-88, outbnd=-88, relay=-88)),
+    "connects": ("connect", (0, b"\2\0\0\x19\x7f\0\0\1" + b"\0" * 8, 16), but(store=-88, outbnd=-88, relay=-88, passth=-88)),
     "binds": ("bind", (0, b"\2\0\0\0\x7f\0\0\1" + b"\0" * 8, 16), but()),
     "listens": ("listen", (0, 1), but()),
     "executes": ("execve", (b"/bin/true", 0, 0), but()),
@@ -265,7 +269,7 @@ def every_thread_of_every_role_is_confined():
         wait_hand(s)
         users = {"store": USER, "hand": "news"}
         found = roles_of(s)
-        check({"edge", "sorter", "store", "hand", "auth", "metric", "outbnd", "relay", "runner"} <= set(found), f"roles are {set(found)}")
+        check({"edge", "sorter", "store", "hand", "auth", "metric", "outbnd", "relay", "runner", "passth"} <= set(found), f"roles are {set(found)}")
         for role, pid in found.items():
             threads = os.listdir(f"/proc/{pid}/task")
             for thread in threads:

@@ -5,6 +5,7 @@
  */
 #include "role_priv.h"
 
+#include <arpa/inet.h>
 #include <limits.h>
 #include <pwd.h>
 #include <string.h>
@@ -262,6 +263,32 @@ role_confine_relay(const struct settings *s)
         .port_count = p.count,
     };
     return sandbox_enter(has_names ? SANDBOX_RELAY_NAMES : SANDBOX_RELAY, &roots, is_required(s));
+}
+
+static uint16_t
+port_of(const struct settings_address *a)
+{
+    const struct sockaddr_in *in = (const void *)&a->ip;
+    const struct sockaddr_in6 *in6 = (const void *)&a->ip;
+
+    return ntohs(a->ip.ss_family == AF_INET ? in->sin_port : in6->sin6_port);
+}
+
+bool
+role_confine_passthrough(const struct settings *s)
+{
+    uint16_t ports[FILTER_SECTIONS_MAX];
+    struct sandbox_roots roots = {.ports = ports};
+    static struct roots r;
+
+    for (size_t i = 0; i < s->filter_count; i++)
+        if (!s->filters[i].address.is_unix)
+            ports[roots.port_count++] = port_of(&s->filters[i].address);
+    if (!add_sanitizer(&r) || !role_limit_memory(ROLE_MEMORY_PASSTHROUGH, s))
+        return false;
+    roots.readable = r.readable.paths;
+    roots.readable_count = r.readable.count;
+    return sandbox_enter(SANDBOX_PASSTHROUGH, &roots, is_required(s));
 }
 
 /* All that one of its programs may change; each then loses what only others may. */

@@ -38,6 +38,17 @@ handovers(const struct settings *s)
     return sum;
 }
 
+/* Messages that filters have, and connections that give them back. */
+static uint64_t
+passes(const struct settings *s)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < s->filter_count; i++)
+        sum += s->filters[i].concurrency;
+    return sum;
+}
+
 static uint64_t
 octets_of(enum role_memory role, const struct settings *s)
 {
@@ -52,6 +63,8 @@ octets_of(enum role_memory role, const struct settings *s)
         return ROLE_OCTETS + s->auth.threads * PASSWORD_OCTETS;
     case ROLE_MEMORY_RELAY:
         return ROLE_OCTETS + handovers(s) * HANDOVER_OCTETS;
+    case ROLE_MEMORY_PASSTHROUGH:
+        return ROLE_OCTETS + passes(s) * HANDOVER_OCTETS;
     case ROLE_MEMORY_HAND:
         break;
     }

@@ -84,6 +84,12 @@ run_outbound(const struct role_options *o)
 }
 
 static int
+run_passthrough(const struct role_options *o)
+{
+    return role_run_passthrough(SPAWN_DOOR_FD, o->parse);
+}
+
+static int
 run_relay(const struct role_options *o)
 {
     return role_run_relay(SPAWN_DOOR_FD, o->parse);
@@ -150,6 +156,7 @@ static const struct role_row {
     {"metrics", "doorstep-metric", false, true, run_metrics},
     {"runner", "doorstep-runner", false, true, run_runner},
     {"outbound", "doorstep-outbnd", false, true, run_outbound},
+    {"passthrough", "doorstep-passth", false, true, run_passthrough},
     {"relay", "doorstep-relay", false, true, run_relay},
 };
 

@@ -14,11 +14,12 @@
  */
 int role_main(int argc, char **argv);
 
-struct role_start {                  /* what a sorter, a hand and auth are sent before MAIN_GO */
-    struct door *main_door;          /* owned */
-    const struct settings *settings; /* stay for good */
-    int store_door;                  /* owned by the caller */
-    int secrets;                     /* the same; -1: none were sent */
+struct role_start {                   /* what a sorter, a hand and auth are sent before MAIN_GO */
+    struct door *main_door;           /* owned */
+    const struct settings *settings;  /* stay for good */
+    int store_door;                   /* owned by the caller */
+    int secrets;                      /* the same; -1: none were sent */
+    int returns[FILTER_SECTIONS_MAX]; /* the same; by settings.filters */
 };
 
 /* role_read_start() - blocks until MAIN_GO. main_fd is taken. False: main is gone or broke the
@@ -36,7 +37,8 @@ enum role_memory {
     ROLE_MEMORY_HAND,
     ROLE_MEMORY_AUTH,
     ROLE_MEMORY_OUTBOUND,
-    ROLE_MEMORY_RELAY
+    ROLE_MEMORY_RELAY,
+    ROLE_MEMORY_PASSTHROUGH
 };
 bool role_limit_memory(enum role_memory role, const struct settings *s);
 
@@ -48,6 +50,7 @@ bool role_confine_metrics(const struct settings *s);
 bool role_confine_auth(const struct settings *s);
 bool role_confine_outbound(const struct settings *s);
 bool role_confine_relay(const struct settings *s);
+bool role_confine_passthrough(const struct settings *s);
 bool role_confine_runner(const struct settings *s);
 
 struct settings_program;
@@ -60,6 +63,7 @@ int role_run_sorter(int main_fd, const struct settings *(*parse)(int fd),
 struct auth_library;
 int role_run_auth(int main_fd, const struct settings *(*parse)(int fd),
                   struct auth_library *library);
+int role_run_passthrough(int main_fd, const struct settings *(*parse)(int fd));
 int role_run_relay(int main_fd, const struct settings *(*parse)(int fd));
 int role_run_hand(int main_fd, const struct settings *(*parse)(int fd));
 int role_run_runner(int main_fd, const struct settings *(*parse)(int fd));

@@ -10,10 +10,25 @@
 
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
+#include "doorstep/pack.h"
 
 #define QUEUE_MAX 4096
 
 enum start_step { START_MORE, START_DONE, START_BROKEN };
+
+static bool
+take_return(struct role_start *start, const struct door_frame *frame)
+{
+    struct unpack u;
+    uint32_t i;
+
+    unpack_init(&u, frame->body);
+    i = unpack_u32(&u);
+    if (u.broken || i >= FILTER_SECTIONS_MAX || start->returns[i] >= 0)
+        return false;
+    start->returns[i] = frame->fd;
+    return true;
+}
 
 static enum start_step
 take(struct role_start *start, struct door_frame *frame, const struct settings *(*parse)(int fd))
@@ -31,6 +46,8 @@ take(struct role_start *start, struct door_frame *frame, const struct settings *
         start->secrets = frame->fd;
         return START_MORE;
     }
+    if (frame->type == MAIN_LISTENER && frame->fd >= 0 && take_return(start, frame))
+        return START_MORE;
     if (frame->fd >= 0)
         close(frame->fd);
     if (frame->type == MAIN_GO && start->settings != NULL && start->store_door >= 0)
@@ -46,6 +63,8 @@ role_read_start(int main_fd, const struct settings *(*parse)(int fd), struct rol
 
     memset(out, 0, sizeof(*out));
     out->store_door = out->secrets = -1;
+    for (size_t i = 0; i < FILTER_SECTIONS_MAX; i++)
+        out->returns[i] = -1;
     out->main_door = door_new(main_fd, QUEUE_MAX);
     while (out->main_door != NULL && step == START_MORE) {
         enum door_result result = door_receive(out->main_door, &frame);

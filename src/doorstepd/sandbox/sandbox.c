@@ -42,6 +42,7 @@ static const struct sandbox_row rows[] = {
     [SANDBOX_METRICS] = {"metrics", false, false, false, false, false, 256 * MIB, FREE, 512},
     [SANDBOX_RUNNER] = {"runner", true, true, true, true, true, FREE, FREE, FREE},
     [SANDBOX_OUTBOUND] = {"outbound", false, true, true, false, false, FREE, FREE, FREE},
+    [SANDBOX_PASSTHROUGH] = {"passthrough", true, true, true, false, false, FREE, FREE, FREE},
     [SANDBOX_RELAY] = {"relay", true, true, false, false, false, FREE, FREE, FREE},
     [SANDBOX_RELAY_NAMES] = {"relay", true, true, false, false, true, FREE, FREE, FREE},
 };

@@ -12,6 +12,8 @@
  *   outbound none                          connects to stream sockets       -
  *   relay   none; with names, a few to     connects to stream sockets;       -
  *           read                           with names, DNS
+ *   passthrough  none                      connects to its filters;         -
+ *                                          what it has been given
  *   runner  reads and executes             as its user: it starts     -
  *           what its user may; changes     programs
  *           none. Programs: their roots
@@ -38,17 +40,18 @@ enum sandbox_role {
     SANDBOX_OUTBOUND,
     SANDBOX_RELAY,
     SANDBOX_RELAY_NAMES, /* the same role where it has to look names up */
-    SANDBOX_RUNNER
+    SANDBOX_RUNNER,
+    SANDBOX_PASSTHROUGH
 };
 
-/* What a store, a hand or a relay may reach; others have nothing. Absolute paths,
+/* What a store, a hand, a relay or a passthrough may reach; others have nothing. Absolute paths,
  * borrowed for the call; what is missing is skipped. */
 struct sandbox_roots {
     const char *const *paths; /* folders: read and changed, with all below */
     size_t count;
     const char *const *readable; /* folders and files: read, with all below */
     size_t readable_count;
-    const uint16_t *ports; /* of TCP that a relay connects to, and no other (Landlock ABI 4) */
+    const uint16_t *ports; /* of TCP to connect to, and no other (Landlock ABI 4) */
     size_t port_count;
     bool asks_users; /* the user database, which may be a service behind a unix socket */
 };

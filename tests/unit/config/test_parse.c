@@ -202,6 +202,7 @@ struct error_case {
 };
 
 #define DOMAIN "domain a.example {}\n"
+#define FILTER "filter one { address = \"127.0.0.1:1\" return = \"127.0.0.1:2\" }\n"
 
 static const struct error_case error_cases[] = {
     {"an unknown setting",
@@ -289,7 +290,7 @@ static const struct error_case error_cases[] = {
      {"t:2: program 'p': its environment has what is not NAME=value"}},
     {"a filter that nobody knows",
      DOMAIN "program spam { command = {\"/x\"} } filters_before = {spm}",
-     {"t: there is no program 'spm', did you mean 'spam'?"}},
+     {"t: there is no program or filter 'spm', did you mean 'spam'?"}},
     {"a filter that is a folder",
      "program f { folder = \"/f\" sieve = {pipe} }\n" DOMAIN
      "domain e.example { filters_after = {f} }",
@@ -297,6 +298,29 @@ static const struct error_case error_cases[] = {
     {"a program given twice",
      DOMAIN "program p { command = {\"/x\"} }\nprogram p { command = {\"/y\"} }",
      {"t:3: program 'p' was given before, at t:2"}},
+    {"a filter that is a filter",
+     DOMAIN FILTER "filter two { address = \"127.0.0.1:3\" return = \"unix:/r\" }\n"
+                   "filters_before = {tow}",
+     {"t: there is no program or filter 'tow', did you mean 'two'?"}},
+    {"a filter without its addresses",
+     DOMAIN "filter f { }",
+     {"t:2: filter 'f' has no address", "t:2: filter 'f' has no return"}},
+    {"a way back that others reach",
+     DOMAIN "filter f { address = \"127.0.0.1:1\" return = \"192.0.2.1:2\" }",
+     {"t:2: filter 'f': return can be a unix socket or a loopback address, nothing that others "
+      "reach"}},
+    {"a filter that would be ourselves",
+     DOMAIN "filter f { address = \"127.0.0.1:1\" return = \"127.0.0.1:1\" }",
+     {"t:2: filter 'f': address and return are the same: it would be us"}},
+    {"a filter that listens in the same file as we",
+     DOMAIN "filter f { address = \"unix:/f\" return = \"unix:/f,mode=0600\" }",
+     {"t:2: filter 'f': address and return are the same: it would be us"}},
+    {"a filter with the name of a program",
+     DOMAIN FILTER "program one { command = {\"/x\"} }",
+     {"t:2: filter 'one' has the name of a program"}},
+    {"two filters that give back to one address",
+     DOMAIN FILTER "filter two { address = \"127.0.0.1:3\" return = \"127.0.0.1:2\" }",
+     {"t:3: address '127.0.0.1:2' was given before, at t:2"}},
     {"unknown recipients where mail is taken",
      DOMAIN "listen smtp { address = {\"127.0.0.1:1\"} unknown_recipients = dunno }",
      {"t:2: listen: unknown_recipients is for listen policy"}},

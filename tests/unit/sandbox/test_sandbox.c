@@ -508,6 +508,15 @@ confine_relay(const struct bench *b)
 }
 
 static bool
+confine_passthrough(const struct bench *b)
+{
+    const uint16_t ports[] = {9, port_of(b)};
+
+    return sandbox_enter(SANDBOX_PASSTHROUGH,
+                         &(struct sandbox_roots){.ports = ports, .port_count = 2}, true);
+}
+
+static bool
 confine_relay_names(const struct bench *b)
 {
     const char *readable[] = {"/etc/hosts"};
@@ -629,6 +638,21 @@ static const struct row {
     {"a relay reads a file lent to it", confine_relay, do_read_lent_file, ALLOWED},
     {"a relay waits in epoll", confine_relay, do_wait_in_epoll, ALLOWED},
     {"a relay logs", confine_relay, do_log, ALLOWED},
+
+    {"a passthrough opens no file", confine_passthrough, try_open_passwd, REFUSED},
+    {"a passthrough creates no file", confine_passthrough, try_create_file, REFUSED},
+    {"a passthrough connects", confine_passthrough, do_connect, ALLOWED},
+    {"a passthrough connects to no other port", confine_passthrough, try_other_port, REFUSED},
+    {"a passthrough accepts connections", confine_passthrough, try_accept, ALLOWED},
+    {"a passthrough binds nothing", confine_passthrough, try_bind, KILLED},
+    {"a passthrough sends no datagrams", confine_passthrough, try_datagram, KILLED},
+    {"a passthrough executes nothing", confine_passthrough, try_execve, KILLED},
+    {"a passthrough makes no process", confine_passthrough, try_fork, KILLED},
+    {"a passthrough makes no executable memory", confine_passthrough, try_executable_memory,
+     KILLED},
+    {"a passthrough signals nobody", confine_passthrough, try_kill_parent, KILLED},
+    {"a passthrough reads a file lent to it", confine_passthrough, do_read_lent_file, ALLOWED},
+    {"a passthrough logs", confine_passthrough, do_log, ALLOWED},
 
     {"a relay with names opens no other file", confine_relay_names, try_open_passwd, REFUSED},
     {"a relay with names lists no folder", confine_relay_names, try_list_etc, REFUSED},
