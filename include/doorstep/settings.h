@@ -236,6 +236,7 @@ struct settings_sieve {
     uint64_t variables_max_value_size, include_max_includes, include_max_nesting_depth;
     uint64_t vacation_min_period, vacation_default_period, vacation_max_period; /* ms */
     uint64_t duplicate_default_period, duplicate_max_period;                    /* ms */
+    const char *notify_mailto_envelope_from, *report_from; /* a word or an address, or "" */
     const char *vacation_default_subject, *vacation_default_subject_template;
     bool vacation_send_from_recipient, vacation_check_recipient;
     bool vacation_use_original_recipient;

@@ -238,6 +238,14 @@ asks_for_reports(const struct sieve_redirect *r)
     return r->notify != NULL || r->ret != NULL || r->has_by;
 }
 
+static bool
+is_on(const struct relay_origin *o, const char *name)
+{
+    const char *value = setting(o, name);
+
+    return value != NULL && strcasecmp(value, "yes") == 0;
+}
+
 /* What answers the null path has it too: nothing can go in circles (RFC 5230 5.1, RFC 8098 2.1). */
 static const char *
 sender_of(const struct relay_origin *o, const struct sieve_action *a)
@@ -250,6 +258,8 @@ sender_of(const struct relay_origin *o, const struct sieve_action *a)
         return relay_chosen_address(o, "sieve_redirect_envelope_from", o->envelope->sender);
     if (a->kind == SIEVE_NOTIFY)
         return relay_chosen_address(o, "sieve_notify_mailto_envelope_from", o->user->postmaster);
+    if (a->kind == SIEVE_VACATION && is_on(o, "sieve_vacation_send_from_recipient"))
+        return o->envelope->recipient;
     return "";
 }
 

@@ -30,6 +30,8 @@ static const struct row {
 #name, IS_LIST, offsetof(struct settings_sieve, name),                                     \
             offsetof(struct settings_sieve, name##_count)                                          \
     }
+    TEXT(notify_mailto_envelope_from),
+    TEXT(report_from),
     TEXT(vacation_default_subject),
     TEXT(vacation_default_subject_template),
     BOOLEAN(vacation_send_from_recipient),

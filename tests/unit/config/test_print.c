@@ -82,6 +82,7 @@ static const char all_changed[] =
     "= {\"/shared/a=b "
     "c\"}\n"
     "max_actions = 7 max_redirects = 8 notify_max_notifications = 9 variables_max_value_size = 5K\n"
+    "notify_mailto_envelope_from = user_email report_from = \"Abuse <abuse@x.example>\"\n"
     "include_max_includes = 6 include_max_nesting_depth = 3 vacation_min_period = 1h\n"
     "vacation_default_period = 2h vacation_max_period = 3h vacation_default_subject = \"x\"\n"
     "vacation_default_subject_template = \"y\" vacation_send_from_recipient = yes\n"

@@ -38,6 +38,8 @@ static const char *
 setting(void *arg, const char *name)
 {
     (void)arg;
+    if (strcmp(name, "sieve_vacation_send_from_recipient") == 0)
+        return "yes";
     return strcmp(name, "sieve_redirect_envelope_from") == 0 ? "<relay@example.org>" : NULL;
 }
 
@@ -202,6 +204,8 @@ START_TEST(whose_name_stands_on_the_envelope)
     world_init(&w, "bob@example.com", HEAD "\r\n", "require \"vacation\"; vacation \"x\";");
     check_path(&w, "");
     ck_assert_str_eq(relay_recipient(&w.origin, w.action, 0), "bob@example.com");
+    w.origin.setting = setting;
+    check_path(&w, "ann@example.org");
     world_release(&w);
     world_init(&w, "bob@example.com", HEAD "\r\n",
                "require \"vnd.dovecot.report\"; report \"abuse\" \"x\" \"a@b.c\";");
