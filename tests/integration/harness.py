@@ -5,6 +5,7 @@ tests/session/private_daemon.py."""
 import os
 import shutil
 import sys
+import threading
 import time
 import traceback
 
@@ -18,11 +19,12 @@ __all__ = ["Daemon", "Failure", "Tests", "expect", "message", "trace_of", "until
 
 
 class Tests:
-    """Runs checks, prints `ok NAME`, `FAIL NAME` or `skip NAME`, and at the end the counts."""
+    """Runs checks, prints `ok NAME`, `FAIL NAME` or `skip NAME`, and at the end the counts. Threads may share it."""
 
     def __init__(self, title):
         self.title = title
         self.passed = self.failed = self.skipped = 0
+        self.lock = threading.Lock()
 
     def run(self, name, check, *arguments):
         try:
@@ -32,13 +34,15 @@ class Tests:
         except Exception:  # a client library's own errors, a time-out: all are failures here
             self.fail(name, traceback.format_exc(limit=4))
         else:
-            self.passed += 1
-            print(f"ok {self.title}: {name}", flush=True)
+            with self.lock:
+                self.passed += 1
+                print(f"ok {self.title}: {name}", flush=True)
 
     def fail(self, name, text):
-        self.failed += 1
-        print(f"FAIL {self.title}: {name}", flush=True)
-        print("    " + text.rstrip().replace("\n", "\n    "), flush=True)
+        with self.lock:
+            self.failed += 1
+            print(f"FAIL {self.title}: {name}", flush=True)
+            print("    " + text.rstrip().replace("\n", "\n    "), flush=True)
 
     def skip(self, name, why):
         self.skipped += 1

@@ -19,7 +19,7 @@ from next_hop import NextHop  # noqa: E402
 
 VACATION = 'require "vacation"; vacation :days 1 "I am away.";'
 AWAY = ("ann", "eve", "ida", "olga")
-FLOOD, OF_ONE, OF_ALL = 5000, 20, 50  # messages; replies an hour
+FLOOD, OF_ONE, OF_ALL = 2000, 20, 50  # messages; replies an hour
 SESSION = 90  # messages
 
 
