@@ -5,6 +5,7 @@
  * is at home elsewhere its home is asked. An MTA that asks before it accepts gets the same answers.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "doorstep/door_frames.h"
 #include "doorstep/limit.h"
@@ -114,6 +115,13 @@ one_less(struct rcpt *r)
 
 /* ---- accounts that are at home elsewhere ---- */
 
+/* "Full", which is no matter to a map. */
+static bool
+is_about_room(const struct outcome *why)
+{
+    return outcome_code(why) == 552 || strcmp(outcome_enhanced(why) + 1, ".2.2") == 0;
+}
+
 /* What is deferred for one account now would be for the whole message later (RFC 5321 has one
  * answer for a recipient): the client does better to wait with this one alone. */
 static void
@@ -121,7 +129,7 @@ on_home(void *arg, const struct outcome *why)
 {
     struct rcpt *r = arg;
 
-    if (outcome_is_success(why)) {
+    if (outcome_is_success(why) || (r->asker == RCPT_ASKED_BY_MAP && is_about_room(why))) {
         r->has_room = true;
     } else if (outcome_is_temporary(why)) {
         r->is_deferred = true;

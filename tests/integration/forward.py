@@ -12,6 +12,7 @@ import smtplib
 import socket
 import tempfile
 import threading
+import urllib.request
 
 from harness import Daemon, Failure, Tests, expect, message, until
 from next_hop import CLOSE, NextHop
@@ -493,6 +494,52 @@ def an_alias_that_one_home_defers(daemon, hop):
     expect((code, text) == (450, "4.2.1 <team@example.org> no"), f"{code} {text}")
 
 
+def a_yes_that_was_wrong_is_forgotten(daemon, hop):
+    hop.replies["END p19@far.example"] = ["550 5.1.1 gone"]
+    answers = deliver(daemon, ["p19@far.example"], "gone", sender="h@example.com")
+    expect(answers["p19@far.example"] == (550, "5.1.1 <p19@far.example> gone"), str(answers))
+    before = len(mails(hop))
+    expect(at_rcpt(daemon, "p19@far.example", sender="h@example.com")[0][0] == 250, "not taken")
+    expect(len(mails(hop)) == before + 1, "it was not asked anew")
+
+
+def it_need_not_be_asked(daemon, hop):
+    expect(at_rcpt(daemon, "ann@quiet.example")[0][0] == 250, "not taken")
+    expect(mails(hop) == [], "it was asked")
+
+
+def maps_say_who_exists_there(daemon, hop):
+    """As Postfix asks by socketmap: who is full exists, who is unknown at home does not."""
+    replies = {"x1@": "550 5.1.1 nobody", "x2@": "452 4.2.2 full", "x3@": "552 5.2.2 full", "x4@": "450 4.2.1 later"}
+    hop.replies["RCPT"] = lambda session: session.raw(
+        next((text for who, text in replies.items() if who in hop.said[-1]), "250 ok").encode() + b"\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", daemon.socketmap), timeout=60) as s:
+        for name, wanted in (("x1", "NOTFOUND "), ("x2", "OK x2"), ("x3", "OK x3"), ("x4", "TEMP "), ("x5", "OK x5")):
+            asked = f"virtual_mailbox_maps {name}@far.example".encode()
+            s.sendall(b"%d:%s," % (len(asked), asked))
+            said = s.recv(1000).decode().split(":", 1)[1]
+            expect(said.startswith(wanted), f"{name}: {said}")
+    expect(mails(hop)[0] == "MAIL FROM:<>", str(mails(hop)))
+
+
+def numbers_tell(daemon, hop):
+    """What was asked and handed on in all that came before."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{daemon.metrics}/metrics", timeout=60) as answer:
+        text = answer.read().decode()
+    found = {}
+    for line in text.splitlines():
+        for name in ("relay_asked_total", "relay_forwarded_total", "relay_ask_duration_seconds_count"):
+            if line.startswith(f"doorstep_{name}{{"):
+                key = (name, (line.split('answer="') + [""])[1].split('"')[0])
+                found[key] = found.get(key, 0) + float(line.split()[1])
+    for answer in ("accepted", "refused", "deferred", "failed", "late", "remembered"):
+        expect(found[("relay_asked_total", answer)] > 0, f"asked, {answer}: {found}")
+    for answer in ("accepted", "refused", "deferred", "failed"):
+        expect(found[("relay_forwarded_total", answer)] > 0, f"forwarded, {answer}: {found}")
+    expect(found[("relay_ask_duration_seconds_count", "")] > 10, str(found))
+
+
 def guesses_are_counted(daemon, hop):
     """Addresses that nobody has at home end a session as those do that nobody has here."""
     hop.replies["RCPT"] = lambda session: session.raw(b"550 5.1.1 nobody\r\n")
@@ -506,7 +553,13 @@ def with_a_server(t):
         route = f'route "node" {{ next_hop = "{hop.name}" protocol = "lmtp" tls = "none" {QUICK} }}\n'
         domain = 'domain "far.example" { accounts = "any" forward = "node" }\n'
         limits = 'limits { unknown_recipients = 2 exempt = {"192.0.2.0/24"} }'
-        daemon = Daemon(in_domain='forward = "node"', more="dsn = yes\n" + route + domain + limits)
+        quiet = f'route "quiet" {{ next_hop = "{hop.name}" protocol = "lmtp" tls = "none" ask_recipients = no }}\n'
+        quiet += 'domain "quiet.example" { accounts = "any" forward = "quiet" }\n'
+        maps, metrics = free_ports(2)
+        listen = f'listen socketmap {{ address = "127.0.0.1:{maps}" }}\nmetrics {{ address = "127.0.0.1:{metrics}" }}\n'
+        more = "dsn = yes\n" + route + domain + quiet + listen + limits
+        daemon = Daemon(in_domain='forward = "node"', more=more)
+        daemon.socketmap, daemon.metrics = maps, metrics
         try:
             daemon.start()
             accounts(daemon, "ann", "eve")
@@ -524,6 +577,10 @@ def with_a_server(t):
                 it_is_refused_at_rcpt,
                 it_goes_away_at_the_end,
                 parameters_are_passed_on,
+                a_yes_that_was_wrong_is_forgotten,
+                it_need_not_be_asked,
+                maps_say_who_exists_there,
+                numbers_tell,
             ):
                 hop.replies.clear()
                 hop.said.clear()

@@ -316,6 +316,14 @@ asks_ask(struct asks *a, const struct settings_route *route, const struct addres
     buf_release(&sender);
 }
 
+void
+asks_forget(struct asks *a, const struct settings_route *route, const char *from, const char *to)
+{
+    const struct ask_subject subject = {route->name, from, to, 0};
+
+    ask_memory_forget(a->memory, &subject);
+}
+
 struct asks *
 asks_new(struct loop *loop, struct scheduler *s)
 {

@@ -32,4 +32,9 @@ typedef void (*asks_fn)(void *arg, const struct outcome *why);
 void asks_ask(struct asks *a, const struct settings_route *route, const struct address *from,
               const char *to, uint64_t size, asks_fn fn, void *arg);
 
+/* asks_forget() - what is remembered of this recipient and sender is wrong: the home refused a
+ * message that it had said it would take. from: without brackets. */
+void asks_forget(struct asks *a, const struct settings_route *route, const char *from,
+                 const char *to);
+
 #endif

@@ -27,6 +27,7 @@ struct forwarded {        /* one transaction with the far side */
     struct relay_recipient *recipients;
     struct parcel **parcels; /* in the same order */
     uint32_t count;
+    const char *from; /* in the arena, once it goes */
 };
 
 #define ARENA_MAX (4u << 20)
@@ -60,11 +61,26 @@ set_answer(struct parcel *p, const struct relay_answer *a, const struct relay_re
     p->host = result == NULL ? NULL : arena_copy(&p->transaction->arena, span_of(result->host));
 }
 
+/* It may be the message that the home does not want; the next RCPT asks whether it is the account.
+ */
+static void
+forget_answer(const struct forwarded *f, uint32_t i)
+{
+    struct asks *asks = f->transaction->deliver->asks;
+
+    if (asks != NULL && f->from != NULL)
+        asks_forget(asks, f->route, f->from, f->recipients[i].address);
+}
+
 static void
 end(struct forwarded *f, const struct relay_result *result, const struct relay_answer *why)
 {
     for (uint32_t i = 0; i < f->count; i++) {
-        set_answer(f->parcels[i], result == NULL ? why : &result->answers[i], result);
+        const struct relay_answer *answer = result == NULL ? why : &result->answers[i];
+
+        if (answer->state == RELAY_FAILED)
+            forget_answer(f, i);
+        set_answer(f->parcels[i], answer, result);
         f->parcels[i]->delivery.done(&f->parcels[i]->delivery);
     }
     arena_release(&f->arena);
@@ -171,9 +187,10 @@ fill(struct live_job *j, struct relay_job *out, int *fd)
     const char *head = print_head(f);
     struct outcome ignored;
 
+    f->from = print_sender(f, e);
     *out = (struct relay_job){
         .route = f->route->name,
-        .reverse_path = print_sender(f, e),
+        .reverse_path = f->from,
         .envid = e->envid,
         .ret = e->ret,
         .body = e->body,
@@ -184,7 +201,7 @@ fill(struct live_job *j, struct relay_job *out, int *fd)
         .recipient_count = f->count,
         .octets = message_traits(source->msg)->octets,
     };
-    if (head == NULL || out->reverse_path == NULL)
+    if (head == NULL || f->from == NULL)
         return false;
     out->head = span_of(head);
     *fd = taken_open_message(source->msg, &ignored);
