@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 import re
+import select
 import shutil
 import signal
 import smtplib
@@ -723,6 +724,77 @@ def counted(d):
     expect(b64(f"\0{ANN}\0{PASSWORD}") not in log and PASSWORD not in log, "a password in the log")
 
 
+LIMITS = """
+listen managesieve {{
+    address = {{"127.0.0.1:{clear}"}}
+    auth_plain_without_tls = yes
+}}
+timeouts {{ command = 1500ms session = 4s }}
+limits {{ connections = 6 }}
+auth {{ hash_memory = 64K hash_operations = 1 delay = 1ms delay_max = 1ms }}
+"""
+
+
+def said_goodbye(c):
+    """The connection ended, and the client was told so; what it still sends goes nowhere."""
+    while (reply := c.reply()).word in ("OK", "NO"):
+        pass
+    return reply.word == "BYE" and c.is_closed()
+
+
+def dribbles(c, first):
+    """An octet now and then, which completes nothing; until the server has had enough."""
+    try:
+        c.send(first)
+        while not select.select([c.socket], [], [], 0.1)[0]:
+            c.send(b"x")
+    except OSError:
+        pass
+
+
+def deadlines(d):
+    silent, slow, login = (Client(d.ports["clear"]) for _ in range(3))
+    dribbles(slow, b"NOOP {4000+}\r\n")  # no octet of a command moves its deadline
+    expect(said_goodbye(silent), "a client that says nothing")
+    expect(slow.is_closed() or said_goodbye(slow), "a literal that comes octet by octet")
+    login.close()
+    known_one = known(d)
+    dribbles(known_one, b'PUTSCRIPT "a" {4000+}\r\n')
+    expect(known_one.is_closed() or said_goodbye(known_one), "a session has an end, also after a log-in")
+    expect("main" not in known(d).scripts(), "what was never whole is stored")
+
+
+def connections(d):
+    """So many connections at a time; others end at once, and room comes back."""
+
+    def is_there():
+        c = Client(d.ports["clear"])
+        if c.greeting.word != "OK":
+            c.close()
+            return None
+        return c
+
+    held = [c for c in (is_there() for _ in range(20)) if c is not None]
+    expect(1 <= len(held) <= 6, f"{len(held)} at a time")
+    for c in held:
+        c.close()
+    until(is_there, "room after they left")
+
+
+def limited(t):
+    (port,) = free_ports(1)
+    daemon = Daemon(more=LIMITS.format(clear=port))
+    daemon.ports["clear"] = port
+    try:
+        daemon.start()
+        add_account(daemon, ANN)
+        t.run("deadlines", deadlines, daemon)
+        t.run("connections at a time", connections, daemon)
+        daemon.end()
+    finally:
+        daemon.remove()
+
+
 def drained(d):
     c = known(d)
     d.terminate()
@@ -777,6 +849,7 @@ def main():
             daemon.kill()
         daemon.remove()
         shutil.rmtree(FOLDER, ignore_errors=True)
+    limited(t)
     t.end()
 
 
