@@ -3,11 +3,13 @@
 does what a client would do then, until it is done. `needs` names calls that every such run must have made:
 without them the case does not show what it says."""
 
+import functools
 import os
+import re
 import sqlite3
 import time
 
-from target import Failure, RETRY_SECONDS
+from target import Failure, RETRY_SECONDS, until
 
 ANN = "ann@example.org"
 ZOE = "zoe@example.net"  # an mbox
@@ -176,6 +178,67 @@ class MediumSorted(Sorted):
 
     needs = (*RECORD, "write state/queue/messages/*")
     lines = 2500
+
+
+class HandedOn(Sorted):
+    """A next hop takes what a script sends on, and refuses another address; the store dies at a call on the queue.
+    What the next hop has taken may come once more; nothing is lost, and the sender hears of the refusal once."""
+
+    needs = ("pwrite64 state/queue/queue.sqlite-wal", "fdatasync state/queue/queue.sqlite-wal")
+    mail = {"fields": f"To: {ANN}\r\n", "sender": "{name}@example.net"}
+    script = 'require "copy"; redirect :copy "eve@example.com"; redirect :copy "nobody@example.com";'
+    lines = 5
+
+    @functools.cached_property
+    def hop(self):
+        """Made by the process that the sweep runs in."""
+        from next_hop import NextHop
+
+        return NextHop({"RCPT": lambda s: "550 5.1.1 no" if "nobody" in s.hop.said[-1] else "250 2.1.5 ok"}, unix=True)
+
+    @property
+    def more(self):
+        return f'relay {{ smarthost = "{self.hop.name}" connections = 1 messages = none account_messages = none }}'
+
+    def taken(self, name):
+        """How often the message was, and the reports about it, by their ids."""
+        own_id = re.compile(rb"^Message-ID: <(\S+)>", re.M | re.I)
+        data = [d for _, _, d in list(self.hop.messages) if f"Subject: {name}\r\n".encode() in d]
+        reports = [own_id.search(d)[1] for d in data if b"multipart/report" in d]
+        return len(data) - len(reports), reports
+
+    def waiting(self, target):
+        database = sqlite3.connect(f"file:{target.daemon.state}/queue/queue.sqlite?mode=ro", uri=True)
+        ((count,),) = database.execute("select count(*) from items")
+        database.close()
+        return count
+
+    def wait_for(self, target, goes_on=lambda: True):
+        until(lambda: not goes_on() or all(self.taken(self.message)), f"{self.message} does not arrive", 60)
+
+    def act(self, target):
+        failures = Delivery.act(self, target)
+        if not failures:
+            self.wait_for(target, lambda: not target.nth.hits())
+        return failures
+
+    def holds(self, target):
+        self.wait_for(target)
+        return True
+
+    def complete(self, target):
+        super().complete(target)
+        self.wait_for(target)
+
+    def ended(self, target):
+        for name in set(target.sent.values()):
+            often, reports = self.taken(name)
+            most = 2 if name in target.struck else 1
+            if not 1 <= often <= most or len(set(reports)) != 1 or len(reports) > most:
+                target.problems.append(f"{name}: sent {often} times, reported by {reports}")
+        if self.waiting(target) > 0:
+            target.problems.append("something waits still")
+        self.hop.__exit__()
 
 
 class RowsThatWait(Delivery):
