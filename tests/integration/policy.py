@@ -61,6 +61,9 @@ class AskingPostfix(Postfix):
         with open(f"{self.folder}/conf/master.cf", "a") as f:
             f.write(SMTPD.format(port=self.other_port))
 
+    def ports(self):
+        return (self.port, self.other_port)
+
     def postmap(self, name, key):
         """What `postmap -q` prints; None: not found."""
         table = f"socketmap:unix:{self.daemon_folder}/socketmap.sock:{name}"

@@ -41,6 +41,7 @@ address_verify_poll_delay = 1s
 minimal_backoff_time = 1s
 maximal_backoff_time = 2s
 queue_run_delay = 1s
+service_throttle_time = 1s
 smtpd_authorized_xclient_hosts =
 transport_maps = inline:{{ {{ tcp@example.org = doorstep:inet:127.0.0.1:{lmtp} }}
     {{ cut@example.org = doorstep:inet:127.0.0.1:{proxy} }}
@@ -102,12 +103,20 @@ class Postfix:
 
     def start(self):
         self.run("postfix", "-c", f"{self.folder}/conf", "start")
-        until(self.answers, "Postfix did not start")
+        for port in self.ports():
+            until(lambda at=port: self.greets(at), f"Postfix does not greet at {port}", 180)
 
-    def answers(self):
+    def ports(self):
+        return (self.port,)
+
+    def greets(self, port):
+        """master listens long before an smtpd is there, on a busy machine; and one that failed to start is not
+        started again before service_throttle_time."""
         try:
-            socket.create_connection(("127.0.0.1", self.port), 5).close()
-            return True
+            with socket.create_connection(("127.0.0.1", port), 60) as s:
+                greeting = s.recv(4)
+                s.sendall(b"QUIT\r\n")
+                return greeting == b"220 "
         except OSError:
             return False
 
