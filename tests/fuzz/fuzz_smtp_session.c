@@ -23,9 +23,9 @@ struct run {
     struct buf output;
     struct buf stored; /* envelopes and contents */
     bool is_late, is_away, is_closed, in_message;
-    bool begins_tls, in_auth;
-    bool has_unread; /* replies, which a client that READS_LATE has not read */
-    unsigned more;   /* the second octet of settings */
+    bool begins_tls, in_auth, lost_auth; /* the store that the exchange began with is gone */
+    bool has_unread;                     /* replies, which a client that READS_LATE has not read */
+    unsigned more;                       /* the second octet of settings */
     unsigned mails;
     struct question {
         bool is_rcpt, is_auth, is_filter;
@@ -251,7 +251,10 @@ on_auth_step(void *arg, struct span octets)
 {
     struct run *r = arg;
 
-    require(r->in_auth && octets.n <= SASL_OCTETS_MAX);
+    require(octets.n <= SASL_OCTETS_MAX);
+    if (r->lost_auth)
+        return false;
+    require(r->in_auth);
     ask(r, (struct question){.is_auth = true, .auth = octets.n > 0 ? (uint8_t)octets.p[0] : 3});
     return true;
 }
@@ -263,6 +266,7 @@ on_auth_begin(void *arg, enum sasl_mechanism m, bool has_initial, struct span oc
 
     require(!r->in_auth && m < SASL_MECHANISM_COUNT && (has_initial || octets.n == 0));
     r->in_auth = true;
+    r->lost_auth = false;
     if (has_initial)
         return on_auth_step(arg, octets);
     ask(r, (struct question){.is_auth = true});
@@ -274,7 +278,7 @@ on_auth_abort(void *arg)
 {
     struct run *r = arg;
 
-    require(r->in_auth);
+    require(r->in_auth || r->lost_auth);
     r->in_auth = false;
     r->question_count = 0; /* nothing else is asked beside it */
 }
@@ -345,7 +349,8 @@ happen(struct run *r, size_t what)
     else if (what % 6 == 3)
         smtp_session_expire(r->session);
     else {
-        r->in_auth = false; /* the owner has forgotten it */
+        r->lost_auth = true;
+        r->in_auth = false;
         smtp_session_fail(r->session, &o);
     }
     r->question_count = 0; /* its answers come no more, or too late */
