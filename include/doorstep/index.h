@@ -234,9 +234,9 @@ struct index_script {
 
 typedef bool (*index_script_fn)(void *arg, const struct index_script *s);
 
-/* index_script_name_check() - RFC 5804 1.6: Net-Unicode, no control characters, no line or paragraph
- * separators, 1 to 512 octets. Names that are canonically equivalent are one: it is kept, and
- * listed, in normalization form C. */
+/* index_script_name_check() - RFC 5804 1.6: Net-Unicode, no control characters, no line or
+ * paragraph separators, 1 to 512 octets. Names that are canonically equivalent are one: it is kept,
+ * and listed, in normalization form C. */
 bool index_script_name_check(const char *name);
 
 /* index_script_list() - by name; s is borrowed for the call. */
