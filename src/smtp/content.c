@@ -68,10 +68,18 @@ content_begin(struct smtp_session *s, bool has_dots)
     return true;
 }
 
+/* Also where it is too big: which of the two is seen first is a matter of how its octets came, and
+ * the answer must not be. */
 static void
 check_bare(struct smtp_session *s)
 {
-    if (s->transaction != NULL && s->decode.saw_bare && s->decode.bare == BARE_REJECT)
+    struct transaction *t = s->transaction;
+
+    if (t == NULL || !s->decode.saw_bare || s->decode.bare != BARE_REJECT)
+        return;
+    if (t->has_failed && t->failure.kind == OUTCOME_TOO_BIG)
+        outcome_set(&t->failure, OUTCOME_BAD_CONTENT, NULL);
+    else
         fail_with(s, OUTCOME_BAD_CONTENT);
 }
 

@@ -415,6 +415,30 @@ START_TEST(bare_line_ends_are_refused_when_so_configured)
 }
 END_TEST
 
+/* However its octets come: the answer is the same. */
+START_TEST(what_is_too_big_and_has_a_bare_line_end_is_bad)
+{
+    static const struct span ask = SPAN("EHLO c.test\r\n" FROM TO("ann") "BDAT 1002 LAST\r\nx\n");
+    char rest[1000];
+    struct fake f;
+
+    memset(rest, 'x', sizeof(rest));
+    for (int in_pieces = 0; in_pieces < 2; in_pieces++) {
+        struct buf all;
+
+        fake_open(&f, LISTEN_SMTP);
+        f.config.bare_newline = BARE_REJECT;
+        fake_start(&f);
+        buf_init(&all, 4096);
+        ck_assert(buf_append_span(&all, ask) && buf_append(&all, rest, sizeof(rest)));
+        fake_feed(&f, buf_span(&all), in_pieces ? 1 : 0);
+        expect_tail(&f, "554 5.6.0 <ann@d.test> message content is not acceptable\r\n");
+        buf_release(&all);
+        fake_release(&f);
+    }
+}
+END_TEST
+
 START_TEST(bare_line_ends_become_crlf_when_so_configured)
 {
     struct fake f;
@@ -791,6 +815,7 @@ main(void)
     tcase_add_test(cases, a_message_of_just_the_limit_is_taken);
     tcase_add_test(cases, in_smtp_a_message_too_big_is_refused_once);
     tcase_add_test(cases, bare_line_ends_are_refused_when_so_configured);
+    tcase_add_test(cases, what_is_too_big_and_has_a_bare_line_end_is_bad);
     tcase_add_test(cases, bare_line_ends_become_crlf_when_so_configured);
     tcase_add_test(cases, an_over_long_line_is_skipped_in_little_memory);
     tcase_add_test(cases, the_longest_line_is_taken_and_one_more_octet_is_not);
