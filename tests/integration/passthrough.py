@@ -167,6 +167,33 @@ def facts_are_of_the_new_message(daemon, place):
     expect('"changed"' in known and "html" in known.lower(), f"{known}")
 
 
+def senders(daemon, place):
+    for sender in ("", '"a b\\"<c>"@example.com', "bob+x=y@example.com", "x" * 120 + "@example.com"):
+        code, text, box = deliver(daemon, "plain", "well", user=fresh(), sender=sender)
+        expect(code == 250 and len(box) == 1, f"{sender}: {code} {text}")
+        said = place.filters["plain"].seen[-1]["mail"]
+        expect(said.startswith(f"MAIL FROM:<{sender}>"), f"{sender}: {said}")
+
+
+def large_messages(daemon, place):
+    """What the store has in a file is lent by descriptor."""
+    body = ("0123456789" * 7 + "\r\n") * 25000
+    code, text, box = deliver(daemon, "plain", "well", user=fresh(), body=body)
+    expect(code == 250 and len(box) == 1, f"{code} {text}")
+    expect(without_trace(box[0]).endswith(body.replace("\r\n", "\n").encode()), "another body")
+    expect(place.filters["plain"].seen[-1]["data"].endswith(body.encode()), "another body was sent")
+    code, text, box = deliver(daemon, "skips", "closes", user=fresh(), body=body)
+    expect(code == 250 and without_trace(box[0]).endswith(body.replace("\r\n", "\n").encode()), f"{code} {text}")
+
+
+def by_chunks(daemon, place):
+    code, text, box = deliver(daemon, "plain", "chunks", user=fresh())
+    seen = place.filters["plain"].seen[-1]
+    expect(code == 250 and len(box) == 1, f"{code} {text}: {seen['back']}")
+    expect(all(c == 250 for c, _ in seen["back"]), f"{seen['back']}")
+    expect(bytes(range(14, 256)) * 1 in box[0] and len(box[0]) > len(seen["given"]) - 2000, "another content")
+
+
 def any_case_and_any_domain(daemon, place):
     user = fresh()
     code, text, box = deliver(daemon, "plain", "capitals", user=user)
@@ -224,6 +251,8 @@ def silence(daemon, place):
     code, text, box = deliver(daemon, "takes", "swallows")
     expect((code, box) == (250, []), f"discard: {code} {text}: {box}")
     log_has(daemon, "filtered", "filter=takes", "discards it")
+    code, text, box = deliver(daemon, "takes", "half")
+    expect((code, box) == (451, []), f"half of one, and 250: {code} {text}: {box}")
     code, text, box = deliver(daemon, "hasty", "swallows")
     expect((code, box) == (451, []), f"tempfail: {code} {text}: {box}")
     log_has(daemon, "filter_failed", "filter=hasty", "did not give it back in time")
@@ -309,6 +338,8 @@ def half_and_then_whole(daemon, place):
     code, text, box = deliver(daemon, "plain", "others", user=user)
     expect(code == 250 and len(box) == 1, f"{code} {text}: {box}")
     expect([c for c, _ in place.filters["plain"].seen[-1]["back"]] == [250, 250, 354, 250], "a second recipient")
+    code, text, box = deliver(daemon, "plain", "many", user=fresh())
+    expect(code == 250 and len(box) == 1 and place.filters["plain"].seen[-1]["refused"] == {550}, f"{code} {text}: {box}")
 
 
 # --- strangers
@@ -513,7 +544,7 @@ def start_proxsmtpd(place, port, back):
 
 CHECKS = [
     goes_through, nobody_is_shown_to_others, once_for_each_account, one_is_refused_and_the_other_is_not, lmtp_both_ways,
-    facts_are_of_the_new_message, any_case_and_any_domain, behind_sieve, several_filters_in_a_row, who_sent_it_is_told,
+    facts_are_of_the_new_message, senders, large_messages, by_chunks, any_case_and_any_domain, behind_sieve, several_filters_in_a_row, who_sent_it_is_told,
     many_at_once, verdicts, silence, a_filter_that_answers_first, faults, slow_faults, absent_filter, it_comes_back_once,
     half_and_then_whole, strangers_get_nowhere, a_token_is_good_at_its_own_filter_alone, strangers_keep_nobody_out,
     the_role_is_locked_in, numbers_and_log,
@@ -522,14 +553,14 @@ CHECKS = [
 
 def configuration(place, ports):
     sections = place.section("plain") + place.section("each", "once_per = recipient")
-    sections += place.section("skips", "on_failure = skip") + place.section("takes", "on_silence = discard")
+    sections += place.section("skips", "on_failure = skip") + place.section("takes", "on_silence = discard timeout = 1s")
     sections += place.section("hasty", "timeout = 1s") + place.section("hastyskips", "timeout = 1s on_failure = skip")
     sections += place.section("lmtp", driver="lmtp") + place.section("absent")
     sections += place.section("aio", address=f"127.0.0.1:{ports[0]}", back=f"127.0.0.1:{ports[1]}")
     sections += place.section("prox", address=f"127.0.0.1:{ports[2]}", back=f"127.0.0.1:{ports[3]}")
     domains = "".join(domain(n, [n]) for n in ("plain", "each", "skips", "takes", "hasty", "hastyskips", "lmtp", "absent", "aio", "prox"))
     domains += domain("behind", [], ["plain"]) + domain("chain", ["plain", "each"])
-    return f'limits {{ message_size = 1M }}\nmetrics {{ address = {{"unix:{place.path("metrics.sock")}"}} }}\n' + sections + domains
+    return f'limits {{ message_size = 4M message_memory = 64K }}\nmetrics {{ address = {{"unix:{place.path("metrics.sock")}"}} }}\n' + sections + domains
 
 
 def main():

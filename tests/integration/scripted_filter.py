@@ -242,6 +242,34 @@ class ScriptedFilter:
             seen["back"] = [back.ask(".")]
         wire.say("250 ok")
 
+    def do_chunks(self, wire, seen):
+        """In pieces of BDAT, with what no line has."""
+        data = b"Subject: chunks\r\n\r\n" + bytes(range(256)) * 300
+        with Wire(self.back) as back:
+            back.read()
+            code, text = back.ask("EHLO filter.example")
+            answers = [(code, text), back.ask("MAIL FROM:<> BODY=BINARYMIME"), back.ask(f"RCPT TO:<{seen['rcpt']}>")]
+            for at in range(0, len(data), 20000):
+                piece = data[at : at + 20000]
+                last = " LAST" if at + 20000 >= len(data) else ""
+                back.send(f"BDAT {len(piece)}{last}\r\n".encode() + piece)
+                answers.append(back.read())
+        seen["back"], seen["given"] = answers, data
+        wire.say("250 ok")
+
+    def do_many(self, wire, seen):
+        """Hundreds of recipients that are nobody, then the one."""
+        nobody = [f"{n:032x}@mx.example.org" for n in range(300)]
+        with Wire(self.back) as back:
+            back.read()
+            back.ask("EHLO filter.example")
+            back.ask("MAIL FROM:<>")
+            seen["refused"] = {back.ask(f"RCPT TO:<{r}>")[0] for r in nobody[:5]}
+            back.send("".join(f"RCPT TO:<{r}>\r\n" for r in nobody).encode())
+            time.sleep(0.1)
+        self.give(seen)
+        wire.say("250 ok")
+
     def do_empty(self, wire, seen):
         self.give(seen, b"")
         wire.say("250 ok")

@@ -98,6 +98,7 @@ on_data_begin(void *arg, uint64_t size)
         return false;
     g->pass = pass;
     pass->giver = g;
+    pass->facts.has_begun = true;
     return true;
 }
 

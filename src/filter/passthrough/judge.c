@@ -40,7 +40,7 @@ pass_judge(const struct pass_facts *f, bool is_silence_discard, const char **why
         return PASS_DEFERRED;
     if (f->reply / 100 == 2 && f->is_returned)
         return PASS_RETURNED;
-    if (f->reply / 100 == 2 && is_silence_discard && !f->is_returning)
+    if (f->reply / 100 == 2 && is_silence_discard && !f->has_begun)
         return PASS_DISCARDED;
     *why = f->is_late ? lateness(f) : NULL;
     return f->is_late ? PASS_FAILED : PASS_GOES_ON;

@@ -12,6 +12,7 @@ struct pass_facts {
     unsigned reply;      /* code of what the filter answered to the message; 0: nothing yet */
     bool is_returned;    /* it came back, whole */
     bool is_returning;   /* some of it has */
+    bool has_begun;      /* it was tried, at least: the filter has not swallowed it */
     const char *failure; /* no answer will come, or what came back cannot be used; NULL: none yet */
     bool is_late;        /* its time is over */
 };
