@@ -247,6 +247,16 @@ def verdicts(daemon, place):
         expect((code, box) == (wanted, []) and "on second thoughts" in text, f"{subject}: {code} {text}: {box}")
 
 
+def odd_replies(daemon, place):
+    """The client gets one line of ASCII, whatever the filter says."""
+    for subject, wanted in (("odd", 550), ("latin", 451), ("lines", 550)):
+        code, text, box = deliver(daemon, "plain", subject, user="olga")
+        expect((code, box) == (wanted, []), f"{subject}: {code} {text}")
+        expect(text.isascii() and text.isprintable() and len(text) < 600, f"{subject}: {text!r}")
+    code, text, box = deliver(daemon, "plain", "unasked", user=fresh())
+    expect(code == 250 and len(box) == 1, f"unasked: {code} {text}")
+
+
 def silence(daemon, place):
     code, text, box = deliver(daemon, "takes", "swallows")
     expect((code, box) == (250, []), f"discard: {code} {text}: {box}")
@@ -277,6 +287,8 @@ FAULTS = {
     "shuts": "421",
     "returns_and_closes": "it closed the connection",
     "empty": "it gave back no message",
+    "flood": "next hop sent",
+    "endless": "next hop sent",
     "huge": "too big",
 }
 SLOW = {
@@ -545,7 +557,7 @@ def start_proxsmtpd(place, port, back):
 CHECKS = [
     goes_through, nobody_is_shown_to_others, once_for_each_account, one_is_refused_and_the_other_is_not, lmtp_both_ways,
     facts_are_of_the_new_message, senders, large_messages, by_chunks, any_case_and_any_domain, behind_sieve, several_filters_in_a_row, who_sent_it_is_told,
-    many_at_once, verdicts, silence, a_filter_that_answers_first, faults, slow_faults, absent_filter, it_comes_back_once,
+    many_at_once, verdicts, odd_replies, silence, a_filter_that_answers_first, faults, slow_faults, absent_filter, it_comes_back_once,
     half_and_then_whole, strangers_get_nowhere, a_token_is_good_at_its_own_filter_alone, strangers_keep_nobody_out,
     the_role_is_locked_in, numbers_and_log,
 ]  # fmt: skip

@@ -170,6 +170,26 @@ class ScriptedFilter:
     def do_defers(self, wire, seen):
         wire.say("451 4.7.9 our scanner is away")
 
+    def do_odd(self, wire, seen):
+        wire.send("550 5.7.1 we \x1b[2J\x07 do not \u00e9\r\n".encode())
+
+    def do_latin(self, wire, seen):
+        wire.send(b"451 4.7.1 not \xe9 now\r\n")
+
+    def do_lines(self, wire, seen):
+        wire.say(*["550-5.7.1 a line of many"] * 100, "550 5.7.1 the last")
+
+    def do_flood(self, wire, seen):
+        while not self.release.is_set():
+            wire.send(b"550-no\r\n" * 1000)
+
+    def do_endless(self, wire, seen):
+        wire.send(b"250 " + b"x" * 100000)
+
+    def do_unasked(self, wire, seen):
+        self.give(seen)
+        wire.say("250 ok", "550 and this is for nobody")
+
     def do_swallows(self, wire, seen):
         wire.say("250 2.7.0 discarded")
 
