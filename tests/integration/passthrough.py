@@ -300,9 +300,10 @@ SLOW = {
 
 
 def faults(daemon, place):
-    for subject, cause in FAULTS.items():
-        one_fault(daemon, "plain", "skips", subject, cause)
-    expect(place.filters["plain"].seen[-1]["sent"] < 16 << 20, "much more was taken than a message may have")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda row: one_fault(daemon, "plain", "skips", *row), FAULTS.items()))
+    sent = [s["sent"] for s in place.filters["plain"].seen if "sent" in s]
+    expect(sent and max(sent) < 16 << 20, f"much more was taken than a message may have: {sent}")
 
 
 def slow_faults(daemon, place):
