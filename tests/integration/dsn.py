@@ -4,6 +4,7 @@
 NOTIFY asks for, and what comes to an address of SRS. The next hop takes no connection, so that all of it waits in the
 queue, which is read when the daemon has ended. The last line is "N passed, N failed"."""
 
+import concurrent.futures
 import contextlib
 import email
 import email.policy
@@ -485,9 +486,9 @@ def main():
               the_null_sender_hears_nothing, senders_of_redirects, redirects_have_a_trace, to_oneself_is_a_keep,
               circles_are_seen, wishes_go_on,
               srs_there_and_back, srs_takes_reports_alone, a_far_refusal_comes_back]
-    for check in checks:
-        if not sys.argv[1:] or check.__name__ in sys.argv[1:]:
-            tests.run(check.__name__.replace("_", " "), check)
+    chosen = [c for c in checks if not sys.argv[1:] or c.__name__ in sys.argv[1:]]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:  # each has a daemon of its own
+        list(pool.map(lambda check: tests.run(check.__name__.replace("_", " "), check), chosen))
     tests.end()
 
 
