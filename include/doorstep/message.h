@@ -60,6 +60,14 @@ void message_drop(struct message *m);
 /* message_inline() - all bytes when they lie in memory, else SPAN_NONE with *spilled true. */
 struct span message_inline(const struct message *m, bool *spilled);
 
+/* message_make_lf() - keep the bytes with LF for CRLF too, once for all who will store them so.
+ * After the seal, before any other thread reads m. Only of a message of moderate size in memory
+ * without bare line ends; else, and without memory, nothing happens. */
+void message_make_lf(struct message *m);
+
+/* message_lf() - that form; SPAN_NONE: it was not made. */
+struct span message_lf(const struct message *m);
+
 /* message_fd() - the spilled file's descriptor (owned by m), or -1. */
 int message_fd(const struct message *m);
 

@@ -447,12 +447,22 @@ wait_for(struct parcel *p)
         p->transaction->recipients[l->recipient].pending++;
 }
 
+/* Before the first worker sees it. */
+static void
+convert_once(struct transaction *t)
+{
+    for (struct transaction *part = t; part != NULL; part = transaction_next_part(t, part))
+        if (HASH_COUNT(part->parcels) > 1)
+            message_make_lf(part->source.msg);
+}
+
 /* The deliveries set out together. */
 static void
 post_all(struct transaction *t)
 {
     struct delivery *settled = NULL;
 
+    convert_once(t);
     for (struct transaction *part = t; part != NULL; part = transaction_next_part(t, part))
         for (struct parcel *p = part->parcels; p != NULL; p = p->hh.next) {
             if (!p->is_settled && !forward_is(p)) {

@@ -18,7 +18,8 @@
 
 #define MESSAGE_READ_SIZE 65536
 #define MESSAGE_DIGEST_OCTETS 32
-#define MESSAGE_BLOCK 192 /* octets counted at once; less than 256 */
+#define MESSAGE_BLOCK 192           /* octets counted at once; less than 256 */
+#define MESSAGE_LF_MAX (256 * 1024) /* octets of a message that is kept with LF besides */
 
 static_assert(MESSAGE_DIGEST_SIZE == 2 * MESSAGE_DIGEST_OCTETS + 1, "hex and NUL");
 
@@ -26,6 +27,7 @@ struct message {
     atomic_uint refs;
     bool is_sealed;
     struct buf bytes; /* empty once spilled */
+    struct buf lf;    /* the same with LF; empty: not made */
     int fd;           /* -1 while in memory; owned */
     message_spill_fn spill;
     void *spill_arg; /* borrowed */
@@ -52,6 +54,7 @@ message_new(size_t memory_max, message_spill_fn spill, void *arg)
     }
     atomic_init(&m->refs, 1);
     buf_init(&m->bytes, memory_max);
+    buf_init(&m->lf, MESSAGE_LF_MAX);
     m->fd = -1;
     m->spill = spill;
     m->spill_arg = arg;
@@ -75,6 +78,7 @@ message_unref(struct message *m)
     if (atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1)
         return;
     buf_release(&m->bytes);
+    buf_release(&m->lf);
     if (m->fd >= 0)
         close(m->fd);
     free(m);
@@ -216,6 +220,7 @@ message_drop(struct message *m)
 {
     assert(m->is_sealed);
     buf_release(&m->bytes);
+    buf_release(&m->lf);
     if (m->fd >= 0)
         close(m->fd);
     m->fd = -1;
@@ -239,6 +244,30 @@ message_inline(const struct message *m, bool *spilled)
 {
     *spilled = m->fd >= 0;
     return *spilled ? SPAN_NONE : buf_span(&m->bytes);
+}
+
+/* There is no bare CR, so every CR is half of a line end. */
+void
+message_make_lf(struct message *m)
+{
+    const struct message_traits *t = &m->traits;
+    struct span rest = buf_span(&m->bytes);
+
+    assert(m->is_sealed);
+    if (m->fd >= 0 || m->lf.len > 0 || t->bare > 0 || t->octets > MESSAGE_LF_MAX ||
+        !buf_reserve(&m->lf, t->octets - t->lines))
+        return;
+    while (rest.n > 0) {
+        size_t n = span_find(rest, '\r');
+        buf_append(&m->lf, rest.p, n); /* there is room */
+        rest = span_skip(rest, n + 1);
+    }
+}
+
+struct span
+message_lf(const struct message *m)
+{
+    return m->lf.len == 0 ? SPAN_NONE : buf_span(&m->lf);
 }
 
 int

@@ -181,12 +181,25 @@ writer_put_spilled(struct writer *w, const struct message *m)
     return false;
 }
 
+/* The message was converted once for many: only our trace fields are left. */
+static bool
+writer_put_made(struct writer *w, struct span trace, struct span lf)
+{
+    if (!writer_put_lf(w, trace.p, trace.n))
+        return false;
+    struct span head = {w->window, w->used};
+    w->used = 0;
+    return writer_put_verbatim(w, head, lf);
+}
+
 static bool
 writer_put_mail(struct writer *w, const struct store_mail *mail)
 {
     bool spilled;
-    struct span body = message_inline(mail->msg, &spilled);
+    struct span body = message_inline(mail->msg, &spilled), lf = message_lf(mail->msg);
 
+    if (!w->crlf && lf.n > 0)
+        return writer_put_made(w, mail->trace, lf);
     if (w->crlf && !writer_put_verbatim(w, mail->trace, body))
         return false;
     if (!w->crlf &&

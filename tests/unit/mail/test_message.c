@@ -94,6 +94,33 @@ START_TEST(traits_octet_by_octet)
 }
 END_TEST
 
+static const struct {
+    const char *name;
+    struct span in, lf;
+} lf_rows[] = {
+    {"every line end", {IN("a\r\n\r\nb\r\n")}, {IN("a\n\nb\n")}},
+    {"the last line has none", {IN("a\r\nb")}, {IN("a\nb")}},
+    {"no line end at all", {IN("ab")}, {IN("ab")}},
+    {"a bare LF: kept as it is", {IN("a\nb\r\n")}, {NULL, 0}},
+    {"a bare CR: kept as it is", {IN("a\rb\r\n")}, {NULL, 0}},
+    {"nothing", {IN("")}, {NULL, 0}},
+};
+
+START_TEST(line_ends_are_converted_for_all)
+{
+    struct message *m = message_from_memory(lf_rows[_i].in);
+
+    ck_assert_ptr_nonnull(m);
+    ck_assert(message_lf(m).n == 0);
+    message_make_lf(m);
+    message_make_lf(m); /* a message that goes to the same ones again */
+    ck_assert_msg(span_equal(message_lf(m), lf_rows[_i].lf), "%s", lf_rows[_i].name);
+    message_drop(m);
+    ck_assert(message_lf(m).n == 0);
+    message_unref(m);
+}
+END_TEST
+
 START_TEST(digest_is_blake2b_256)
 {
     struct message *m = message_from_memory(SPAN("abc"));
@@ -283,6 +310,7 @@ main(void)
 
     tcase_add_loop_test(t, traits, 0, COUNT(rows));
     tcase_add_loop_test(t, traits_octet_by_octet, 0, COUNT(rows));
+    tcase_add_loop_test(t, line_ends_are_converted_for_all, 0, COUNT(lf_rows));
     tcase_add_test(t, digest_is_blake2b_256);
     tcase_add_test(t, any_split_is_the_same_message);
     tcase_add_test(t, spilled_past_the_threshold);

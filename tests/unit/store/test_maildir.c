@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +28,37 @@ put(const struct fixture *f, const char *below, const char *content)
     snprintf(path, sizeof(path), "%s%s", fixture_path(f, "/"), below);
     write_file(path, span_of(content));
 }
+
+/* ---- bytes ---- */
+
+static size_t
+written(const struct store_mail *mail, char *out, size_t size)
+{
+    int fd = memfd_create("mail", MFD_CLOEXEC);
+    uint64_t octets = 0;
+
+    ck_assert(fd >= 0 && store_write_mail(fd, mail, false, &octets));
+    ck_assert_int_eq(pread(fd, out, size, 0), (ssize_t)octets);
+    ck_assert(store_same_mail(fd, mail, false));
+    close(fd);
+    return octets;
+}
+
+/* A message that many get is converted once: each file is as if it had been alone. */
+START_TEST(line_ends_of_many_and_of_one)
+{
+    char alone[4096], many[4096];
+    struct store_mail mail = {.trace = SPAN("Return-Path: <>\r\nReceived: a\r\n\tb\r\n"),
+                              .msg = message_from_memory(plain.bytes)};
+
+    size_t n = written(&mail, alone, sizeof(alone));
+    message_make_lf(mail.msg);
+    ck_assert(message_lf(mail.msg).n > 0);
+    ck_assert_uint_eq(written(&mail, many, sizeof(many)), n);
+    ck_assert(memcmp(alone, many, n) == 0 && memchr(many, '\r', n) == NULL);
+    message_unref(mail.msg);
+}
+END_TEST
 
 /* ---- names ---- */
 
@@ -606,6 +638,7 @@ main(void)
     TCase *all = tcase_create("maildir");
 
     tcase_set_timeout(all, 120);
+    tcase_add_test(all, line_ends_of_many_and_of_one);
     tcase_add_loop_test(all, file_names_are_read, 0, NAMES);
     tcase_add_test(all, folder_names_are_mailbox_names);
     tcase_add_test(all, names_say_sizes_and_flags);
