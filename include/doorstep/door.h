@@ -60,6 +60,10 @@ bool door_put(struct door *d, uint16_t type, uint64_t id, struct span body);
 
 enum door_result door_flush(struct door *d);
 
+/* door_open_readonly() - the file of fd opened once more, so that no writable descriptor goes to
+ * another process. Owned by the caller; -1 with errno. */
+int door_open_readonly(int fd);
+
 /* Passwords pass through doors. door_mark_secret() - what waits unsent now is wiped when it has
  * left. door_forget() - the frame received last is wiped, body and all. */
 void door_mark_secret(struct door *d);

@@ -146,22 +146,12 @@ on_replace(void *arg)
 
 /* --- questions --- */
 
-/* A descriptor that can only read: no writable one leaves the store. */
-static int
-reopen_readonly(int fd)
-{
-    char path[32];
-
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 static bool
 send_message(struct filters *f, const struct asked *a, struct span words)
 {
     bool spilled = false;
     struct span bytes = a->msg != NULL ? message_inline(a->msg, &spilled) : SPAN_NONE;
-    int fd = spilled ? reopen_readonly(message_fd(a->msg)) : -1;
+    int fd = spilled ? door_open_readonly(message_fd(a->msg)) : -1;
     struct buf head;
     struct pack p;
 

@@ -5,7 +5,6 @@
  */
 #include "sorters_pool_priv.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,20 +188,10 @@ sorter_watch_next(struct sorter *so)
     loop_timer_start(so->deadline, so->pool->timeouts->sort);
 }
 
-/* A descriptor that can only read: no writable one leaves the store. */
-static int
-reopen_readonly(int fd)
-{
-    char path[32];
-
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 static bool
 send_by_descriptor(struct sorter *so, const struct request *r, struct span head)
 {
-    int fd = reopen_readonly(message_fd(r->msg));
+    int fd = door_open_readonly(message_fd(r->msg));
     bool ok = fd >= 0 && door_send(so->door, SORT_MESSAGE, r->id, head, fd);
 
     if (fd >= 0)

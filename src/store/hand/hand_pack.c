@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "doorstep/door.h"
+
 void
 hand_pack_settings(const struct settings_store *s, struct pack *p)
 {
@@ -69,16 +71,6 @@ hand_unpack_entry(struct store_entry *e, char name[STORE_REF_SIZE], struct unpac
     e->is_new = unpack_u8(u) != 0;
 }
 
-/* A second opening of the file, read-only: no writable descriptor leaves its process. */
-static int
-reopen_readonly(int fd)
-{
-    char path[32];
-
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 /* Octets from where the message lies into the frame. */
 static bool
 pack_inline(const struct message *m, struct pack *p, struct outcome *why)
@@ -129,7 +121,7 @@ hand_pack_message(const struct message *m, struct pack *p, int *fd, struct outco
         return pack_inline(m, p, why);
     int writable = message_fd(m) < 0 ? message_to_file(m) : -1;
     int file = message_fd(m) < 0 ? writable : message_fd(m);
-    *fd = file >= 0 ? reopen_readonly(file) : -1;
+    *fd = file >= 0 ? door_open_readonly(file) : -1;
     int error = errno;
     if (writable >= 0)
         close(writable);
