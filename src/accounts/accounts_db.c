@@ -108,19 +108,31 @@ read_account(struct db_statement *s, const struct settings_domain *domain, struc
     return ok || outcome_set(why, OUTCOME_CORRUPT, "accounts row holds what was never written");
 }
 
+/* A statement whose first two parameters say which account. */
+static struct db_statement *
+prepare_for(struct accounts_db *db, const char *sql, const char *domain, const char *user,
+            struct outcome *why)
+{
+    struct db_statement *s = db_prepare(db->db, sql, why);
+
+    if (s == NULL)
+        return NULL;
+    db_bind_text(s, 1, domain);
+    db_bind_text(s, 2, user);
+    return s;
+}
+
 enum accounts_result
 accounts_db_find(struct accounts_db *db, const struct settings_domain *domain, const char *user,
                  struct account *out, struct outcome *why)
 {
     struct db_statement *s =
-        db_prepare(db->db,
-                   "SELECT user, enabled, quota, quota_messages, forward FROM accounts "
-                   "WHERE domain = ? AND user = ?",
-                   why);
+        prepare_for(db,
+                    "SELECT user, enabled, quota, quota_messages, forward FROM accounts "
+                    "WHERE domain = ? AND user = ?",
+                    domain->name, user, why);
     if (s == NULL)
         return ACCOUNTS_FAILED;
-    db_bind_text(s, 1, domain->name);
-    db_bind_text(s, 2, user);
     enum db_result result = db_next(s, why);
     if (result == DB_FAILED)
         return ACCOUNTS_FAILED;
@@ -214,16 +226,14 @@ accounts_db_add(struct accounts_db *db, const char *domain, const char *user,
     if (!accounts_hash(db, with, &hashes, why))
         return false;
     struct db_statement *s =
-        db_prepare(db->db,
-                   "INSERT INTO accounts "
-                   "(domain, user, enabled, quota, quota_messages, password_hash, scram, "
-                   "forward, made) "
-                   "VALUES (?1, ?2, coalesce(?3, 1), ?4, ?5, ?6, ?7, nullif(?8, ''), ?9)",
-                   why);
+        prepare_for(db,
+                    "INSERT INTO accounts "
+                    "(domain, user, enabled, quota, quota_messages, password_hash, scram, "
+                    "forward, made) "
+                    "VALUES (?1, ?2, coalesce(?3, 1), ?4, ?5, ?6, ?7, nullif(?8, ''), ?9)",
+                    domain, user, why);
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, domain);
-    db_bind_text(s, 2, user);
     bind_change(s, with, &hashes);
     db_bind_int(s, 9, clock_wall().tv_sec);
     return run_change(db, s, why);
@@ -236,18 +246,16 @@ accounts_db_set(struct accounts_db *db, const char *domain, const char *user,
     struct account_hashes hashes;
     if (!accounts_hash(db, with, &hashes, why))
         return false;
-    struct db_statement *s = db_prepare(
-        db->db,
+    struct db_statement *s = prepare_for(
+        db,
         "UPDATE accounts SET enabled = coalesce(?3, enabled), quota = coalesce(?4, quota), "
         "quota_messages = coalesce(?5, quota_messages), "
         "scram = CASE WHEN ?6 IS NULL THEN scram ELSE ?7 END, "
         "forward = CASE WHEN ?8 IS NULL THEN forward ELSE nullif(?8, '') END, "
         "password_hash = coalesce(?6, password_hash) WHERE domain = ?1 AND user = ?2",
-        why);
+        domain, user, why);
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, domain);
-    db_bind_text(s, 2, user);
     bind_change(s, with, &hashes);
     if (!run_change(db, s, why))
         return false;
@@ -258,12 +266,11 @@ accounts_db_set(struct accounts_db *db, const char *domain, const char *user,
 bool
 accounts_db_secret(struct accounts_db *db, struct account_secret *out, struct outcome *why)
 {
-    struct db_statement *s = db_prepare(
-        db->db, "SELECT password_hash, scram FROM accounts WHERE domain = ? AND user = ?", why);
+    struct db_statement *s =
+        prepare_for(db, "SELECT password_hash, scram FROM accounts WHERE domain = ? AND user = ?",
+                    out->account.domain, out->account.user, why);
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, out->account.domain);
-    db_bind_text(s, 2, out->account.user);
     enum db_result result = db_next(s, why);
     if (result == DB_FAILED)
         return false;
@@ -279,14 +286,12 @@ accounts_db_renew(struct accounts_db *db, const struct account_secret *old, cons
                   const char *scram, struct outcome *why)
 {
     struct db_statement *s =
-        db_prepare(db->db,
-                   "UPDATE accounts SET password_hash = ?3, scram = coalesce(?4, scram) "
-                   "WHERE domain = ?1 AND user = ?2 AND password_hash = ?5",
-                   why);
+        prepare_for(db,
+                    "UPDATE accounts SET password_hash = ?3, scram = coalesce(?4, scram) "
+                    "WHERE domain = ?1 AND user = ?2 AND password_hash = ?5",
+                    old->account.domain, old->account.user, why);
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, old->account.domain);
-    db_bind_text(s, 2, old->account.user);
     db_bind_text(s, 3, hash[0] != '\0' ? hash : old->hash);
     db_bind_text(s, 4, scram[0] != '\0' ? scram : NULL);
     db_bind_text(s, 5, old->hash);
@@ -298,12 +303,8 @@ accounts_db_remove(struct accounts_db *db, const char *domain, const char *user,
                    struct outcome *why)
 {
     struct db_statement *s =
-        db_prepare(db->db, "DELETE FROM accounts WHERE domain = ? AND user = ?", why);
-    if (s == NULL)
-        return false;
-    db_bind_text(s, 1, domain);
-    db_bind_text(s, 2, user);
-    if (!run_change(db, s, why))
+        prepare_for(db, "DELETE FROM accounts WHERE domain = ? AND user = ?", domain, user, why);
+    if (s == NULL || !run_change(db, s, why))
         return false;
     return db_changes(db->db) == 1 ||
            outcome_set(why, OUTCOME_NO_SUCH_USER, "no account %s@%s", user, domain);
