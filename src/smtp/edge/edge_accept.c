@@ -211,8 +211,7 @@ attach(struct edge_conn *c, int fd)
     if (c->conn == NULL)
         return false;
     LIST_INSERT_HEAD(&e->conns, c, link);
-    e->conn_count++;
-    edge_conns_update_busy(e);
+    edge_conns_add(e);
     return true;
 }
 

@@ -53,8 +53,8 @@ edge_conn_update(struct edge_conn *c)
 }
 
 /* All deadlines change with the first connection that makes the edge busy, and the last. */
-void
-edge_conns_update_busy(struct edge *e)
+static void
+update_busy(struct edge *e)
 {
     struct edge_conn *c;
 
@@ -68,6 +68,22 @@ edge_conns_update_busy(struct edge *e)
         if (c->session != NULL)
             edge_conn_update(c);
     }
+}
+
+void
+edge_conns_add(struct edge *e)
+{
+    e->conn_count++;
+    update_busy(e);
+}
+
+void
+edge_conns_remove(struct edge *e)
+{
+    e->conn_count--;
+    update_busy(e);
+    if (e->conn_count == 0 && e->on_empty != NULL)
+        e->on_empty(e);
 }
 
 /* --- octets --- */
@@ -227,10 +243,7 @@ on_closed(void *arg, const char *reason)
     free(c->certificate);
     free(c->proxied);
     free(c);
-    e->conn_count--;
-    edge_conns_update_busy(e);
-    if (e->conn_count == 0 && e->on_empty != NULL)
-        e->on_empty(e);
+    edge_conns_remove(e);
 }
 
 const struct conn_handlers edge_conn_handlers = {

@@ -59,8 +59,10 @@ extern const struct conn_handlers edge_conn_handlers;
  * deadline. */
 void edge_conn_update(struct edge_conn *c);
 
-/* edge_conns_update_busy() - the number of connections has changed. */
-void edge_conns_update_busy(struct edge *e);
+/* edge_conns_add() / edge_conns_remove() - a connection of any kind is there, or gone: they are
+ * counted, and timeouts follow their number. Behind the last one e->on_empty is called. */
+void edge_conns_add(struct edge *e);
+void edge_conns_remove(struct edge *e);
 
 /* --- edge_accept.c --- */
 

@@ -10,6 +10,7 @@
  */
 #include "edge_conn_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +212,20 @@ edge_handshake_note(struct edge_conn *c, const struct tls_facts *f)
     edge_handshake_log(c->id, f, c->proxied != NULL && f == &c->proxied->facts ? "proxy" : "us");
     free(c->certificate);
     c->certificate = edge_handshake_name(f);
+}
+
+void
+edge_handshake_identify(struct conn *conn, const char *certificate, struct auth_client *client)
+{
+    uint8_t binding[TLS_BINDING_MAX];
+    size_t n = 0;
+
+    if (conn_tls_binding(conn, TLS_BINDING_EXPORTER, binding, &n) && n <= AUTH_BINDING_MAX) {
+        memcpy(client->binding, binding, n);
+        client->binding_length = (uint8_t)n;
+    }
+    if (certificate != NULL)
+        snprintf(client->certificate, sizeof(client->certificate), "%s", certificate);
 }
 
 void

@@ -79,6 +79,11 @@ void edge_handshake_log(const char *id, const struct tls_facts *facts, const cha
 char *edge_handshake_name(const struct tls_facts *facts);
 void edge_handshake_count(const struct tls_facts *facts, uint64_t began_us);
 
+/* edge_handshake_identify() - what TLS knows of a client that logs in: the binding for
+ * SCRAM-SHA-256-PLUS, and for EXTERNAL whom its certificate names (or NULL). */
+void edge_handshake_identify(struct conn *conn, const char *certificate,
+                             struct auth_client *client);
+
 /* edge_has_system_accounts() - whose uid may stand for an account. */
 bool edge_has_system_accounts(const struct settings *s);
 

@@ -159,21 +159,6 @@ on_finished(void *arg, const struct smtp_summary *s)
 
 /* --- AUTH and TLS --- */
 
-/* What TLS knows of the client: for SCRAM-SHA-256-PLUS, for EXTERNAL. */
-static void
-add_tls(struct edge_conn *c, struct auth_client *client)
-{
-    uint8_t binding[TLS_BINDING_MAX];
-    size_t n = 0;
-
-    if (conn_tls_binding(c->conn, TLS_BINDING_EXPORTER, binding, &n) && n <= AUTH_BINDING_MAX) {
-        memcpy(client->binding, binding, n);
-        client->binding_length = (uint8_t)n;
-    }
-    if (c->certificate != NULL)
-        snprintf(client->certificate, sizeof(client->certificate), "%s", c->certificate);
-}
-
 static bool
 on_auth_begin(void *arg, enum sasl_mechanism m, bool has_initial, struct span octets)
 {
@@ -183,7 +168,7 @@ on_auth_begin(void *arg, enum sasl_mechanism m, bool has_initial, struct span oc
 
     memcpy(client.session, c->id, sizeof(client.session));
     snprintf(client.address, sizeof(client.address), "%s", smtp_session_client_ip(c->session));
-    add_tls(c, &client);
+    edge_handshake_identify(c->conn, c->certificate, &client);
     return door_store_auth_begin(c->edge->store, &c->client, &client, &begin);
 }
 

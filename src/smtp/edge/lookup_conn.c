@@ -220,10 +220,7 @@ on_closed(void *arg, const char *reason)
     lookup_free(c->lookup);
     LIST_REMOVE(c, link);
     free(c);
-    e->conn_count--;
-    edge_conns_update_busy(e);
-    if (e->conn_count == 0 && e->on_empty != NULL)
-        e->on_empty(e);
+    edge_conns_remove(e);
 }
 
 static const struct conn_handlers conn_calls = {
@@ -286,8 +283,7 @@ begin(struct lookup_conn *c, const struct settings_listen *listen)
     metrics_count(METRIC_SESSIONS, c->protocol, 1);
     metrics_gauge_add(METRIC_SESSIONS_OPEN, c->protocol, 1);
     LIST_INSERT_HEAD(&c->edge->lookups, c, link);
-    c->edge->conn_count++;
-    edge_conns_update_busy(c->edge);
+    edge_conns_add(c->edge);
     pace_init(&c->pace, clock_ms());
     update(c);
 }

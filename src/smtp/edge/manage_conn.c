@@ -234,10 +234,7 @@ on_closed(void *arg, const char *reason)
     LIST_REMOVE(c, link);
     free(c->certificate);
     free(c);
-    e->conn_count--;
-    edge_conns_update_busy(e);
-    if (e->conn_count == 0 && e->on_empty != NULL)
-        e->on_empty(e);
+    edge_conns_remove(e);
 }
 
 static const struct conn_handlers conn_calls = {
@@ -301,8 +298,7 @@ begin(struct manage_conn *c)
     metrics_count(METRIC_SESSIONS, METRICS_MANAGESIEVE, 1);
     metrics_gauge_add(METRIC_SESSIONS_OPEN, METRICS_MANAGESIEVE, 1);
     LIST_INSERT_HEAD(&c->edge->managers, c, link);
-    c->edge->conn_count++;
-    edge_conns_update_busy(c->edge);
+    edge_conns_add(c->edge);
     conn_read_at_most(c->conn, READ_MAX);
     c->pace.since_ms = clock_ms();
     if (c->listen->tls == LISTEN_TLS_IMPLICIT)

@@ -54,20 +54,6 @@ on_session_close(void *arg, const char *reason)
 
 /* --- the log-in --- */
 
-static void
-add_tls(struct manage_conn *c, struct auth_client *client)
-{
-    uint8_t binding[TLS_BINDING_MAX];
-    size_t n = 0;
-
-    if (conn_tls_binding(c->conn, TLS_BINDING_EXPORTER, binding, &n) && n <= AUTH_BINDING_MAX) {
-        memcpy(client->binding, binding, n);
-        client->binding_length = (uint8_t)n;
-    }
-    if (c->certificate != NULL)
-        snprintf(client->certificate, sizeof(client->certificate), "%s", c->certificate);
-}
-
 static bool
 on_auth_begin(void *arg, enum sasl_mechanism m, bool has_initial, struct span octets)
 {
@@ -79,7 +65,7 @@ on_auth_begin(void *arg, enum sasl_mechanism m, bool has_initial, struct span oc
     buf_release(&c->final);
     memcpy(client.session, c->id, sizeof(client.session));
     snprintf(client.address, sizeof(client.address), "%s", c->peer);
-    add_tls(c, &client);
+    edge_handshake_identify(c->conn, c->certificate, &client);
     return door_store_script_login(c->edge->store, &c->client, &client, &begin);
 }
 
