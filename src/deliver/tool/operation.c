@@ -43,22 +43,44 @@ operation_row(struct operation *op, json_t *row)
         operation_fail(op, OUTCOME_SYSTEM, "out of memory");
 }
 
+/* *oa: the current account, or NULL with op->more; false: op->why says why there is none. */
+static bool
+look_at_account(struct operation *op, struct worker *w, bool create, struct open_account **oa)
+{
+    struct store_wait wait;
+
+    batch_finish(w);
+    switch (account_look(w, &op->accounts[op->current], create, oa, &wait, &op->why)) {
+    case ACCOUNT_OPEN:
+        return true;
+    case ACCOUNT_LATER:
+        op->more = true;
+        *oa = NULL;
+        return true;
+    case ACCOUNT_FAILED:
+        break;
+    }
+    *oa = NULL;
+    return false;
+}
+
+struct open_account *
+operation_account_made(struct operation *op, struct worker *w)
+{
+    struct open_account *oa;
+
+    if (!look_at_account(op, w, true, &oa))
+        op->failed = true;
+    return oa;
+}
+
 struct open_account *
 operation_account(struct operation *op, struct worker *w, bool quiet)
 {
     struct open_account *oa;
-    struct store_wait wait;
 
-    batch_finish(w);
-    switch (account_look(w, &op->accounts[op->current], false, &oa, &wait, &op->why)) {
-    case ACCOUNT_OPEN:
+    if (look_at_account(op, w, false, &oa))
         return oa;
-    case ACCOUNT_LATER:
-        op->more = true;
-        return NULL;
-    case ACCOUNT_FAILED:
-        break;
-    }
     if (op->why.kind != OUTCOME_NOT_FOUND)
         op->failed = true;
     else if (!quiet)

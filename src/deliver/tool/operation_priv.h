@@ -84,6 +84,10 @@ void operation_slice_done(struct operation *op);
  * hand is not there yet). With `quiet` an account that has no mail yet is no failure. */
 struct open_account *operation_account(struct operation *op, struct worker *w, bool quiet);
 
+/* operation_account_made() - the same, and one that has had no mail yet gets its store and index.
+ */
+struct open_account *operation_account_made(struct operation *op, struct worker *w);
+
 /* operation_mailbox() - a mailbox of it, in line with the store. */
 bool operation_mailbox(struct operation *op, struct worker *w, struct open_account *oa,
                        const char *name, struct index_mailbox *box);

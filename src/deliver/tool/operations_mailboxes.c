@@ -56,26 +56,6 @@ operation_mailbox_list(struct operation *op, struct worker *w)
     json_decref(l.names);
 }
 
-/* A new account's first mailbox may be made before its first mail. */
-static struct open_account *
-open_or_create(struct operation *op, struct worker *w)
-{
-    struct open_account *oa;
-    struct store_wait wait;
-
-    batch_finish(w);
-    switch (account_look(w, &op->accounts[op->current], true, &oa, &wait, &op->why)) {
-    case ACCOUNT_OPEN:
-        return oa;
-    case ACCOUNT_LATER:
-        op->more = true;
-        return NULL;
-    case ACCOUNT_FAILED:
-        op->failed = true;
-    }
-    return NULL;
-}
-
 static const char *
 mailbox_argument(struct operation *op, const char *argument)
 {
@@ -95,11 +75,12 @@ mailbox_argument(struct operation *op, const char *argument)
     return name;
 }
 
+/* A new account's first mailbox may be made before its first mail. */
 void
 operation_mailbox_create(struct operation *op, struct worker *w)
 {
     const char *name = mailbox_argument(op, "name");
-    struct open_account *oa = name == NULL ? NULL : open_or_create(op, w);
+    struct open_account *oa = name == NULL ? NULL : operation_account_made(op, w);
     struct index_mailbox m;
 
     if (oa == NULL)

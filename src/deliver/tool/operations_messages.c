@@ -157,10 +157,17 @@ operation_message_list(struct operation *op, struct worker *w)
     op->more = page.next != 0;
 }
 
-/* The argument `uid`, found. Facts are looked for when it has none. */
+/* The message that the arguments `mailbox` and `uid` name. */
+struct found {
+    struct open_account *oa;
+    struct index_mailbox box;
+    struct index_message m;
+    struct arena arena; /* holds what m points to */
+};
+
+/* Facts are looked for when it has none. */
 static bool
-find_message(struct operation *op, struct worker *w, struct open_account *oa,
-             const struct index_mailbox *box, struct arena *arena, struct index_message *m)
+find_uid(struct operation *op, struct worker *w, struct found *f)
 {
     json_t *value = json_object_get(op->args, "uid");
     uint32_t uid = json_is_integer(value) && json_integer_value(value) > 0 &&
@@ -173,14 +180,28 @@ find_message(struct operation *op, struct worker *w, struct open_account *oa,
         operation_fail(op, OUTCOME_BAD_REQUEST, "\"uid\" must be a number of at least 1");
         return false;
     }
-    if (!reconcile_facts(w, oa, box, 1, &from, &op->why) ||
-        !index_message_find(oa->index, box->id, uid, arena, m, &op->why)) {
+    if (!reconcile_facts(w, f->oa, &f->box, 1, &from, &op->why) ||
+        !index_message_find(f->oa->index, f->box.id, uid, &f->arena, &f->m, &op->why)) {
         op->failed = true;
         if (op->why.kind == OUTCOME_NOT_FOUND)
-            operation_fail(op, OUTCOME_NOT_FOUND, "no message with UID %u in %s", uid, box->name);
+            operation_fail(op, OUTCOME_NOT_FOUND, "no message with UID %u in %s", uid, f->box.name);
         return false;
     }
     return true;
+}
+
+/* false: failed, or op->more; there is no arena to release then. */
+static bool
+find_message(struct operation *op, struct worker *w, struct found *f)
+{
+    f->oa = open_mailbox(op, w, false, &f->box);
+    if (f->oa == NULL)
+        return false;
+    arena_init(&f->arena, MESSAGE_ARENA);
+    if (find_uid(op, w, f))
+        return true;
+    arena_release(&f->arena);
+    return false;
 }
 
 static json_t *
@@ -237,36 +258,26 @@ describe(const struct open_account *oa, const struct index_mailbox *box,
 void
 operation_message_show(struct operation *op, struct worker *w)
 {
-    struct index_mailbox box;
-    struct open_account *oa = open_mailbox(op, w, false, &box);
-    struct index_message m;
-    struct arena arena;
+    struct found f;
 
-    if (oa == NULL)
+    if (!find_message(op, w, &f))
         return;
-    arena_init(&arena, MESSAGE_ARENA);
-    if (find_message(op, w, oa, &box, &arena, &m))
-        op->ok = describe(oa, &box, &m);
-    arena_release(&arena);
+    op->ok = describe(f.oa, &f.box, &f.m);
+    arena_release(&f.arena);
 }
 
 /* The bytes as they are stored; they are streamed from the loop's thread. */
 void
 operation_message_cat(struct operation *op, struct worker *w)
 {
-    struct index_mailbox box;
-    struct open_account *oa = open_mailbox(op, w, false, &box);
-    struct index_message m;
-    struct arena arena;
+    struct found f;
 
-    if (oa == NULL)
+    if (!find_message(op, w, &f))
         return;
-    arena_init(&arena, MESSAGE_ARENA);
-    if (find_message(op, w, oa, &box, &arena, &m))
-        op->message = store_read(oa->store, box.name, m.ref.name, &op->why);
+    op->message = store_read(f.oa->store, f.box.name, f.m.ref.name, &op->why);
+    arena_release(&f.arena);
     if (op->message == NULL)
         op->failed = true;
     else
         op->ok = json_pack("{s:I}", "octets", (json_int_t)message_traits(op->message)->octets);
-    arena_release(&arena);
 }
