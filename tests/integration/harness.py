@@ -4,6 +4,7 @@ tests/session/private_daemon.py."""
 
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -22,6 +23,9 @@ class Tests:
     """Runs checks, prints `ok NAME`, `FAIL NAME` or `skip NAME`, and at the end the counts. Threads may share it."""
 
     def __init__(self, title):
+        """From here on SIGTERM ends the script through its `with` and `finally`: no server of it is
+        left behind."""
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
         self.title = title
         self.passed = self.failed = self.skipped = 0
         self.lock = threading.Lock()
