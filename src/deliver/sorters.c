@@ -6,7 +6,6 @@
 #include "sorters_pool_priv.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,15 +16,9 @@
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 
-#define QUEUE_MAX (80 * 1024 * 1024) /* unsent to one sorter: a message in memory (64M) */
-#define FACTS_MAX (2 * 1024 * 1024)  /* packed facts of one message */
-#define DEATHS_MAX 2                 /* sorters that one message may cost */
-#define QUESTIONS_TIMES 4            /* timeouts.sort, for one with all its questions */
-
-/* Messages that one sorter gets at once, in one packet: a wake-up for each costs as much as sorting
- * it, but one that hangs delays those behind it. */
-#define GIVEN_MAX 8
-#define GIVEN_OCTETS_MAX (DOOR_BODY_MAX - GIVEN_MAX * 64) /* and their frames' heads */
+#define FACTS_MAX (2 * 1024 * 1024) /* packed facts of one message */
+#define DEATHS_MAX 2                /* sorters that one message may cost */
+#define QUESTIONS_TIMES 4           /* timeouts.sort, for one with all its questions */
 
 void
 request_end(struct request *r, enum sorters_answer answer, const struct facts *facts,
@@ -93,8 +86,8 @@ gives_up_run(struct request *r)
 
 /* The sorter is gone or not to be trusted any more. It worked on the first of its messages: that
  * one did it, the others are as good as new. */
-static void
-lose_sorter(struct sorter *so, const char *reason)
+void
+sorter_lose(struct sorter *so, const char *reason)
 {
     struct request *r = so->given;
 
@@ -132,19 +125,19 @@ read_answers(struct sorter *so)
         if (got == DOOR_AGAIN)
             return;
         if (got != DOOR_OK) {
-            lose_sorter(so, got == DOOR_CLOSED ? "it ended" : "broken frame");
+            sorter_lose(so, got == DOOR_CLOSED ? "it ended" : "broken frame");
             return;
         }
         if (!sorter_take(so, &f)) {
             close_stray(&f);
-            lose_sorter(so, "bad answer");
+            sorter_lose(so, "bad answer");
             return;
         }
     } while (so->given != NULL || door_holds(so->door));
 }
 
-static void
-update_watch(struct sorter *so)
+void
+sorter_update_watch(struct sorter *so)
 {
     unsigned events = LOOP_READ;
 
@@ -159,7 +152,7 @@ on_door(void *arg, unsigned events)
     struct sorter *so = arg;
 
     if ((events & LOOP_WRITE) != 0 && door_flush(so->door) == DOOR_OK)
-        update_watch(so);
+        sorter_update_watch(so);
     if ((events & LOOP_READ) != 0)
         read_answers(so);
     if (so->given == NULL)
@@ -175,10 +168,10 @@ on_deadline(void *arg)
     if (so->given != NULL && so->given->asking != 0 && clock_ms() < so->end_ms &&
         sorter_tell(so, SORT_NOT_NOW, SPAN_NONE)) {
         loop_timer_start(so->deadline, so->pool->timeouts->sort);
-        update_watch(so);
+        sorter_update_watch(so);
         return;
     }
-    lose_sorter(so, "time is up");
+    sorter_lose(so, "time is up");
 }
 
 void
@@ -186,93 +179,6 @@ sorter_watch_next(struct sorter *so)
 {
     so->end_ms = clock_ms() + QUESTIONS_TIMES * so->pool->timeouts->sort;
     loop_timer_start(so->deadline, so->pool->timeouts->sort);
-}
-
-static bool
-send_by_descriptor(struct sorter *so, const struct request *r, struct span head)
-{
-    int fd = door_open_readonly(message_fd(r->msg));
-    bool ok = fd >= 0 && door_send(so->door, SORT_MESSAGE, r->id, head, fd);
-
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
-static bool
-send_inline(struct sorter *so, const struct request *r, struct span head, struct span bytes)
-{
-    bool ok = door_put(so->door, r->name == NULL ? SORT_MESSAGE : SORT_CHECK, r->id, head);
-
-    while (ok && bytes.n > 0) {
-        struct span piece = {bytes.p, bytes.n < DOOR_BODY_MAX ? bytes.n : DOOR_BODY_MAX};
-        ok = bytes.n < GIVEN_OCTETS_MAX ? door_put(so->door, SORT_MORE, r->id, piece)
-                                        : door_send(so->door, SORT_MORE, r->id, piece, -1);
-        bytes = span_skip(bytes, piece.n);
-    }
-    return ok;
-}
-
-/* Before the message: what Sieve is to say of it. */
-static bool
-send_runs(struct sorter *so, struct request *r)
-{
-    bool ok = true;
-
-    r->first = r->filed_count;
-    for (uint32_t i = r->first; ok && i < r->filing->count; i++) {
-        ok = door_put(so->door, SORT_RUN, r->id, r->filing->runs[i]);
-        if (ok && door_queued(so->door) > QUEUE_MAX / 8)
-            ok = door_flush(so->door) != DOOR_CLOSED;
-    }
-    return ok;
-}
-
-static bool
-send_message(struct sorter *so, struct request *r)
-{
-    bool spilled;
-    struct span bytes = message_inline(r->msg, &spilled);
-    struct buf head;
-    struct pack p;
-
-    if (r->filing != NULL && !send_runs(so, r))
-        return false;
-    buf_init(&head, SORT_NAME_SIZE + 16);
-    pack_init(&p, &head);
-    if (r->name == NULL)
-        pack_u8(&p, spilled ? 1 : 0);
-    else
-        pack_str(&p, r->name);
-    pack_u64(&p, message_traits(r->msg)->octets);
-    bool ok = !p.full && (spilled ? send_by_descriptor(so, r, buf_span(&head))
-                                  : send_inline(so, r, buf_span(&head), bytes));
-    buf_release(&head);
-    return ok;
-}
-
-/* A packet of small messages, or one large one. */
-static void
-give(struct sorter *so)
-{
-    struct sorters *s = so->pool;
-    uint64_t octets = 0;
-    bool ok = true;
-
-    sorter_watch_next(so);
-    for (unsigned n = 0; ok && n < GIVEN_MAX && s->waiting != NULL; n++) {
-        struct request *r = s->waiting;
-        octets += message_traits(r->msg)->octets + (r->filing != NULL ? r->filing->octets : 0);
-        if (n > 0 && octets > GIVEN_OCTETS_MAX)
-            break;
-        DL_DELETE(s->waiting, r);
-        DL_APPEND(so->given, r);
-        ok = send_message(so, r);
-    }
-    if (ok && door_flush(so->door) != DOOR_CLOSED)
-        update_watch(so);
-    else
-        lose_sorter(so, "cannot send");
 }
 
 static void
@@ -283,7 +189,7 @@ feed(void *arg)
     for (size_t i = 0; i < SLOTS_MAX && s->waiting != NULL; i++) {
         struct sorter *so = &s->slots[i];
         if (so->door != NULL && so->given == NULL)
-            give(so);
+            sorter_give(so);
     }
 }
 
@@ -365,7 +271,7 @@ sorters_add(struct sorters *s, uint32_t slot, int door_fd)
     }
     if (so->deadline == NULL)
         so->deadline = loop_timer_new(s->loop, on_deadline, so);
-    so->door = door_new(door_fd, QUEUE_MAX);
+    so->door = door_new(door_fd, SORTER_QUEUE_MAX);
     if (so->door == NULL)
         return;
     so->watch = loop_watch_new(s->loop, door_fd, LOOP_READ, on_door, so);

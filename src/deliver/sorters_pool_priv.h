@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the two files of the pool share: sorters.c gives messages to sorters and replaces them,
- * sorters_take.c reads their answers.
+ * What the three files of the pool share: sorters.c keeps those who wait and replaces sorters,
+ * sorters_give.c sends them messages, sorters_take.c reads their answers.
  */
 #ifndef DELIVER_SORTERS_POOL_PRIV_H
 #define DELIVER_SORTERS_POOL_PRIV_H
@@ -12,6 +12,7 @@
 #include "sorters_priv.h"
 
 #define SLOTS_MAX 64
+#define SORTER_QUEUE_MAX (80 * 1024 * 1024) /* unsent to one: a message in memory (64M) */
 
 struct request {
     struct request *next, *prev;
@@ -64,6 +65,15 @@ struct sorters {
     struct loop_chore feed;  /* due when there is something to give, or somebody to give it to */
     struct sorter slots[SLOTS_MAX];
 };
+
+/* sorter_give() - the oldest of those that wait, as many as go together. */
+void sorter_give(struct sorter *so);
+
+/* sorter_update_watch() - its door is read, and written while something waits there. */
+void sorter_update_watch(struct sorter *so);
+
+/* sorter_lose() - another takes its slot; what it was given waits again, or ends. */
+void sorter_lose(struct sorter *so, const char *reason);
 
 /* sorter_take() - one frame of an answer. False: this is no sorter's answer. */
 bool sorter_take(struct sorter *so, const struct door_frame *f);

@@ -119,6 +119,13 @@ void transaction_deliver(struct transaction *t);
 /* transaction_sort() - facts, and what scripts say; transaction_deliver() follows. transaction.c */
 void transaction_sort(struct transaction *t);
 
+/* transaction_make_recipients() - one for each of the envelope's; false: no memory. */
+bool transaction_make_recipients(struct transaction *t);
+
+/* transaction_filter() - ask the milters of its listener; transaction_resolve() follows, or its
+ * recipients are refused. */
+void transaction_filter(struct transaction *t);
+
 /* transaction_print_address() - without brackets, in the arena; NULL: no memory. */
 const char *transaction_print_address(struct transaction *t, const struct address *a);
 
