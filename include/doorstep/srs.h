@@ -36,8 +36,8 @@ struct srs {
 bool srs_set_secrets(struct srs *s, struct span text);
 
 /* srs_forward() - the reverse-path for what `sender` has sent. false: it cannot have one, for it is
- * null, has no domain or one with a '=' in it (an address literal), or would be too long; arena's
- * memory ran out counts as that. A sender of our SRS domain stays as it is. */
+ * null, has no local part, no domain or one with a '=' in it (an address literal), or would be too
+ * long; arena's memory ran out counts as that. A sender of our SRS domain stays as it is. */
 bool srs_forward(const struct srs *s, const struct address *sender, time_t now, struct arena *arena,
                  struct address *out);
 

@@ -206,7 +206,8 @@ srs_forward(const struct srs *s, const struct address *sender, time_t now, struc
 
     if (sender->is_null || sender->domain[0] == '\0' || s->key_count == 0)
         return false;
-    if (strchr(sender->domain, '=') != NULL) /* an address literal: '=' would end it */
+    if (sender->local[0] == '\0' ||          /* "": nothing could be read back */
+        strchr(sender->domain, '=') != NULL) /* an address literal: '=' would end it */
         return false;
     if (strcasecmp(sender->domain, s->domain) == 0) {
         *out = *sender;

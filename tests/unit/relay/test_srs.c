@@ -137,6 +137,7 @@ START_TEST(what_is_not_rewritten)
     ck_assert_ptr_null(forward(""));
     ck_assert_str_eq(forward("ann@example.org"), "ann@example.org");
     ck_assert_ptr_null(forward("bob@[tag:a=b]")); /* where would it end? */
+    ck_assert_ptr_null(forward("\"\"@example.com"));
     memset(text, 'a', 240);
     snprintf(text + 240, sizeof(text) - 240, "@example.com");
     ck_assert_ptr_null(forward(text));
