@@ -215,7 +215,7 @@ WITH_THREADS = ("store", "auth", "runner")
 IN_ALL, IN_DATA, FREE = "Max address space", "Max data size", "none"  # how memory is bounded
 MEMORY = {
     "sorter": IN_ALL, "metric": IN_ALL, "runner": FREE, "edge": IN_DATA, "store": IN_DATA, "hand": IN_DATA,
-    "auth": IN_DATA, "outbnd": IN_DATA, "relay": IN_DATA,
+    "auth": IN_DATA, "outbnd": IN_DATA, "passth": IN_DATA, "relay": IN_DATA,
 }  # fmt: skip
 
 

@@ -16,7 +16,22 @@
 /* ------------------------------------------------------------------ headers */
 
 static void
-look_at_fields(struct convert_part *part, struct span block)
+look_at_field(struct convert *c, struct convert_part *part, const struct field *f)
+{
+    switch (convert_try_field(f)) {
+    case CONVERT_CAN_SAY:
+        break;
+    case CONVERT_CANNOT_SAY:
+        part->has_8bit_structure = true;
+        break;
+    case CONVERT_NO_MEMORY:
+        c->has_no_memory = true;
+        break;
+    }
+}
+
+static void
+look_at_fields(struct convert *c, struct convert_part *part, struct span block)
 {
     struct span before = block;
     enum field_result result;
@@ -24,9 +39,12 @@ look_at_fields(struct convert_part *part, struct span block)
 
     part->has_8bit_header = !utf8_is_ascii(block);
     while (part->has_8bit_header && (result = field_next(&block, &f)) != FIELD_END) {
-        if (!utf8_is_ascii((struct span){before.p, before.n - block.n}) &&
-            (result == FIELD_BROKEN || !convert_can_print_field(&f)))
+        bool is_ascii = utf8_is_ascii((struct span){before.p, before.n - block.n});
+
+        if (!is_ascii && result == FIELD_BROKEN)
             part->has_8bit_structure = true;
+        else if (!is_ascii)
+            look_at_field(c, part, &f);
         before = block;
     }
     if (!utf8_is_ascii(block)) /* behind a line that is a CR */
@@ -98,7 +116,7 @@ on_header(void *arg, uint32_t part, const struct mime_header *header)
                    (span_equal_fold(header->subtype, SPAN("signed")) ||
                     span_equal_fold(header->subtype, SPAN("encrypted")));
     p->is_odd = has_odd_boundary(header);
-    look_at_fields(p, header->block);
+    look_at_fields(c, p, header->block);
     return mime_parts(c->mime, &count)[part].kind == MIME_LEAF;
 }
 

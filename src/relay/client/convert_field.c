@@ -7,6 +7,7 @@
 #include "convert_priv.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "doorstep/addresslist.h"
@@ -237,13 +238,16 @@ convert_print_field(const struct field *f, struct buf *out)
     return ok;
 }
 
-bool
-convert_can_print_field(const struct field *f)
+enum convert_saying
+convert_try_field(const struct field *f)
 {
+    enum convert_saying result = CONVERT_CAN_SAY;
     struct buf scratch;
 
     buf_init(&scratch, 8 * MIME_FIELD_MAX);
-    bool ok = convert_print_field(f, &scratch);
+    errno = 0;
+    if (!convert_print_field(f, &scratch))
+        result = errno == ENOMEM ? CONVERT_NO_MEMORY : CONVERT_CANNOT_SAY; /* malloc(3) says so */
     buf_release(&scratch);
-    return ok;
+    return result;
 }

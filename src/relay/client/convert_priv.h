@@ -40,7 +40,11 @@ ssize_t convert_read(struct convert *c, void *out, size_t n);
  * as it was: it cannot be said so, or there is no room. */
 struct field;
 bool convert_print_field(const struct field *f, struct buf *out);
-bool convert_can_print_field(const struct field *f);
+
+/* convert_try_field() - could it be printed? What fails for want of memory is no reason to refuse.
+ */
+enum convert_saying { CONVERT_CAN_SAY, CONVERT_CANNOT_SAY, CONVERT_NO_MEMORY };
+enum convert_saying convert_try_field(const struct field *f);
 
 #define CONVERT_FILL '#' /* no character of a boundary (RFC 2046 5.1.1) */
 

@@ -252,6 +252,7 @@ feed(struct fake *f, struct span octets)
 
 #define GREETING                                                                                   \
     "\"IMPLEMENTATION\" \"Doorstep\"\r\n\"SIEVE\" \"fileinto\"\r\n"                                \
+    "\"EXTLISTS\" \"urn\"\r\n"                                                                     \
     "\"SASL\" \"PLAIN SCRAM-SHA-256 LOGIN\"\r\n\"MAXREDIRECTS\" \"4\"\r\n"                         \
     "\"UNAUTHENTICATE\"\r\n"
 #define VERSION "\"VERSION\" \"1.0\"\r\nOK\r\n"

@@ -5,6 +5,7 @@
  * not take, and no command is said by half.
  */
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "doorstep/relay_client.h"
@@ -33,8 +34,10 @@ fails(void)
     if (failing_call == 0)
         return false;
     calls_for_memory++;
-    return calls_for_memory == failing_call ||
-           (fails_from_then_on && calls_for_memory > failing_call);
+    if (calls_for_memory < failing_call || (!fails_from_then_on && calls_for_memory > failing_call))
+        return false;
+    errno = ENOMEM; /* as malloc(3) does */
+    return true;
 }
 
 void *
