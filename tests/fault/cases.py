@@ -357,15 +357,31 @@ class Flag(Command):
 
     needs = (*RECORD, "rename* mail/example.org/ann/*")
 
+    def begin(self, target):
+        super().begin(target)
+        self.validity = None
+
+    def prepare(self, target):
+        super().prepare(target)
+        self.look_again(target)
+
+    def look_again(self, target):
+        """An index that the disk would not read is made anew, with another UIDVALIDITY and other UIDs, and
+        without the keywords that it alone knew."""
+        validity = target.mailboxes(ANN)[ANN, "INBOX"]
+        if validity != self.validity:
+            self.validity, self.first = validity, self.count
+        self.uid = target.listed(ANN, "INBOX")[0]["uid"]
+
     def sign(self):
         return "+" if self.count % 2 else "-"
 
     def words(self):
-        return "message", "flag", ANN, "INBOX", "1", f"{self.sign()}\\Flagged", f"+key{self.count}"
+        return "message", "flag", ANN, "INBOX", str(self.uid), f"{self.sign()}\\Flagged", f"+key{self.count}"
 
     def holds(self, target):
         row = target.listed(ANN, "INBOX")[0]
-        keys = {f"key{n}" for n in range(1, self.count + 1)}
+        keys = {f"key{n}" for n in range(self.first, self.count + 1)}
         return ("\\Flagged" in row["flags"]) == (self.sign() == "+") and keys <= set(row["keywords"])
 
 

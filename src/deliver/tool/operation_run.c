@@ -50,7 +50,7 @@ renew_index(struct operation *op, struct worker *w)
 {
     struct open_account *oa;
     struct store_wait wait;
-    struct outcome why;
+    struct outcome why = op->why; /* the log says it */
 
     if (account_open(w, &op->accounts[op->current], false, &oa, &wait, &why) != ACCOUNT_OPEN ||
         !account_renew_index(w, oa, &why) || (op->has_facts && op->uid > 1) ||
