@@ -68,7 +68,7 @@ PARSERS = {
     "relay_client": ["src/relay/client/reply.c", "src/relay/client/capabilities.c", "src/relay/client/client.c",
                      "src/relay/client/hello.c", "src/relay/client/transaction.c", "src/relay/client/transfer.c"],
     "sieve_compile": ["src/sieve/lex.c", "src/sieve/parse.c", "src/sieve/text.c"],
-    "sieve_run": ["src/sieve/match_wildcards.c", "src/sieve/fields.c", "src/relay/field.c"],
+    "sieve_run": ["src/sieve/match_wildcards.c", "src/sieve/fields.c", "src/sieve/edition.c", "src/relay/field.c"],
     "penalty_file": ["src/deliver/login/penalty_file.c: pack_one penalty_file_pack unpack_one unpack_head is_whole "
                      "penalty_file_unpack"],
     "sieve_units": ["src/sieve/edition.c", "src/sieve/flags.c"],

@@ -35,8 +35,7 @@ on_reply(void *arg, struct span octets)
 static bool
 on_can_start_tls(void *arg)
 {
-    (void)arg;
-    return true;
+    return !((struct owner *)arg)->is_away;
 }
 
 static void
@@ -55,7 +54,7 @@ on_auth_begin(void *arg, enum sasl_mechanism m, bool has_initial, struct span oc
 
     MUST(!o->owes_auth && !o->has_login && m < SASL_MECHANISM_COUNT);
     MUST((has_initial || octets.n == 0) && octets.n <= SASL_OCTETS_MAX);
-    o->owes_auth = !o->is_away;
+    o->owes_auth = !o->is_away || octets.n % 2 == 0;
     return o->owes_auth;
 }
 
@@ -65,8 +64,8 @@ on_auth_step(void *arg, struct span octets)
     struct owner *o = arg;
 
     MUST(!o->has_login && octets.n <= SASL_OCTETS_MAX);
-    o->owes_auth = true;
-    return true;
+    o->owes_auth = !o->is_away || octets.n % 2 == 0;
+    return o->owes_auth;
 }
 
 static void
@@ -142,6 +141,11 @@ static const struct managesieve_calls calls = {
     .close = on_close,
 };
 
+#define REFUSALS 4
+
+static const enum sasl_verdict refusals[REFUSALS] = {SASL_REFUSED, SASL_MALFORMED, SASL_BANNED,
+                                                     SASL_UNAVAILABLE};
+
 static void
 finish_auth(struct owner *o, unsigned how)
 {
@@ -149,10 +153,11 @@ finish_auth(struct owner *o, unsigned how)
     if (how % 4 == 0) {
         managesieve_challenge(o->m, SPAN("v=1"));
     } else if (how % 4 == 1) {
-        managesieve_auth_done(o->m, SASL_REFUSED, "", SPAN_NONE);
+        managesieve_auth_done(o->m, refusals[how / 4 % REFUSALS], "", SPAN_NONE);
     } else {
         o->has_login = true;
-        managesieve_auth_done(o->m, SASL_ACCEPTED, "ann@example.org", SPAN("v=x"));
+        managesieve_auth_done(o->m, SASL_ACCEPTED, "ann@example.org",
+                              how % 8 < 4 ? SPAN("v=x") : SPAN_NONE);
     }
 }
 

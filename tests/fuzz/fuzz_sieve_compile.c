@@ -39,16 +39,22 @@ check_report(const struct sieve_report *report, struct span text)
     buf_release(&out);
 }
 
-static void
-compile(struct span text, bool is_administrators)
+/* Is it taken? */
+static bool
+compile(struct span text, bool is_administrators, bool counts_errors)
 {
     struct sieve_limits limits;
     struct sieve_report *report = malloc(sizeof(*report));
     struct sieve_compiler compiler = {
-        .limits = &limits, .is_administrators = is_administrators, .load = load, .arg = &text};
+        .limits = &limits,
+        .is_administrators = is_administrators,
+        .counts_errors = counts_errors,
+        .load = load,
+        .arg = &text,
+    };
 
     if (report == NULL)
-        return;
+        abort();
     sieve_limits_default(&limits);
     limits.includes_max = 5;
     sieve_report_init(report);
@@ -58,9 +64,11 @@ compile(struct span text, bool is_administrators)
     if (p != NULL && sieve_program_octets(p) == 0)
         abort();
     check_report(report, text);
+    bool is_taken = p != NULL;
     sieve_program_free(p);
     sieve_report_release(report);
     free(report);
+    return is_taken;
 }
 
 int
@@ -68,7 +76,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span text = {(const char *)data, size};
 
-    compile(text, false);
-    compile(text, true);
+    bool is_taken = compile(text, false, false);
+
+    if (compile(text, false, true) != is_taken) /* errors are counted otherwise; there are some */
+        abort();
+    compile(text, true, false);
     return 0;
 }
