@@ -55,14 +55,15 @@ least(struct slow_account *rows, size_t count)
 static struct slow_account *
 make_place(struct slow_span *s, const char *name, uint64_t us)
 {
-    struct slow_account *a = &s->rows[s->count];
+    struct slow_account *a;
 
-    if (s->count < SLOW_ACCOUNTS)
-        s->count++;
-    else
+    if (s->count < SLOW_ACCOUNTS) {
+        a = &s->rows[s->count++];
+    } else {
         a = least(s->rows, s->count);
-    if (s->count == SLOW_ACCOUNTS && a->deliveries > 0 && a->longest_us >= us)
-        return NULL;
+        if (a->longest_us >= us)
+            return NULL;
+    }
     *a = (struct slow_account){0};
     snprintf(a->name, sizeof a->name, "%s", name);
     return a;

@@ -74,6 +74,26 @@ START_TEST(who_is_less_slow_makes_room)
 }
 END_TEST
 
+START_TEST(a_span_that_is_used_again_knows_nothing_of_before)
+{
+    char user[16];
+    uint64_t later_ms = BEGIN_MS + 2 * SLOW_SPAN_MS;
+
+    for (unsigned i = 0; i < SLOW_ACCOUNTS; i++) {
+        snprintf(user, sizeof user, "old%u", i);
+        note(user, 1000, BEGIN_MS);
+    }
+    note("ann", 1, BEGIN_MS + SLOW_SPAN_MS);
+    for (unsigned i = 0; i < SLOW_ACCOUNTS; i++) {
+        snprintf(user, sizeof user, "new%u", i);
+        note(user, 10, later_ms);
+    }
+    ck_assert_uint_eq(slow_list(&slow, later_ms, rows), SLOW_ACCOUNTS + 1);
+    for (unsigned i = 0; i < SLOW_ACCOUNTS; i++)
+        ck_assert_uint_eq(rows[i].longest_us, 10);
+}
+END_TEST
+
 TCase *
 slow_tests(void)
 {
@@ -83,5 +103,6 @@ slow_tests(void)
     tcase_add_test(t, the_slowest_come_first);
     tcase_add_test(t, two_spans_are_told_as_one_and_then_forgotten);
     tcase_add_test(t, who_is_less_slow_makes_room);
+    tcase_add_test(t, a_span_that_is_used_again_knows_nothing_of_before);
     return t;
 }
