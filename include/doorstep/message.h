@@ -48,10 +48,14 @@ void message_seal(struct message *m);
 const struct message_traits *message_traits(const struct message *m);
 const char *message_digest(const struct message *m); /* after the seal; owned by m */
 
-/* message_digest_behind() - the same of a sealed message's bytes from offset on. false: they cannot
- * be read. */
-bool message_digest_behind(const struct message *m, uint64_t offset,
-                           char digest[MESSAGE_DIGEST_SIZE]);
+/* message_digest_from() - before the seal, once: from now on a second digest is kept, of the bytes
+ * from offset on; those that are there already are read for it. false: they cannot be, and there is
+ * none. */
+bool message_digest_from(struct message *m, uint64_t offset);
+
+/* message_tail_digest() - that one, after the seal, and where it begins; without one the digest of
+ * all bytes, and 0. Owned by m. */
+const char *message_tail_digest(const struct message *m, uint64_t *offset);
 
 /* message_drop() - forget the bytes of a sealed message that nobody reads any more; what was
  * counted of them and their digest stay. */

@@ -163,6 +163,8 @@ transaction_data(struct edge *e, uint64_t id, struct span octets)
         break_transaction(t, &why);
     } else if (!message_append(t->msg, octets.p, octets.n, &why)) {
         break_transaction(t, &why);
+    } else if (!t->is_prepared) {
+        t->is_prepared = ledger_prepare(t->msg, false);
     }
     if (t->is_broken) { /* the space returns at once */
         message_unref(t->msg);
@@ -404,6 +406,8 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
         transaction_refuse(t);
         return true;
     }
+    if (!t->is_prepared)
+        ledger_prepare(t->msg, true);
     message_seal(t->msg);
     ledger_look(t->msg, &t->source.known_by);
     e->deliver->counters.octets += message_traits(t->msg)->octets;

@@ -86,8 +86,9 @@ struct transaction {
     uint64_t memory; /* set aside for it in deliver->memory */
     struct message *msg;
     uint64_t envelope_octets; /* likewise in deliver->envelopes */
-    bool is_lost;   /* there is no memory for its envelope: nobody is known to be answered */
-    bool is_broken; /* it could not be received: why */
+    bool is_lost;     /* there is no memory for its envelope: nobody is known to be answered */
+    bool is_broken;   /* it could not be received: why */
+    bool is_prepared; /* for the ledger: the beginning of its message was looked at */
     struct outcome why;
     struct arena arena;         /* envelope, facts, recipients, links */
     struct buf envelope_pieces; /* packed, until the last one is there */

@@ -17,6 +17,7 @@
 #include "doorstep/buf.h"
 
 #define MESSAGE_READ_SIZE 65536
+#define MESSAGE_PIECE 16384 /* on the stack */
 #define MESSAGE_DIGEST_OCTETS 32
 #define MESSAGE_BLOCK 192           /* octets counted at once; less than 256 */
 #define MESSAGE_LF_MAX (256 * 1024) /* octets of a message that is kept with LF besides */
@@ -37,7 +38,9 @@ struct message {
     unsigned char last_but_one;
     struct message_traits traits;
     char digest[MESSAGE_DIGEST_SIZE];
-    crypto_generichash_state hash; /* wants 64-octet alignment */
+    char tail_digest[MESSAGE_DIGEST_SIZE];
+    uint64_t tail;                            /* where the second digest begins; 0: there is none */
+    crypto_generichash_state hash, tail_hash; /* want 64-octet alignment */
 };
 
 struct message *
@@ -155,6 +158,17 @@ message_count(struct message *m, const unsigned char *p, size_t n)
     t->has_8bit = t->has_8bit || (c.all & 0x80) != 0;
     t->ends_with_crlf = m->last_but_one == '\r' && m->last == '\n';
     crypto_generichash_update(&m->hash, p, n);
+    if (m->tail > 0)
+        crypto_generichash_update(&m->tail_hash, p, n);
+}
+
+static void
+end_hash(crypto_generichash_state *h, char digest[MESSAGE_DIGEST_SIZE])
+{
+    unsigned char hash[MESSAGE_DIGEST_OCTETS];
+
+    crypto_generichash_final(h, hash, sizeof(hash));
+    sodium_bin2hex(digest, MESSAGE_DIGEST_SIZE, hash, sizeof(hash));
 }
 
 static bool
@@ -207,12 +221,11 @@ message_append(struct message *m, const void *data, size_t n, struct outcome *wh
 void
 message_seal(struct message *m)
 {
-    unsigned char hash[MESSAGE_DIGEST_OCTETS];
-
     assert(!m->is_sealed);
     m->is_sealed = true;
-    crypto_generichash_final(&m->hash, hash, sizeof(hash));
-    sodium_bin2hex(m->digest, sizeof(m->digest), hash, sizeof(hash));
+    end_hash(&m->hash, m->digest);
+    if (m->tail > 0)
+        end_hash(&m->tail_hash, m->tail_digest);
 }
 
 void
@@ -295,19 +308,27 @@ message_read(const struct message *m, uint64_t offset, void *out, size_t n)
 }
 
 bool
-message_digest_behind(const struct message *m, uint64_t offset, char digest[MESSAGE_DIGEST_SIZE])
+message_digest_from(struct message *m, uint64_t offset)
 {
-    unsigned char hash[MESSAGE_DIGEST_OCTETS], piece[16384];
-    crypto_generichash_state state;
+    unsigned char piece[MESSAGE_PIECE];
+    uint64_t at = offset;
     ssize_t n;
 
-    assert(m->is_sealed);
-    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
-    for (; (n = message_read(m, offset, piece, sizeof(piece))) > 0; offset += (uint64_t)n)
-        crypto_generichash_update(&state, piece, (size_t)n);
-    crypto_generichash_final(&state, hash, sizeof(hash));
-    sodium_bin2hex(digest, MESSAGE_DIGEST_SIZE, hash, sizeof(hash));
+    assert(!m->is_sealed && offset > 0);
+    crypto_generichash_init(&m->tail_hash, NULL, 0, MESSAGE_DIGEST_OCTETS);
+    for (; (n = message_read(m, at, piece, sizeof(piece))) > 0; at += (uint64_t)n)
+        crypto_generichash_update(&m->tail_hash, piece, (size_t)n);
+    if (n == 0)
+        m->tail = offset;
     return n == 0;
+}
+
+const char *
+message_tail_digest(const struct message *m, uint64_t *offset)
+{
+    assert(m->is_sealed);
+    *offset = m->tail;
+    return m->tail > 0 ? m->tail_digest : m->digest;
 }
 
 struct message *

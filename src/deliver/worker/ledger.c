@@ -32,18 +32,27 @@ hash_folded(crypto_generichash_state *h, const char *s)
     hash_text(h, folded);
 }
 
+bool
+ledger_prepare(struct message *m, bool is_whole)
+{
+    char begin[TRACE_MAX];
+
+    if (!is_whole && message_traits(m)->octets < sizeof begin)
+        return false;
+    ssize_t n = message_read(m, 0, begin, sizeof begin);
+    size_t front = n > 0 ? trace_front_length((struct span){begin, (size_t)n}) : 0;
+    if (front > 0)
+        message_digest_from(m, front); /* else all of it counts */
+    return true;
+}
+
 void
 ledger_look(const struct message *m, struct ledger_bytes *out)
 {
-    char begin[TRACE_MAX];
-    ssize_t n = message_read(m, 0, begin, sizeof begin);
-    size_t skip = n > 0 ? trace_front_length((struct span){begin, (size_t)n}) : 0;
+    uint64_t front;
 
-    out->octets = message_traits(m)->octets - skip;
-    if (skip > 0 && message_digest_behind(m, skip, out->digest))
-        return;
-    out->octets = message_traits(m)->octets;
-    memcpy(out->digest, message_digest(m), sizeof out->digest);
+    memcpy(out->digest, message_tail_digest(m, &front), sizeof out->digest);
+    out->octets = message_traits(m)->octets - front;
 }
 
 void

@@ -14,9 +14,14 @@ struct ledger_bytes { /* what a message is known by */
     char digest[MESSAGE_DIGEST_SIZE];
 };
 
-/* ledger_look() - at a sealed message as it came, before our trace: all its bytes, but for the
- * fields that fronts wrote above them for this one attempt (trace_front_length()). It takes no
- * trust: whoever writes such a field says the same as with the bytes below alone. */
+/* ledger_prepare() - look at the beginning of a message that is arriving, before its seal: what
+ * stands below the fields that fronts wrote for this one attempt (trace_front_length()) gets a
+ * digest of its own while it comes. It takes no trust: whoever writes such a field says the same as
+ * with the bytes below alone. false: there is too little of it yet (is_whole: there will not be
+ * more). */
+bool ledger_prepare(struct message *m, bool is_whole);
+
+/* ledger_look() - what a sealed message is known by, as it came, before our trace. */
 void ledger_look(const struct message *m, struct ledger_bytes *out);
 
 /* ledger_key() - hex BLAKE2b-256 over recipient with detail (case folded), reverse-path, length and

@@ -48,11 +48,17 @@ static const struct {
 static void
 make_key(int row, char key[INDEX_LEDGER_KEY_SIZE])
 {
-    struct message *m = message_from_memory(span_of(rows[row].bytes));
+    struct span bytes_of_it = span_of(rows[row].bytes);
+    struct message *m = message_new(bytes_of_it.n, NULL, NULL);
     struct address to = {rows[row].local, rows[row].domain, false, false};
     struct address from = {rows[row].from_local, rows[row].from_domain, false, false};
     struct ledger_bytes bytes;
+    struct outcome why;
 
+    ck_assert(message_append(m, bytes_of_it.p, bytes_of_it.n, &why));
+    ck_assert(!ledger_prepare(m, false)); /* it is too short to say */
+    ck_assert(ledger_prepare(m, true));
+    message_seal(m);
     ledger_look(m, &bytes);
     ledger_key(&to, &from, &bytes, key);
     message_unref(m);
