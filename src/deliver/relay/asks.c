@@ -2,10 +2,12 @@
  *
  * Questions at homes of accounts: see asks_priv.h.
  *
- *             end of the turn        room at the next hop        answered: the next of its kind
- *   GATHERED ----------------> SENT -----------------> (live.c) ------> freed, and
- *      ^                                                                HELD ones set out
- *      HELD: one of the same sender and size is SENT, and not late
+ *   questions of a kind (route, sender, size)
+ *
+ *             end of the turn, none of the kind
+ *             is under way, or all that are, are late         answered
+ *   gathered ------------------------------------> sent -----------------> freed: the next of the
+ *   in batches                                     (live.c)                kind may set out
  */
 #include "asks_priv.h"
 
@@ -17,12 +19,14 @@
 
 #include "doorstep/clock.h"
 #include "doorstep/metrics.h"
+#include "doorstep/table.h"
 
 #include "ask_memory_priv.h"
 #include "handover_priv.h"
 #include "live_priv.h"
 
 #define REMEMBERED_MAX 20000 /* answers */
+#define KEY_MAX 4096
 
 struct question {
     struct question *next, *prev;
@@ -36,33 +40,95 @@ struct question {
 struct batch {            /* questions that go in one transaction */
     struct live_job live; /* first */
     struct batch *next, *prev;
-    struct asks *asks;
-    const struct settings_route *route;
-    uint64_t size;
+    struct kind *kind;
     struct question *questions;
     uint32_t count;
     bool is_sent;                       /* live.c has it */
     bool is_late;                       /* somebody waited too long for it: others do not */
     struct relay_recipient *recipients; /* owned, from when it goes */
-    char from[2 * ADDRESS_PATH_MAX];
+};
+
+struct kind { /* of questions that may go in one transaction; there while it has batches */
+    struct kind *next, *prev; /* of those that are due */
+    bool is_due;
+    struct asks *asks;
+    const struct settings_route *route;
+    uint64_t size;
+    const char *from; /* the end of its key */
+    struct batch *gathered, *sent;
+    unsigned under_way; /* sent, and not late */
+    UT_hash_handle hh;
+    char key[];
 };
 
 struct asks {
     struct loop *loop;
     struct scheduler *scheduler;
     struct ask_memory *memory;
-    struct batch *batches; /* all */
+    struct kind *kinds; /* table */
+    struct kind *due;   /* those that may have something to send */
     struct loop_chore send;
 };
 
-/* ---- batches ---- */
+/* ---- kinds ---- */
 
-static bool
-is_of_kind(const struct batch *b, const struct settings_route *route, const char *from,
-           uint64_t size)
+static struct kind *
+kind_new(struct asks *a, const struct settings_route *route, const struct ask_subject *s,
+         const struct buf *key)
 {
-    return b->route == route && b->size == size && strcmp(b->from, from) == 0;
+    struct kind *k = calloc(1, sizeof *k + key->len + 1);
+
+    if (k == NULL)
+        return NULL;
+    *k = (struct kind){.asks = a, .route = route, .size = s->size};
+    memcpy(k->key, key->data, key->len + 1);
+    k->from = k->key + key->len - strlen(s->from);
+    HASH_ADD_STR(a->kinds, key, k);
+    if (k->hh.tbl != NULL)
+        return k;
+    free(k);
+    return NULL;
 }
+
+/* The one that there is, or a new one; NULL without memory. */
+static struct kind *
+kind_of(struct asks *a, const struct settings_route *route, const struct ask_subject *s)
+{
+    struct kind *k = NULL;
+    struct buf key;
+
+    buf_init(&key, KEY_MAX);
+    if (buf_printf(&key, "%s\n%llu\n%s", s->route, (unsigned long long)s->size, s->from)) {
+        HASH_FIND_STR(a->kinds, buf_str(&key), k);
+        if (k == NULL)
+            k = kind_new(a, route, s, &key);
+    }
+    buf_release(&key);
+    return k;
+}
+
+static void
+kind_drop_empty(struct kind *k)
+{
+    if (k->gathered != NULL || k->sent != NULL)
+        return;
+    if (k->is_due)
+        DL_DELETE(k->asks->due, k);
+    HASH_DEL(k->asks->kinds, k);
+    free(k);
+}
+
+static void
+kind_look(struct kind *k)
+{
+    if (k->is_due || k->gathered == NULL || k->under_way > 0)
+        return;
+    k->is_due = true;
+    DL_APPEND(k->asks->due, k);
+    loop_chore_add(k->asks->loop, &k->asks->send);
+}
+
+/* ---- batches ---- */
 
 static void
 question_free(struct question *q)
@@ -73,37 +139,41 @@ question_free(struct question *q)
     free(q);
 }
 
+/* The kind may be gone behind this. */
 static void
 batch_free(struct batch *b)
 {
+    struct kind *k = b->kind;
     struct question *q, *next;
 
     DL_FOREACH_SAFE(b->questions, q, next)
     {
         question_free(q);
     }
-    DL_DELETE(b->asks->batches, b);
+    if (b->is_sent)
+        DL_DELETE(k->sent, b);
+    else
+        DL_DELETE(k->gathered, b);
+    k->under_way -= b->is_sent && !b->is_late;
     free(b->recipients);
     free(b);
+    kind_look(k);
+    kind_drop_empty(k);
 }
 
-/* One that still takes questions, or a new one; NULL without memory. */
+/* The last one, where it has room, or a new one; NULL without memory. */
 static struct batch *
-open_batch(struct asks *a, const struct settings_route *route, const char *from, uint64_t size)
+open_batch(struct kind *k)
 {
-    struct batch *b;
+    struct batch *b = k->gathered == NULL ? NULL : k->gathered->prev;
 
-    DL_FOREACH(a->batches, b)
-    {
-        if (!b->is_sent && b->count < route->recipients && is_of_kind(b, route, from, size))
-            return b;
-    }
+    if (b != NULL && b->count < k->route->recipients)
+        return b;
     b = calloc(1, sizeof *b);
     if (b == NULL)
         return NULL;
-    *b = (struct batch){.asks = a, .route = route, .size = size};
-    snprintf(b->from, sizeof b->from, "%s", from);
-    DL_APPEND(a->batches, b);
+    b->kind = k;
+    DL_APPEND(k->gathered, b);
     return b;
 }
 
@@ -118,12 +188,13 @@ count_answer(enum metrics_HOMES answer)
 static void
 remember(const struct batch *b, const struct question *q, const struct outcome *why)
 {
-    const struct ask_subject subject = {b->route->name, b->from, q->to, b->size};
+    const struct kind *k = b->kind;
+    const struct ask_subject subject = {k->route->name, k->from, q->to, k->size};
     const bool is_yes = outcome_is_success(why);
-    const uint64_t keep_ms = is_yes ? b->route->ask_accepted : b->route->ask_refused;
+    const uint64_t keep_ms = is_yes ? k->route->ask_accepted : k->route->ask_refused;
 
     if (keep_ms > 0)
-        ask_memory_add(b->asks->memory, &subject, why, clock_ms() + keep_ms);
+        ask_memory_add(k->asks->memory, &subject, why, clock_ms() + keep_ms);
 }
 
 static void
@@ -150,12 +221,10 @@ static void
 on_done(struct live_job *j, const struct relay_result *result, const struct relay_answer *why)
 {
     struct batch *b = (struct batch *)j;
-    struct asks *a = b->asks;
 
     for (uint32_t i = 0; b->questions != NULL; i++)
         end_question(b->questions, result != NULL ? &result->answers[i] : why, result != NULL);
     batch_free(b);
-    loop_chore_add(a->loop, &a->send);
 }
 
 /* ---- sending ---- */
@@ -176,56 +245,44 @@ fill(struct live_job *j, struct relay_job *out, int *fd)
     }
     *fd = -1;
     *out = (struct relay_job){
-        .route = b->route->name,
-        .reverse_path = b->from,
+        .route = b->kind->route->name,
+        .reverse_path = b->kind->from,
         .envid = "",
         .by = "",
         .recipients = b->recipients,
         .recipient_count = b->count,
-        .octets = b->size,
+        .octets = b->kind->size,
         .is_question = true,
     };
     return true;
 }
 
-/* While one of its kind is under way it gathers more. */
-static bool
-must_wait(const struct batch *b)
+/* The first of a kind, while none of that is under way: the others gather more. */
+static void
+send_first(struct kind *k)
 {
-    const struct batch *other;
+    static const struct live_job_calls calls = {fill, on_done};
+    struct batch *b = k->gathered;
 
-    DL_FOREACH(b->asks->batches, other)
-    {
-        if (other->is_sent && !other->is_late && is_of_kind(other, b->route, b->from, b->size))
-            return true;
-    }
-    return false;
-}
-
-static struct batch *
-next_to_send(const struct asks *a)
-{
-    struct batch *b;
-
-    DL_FOREACH(a->batches, b)
-    {
-        if (!b->is_sent && !must_wait(b))
-            return b;
-    }
-    return NULL;
+    DL_DELETE(k->gathered, b);
+    DL_APPEND(k->sent, b);
+    b->is_sent = true;
+    k->under_way++;
+    live_job_send(k->asks->scheduler, &b->live, k->route, k->route->ask_timeout, &calls);
 }
 
 /* Sending one may end others, where the relay's door turns out to be closed. */
 static void
 send_gathered(void *arg)
 {
-    static const struct live_job_calls calls = {fill, on_done};
     struct asks *a = arg;
-    struct batch *b;
+    struct kind *k;
 
-    while ((b = next_to_send(a)) != NULL) {
-        b->is_sent = true;
-        live_job_send(a->scheduler, &b->live, b->route, b->route->ask_timeout, &calls);
+    while ((k = a->due) != NULL) {
+        DL_DELETE(a->due, k);
+        k->is_due = false;
+        if (k->gathered != NULL && k->under_way == 0)
+            send_first(k);
     }
 }
 
@@ -246,9 +303,10 @@ on_deadline(void *arg)
     struct outcome why;
 
     q->fn = NULL;
-    loop_chore_add(b->asks->loop, &b->asks->send);
     if (b->is_sent) {
+        b->kind->under_way -= !b->is_late;
         b->is_late = true;
+        kind_look(b->kind);
         live_job_late(&b->live, TOO_LATE);
     } else {
         question_free(q);
@@ -269,12 +327,12 @@ question_new(struct batch *b, const char *to, asks_fn fn, void *arg)
         return NULL;
     *q = (struct question){.batch = b, .fn = fn, .arg = arg};
     memcpy(q->to, to, strlen(to) + 1);
-    q->deadline = loop_timer_new(b->asks->loop, on_deadline, q);
+    q->deadline = loop_timer_new(b->kind->asks->loop, on_deadline, q);
     if (q->deadline == NULL) {
         free(q);
         return NULL;
     }
-    loop_timer_start(q->deadline, b->route->ask_timeout);
+    loop_timer_start(q->deadline, b->kind->route->ask_timeout);
     DL_APPEND(b->questions, q);
     b->count++;
     return q;
@@ -284,15 +342,18 @@ static void
 ask(struct asks *a, const struct settings_route *route, const struct ask_subject *s, asks_fn fn,
     void *arg)
 {
-    struct batch *b = open_batch(a, route, s->from, s->size);
+    struct kind *k = kind_of(a, route, s);
+    struct batch *b = k == NULL ? NULL : open_batch(k);
     struct outcome why;
 
     if (b != NULL && question_new(b, s->to, fn, arg) != NULL) {
-        loop_chore_add(a->loop, &a->send);
+        kind_look(k);
         return;
     }
     if (b != NULL && b->count == 0)
         batch_free(b);
+    else if (k != NULL)
+        kind_drop_empty(k);
     outcome_set(&why, OUTCOME_OVERLOAD, "no memory for a question");
     fn(arg, &why);
 }
@@ -342,17 +403,16 @@ asks_new(struct loop *loop, struct scheduler *s)
 void
 asks_free(struct asks *a)
 {
-    struct batch *b, *next;
-
     if (a == NULL)
         return;
-    loop_chore_cancel(a->loop, &a->send);
-    DL_FOREACH_SAFE(a->batches, b, next)
-    {
+    while (a->kinds != NULL) { /* each has a batch, and goes with its last one */
+        struct batch *b = a->kinds->sent != NULL ? a->kinds->sent : a->kinds->gathered;
+
         if (b->is_sent)
             live_job_withdraw(&b->live);
         batch_free(b);
     }
+    loop_chore_cancel(a->loop, &a->send);
     ask_memory_free(a->memory);
     free(a);
 }
