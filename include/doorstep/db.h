@@ -67,6 +67,9 @@ void db_drop_cache(struct db *db);
  * makes up for it. */
 bool db_sync(struct db *db, struct outcome *why);
 
+/* db_sync_folder() - names that were made or changed in a folder are on stable storage. */
+bool db_sync_folder(const char *path, struct outcome *why);
+
 /* db_checkpoint() - the WAL's pages go into the database and its file is cut to nothing; two syncs.
  * Outside of transactions. db_wal_octets(): its length. */
 bool db_checkpoint(struct db *db, struct outcome *why);

@@ -99,8 +99,8 @@ db_flush(struct db *db, struct outcome *why)
     return db_fail_code(rc, errno, "write of the WAL", NULL, why);
 }
 
-static bool
-sync_folder(const char *path, struct outcome *why)
+bool
+db_sync_folder(const char *path, struct outcome *why)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool ok = fd >= 0 && fsync(fd) == 0;
@@ -122,7 +122,7 @@ sync_names(struct db *db, struct outcome *why)
         if (slash == NULL || slash == path)
             return true;
         *slash = '\0';
-        if (!sync_folder(path, why))
+        if (!db_sync_folder(path, why))
             return false;
     }
     return true;

@@ -12,17 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool
-index_folder_sync(const char *path, struct outcome *why)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return outcome_errno(why, errno, "open", path);
-    bool ok = fsync(fd) == 0 || outcome_errno(why, errno, "fsync", path);
-    close(fd);
-    return ok;
-}
-
 /* make_level() - one folder; `path` is cut at `end` for the moment. */
 static bool
 make_level(char *path, char *end, struct outcome *why)
@@ -79,7 +68,7 @@ index_set_aside(const char *folder, struct outcome *why)
     /* The main file last: while it has its name, a second try finds all of them. */
     return set_aside_one(folder, "-journal", stamp, why) &&
            set_aside_one(folder, "-wal", stamp, why) && set_aside_one(folder, "", stamp, why) &&
-           index_folder_sync(folder, why);
+           db_sync_folder(folder, why);
 }
 
 bool

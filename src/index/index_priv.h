@@ -80,7 +80,6 @@ void index_bind_u64(struct db_statement *s, int n, uint64_t v);
 /* index_folder_make() - path with its parents, 0700; the first db_sync() of what is made there
  * makes their names durable too. */
 bool index_folder_make(const char *path, struct outcome *why);
-bool index_folder_sync(const char *path, struct outcome *why);
 
 /* mailbox_state_load() - of that id, from memory or its row; NULL: `why` (NOT_FOUND). Borrowed
  * until the transaction ends. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "doorstep/clock.h"
+#include "doorstep/db.h"
 #include "doorstep/store_driver.h"
 
 struct spool_file {
@@ -96,13 +97,7 @@ sync_folder(const char *state_dir, struct outcome *why)
     char path[PATH_MAX];
 
     print_path(state_dir, "", path);
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (!ok)
-        outcome_errno(why, errno, "fsync", path);
-    if (fd >= 0)
-        close(fd);
-    return ok;
+    return db_sync_folder(path, why);
 }
 
 /* The unnamed file gets a name. */

@@ -241,11 +241,7 @@ swap(const char *state_dir, const char *folder, struct outcome *why)
         return outcome_errno(why, ENAMETOOLONG, "rename", folder);
     if (renameat2(AT_FDCWD, whole, AT_FDCWD, damaged, RENAME_EXCHANGE) != 0)
         return outcome_errno(why, errno, "exchange", damaged);
-    int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return ok || outcome_errno(why, errno, "fsync", state_dir);
+    return db_sync_folder(state_dir, why);
 }
 
 bool
