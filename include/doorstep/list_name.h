@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Names of lists that scripts look into (RFC 6134 2.5, 2.6): URIs, and what is short for them.
+ * Names of lists that scripts look into (RFC 6134 2.5, 2.6): URIs, and what is short for them; and
+ * the files that such lists are.
  */
 #ifndef DOORSTEP_LIST_NAME_H
 #define DOORSTEP_LIST_NAME_H
@@ -20,5 +21,9 @@ bool list_name_print(struct span name, struct buf *out);
 /* list_name_scheme() - "tag" of "tag:example.com,2011:x", "urn" of what is short for one; n 0: it
  * is no URI (RFC 3986 3.1). */
 struct span list_name_scheme(struct span name);
+
+/* list_next_value() - the next value of a list's file, one a line: blank lines, those that begin
+ * with '#' and those with a NUL say nothing. False: there is none; text is empty then. */
+bool list_next_value(struct span *text, struct span *value);
 
 #endif

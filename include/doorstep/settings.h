@@ -416,6 +416,10 @@ const struct settings_milter *settings_find_milter(const struct settings *s, con
 const struct settings_program *settings_find_program(const struct settings *s, const char *name);
 const struct settings_filter *settings_find_filter(const struct settings *s, const char *name);
 
+/* settings_annotation() - of the server, by its name of n octets without regard to case; NULL: it
+ * has none. */
+const char *settings_annotation(const struct settings_sieve *s, const char *name, size_t n);
+
 /* settings_runner_count() - processes that start programs; settings_runner_user() - whom one runs
  * as, "": sandbox_user. */
 uint32_t settings_runner_count(const struct settings *s);

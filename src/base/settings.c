@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 const struct settings_domain *
 settings_find_domain(const struct settings *s, const char *name)
@@ -165,4 +166,17 @@ settings_relay_has_names(const struct settings *s)
     for (size_t i = 0; i < s->route_count; i++)
         any = any || has_name(&s->routes[i].next_hop);
     return any;
+}
+
+/* "NAME=VALUE" */
+const char *
+settings_annotation(const struct settings_sieve *s, const char *name, size_t n)
+{
+    for (size_t i = 0; i < s->metadata_count; i++) {
+        const char *whole = s->metadata[i];
+
+        if (strlen(whole) > n && strncasecmp(whole, name, n) == 0 && whole[n] == '=')
+            return whole + n + 1;
+    }
+    return NULL;
 }

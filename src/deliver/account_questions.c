@@ -149,17 +149,14 @@ look(struct question *q, struct worker *w, struct open_account *oa)
     }
 }
 
-/* What the configuration says of the server: "NAME=VALUE". */
 static enum sort_verdict
 tell_annotation(const struct deliver *d, const char *name, struct buf *out)
 {
-    const struct settings_sieve *s = &d->settings->sieve;
-    size_t n = strlen(name);
+    const char *value = settings_annotation(&d->settings->sieve, name, strlen(name));
 
-    for (size_t i = 0; i < s->metadata_count; i++)
-        if (strncasecmp(s->metadata[i], name, n) == 0 && s->metadata[i][n] == '=')
-            return buf_append_str(out, s->metadata[i] + n + 1) ? SORT_YES : SORT_NOT_NOW;
-    return SORT_NO;
+    if (value == NULL)
+        return SORT_NO;
+    return buf_append_str(out, value) ? SORT_YES : SORT_NOT_NOW;
 }
 
 static void

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lists of scripts: see sieve_lists_priv.h. A file has one value a line; blank lines, and those
- * that begin with '#', say nothing.
+ * Lists of scripts: see sieve_lists_priv.h.
  */
 #include "sieve_lists_priv.h"
 
@@ -63,15 +62,11 @@ add(struct sieve_list *l, struct span value)
 static bool
 add_lines(struct sieve_list *l, struct span text)
 {
+    struct span value;
     bool ok = true;
 
-    while (ok && text.n > 0) {
-        size_t n = span_find(text, '\n');
-        struct span line = span_trim((struct span){text.p, n});
-        if (line.n > 0 && line.p[0] != '#' && memchr(line.p, '\0', line.n) == NULL)
-            ok = add(l, line);
-        text = span_skip(text, n < text.n ? n + 1 : n);
-    }
+    while (ok && list_next_value(&text, &value))
+        ok = add(l, value);
     return ok;
 }
 

@@ -4,6 +4,8 @@
  */
 #include "doorstep/list_name.h"
 
+#include <string.h>
+
 #define URN "urn:ietf:params:sieve"
 #define BOOK ":addrbook:"
 
@@ -76,4 +78,18 @@ list_name_scheme(struct span name)
     while (n < name.n && is_of_scheme(name.p[n], n == 0))
         n++;
     return n > 0 && n < name.n && name.p[n] == ':' ? (struct span){name.p, n} : SPAN_NONE;
+}
+
+bool
+list_next_value(struct span *text, struct span *value)
+{
+    while (text->n > 0) {
+        size_t n = span_find(*text, '\n');
+
+        *value = span_trim((struct span){text->p, n});
+        *text = span_skip(*text, n < text->n ? n + 1 : n);
+        if (value->n > 0 && value->p[0] != '#' && memchr(value->p, '\0', value->n) == NULL)
+            return true;
+    }
+    return false;
 }

@@ -2,8 +2,8 @@
  *
  * Accounts that are at home elsewhere: see forward_priv.h. Recipients that share a route and a
  * message go in one transaction. A reply that never comes is 451 for the client, which tries again;
- * the home's own ledger does not know that one again, since each attempt has a Received field of
- * its own.
+ * what it sends then a home that is a Doorstep knows again by what stands below our Received field
+ * (ledger_prepare()).
  */
 #include "forward_priv.h"
 
@@ -27,7 +27,7 @@ struct forwarded {        /* one transaction with the far side */
     struct relay_recipient *recipients;
     struct parcel **parcels; /* in the same order */
     uint32_t count;
-    const char *from; /* in the arena, once it goes */
+    const char *from; /* in the transaction's arena, once it goes */
 };
 
 #define ARENA_MAX (4u << 20)
@@ -145,18 +145,6 @@ add(struct forwarded *f, struct parcel *p)
 }
 
 static const char *
-print_sender(struct forwarded *f, const struct envelope *e)
-{
-    struct buf text;
-
-    buf_init(&text, ADDRESS_PATH_MAX);
-    address_print(&e->reverse_path, &text);
-    const char *copy = arena_copy(&f->arena, buf_span(&text));
-    buf_release(&text);
-    return copy;
-}
-
-static const char *
 print_head(struct forwarded *f)
 {
     const struct delivery_source *source = f->parcels[0]->delivery.source;
@@ -187,7 +175,7 @@ fill(struct live_job *j, struct relay_job *out, int *fd)
     const char *head = print_head(f);
     struct outcome ignored;
 
-    f->from = print_sender(f, e);
+    f->from = transaction_print_address(f->transaction, &e->reverse_path);
     *out = (struct relay_job){
         .route = f->route->name,
         .reverse_path = f->from,

@@ -168,16 +168,14 @@ mailbox_id_exists(void *arg, struct span id)
 
 /* ------------------------------------------------------------------ annotations */
 
-/* What the configuration says of the server: "NAME=VALUE". */
 static enum sieve_answer
 tell_server(const struct settings_sieve *s, struct span name, struct buf *out)
 {
-    for (size_t i = 0; i < s->metadata_count; i++) {
-        struct span whole = span_of(s->metadata[i]);
-        if (span_has_prefix_fold(whole, name) && name.n < whole.n && whole.p[name.n] == '=')
-            return buf_append_span(out, span_skip(whole, name.n + 1)) ? SIEVE_YES : SIEVE_TEMPFAIL;
-    }
-    return SIEVE_NO;
+    const char *value = settings_annotation(s, name.p, name.n);
+
+    if (value == NULL)
+        return SIEVE_NO;
+    return buf_append_str(out, value) ? SIEVE_YES : SIEVE_TEMPFAIL;
 }
 
 static enum sieve_answer
@@ -230,17 +228,14 @@ list_is_known(void *arg, struct span list)
     return answer_of(find_list(arg, list) != NULL);
 }
 
-/* The lines of a list's file, as the store reads them. */
 static bool
-find_line(struct span text, struct span value, struct buf *found)
+find_value(struct span text, struct span value, struct buf *found)
 {
-    while (text.n > 0) {
-        size_t n = span_find(text, '\n');
-        struct span line = span_trim((struct span){text.p, n});
-        if (line.n > 0 && line.p[0] != '#' && span_equal_fold(line, value))
-            return buf_append_span(found, line);
-        text = span_skip(text, n + 1);
-    }
+    struct span one;
+
+    while (list_next_value(&text, &one))
+        if (span_equal_fold(one, value))
+            return buf_append_span(found, one);
     return false;
 }
 
@@ -256,7 +251,7 @@ list_has(void *arg, struct span list, struct span value, struct buf *found)
     buf_init(&text, LIST_MAX);
     if (!script_read_file(l->file, &text))
         answer = SIEVE_TEMPFAIL;
-    else if (find_line(buf_span(&text), value, found))
+    else if (find_value(buf_span(&text), value, found))
         answer = SIEVE_YES;
     buf_release(&text);
     return answer;

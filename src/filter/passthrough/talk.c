@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "doorstep/clock.h"
-
 #define OUTPUT_HIGH 131072
 #define OUTPUT_MAX (4u << 20) /* what the client writes at once stays far below */
 #define QUIT_MS 5000
