@@ -53,6 +53,9 @@ enum address_result address_parse_mailbox(struct span in, unsigned flags, struct
  * nothing for <>. false when out is full. */
 bool address_print(const struct address *a, struct buf *out);
 
+/* address_text() - the same in the arena; NULL: no memory. */
+const char *address_text(const struct address *a, struct arena *arena);
+
 bool address_equal(const struct address *a, const struct address *b, bool fold_local);
 
 /* domain_normalize() - lower case A-labels of a domain in any spelling (IDNA2008, RFC 5890); false

@@ -124,8 +124,8 @@ pack_run(struct parcel *p, struct span *out)
     struct pack pk;
     struct filing_run run = {
         .id = t->source.id,
-        .sender = or_nothing(transaction_print_address(t, &e->reverse_path)),
-        .recipient = or_nothing(transaction_print_address(t, &to->address)),
+        .sender = or_nothing(address_text(&e->reverse_path, &t->arena)),
+        .recipient = or_nothing(address_text(&to->address, &t->arena)),
         .original_recipient = original_of(to),
         .login = e->login,
         .notify = print_notify(to->notify),

@@ -28,7 +28,7 @@ fill_recipient(struct transaction *t, const struct parcel *p, struct program_job
     const char *semicolon = strchr(r->orcpt, ';');
 
     job->has_recipient = true;
-    job->values[PROGRAM_RECIPIENT] = transaction_print_address(t, &r->address);
+    job->values[PROGRAM_RECIPIENT] = address_text(&r->address, &t->arena);
     job->values[PROGRAM_ORIGINAL_RECIPIENT] = semicolon != NULL ? semicolon + 1 : "";
     job->values[PROGRAM_USER] = p->delivery.target.account.user;
     job->values[PROGRAM_DOMAIN] = p->delivery.target.account.domain;
@@ -46,7 +46,7 @@ hooks_fill_job(struct transaction *t, const struct parcel *p, struct program_job
 
     snprintf(size, sizeof size, "%llu", (unsigned long long)message_traits(t->msg)->octets);
     job->is_binary = e->body == BODY_BINARYMIME;
-    job->values[PROGRAM_SENDER] = transaction_print_address(t, &e->reverse_path);
+    job->values[PROGRAM_SENDER] = address_text(&e->reverse_path, &t->arena);
     job->values[PROGRAM_CLIENT_IP] = e->client_ip;
     job->values[PROGRAM_CLIENT_NAME] = e->client_name;
     job->values[PROGRAM_CLIENT_PORT] = e->client_port;

@@ -96,24 +96,12 @@ returns_expected(const struct transaction *t)
     return is_expected;
 }
 
-const char *
-returns_print_address(struct arena *arena, const struct address *a)
-{
-    struct buf text;
-
-    buf_init(&text, ADDRESS_PATH_MAX);
-    bool ok = address_print(a, &text);
-    const char *copy = ok ? arena_copy(arena, buf_span(&text)) : NULL;
-    buf_release(&text);
-    return copy;
-}
-
 static bool
 add_reported(struct returns *back, const struct recipient *r, struct dsn_recipient d)
 {
     const struct envelope_recipient *to = &back->transaction->envelope.recipients[r->number];
 
-    d.address = returns_print_address(&back->arena, &to->address);
+    d.address = address_text(&to->address, &back->arena);
     d.orcpt = to->orcpt;
     d.remote = "";
     d.last_attempt = back->transaction->source.received.tv_sec;

@@ -32,9 +32,6 @@ struct returns {
     struct outcome why;
 };
 
-/* returns_print_address() - without brackets, in the arena; NULL: no memory. */
-const char *returns_print_address(struct arena *arena, const struct address *a);
-
 /* returns_no_memory() - false, with back->why. */
 bool returns_no_memory(struct returns *back);
 

@@ -121,7 +121,7 @@ bool
 returns_make_report(struct returns *back, struct queue_item *item)
 {
     const struct transaction *t = back->transaction;
-    const char *sender = returns_print_address(&back->arena, &t->envelope.reverse_path);
+    const char *sender = address_text(&t->envelope.reverse_path, &back->arena);
     char about[2 * ABOUT_OCTETS + 1];
 
     print_about(back, about);
@@ -143,11 +143,11 @@ returns_make_refusal(struct returns *back, const struct refusal *refusal, struct
     const struct parcel *p = refusal->parcel;
     const struct transaction *t = p->transaction;
     const struct envelope_recipient *to = &t->envelope.recipients[refusal->recipient->number];
-    const char *sender = returns_print_address(&back->arena, &t->envelope.reverse_path);
+    const char *sender = address_text(&t->envelope.reverse_path, &back->arena);
     const struct returns_subject subject = {"reject", sender, NOTIFY_NEVER,
                                             &p->delivery.target.account, p->key};
     const struct dsn_recipient recipient = {
-        .address = returns_print_address(&back->arena, &to->address),
+        .address = address_text(&to->address, &back->arena),
         .orcpt = to->orcpt,
         .action = DSN_FAILED,
         .enhanced = "",

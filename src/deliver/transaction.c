@@ -417,15 +417,3 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
         transaction_resolve(t);
     return true;
 }
-
-const char *
-transaction_print_address(struct transaction *t, const struct address *a)
-{
-    struct buf text;
-
-    buf_init(&text, ADDRESS_PATH_MAX);
-    address_print(a, &text);
-    const char *copy = arena_copy(&t->arena, buf_span(&text));
-    buf_release(&text);
-    return copy;
-}

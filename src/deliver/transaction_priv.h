@@ -127,9 +127,6 @@ bool transaction_make_recipients(struct transaction *t);
  * recipients are refused. */
 void transaction_filter(struct transaction *t);
 
-/* transaction_print_address() - without brackets, in the arena; NULL: no memory. */
-const char *transaction_print_address(struct transaction *t, const struct address *a);
-
 /* transaction_new_message() - for what scripts make of it; NULL: no memory. */
 struct message *transaction_new_message(struct transaction *t);
 

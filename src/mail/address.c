@@ -324,6 +324,17 @@ address_print(const struct address *a, struct buf *out)
     return buf_append_char(out, '@') && buf_append_str(out, a->domain);
 }
 
+const char *
+address_text(const struct address *a, struct arena *arena)
+{
+    struct buf text;
+
+    buf_init(&text, ADDRESS_PATH_MAX);
+    const char *copy = address_print(a, &text) ? arena_copy(arena, buf_span(&text)) : NULL;
+    buf_release(&text);
+    return copy;
+}
+
 static bool
 address_local_equal_fold(const char *a, const char *b)
 {

@@ -27,7 +27,7 @@ struct forwarded {        /* one transaction with the far side */
     struct relay_recipient *recipients;
     struct parcel **parcels; /* in the same order */
     uint32_t count;
-    const char *from; /* in the transaction's arena, once it goes */
+    const char *from; /* in the arena, once it goes */
 };
 
 #define ARENA_MAX (4u << 20)
@@ -175,7 +175,7 @@ fill(struct live_job *j, struct relay_job *out, int *fd)
     const char *head = print_head(f);
     struct outcome ignored;
 
-    f->from = transaction_print_address(f->transaction, &e->reverse_path);
+    f->from = address_text(&e->reverse_path, &f->arena);
     *out = (struct relay_job){
         .route = f->route->name,
         .reverse_path = f->from,
