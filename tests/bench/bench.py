@@ -87,25 +87,25 @@ def parse_load(text):
     return connections, kb, recipients
 
 
-def measure(options, both, generator):
+def measure(options, beside, generator):
     loads = [Load(*values) for values in options.loads]
     runs = []
-    for server in both:  # every account exists and was used once
+    for server in beside:  # every account exists and was used once
         Load(20, 1, 1).run(generator, server, options.warm_up)
         Load(20, 1, 50).run(generator, server, options.warm_up)
     for number in range(options.rounds):
         for load in loads:
             report.progress(f"round {number + 1} of {options.rounds}: {report.name(load.as_dict())}")
-            for server in both:
+            for server in beside:
                 runs.append(load.run(generator, server, options.seconds))
     report.progress("")
     return runs
 
 
-def count_syncs(options, both, generator):
+def count_syncs(options, beside, generator):
     """Of every load with one recipient or several, once: what a message costs is no matter of luck."""
     loads = [Load(*values) for values in options.loads]
-    return [syncs.count(load, generator, s, options.seconds) for load in loads for s in both]
+    return [syncs.count(load, generator, s, options.seconds) for load in loads for s in beside]
 
 
 def machine(folder):
@@ -150,18 +150,20 @@ def parse():
     return options
 
 
-def measure_all(options, folder, both, result):
+def measure_all(options, folder, beside, result):
     """Into result, and on the terminal as it comes."""
     generator = f"{options.build}/tests/bench/lmtpload"
-    for server in both:
+    for server in beside:
         server.start()
-    result["runs"] = measure(options, both, generator)
+    result["runs"] = measure(options, beside, generator)
     result["medians"] = medians(result["runs"])
     report.print_loads(result["medians"])
+    if options.sieve is not None:
+        report.print_sieve(result["runs"], options.sieve)
     if options.syncs:
-        result["syncs"] = count_syncs(options, both, generator)
+        result["syncs"] = count_syncs(options, beside, generator)
         report.print_syncs(result["syncs"])
-    for server in both:
+    for server in beside:
         server.end()
     if options.growth:
         result["growth"] = growth.measure(
@@ -174,15 +176,26 @@ def measure_all(options, folder, both, result):
     report.print_machine(result["machine"], result["runs"])
 
 
-def use_script(folder, rules, with_dovecot):
-    """A script that looks at everything and files nothing elsewhere, for both; compiled, where that is needed."""
+def write_script(folder, rules, with_dovecot):
+    """A script that looks at everything and files nothing elsewhere; compiled, where that is needed."""
     path = f"{folder}/rules.sieve"
     with open(path, "w") as f:
         f.write(sieve.script(rules, rest=""))
     os.chmod(path, 0o644)
     if with_dovecot:
         subprocess.run(["sievec", path], check=True)
-    servers.Server.script = path
+    return path
+
+
+def all_servers(options, folder):
+    """Those that are measured: each without a script and, where that is asked for, one more with it."""
+    scripts = [None]
+    if options.sieve is not None:
+        scripts.append(write_script(folder, options.sieve, not options.no_dovecot))
+    found = [servers.Doorstep(folder, options.build, script=script) for script in scripts]
+    if not options.no_dovecot:
+        found += [servers.Dovecot(folder, script) for script in scripts]
+    return found
 
 
 def main():
@@ -193,19 +206,16 @@ def main():
     if options.slow_sync is not None:
         library = f"{options.build}/tests/bench/slowsync.so"
         servers.Server.slow_sync = (library, options.slow_sync)
-    if options.sieve is not None:
-        use_script(folder, options.sieve, not options.no_dovecot)
-    both = [servers.Doorstep(folder, options.build)]
+    beside = all_servers(options, folder)
     result = {"machine": machine(folder), "rounds": options.rounds, "seconds": options.seconds}
     result["slow_sync_ms"] = options.slow_sync or 0
     result["sieve_rules"] = options.sieve or 0
     if not options.no_dovecot:
-        both.append(servers.Dovecot(folder))
         result["machine"]["dovecot"] = servers.Dovecot.version()
     try:
-        measure_all(options, folder, both, result)
+        measure_all(options, folder, beside, result)
     finally:
-        for server in both:
+        for server in beside:
             server.end()
         shutil.rmtree(folder, ignore_errors=True)
     if options.json:

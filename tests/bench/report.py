@@ -4,7 +4,7 @@
 import statistics
 import sys
 
-COLUMNS = "{:>5} {:>6} {:>5}  {:<9} {:>8} {:>7} {:>8} {:>8} {:>8} {:>9} {:>7}"
+COLUMNS = "{:>5} {:>6} {:>5}  {:<15} {:>8} {:>7} {:>8} {:>8} {:>8} {:>9} {:>7}"
 MB = 1e6
 KIB = 1024
 
@@ -20,9 +20,10 @@ def progress(text):
 
 
 def ratio(row, rows):
-    """Beside the first other server of the same load."""
+    """Beside the peer with the same load, both with the script or both without."""
+    peer = row["server"].replace("doorstep", "dovecot")
     for other in rows:
-        if other["load"] == row["load"] and other["server"] != row["server"]:
+        if other["load"] == row["load"] and other["server"] == peer != row["server"]:
             return row["deliveries_per_s"] / max(other["deliveries_per_s"], 0.1)
     return None
 
@@ -65,6 +66,21 @@ def print_syncs(rows):
             f"  {name(row['load']):<16} {row['server']:<9} {row['syncs']:7.3f}"
             f" {row['waited_for']:7.3f}   {calls}; {row['messages_per_s']:,.0f} messages/s"
         )
+
+
+def print_sieve(runs, rules):
+    """Each run with the script by the one without it of the same round: what the disk does in a minute hits both."""
+    print(f"\nDeliveries/s with a script of {rules} rules, of those without, round by round:")
+    names = dict.fromkeys((tuple(run["load"].values()), run["server"].split()[0]) for run in runs)
+    for load, server in names:
+        with_script, without = (
+            [run for run in runs if tuple(run["load"].values()) == load and run["server"] == server + rest]
+            for rest in (" +sieve", "")
+        )
+        parts = [a["deliveries_per_s"] / max(b["deliveries_per_s"], 0.1) for a, b in zip(with_script, without)]
+        cpu = middle(with_script, "cpu_s_per_1000") / max(middle(without, "cpu_s_per_1000"), 1e-9)
+        each = ", ".join(f"{part:.0%}" for part in parts)
+        print(f"  {name(with_script[0]['load']):<16} {server:<9} {statistics.median(parts):.0%} ({each}); CPU {cpu:.2f} times")
 
 
 def middle(runs, key):

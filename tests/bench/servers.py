@@ -82,11 +82,12 @@ class Server:
     configuration = ""
     name = ""
     slow_sync = None  # of all servers: (the library that is preloaded, milliseconds)
-    script = None  # of all servers: a Sieve script that runs for every message
-    with_script = ""  # how the configuration names it
+    with_script = ""  # how the configuration names a Sieve script that runs for every message
 
-    def __init__(self, folder, **values):
-        self.folder = os.path.join(folder, self.name)
+    def __init__(self, folder, script=None, **values):
+        """script: a file; its server is called "NAME +sieve"."""
+        self.name = type(self).name + (" +sieve" if script else "")
+        self.folder = os.path.join(folder, self.name.replace(" +", "-"))
         self.port = free_port()
         self.process = None
         os.mkdir(self.folder, 0o755)
@@ -94,14 +95,14 @@ class Server:
             os.mkdir(f"{self.folder}/{name}", 0o755)
             if os.geteuid() == 0:
                 self.give(f"{self.folder}/{name}")
-        self.file = f"{self.folder}/{self.name}.conf"
+        self.file = f"{self.folder}/server.conf"
         with open(self.file, "w") as f:
             f.write(
                 self.configuration.format(
                     folder=self.folder,
                     port=self.port,
                     uid=MAIL_UID,
-                    sieve=self.with_script.format(script=Server.script) if Server.script else "",
+                    sieve=self.with_script.format(script=script) if script else "",
                     **values,
                 )
             )
@@ -172,9 +173,9 @@ class Doorstep(Server):
     name = "doorstep"
     with_script = 'sieve {{\n    before = {{"{script}"}}\n}}\n'
 
-    def __init__(self, folder, build, connections=2000):
+    def __init__(self, folder, build, connections=2000, script=None):
         self.build = build
-        super().__init__(folder, connections=connections)
+        super().__init__(folder, script, connections=connections)
 
     def command(self):
         return [f"{self.build}/src/doorstepd/doorstepd", "-c", self.file]
