@@ -38,6 +38,16 @@ static _Atomic bool is_dying;
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
+/* Main may be killed between the fork and the exec of a store: that one begins when the next daemon is
+ * there already, and ends by itself. */
+static bool
+is_of_this_daemon(void)
+{
+    const char *number = getenv("NTH_DAEMON");
+
+    return number != NULL && strtoul(number, NULL, 10) == control->daemon;
+}
+
 /* The C library hands a constructor what main() gets. */
 __attribute__((constructor)) static void
 nth_open(int argc, char **argv)
@@ -56,6 +66,10 @@ nth_open(int argc, char **argv)
     if (fd < 0 || control == MAP_FAILED)
         abort(); /* a sweep that counts nothing would pass */
     close(fd);
+    if (!is_of_this_daemon()) {
+        control = NULL;
+        return;
+    }
     control->syncing = 0;
     control->pid = getpid();
     control->starts++;

@@ -40,6 +40,7 @@ struct nth_call {
 struct nth_control {
     struct nth_order order;
     struct nth_order then; /* what the next process meets when `order` has killed this one */
+    uint32_t daemon;       /* the one that is counted; NTH_DAEMON says whose a process is */
     _Atomic uint32_t armed;
     _Atomic uint32_t counted; /* calls that the order may hit, of all threads together */
     _Atomic uint32_t starts;  /* store roles so far */

@@ -46,6 +46,7 @@ class Memory(ctypes.Structure):
     _fields_ = [
         ("order", Order),
         ("then", Order),
+        ("daemon", ctypes.c_uint32),
         ("armed", ctypes.c_uint32),
         ("counted", ctypes.c_uint32),
         ("starts", ctypes.c_uint32),
@@ -63,7 +64,7 @@ def order(kind, nth, error=None, match=""):
 
 
 class Nth:
-    """One library and one page of memory; `environment` is what a daemon must be started with."""
+    """One library and one page of memory; each daemon is started with its `environment`."""
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="doorstep-nth.")
@@ -80,7 +81,14 @@ class Nth:
         self.memory = Memory.from_buffer(self.mapped)
 
     def environment(self, root):
-        return {"LD_PRELOAD": self.library, "NTH_CONTROL": self.path, "NTH_ROOT": f"{root}/"}
+        """Of the next daemon: stores that are left from the one before are counted no more."""
+        self.memory.daemon += 1
+        return {
+            "LD_PRELOAD": self.library,
+            "NTH_CONTROL": self.path,
+            "NTH_ROOT": f"{root}/",
+            "NTH_DAEMON": str(self.memory.daemon),
+        }
 
     def arm(self, first, then=None):
         m = self.memory
