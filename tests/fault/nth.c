@@ -38,8 +38,8 @@ static _Atomic bool is_dying;
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-/* Main may be killed between the fork and the exec of a store: that one begins when the next daemon is
- * there already, and ends by itself. */
+/* Main may be killed between the fork and the exec of a store: that one begins when the next daemon
+ * is there already, and ends by itself. */
 static bool
 is_of_this_daemon(void)
 {
