@@ -161,9 +161,11 @@ conn_flush(void *conn)
 void
 conn_forget_input(struct conn *c)
 {
-    explicit_bzero(c->loop->read_buffer, c->loop->read_length);
+    /* Under TLS the read buffer holds no secret, but perhaps the records that come next. */
     if (c->tls != NULL)
         explicit_bzero(c->loop->plain_buffer, sizeof(c->loop->plain_buffer));
+    else
+        explicit_bzero(c->loop->read_buffer, c->loop->read_length);
 }
 
 static size_t

@@ -11,6 +11,7 @@ import shutil
 import signal
 import smtplib
 import sqlite3
+import ssl
 import subprocess
 import tempfile
 
@@ -374,6 +375,44 @@ def bound_to_tls(d, port, ca):
     expect(not gsasl(d, "SCRAM-SHA-256-PLUS", ANN, "wrong", *tls_options, port=port), "gsasl -PLUS, wrong")
 
 
+def records_that_come_together(d, ca):
+    """A line and its end in two records of TLS, in one segment: some clients write so, and a slow network joins them.
+    What was read is wiped, for it may be a password; what was not read yet is not."""
+    for mechanism, lines in (("PLAIN", [plain(ANN, PASSWORD)]), ("LOGIN", [b64(ANN), b64(PASSWORD)])):
+        c = Line(d)
+        c.want("220", "STARTTLS")
+        into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context(ca.pem).wrap_bio(into, out, server_hostname="mx.example.org")
+
+        def exchange(step, *arguments):
+            while True:
+                try:
+                    return step(*arguments)
+                except ssl.SSLWantReadError:
+                    c.send(out.read())
+                    got = c.socket.recv(65536)
+                    expect(got, f"{mechanism}: the server closed")
+                    into.write(got)
+
+        def say(*records):
+            for record in records:
+                tls.write(record)
+            c.send(out.read())
+            said = b""
+            while not re.search(rb"^\d{3} .*\r\n\Z", said, re.MULTILINE):
+                said += exchange(tls.read, 65536)
+            return said.decode()
+
+        exchange(tls.do_handshake)
+        expect("AUTH" in say(b"EHLO c.example", b"\r\n"), "EHLO")
+        expect(say(b"AUTH ", mechanism.encode(), b"\r\n").startswith("334"), mechanism)
+        for line in lines:
+            said = say(*(octet.encode() for octet in line), b"\r", b"\n")
+        expect(said.startswith("235"), f"{mechanism}: {said}")
+        expect(say(b"NO", b"OP\r\n").startswith("250"), "what stands behind it")
+        c.close()
+
+
 def by_certificate(d, port, ca):
     for name, code in ((ANN, 235), ("zoe@example.org", 535)):
         pair = ca.issue(name.replace("@", "-"), subject=name)
@@ -609,6 +648,7 @@ def main():
             t.run("swaks", with_swaks, daemon)
         if t.has("curl", "curl"):
             t.run("curl", with_curl, daemon, daemon.ports["smtp"], ca)
+        t.run("records that come together", records_that_come_together, daemon, ca)
         t.run("by certificate", by_certificate, daemon, daemon.ports["smtp"], ca)
         t.run("role killed", role_killed, daemon)
         t.run("nothing is logged", nothing_is_logged, daemon)
