@@ -39,6 +39,7 @@ struct dsn {                           /* all borrowed; strings are never NULL *
     const char *envid;                 /* decoded, or "" */
     const char *received_from;         /* the name of who handed it to us, or "" */
     time_t now, arrived;               /* arrived 0: not known */
+    time_t deliver_by;                 /* 0: nobody named a time (RFC 2852 5) */
     enum envelope_ret ret;
     struct span
         original; /* the message, or its beginning: its header and DSN_ORIGINAL_MAX octets do */

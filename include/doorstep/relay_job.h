@@ -53,7 +53,7 @@ struct relay_job {
     enum envelope_body body;
     bool smtputf8; /* the message has UTF-8 in its header fields (RFC 6532) */
     bool require_tls;
-    const char *by; /* DELIVERBY's parameter (RFC 2852 4), or "" */
+    const char *by; /* DELIVERBY's value (RFC 2852 4) as of now, or "" */
     const struct relay_recipient *recipients;
     uint32_t recipient_count; /* 1 to RELAY_RECIPIENTS_MAX */
     struct span head;         /* CRLF lines that go in front of the message, or SPAN_NONE */
@@ -73,6 +73,7 @@ struct relay_result {
     const char *host; /* who answered: "mx.example.net[192.0.2.1]:25", or "" */
     const char *tls;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "": it went in plain */
     bool dsn;         /* the next hop took over what NOTIFY asks: no success report of ours */
+    bool deliverby;   /* and what BY asks (RFC 2852) */
     const struct relay_answer *answers; /* one for each recipient of the job, in its order */
     uint32_t answer_count;
 };

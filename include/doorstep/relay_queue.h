@@ -147,8 +147,9 @@ bool queue_next_due(struct queue *q, time_t after, time_t *when, struct outcome 
 
 /* queue_overdue() - as queue_due(), for what has waited too long whether it is due or not. */
 struct queue_deadlines {
-    time_t expired; /* items that expire then or before */
-    time_t delayed; /* recipients of items queued then or before, where nobody was told */
+    time_t expired; /* items that expire then or before; and recipients that nobody was told of,
+                     * with a time to be told by (DELIVERBY's mode N) then or before */
+    time_t delayed; /* other recipients of items queued then or before, where nobody was told */
 };
 bool queue_overdue(struct queue *q, const struct queue_deadlines *limits, unsigned max,
                    const struct queue_taker *taker, struct outcome *why);

@@ -174,7 +174,8 @@ print_message_fields(const struct dsn *d, struct buf *out)
            print_value(out, "Reporting-MTA", "dns; ", d->hostname, true) &&
            (d->received_from[0] == '\0' ||
             print_value(out, "Received-From-MTA", "dns; ", d->received_from, true)) &&
-           (d->arrived == 0 || field_print_date(out, "Arrival-Date", d->arrived));
+           (d->arrived == 0 || field_print_date(out, "Arrival-Date", d->arrived)) &&
+           (d->deliver_by == 0 || field_print_date(out, "Deliver-By-Date", d->deliver_by));
 }
 
 /* An address as a literal (RFC 5321 4.1.3). */

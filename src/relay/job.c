@@ -145,6 +145,7 @@ relay_result_pack(const struct relay_result *result, struct pack *p)
     pack_str(p, result->host);
     pack_str(p, result->tls);
     pack_u8(p, result->dsn);
+    pack_u8(p, result->deliverby);
     pack_u32(p, result->answer_count);
     for (uint32_t i = 0; i < result->answer_count; i++) {
         const struct relay_answer *a = &result->answers[i];
@@ -176,6 +177,7 @@ relay_result_unpack(struct relay_result *result, struct arena *arena, struct unp
     result->host = unpack_text(u, arena, RELAY_STRING_MAX);
     result->tls = unpack_text(u, arena, RELAY_STRING_MAX);
     result->dsn = unpack_up_to(u, 1) != 0;
+    result->deliverby = unpack_up_to(u, 1) != 0;
     rows = unpack_rows(u, arena, sizeof(*rows), ANSWER_PACKED_MIN, &result->answer_count);
     result->answers = rows;
     for (uint32_t i = 0; i < result->answer_count && !u->broken; i++)

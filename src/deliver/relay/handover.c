@@ -83,7 +83,7 @@ handover_end(struct handover *h, const struct relay_result *result)
         return;
     }
     h->end = HANDOVER_ANSWERED;
-    h->result = (struct relay_result){host, tls, result->dsn, answers, h->count};
+    h->result = (struct relay_result){host, tls, result->dsn, result->deliverby, answers, h->count};
 }
 
 void

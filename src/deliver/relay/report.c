@@ -11,6 +11,7 @@
 
 #include "doorstep/charset.h"
 #include "doorstep/clock.h"
+#include "doorstep/deliver_by.h"
 
 #define REPORT_MAX (DSN_ORIGINAL_MAX + (2u << 20))
 #define ORIGINAL_MAX (DSN_ORIGINAL_MAX + RELAY_HEAD_MAX)
@@ -24,7 +25,39 @@ report_consider(struct handover *h, uint32_t i, enum dsn_action action)
     h->fates[i].action = action;
 }
 
+void
+report_in_any_case(struct handover *h, uint32_t i, enum dsn_action action)
+{
+    bool wants_none = (handover_recipient(h, i)->notify & NOTIFY_NEVER) != 0;
+
+    h->fates[i].is_reported = h->taken->item.reverse_path[0] != '\0' && !wants_none;
+    h->fates[i].action = action;
+}
+
 /* ---- what it says ---- */
+
+/* The time by which the sender wanted it delivered; 0: none was named. */
+static time_t
+deliver_by_date(const struct queue_item *item, struct deliver_by *by)
+{
+    return deliver_by_parse(item->by, by) ? item->queued + (time_t)by->seconds : 0;
+}
+
+/* RFC 2852 4.1.3: which status says that the time has passed; NULL: it is not about time. */
+static const char *
+status_of_time(const struct handover *h, uint32_t i, time_t now)
+{
+    const struct handover_fate *f = &h->fates[i];
+    struct deliver_by by;
+    const time_t date = deliver_by_date(&h->taken->item, &by);
+    bool has_passed = date != 0 && date <= now;
+
+    if (has_passed && f->action == DSN_DELAYED)
+        return "4.4.7";
+    if (!f->is_expired)
+        return NULL;
+    return has_passed && by.is_return ? "5.4.7" : "4.4.7";
+}
 
 /* A delivery that ran out of time says so; what the next hop said last stands beside it. */
 static void
@@ -32,14 +65,15 @@ fill_recipient(const struct handover *h, uint32_t i, time_t now, struct dsn_reci
 {
     const struct queue_recipient *r = handover_recipient(h, i);
     const struct relay_answer *a = &h->result.answers[i];
+    const char *time_status = status_of_time(h, i, now);
     bool was_tried = h->end != HANDOVER_OVERDUE;
 
     *out = (struct dsn_recipient){
         .address = r->address,
         .orcpt = r->orcpt,
         .action = h->fates[i].action,
-        .code = a->code,
-        .enhanced = h->fates[i].is_expired ? "4.4.7" : a->enhanced,
+        .code = time_status != NULL && time_status[0] == '5' ? 0 : a->code,
+        .enhanced = time_status != NULL ? time_status : a->enhanced,
         .text = was_tried || r->last_reply[0] == '\0' ? a->text : r->last_reply,
         .remote = was_tried ? h->result.host : r->last_host,
         .last_attempt = was_tried ? now : 0,
@@ -176,6 +210,7 @@ report_make(const struct senders *from, struct queue *q, struct handover *h, tim
     const struct queue_item *item = &h->taken->item;
     const char *sender = senders_report_path(from, item->reverse_path, &h->arena);
     struct dsn_recipient *recipients;
+    struct deliver_by by;
     char postmaster[300], id[ID_SIZE];
     struct buf original;
 
@@ -198,6 +233,7 @@ report_make(const struct senders *from, struct queue *q, struct handover *h, tim
         .received_from = "",
         .now = now,
         .arrived = item->queued,
+        .deliver_by = deliver_by_date(item, &by),
         .ret = item->require_tls ? RET_HDRS : item->ret, /* RFC 8689 5 */
         .original = buf_span(&original),
         .original_octets = item->head.n + item->octets,

@@ -16,6 +16,9 @@
 /* report_consider() - recipient i is in the report, where its sender wants to know. */
 void report_consider(struct handover *h, uint32_t i, enum dsn_action action);
 
+/* report_in_any_case() - the same, where its sender wants to hear anything at all. */
+void report_in_any_case(struct handover *h, uint32_t i, enum dsn_action action);
+
 /* report_make() - *out: the report on those considered, in the handover's arena, its message in the
  * queue where it is not small; NULL: nobody is owed one. The queue's thread. */
 bool report_make(const struct senders *from, struct queue *q, struct handover *h, time_t now,

@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 #include "doorstep/clock.h"
+#include "doorstep/deliver_by.h"
 #include "doorstep/log.h"
 #include "doorstep/metrics.h"
 
@@ -92,10 +93,27 @@ on_result(void *arg, const struct relay_result *result)
     scheduler_check_drained(s);
 }
 
+/* What is left of the time by which it should be delivered (RFC 2852 4.1.4); NULL without memory.
+ */
+static const char *
+time_left(struct handover *h)
+{
+    const struct queue_item *item = &h->taken->item;
+    char text[DELIVER_BY_SIZE];
+    struct deliver_by by;
+
+    if (!deliver_by_parse(item->by, &by))
+        return "";
+    by.seconds -= clock_wall().tv_sec - item->queued;
+    deliver_by_print(&by, text);
+    return arena_copy(&h->arena, span_of(text));
+}
+
 static bool
 fill_job(struct handover *h, const struct settings_route *route, struct relay_job *job)
 {
     const struct queue_item *item = &h->taken->item;
+    const char *by = time_left(h);
     struct relay_recipient *list = arena_alloc(&h->arena, h->count * sizeof *list);
 
     for (uint32_t i = 0; list != NULL && i < h->count; i++) {
@@ -111,13 +129,13 @@ fill_job(struct handover *h, const struct settings_route *route, struct relay_jo
         .body = item->body,
         .smtputf8 = item->smtputf8,
         .require_tls = item->require_tls,
-        .by = item->by,
+        .by = by,
         .recipients = list,
         .recipient_count = h->count,
         .head = item->head,
         .octets = item->octets,
     };
-    return list != NULL;
+    return list != NULL && by != NULL;
 }
 
 /* What cannot be read now may be readable later; when it expires its sender hears of it. */

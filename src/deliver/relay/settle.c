@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "doorstep/clock.h"
+#include "doorstep/deliver_by.h"
 
 #include "report_priv.h"
 
@@ -28,6 +29,41 @@ struct judging {
     time_t now;
 };
 
+/* When its sender wants to hear that it is not there: of those who named a time, by then (RFC 2852
+ * 4.1.3). Whether it is to come back by then, the item's expiry says. */
+static bool
+is_late(const struct judging *j, const struct queue_item *item)
+{
+    struct deliver_by by;
+
+    if (deliver_by_parse(item->by, &by) && !by.is_return)
+        return item->queued + by.seconds <= j->now;
+    return retry_is_late(&j->rules, item->queued, j->now);
+}
+
+/* RFC 2852 4.1.4: those who want a trace, and those who will hear nothing of the time any more. */
+static bool
+ends_its_time(const struct judging *j, const struct handover *h)
+{
+    const struct queue_item *item = &h->taken->item;
+    struct deliver_by by;
+
+    if (!deliver_by_parse(item->by, &by))
+        return false;
+    return by.has_trace ||
+           (!by.is_return && !h->result.deliverby && item->queued + by.seconds > j->now);
+}
+
+static void
+judge_delivered(const struct judging *j, struct handover *h, uint32_t i)
+{
+    h->fates[i].is_over = true;
+    if (ends_its_time(j, h))
+        report_in_any_case(h, i, DSN_RELAYED);
+    else if (!h->result.dsn)
+        report_consider(h, i, DSN_RELAYED);
+}
+
 static void
 judge_deferred(const struct judging *j, struct handover *h, uint32_t i)
 {
@@ -43,7 +79,7 @@ judge_deferred(const struct judging *j, struct handover *h, uint32_t i)
     f->next_attempt = h->end == HANDOVER_OVERDUE ? r->next_attempt
                                                  : retry_next(&j->rules, j->now, r->attempts + 1,
                                                               item->expires, retry_chance());
-    f->is_delay_told = r->is_delay_told || retry_is_late(&j->rules, item->queued, j->now);
+    f->is_delay_told = r->is_delay_told || is_late(j, item);
     if (f->is_delay_told && !r->is_delay_told)
         report_consider(h, i, DSN_DELAYED);
 }
@@ -53,9 +89,7 @@ judge(const struct judging *j, struct handover *h, uint32_t i)
 {
     switch (h->result.answers[i].state) {
     case RELAY_DELIVERED:
-        h->fates[i].is_over = true;
-        if (!h->result.dsn)
-            report_consider(h, i, DSN_RELAYED);
+        judge_delivered(j, h, i);
         break;
     case RELAY_FAILED:
         h->fates[i].is_over = true;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "doorstep/arena.h"
+#include "doorstep/deliver_by.h"
 #include "doorstep/log.h"
 
 #include "spool_priv.h"
@@ -89,13 +90,18 @@ may_send(struct applying *a, const struct effect *e, bool *may, struct outcome *
            index_seen_add(a->ix, e->key, (time_t)e->until, e->item.once, why);
 }
 
-/* Nobody waits for what nobody can answer. */
+/* Nobody waits for what nobody can answer; who wants it back in time gets it then (RFC 2852
+ * 4.1.3). */
 static time_t
 lifetime(const struct settings_relay *relay, const struct queue_item *item)
 {
     bool is_bounce = item->reverse_path[0] == '\0';
+    time_t seconds = (time_t)((is_bounce ? relay->expire_bounce : relay->expire) / 1000);
+    struct deliver_by by;
 
-    return (time_t)((is_bounce ? relay->expire_bounce : relay->expire) / 1000);
+    if (deliver_by_parse(item->by, &by) && by.is_return && by.seconds < seconds)
+        seconds = (time_t)by.seconds;
+    return seconds;
 }
 
 static bool

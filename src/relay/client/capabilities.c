@@ -46,6 +46,18 @@ read_size(struct capabilities *c, struct span line)
         c->size = octets;
 }
 
+/* RFC 2852 2: the number, and what others may bring behind a comma. */
+static void
+read_deliverby(struct capabilities *c, struct span line)
+{
+    struct span word = next_word(&line);
+    unsigned long long seconds;
+
+    word.n = span_find(word, ',');
+    if (span_parse_u64(word, UINT64_MAX, &seconds))
+        c->by_min = seconds;
+}
+
 static void
 read_auth(struct capabilities *c, struct span line)
 {
@@ -71,6 +83,8 @@ read_line(struct capabilities *c, struct span line)
 
     if (span_equal_fold(keyword, SPAN("SIZE")))
         read_size(c, line);
+    if (span_equal_fold(keyword, SPAN("DELIVERBY")))
+        read_deliverby(c, line);
     if (span_equal_fold(keyword, SPAN("AUTH")))
         read_auth(c, line);
     if (span_equal_fold(keyword, SPAN("XFORWARD")))

@@ -18,6 +18,7 @@ struct capabilities {
     bool starttls;       /* RFC 3207 */
     bool requiretls;     /* RFC 8689 */
     bool deliverby;      /* RFC 2852 */
+    uint64_t by_min;     /* seconds: with less it returns; 0: it does not say */
     bool announces_size; /* RFC 1870 */
     uint64_t size;       /* its limit; 0: there is none that it says */
     unsigned auth;       /* RFC 4954: a bit 1 << enum sasl_mechanism for each */

@@ -8,6 +8,7 @@
 
 #include "capabilities_priv.h"
 #include "content_priv.h"
+#include "doorstep/deliver_by.h"
 #include "doorstep/relay_client.h"
 #include "forward_priv.h"
 #include "login_priv.h"
@@ -43,6 +44,8 @@ struct transaction {
     const char **paths;           /* one a recipient: as it is said; NULL: it is not */
     uint32_t *order;              /* the recipients that are said */
     uint32_t order_count;
+    struct deliver_by by;
+    bool has_by;
     bool has_no_memory;      /* for the plan */
     bool uses_utf8;          /* MAIL says SMTPUTF8 */
     enum envelope_body body; /* that MAIL says; nothing for 7BIT */

@@ -118,21 +118,28 @@ plan_size(struct relay_client *c)
         refuse_all(c, "5.3.4", "the message is larger than the next hop takes");
 }
 
-/* RFC 2852 4: by-time ";" by-mode. */
-static bool
-has_by(const struct relay_job *job)
-{
-    return job->by[0] != '\0' && strspn(job->by, "-0123456789;RNTrnt") == strlen(job->by);
-}
-
-/* RFC 2852 4.1.4: who asked for a return in time must not be handed to who does not count it. */
+/* RFC 2852 4.1.4.1: who asked for a return in time must not be handed to who does not count it. */
 static void
 plan_deliverby(struct relay_client *c)
 {
-    bool is_return = strpbrk(c->t.job->by, "Rr") != NULL;
-
-    if (has_by(c->t.job) && is_return && !c->can.deliverby)
+    c->t.has_by = deliver_by_parse(c->t.job->by, &c->t.by);
+    if (!c->t.has_by || !c->t.by.is_return)
+        return;
+    if (c->t.by.seconds <= 0)
+        refuse_all(c, "5.4.7", "DELIVERBY: the time for its delivery is over");
+    else if (!c->can.deliverby)
         refuse_all(c, "5.3.3", "DELIVERBY: the next hop does not support it");
+    else if ((uint64_t)c->t.by.seconds < c->can.by_min)
+        refuse_all(c, "5.3.3", "DELIVERBY: the next hop needs more time");
+}
+
+/* RFC 2852 4.1.4.2: behind a next hop that does not count, delays are what there is to be told. */
+static unsigned
+notify_there(const struct relay_client *c, unsigned notify)
+{
+    if (!c->t.has_by || c->can.deliverby || c->t.by.seconds <= 0 || (notify & NOTIFY_NEVER) != 0)
+        return notify;
+    return (notify == 0 ? NOTIFY_FAILURE : notify) | NOTIFY_DELAY;
 }
 
 /* ------------------------------------------------------------------ the message itself */
@@ -313,7 +320,7 @@ envelope_mail(const struct relay_client *c, struct buf *out)
     print_dsn(c, out);
     if (job->require_tls && c->can.requiretls && c->is_secret)
         buf_append_str(out, " REQUIRETLS");
-    if (has_by(job) && c->can.deliverby)
+    if (c->t.has_by && c->can.deliverby)
         buf_printf(out, " BY=%s", job->by);
 }
 
@@ -369,6 +376,6 @@ envelope_rcpt(const struct relay_client *c, uint32_t recipient, struct buf *out)
     buf_printf(out, "RCPT TO:<%s>", c->t.paths[recipient]);
     if (!c->can.dsn)
         return;
-    print_notify(c->t.job->recipients[recipient].notify, out);
+    print_notify(notify_there(c, c->t.job->recipients[recipient].notify), out);
     print_orcpt(c->t.job->recipients[recipient].orcpt, out);
 }

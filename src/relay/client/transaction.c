@@ -103,6 +103,7 @@ transaction_report(struct relay_client *c, bool is_stale)
         .host = c->config.host,
         .tls = c->tls,
         .dsn = c->can.dsn,
+        .deliverby = c->can.deliverby,
         .answers = c->t.answers,
         .answer_count = c->t.job->recipient_count,
     };

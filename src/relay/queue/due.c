@@ -174,8 +174,10 @@ queue_overdue(struct queue *q, const struct queue_deadlines *limits, unsigned ma
                 "SELECT id, item, domain FROM recipients WHERE is_held = 0 AND item IN "
                 "(SELECT id FROM items WHERE expires <= ?1) UNION "
                 "SELECT id, item, domain FROM recipients WHERE is_held = 0 AND "
-                "is_delay_told = 0 AND item IN (SELECT id FROM items WHERE queued <= ?2) "
-                "ORDER BY item",
+                "is_delay_told = 0 AND item IN "
+                "(SELECT id FROM items WHERE queued <= ?2 AND by NOT LIKE '%;N%' UNION ALL "
+                "SELECT id FROM items WHERE by <> '' AND by LIKE '%;N%' AND "
+                "queued + CAST(by AS INTEGER) <= ?1) ORDER BY item",
                 limits->expired, limits->delayed, max, taker, why);
 }
 

@@ -233,6 +233,35 @@ START_TEST(bounces_wait_less_long)
 }
 END_TEST
 
+static const struct {
+    const char *by;
+    time_t lifetime;
+} times[] = {{"3;R", 3}, {"3;RT", 3}, {"3;N", 5}, {"-3;N", 5}, {"7;R", 5}, {"R", 5}};
+
+/* RFC 2852 4.1.3, 4: it makes nothing wait longer. */
+START_TEST(what_is_to_come_back_in_time_waits_no_longer)
+{
+    const struct queue_recipient to = {.address = "eve@example.net", .orcpt = ""};
+    time_t lifetime;
+
+    pack(&(struct effect){.kind = EFFECT_SEND,
+                          .key = "",
+                          .text = "",
+                          .item = {.once = "1/0/0",
+                                   .kind = "redirect",
+                                   .reverse_path = "bob@example.com",
+                                   .envid = "",
+                                   .by = times[_i].by,
+                                   .text = span_of("Subject: a\r\n\r\n"),
+                                   .file = "",
+                                   .recipients = &to,
+                                   .recipient_count = 1}});
+    apply();
+    ck_assert(queue_show(worker.with.queue, 1, take_expiry, &lifetime, &why));
+    ck_assert_int_eq(lifetime, times[_i].lifetime);
+}
+END_TEST
+
 START_TEST(what_is_cut_is_none_of_ours)
 {
     pack(&(struct effect){.kind = EFFECT_MARK, .key = "k", .until = NOW + 9, .text = ""});
@@ -260,6 +289,8 @@ effects_tests(void)
     tcase_add_test(t, what_was_sent_is_not_queued_again);
     tcase_add_test(t, what_the_index_rolls_back_is_done_again);
     tcase_add_test(t, bounces_wait_less_long);
+    tcase_add_loop_test(t, what_is_to_come_back_in_time_waits_no_longer, 0,
+                        sizeof times / sizeof times[0]);
     tcase_add_test(t, what_is_cut_is_none_of_ours);
     return t;
 }

@@ -495,6 +495,115 @@ START_TEST(a_delay_is_told_once)
 }
 END_TEST
 
+/* ---- DELIVERBY (RFC 2852) ---- */
+
+static const struct {
+    const char *name, *by;
+    time_t age; /* seconds since it was queued */
+    enum relay_state state;
+    unsigned notify;
+    bool takes_by;
+    const char *says; /* what stands in the report; NULL: there is none */
+} timed[] = {
+    {"too late to come back in time", "60;R", 70, RELAY_DEFERRED, 0, true,
+     "Action: failed\r\nStatus: 5.4.7\r\n"},
+    {"in time", "60;R", 10, RELAY_DEFERRED, 0, true, NULL},
+    {"late, with NOTIFY=NEVER", "60;R", 70, RELAY_DEFERRED, NOTIFY_NEVER, true, NULL},
+    {"later than its sender named", "60;N", 70, RELAY_DEFERRED, 0, true,
+     "Action: delayed\r\nStatus: 4.4.7\r\n"},
+    {"not yet", "60;N", 10, RELAY_DEFERRED, 0, true, NULL},
+    {"late, but he has named another time", "50000;N", 20000, RELAY_DEFERRED, 0, true, NULL},
+    {"late, without NOTIFY=DELAY", "60;N", 70, RELAY_DEFERRED, NOTIFY_FAILURE, true, NULL},
+    {"to who counts on", "60;N", 10, RELAY_DELIVERED, 0, true, NULL},
+    {"to who does not count", "60;N", 10, RELAY_DELIVERED, NOTIFY_FAILURE, false,
+     "Action: relayed\r\nStatus: 2."},
+    {"to who does not count, late", "60;N", 70, RELAY_DELIVERED, 0, false, NULL},
+    {"to who does not count, with NOTIFY=NEVER", "60;N", 10, RELAY_DELIVERED, NOTIFY_NEVER, false,
+     NULL},
+    {"a trace", "60;RT", 10, RELAY_DELIVERED, NOTIFY_FAILURE, true,
+     "Action: relayed\r\nStatus: 2."},
+};
+
+static bool
+on_report(void *arg, const struct queue_item *i)
+{
+    struct seen *s = arg;
+
+    snprintf(s->text, sizeof s->text, "%.*s", (int)i->text.n, i->text.p);
+    return true;
+}
+
+static void
+expect_report(time_t date, const char *says)
+{
+    char line[80];
+    struct seen s;
+
+    ck_assert(queue_show(queue, 2, on_report, &s, &why));
+    ck_assert_msg(strstr(s.text, says) != NULL, "%s", s.text);
+    strftime(line, sizeof line, "\r\nDeliver-By-Date: %a, %d %b %Y %H:%M:%S ", gmtime(&date));
+    ck_assert_msg(strstr(s.text, line) != NULL, "%s in %s", line, s.text);
+}
+
+/* It is settled: gone, or no longer in flight. */
+static bool
+is_settled(void)
+{
+    struct seen s = see();
+
+    return s.items == 0 || s.attempts > 0 || strcmp(s.kind, "dsn") == 0;
+}
+
+START_TEST(time_that_is_named_is_kept)
+{
+    struct queue_recipient r = recipient("x@fast.example");
+    struct relay_answer a = {.state = timed[_i].state, .text = "said"};
+    const struct relay_result result = {.host = "",
+                                        .tls = "",
+                                        .answers = &a,
+                                        .answer_count = 1,
+                                        .dsn = true,
+                                        .deliverby = timed[_i].takes_by};
+    const time_t seconds = strtol(timed[_i].by, NULL, 10);
+
+    r.notify = timed[_i].notify;
+    a.code = a.state == RELAY_DEFERRED ? 451 : 250;
+    struct queue_item i = item("a", &r, 1);
+    i.by = timed[_i].by;
+    i.queued = time(NULL) - timed[_i].age;
+    if (strchr(i.by, 'R') != NULL)
+        i.expires = i.queued + seconds;
+    settings.relay.delay_report = 3 * 3600 * 1000;
+    while (scheduler->is_taking) /* it looks for what is overdue, and then not for a while */
+        turn();
+    ck_assert(queue_add(queue, &i, 1, &why));
+    wait_jobs(1);
+    relay_role_result(&role, role.heard[0].id, &result);
+    while (!is_settled())
+        turn();
+    bool is_reported = strcmp(see().kind, "dsn") == 0;
+    ck_assert_msg(is_reported == (timed[_i].says != NULL), "%s", timed[_i].name);
+    if (is_reported)
+        expect_report(i.queued + seconds, timed[_i].says);
+}
+END_TEST
+
+START_TEST(what_is_left_of_the_time_is_said)
+{
+    struct queue_recipient r = recipient("x@fast.example");
+    struct queue_item i = item("a", &r, 1);
+
+    i.by = "60;RT";
+    i.queued = time(NULL) - 20;
+    ck_assert(queue_add(queue, &i, 1, &why));
+    wait_jobs(1);
+    long left = strtol(role.heard[0].job.by, NULL, 10);
+    ck_assert_int_le(left, 40);
+    ck_assert_int_gt(left, 10);
+    ck_assert_str_eq(strchr(role.heard[0].job.by, ';'), ";RT");
+}
+END_TEST
+
 START_TEST(without_a_route_it_waits)
 {
     add("a", "x@nowhere.example", "ann@example.org", "redirect");
@@ -939,6 +1048,8 @@ scheduler_tests(void)
     tcase_add_test(t, what_expires_without_any_route_is_reported_too);
     tcase_add_test(t, a_report_without_any_route_expires);
     tcase_add_test(t, a_delay_is_told_once);
+    tcase_add_loop_test(t, time_that_is_named_is_kept, 0, sizeof timed / sizeof timed[0]);
+    tcase_add_test(t, what_is_left_of_the_time_is_said);
     tcase_add_test(t, without_a_route_it_waits);
     tcase_add_test(t, recipients_of_one_route_go_together);
     tcase_add_test(t, not_more_than_connections_at_once);

@@ -222,6 +222,33 @@ static const struct dialogue_row rows[] = {
     {"who asked for a return in time is not handed to who does not count it", HELLO_PLAIN HELLO
      "J: ann@example.org > bob@example.net by=120;R\n"
      "E: done\nE: failed 0 5.3.3 DELIVERBY: the next hop does not support it\nE: ready\n"},
+    {"nor when the time is over", HELLO_WITH(FULL) HELLO
+     "J: ann@example.org > bob@example.net by=0;R\n"
+     "E: done dsn\nE: failed 0 5.4.7 DELIVERBY: the time for its delivery is over\nE: ready\n"},
+    {"nor to who needs more time",
+     HELLO_WITH(PIPELINING "S: 250-DSN\nS: 250-DELIVERBY 121,more\n") HELLO
+     "J: ann@example.org > bob@example.net by=120;R\n"
+     "E: done dsn\nE: failed 0 5.3.3 DELIVERBY: the next hop needs more time\nE: ready\n"},
+    {"time enough is enough", HELLO_WITH(PIPELINING "S: 250-DSN\nS: 250-DELIVERBY 120\n") HELLO
+     "J: ann@example.org > bob@example.net by=120;R\n"
+     "C: MAIL FROM:<ann@example.org> BY=120;R\n" BOB_OUT DATA_OUT
+     "S: 550 no\nS: 503 no\nS: 503 no\nE: done dsn\nE: failed 550 - no\nE: ready\n"},
+    {"a time to be told by is never too short, nor over",
+     HELLO_WITH(PIPELINING "S: 250-DSN\nS: 250-DELIVERBY 120\n") HELLO
+     "J: ann@example.org > bob@example.net by=-7;N\n"
+     "C: MAIL FROM:<ann@example.org> BY=-7;N\n" BOB_OUT DATA_OUT
+     "S: 550 no\nS: 503 no\nS: 503 no\nE: done dsn\nE: failed 550 - no\nE: ready\n"},
+    {"who does not count tells of delays",
+     HELLO_WITH("S: 250-DSN\n") HELLO "J: ann@example.org > bob@example.net by=120;N\n" FROM_OUT OK
+                                      "C: RCPT TO:<bob@example.net> NOTIFY=FAILURE,DELAY\n"
+                                      "S: 550 no\nE: done dsn\nE: failed 550 - no\nE: ready\n"},
+    {"but not to who wants to hear nothing", HELLO_WITH("S: 250-DSN\n") HELLO
+     "J: ann@example.org > bob@example.net notify=1 by=120;N\n" FROM_OUT OK
+     "C: RCPT TO:<bob@example.net> NOTIFY=NEVER\n"
+     "S: 550 no\nE: done dsn\nE: failed 550 - no\nE: ready\n"},
+    {"nor where it is told already", HELLO_WITH("S: 250-DSN\n") HELLO
+     "J: ann@example.org > bob@example.net by=0;N\n" FROM_OUT OK "C: RCPT TO:<bob@example.net>\n"
+     "S: 550 no\nE: done dsn\nE: failed 550 - no\nE: ready\n"},
     {"who only wants to know is",
      HELLO_PLAIN HELLO "J: ann@example.org > bob@example.net by=120;N\n" FROM_OUT
                        "S: 550 no\nE: done\nE: failed 550 - no\nE: ready\n"},

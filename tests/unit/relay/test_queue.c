@@ -244,6 +244,25 @@ START_TEST(test_what_waits_too_long_is_found_though_it_is_not_due)
 }
 END_TEST
 
+/* RFC 2852 4.1.3. One that comes back by its time expires then. */
+START_TEST(test_who_named_a_time_is_told_by_then)
+{
+    struct queue_recipient r = recipient("x@example.net");
+    struct queue_item i = item("a", &r, 1);
+
+    i.expires = NOW + 10000;
+    i.by = "60;NT";
+    ck_assert(queue_add(queue, &i, 1, &why));
+    ck_assert_uint_eq(overdue(NOW + 59, NOW + 59), 0); /* others hear of it by then */
+    ck_assert_uint_eq(overdue(NOW + 60, NOW - 1), 1);
+    i.once = "b";
+    i.by = "60;R";
+    ck_assert(queue_add(queue, &i, 1, &why));
+    ck_assert_uint_eq(overdue(NOW + 60, NOW - 1), 1);
+    ck_assert_uint_eq(overdue(NOW + 59, NOW), 1);
+}
+END_TEST
+
 START_TEST(test_who_was_told_and_what_is_held_is_not_overdue)
 {
     struct queue_recipient r = recipient("x@example.net");
@@ -414,6 +433,7 @@ main(void)
         test_the_next_one_is_neither_held_nor_in_flight,
         test_the_next_one_after_what_nobody_wants,
         test_what_waits_too_long_is_found_though_it_is_not_due,
+        test_who_named_a_time_is_told_by_then,
         test_who_was_told_and_what_is_held_is_not_overdue,
         test_who_watches_hears_of_what_becomes_due,
         test_held_ones_wait_until_released,
