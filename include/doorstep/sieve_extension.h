@@ -158,6 +158,16 @@ struct sieve_tagged {
     struct sieve_value value;
 };
 
+enum sieve_match_type {
+    SIEVE_MATCH_IS,
+    SIEVE_MATCH_CONTAINS,
+    SIEVE_MATCH_MATCHES,
+    SIEVE_MATCH_COUNT, /* value and count: the relation is compiled */
+    SIEVE_MATCH_VALUE,
+    SIEVE_MATCH_REGEX,
+    SIEVE_MATCH_LIST
+};
+
 struct sieve_op {
     const struct sieve_definition *definition;
     struct sieve_place at; /* its name */
@@ -167,6 +177,8 @@ struct sieve_op {
     uint64_t slots;                /* that tags are in, a bit each */
     struct sieve_value *arguments; /* as the letters say; missing ones have kind NOTHING */
     uint32_t argument_count;
+    enum sieve_match_type match;               /* SIEVE_ON_COMPARE: as the tags say */
+    const struct sieve_comparator *comparator; /* the same */
     struct sieve_op *tests;
     uint32_t test_count;
     struct sieve_op *block;
@@ -175,8 +187,14 @@ struct sieve_op {
     uint64_t needs; /* extensions, by number, that an ihave must have found before it runs */
 };
 
+const struct sieve_tagged *sieve_op_find_tag(const struct sieve_op *op, unsigned slot);
+
 /* The tag in a slot, or NULL. */
-const struct sieve_tagged *sieve_op_tag(const struct sieve_op *op, unsigned slot);
+static inline const struct sieve_tagged *
+sieve_op_tag(const struct sieve_op *op, unsigned slot)
+{
+    return (op->slots >> slot & 1) == 0 ? NULL : sieve_op_find_tag(op, slot);
+}
 
 /* ------------------------------------------------------------------ while checking */
 
@@ -331,16 +349,6 @@ bool sieve_modify(struct sieve_run *r, const struct sieve_op *op, struct span *v
 
 /* ------------------------------------------------------------------ comparing */
 
-enum sieve_match_type {
-    SIEVE_MATCH_IS,
-    SIEVE_MATCH_CONTAINS,
-    SIEVE_MATCH_MATCHES,
-    SIEVE_MATCH_COUNT, /* value and count: the relation is compiled */
-    SIEVE_MATCH_VALUE,
-    SIEVE_MATCH_REGEX,
-    SIEVE_MATCH_LIST
-};
-
 struct sieve_match; /* one evaluation of a test's keys against values */
 
 /* sieve_match_begin() - with the match type and comparator of op (defaults: :is and
@@ -414,8 +422,7 @@ bool sieve_address_part(struct sieve_run *r, const struct sieve_op *op,
 /* ------------------------------------------------------------------ the message */
 
 struct sieve_field {
-    const char *name; /* as written */
-    size_t name_length;
+    struct span name;              /* as written */
     struct span value;             /* folded, without white space around it */
     struct span raw;               /* all of it, with its line end */
     struct sieve_field_memo *memo; /* the engine's: what was made of the value before, or NULL */
@@ -472,7 +479,9 @@ struct span sieve_part_epilogue(const struct sieve_part *part);
 bool sieve_message_body(struct sieve_run *r, struct span *out);
 /* RFC 5173 4: was there an empty line behind the header? */
 bool sieve_message_has_body(struct sieve_run *r);
-uint64_t sieve_message_size(struct sieve_run *r); /* octets as CRLF */
+/* sieve_message_order_size() - -1, 0, 1: its octets, line ends as CRLF (RFC 5228 5.9), are fewer
+ * than limit, as many, more. */
+int sieve_message_order_size(struct sieve_run *r, uint64_t limit);
 
 /* sieve_part_octets() - decoded (RFC 2045). sieve_part_text() - text is in UTF-8 besides.
  * sieve_part_plain() - of HTML only what is to be read. False: the run has failed. */

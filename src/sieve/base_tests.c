@@ -103,10 +103,10 @@ check_size(struct sieve_check *c, struct sieve_op *op)
 enum sieve_truth
 test_size(struct sieve_run *r, const struct sieve_op *op)
 {
-    uint64_t size = sieve_message_size(r), limit = op->arguments[0].number;
+    int order = sieve_message_order_size(r, op->arguments[0].number);
     bool is_over = sieve_op_tag(op, SIEVE_SLOT_OWN)->tag->id == SIZE_OVER;
 
-    return (is_over ? size > limit : size < limit) ? SIEVE_TRUE : SIEVE_FALSE;
+    return (is_over ? order > 0 : order < 0) ? SIEVE_TRUE : SIEVE_FALSE;
 }
 
 /* ------------------------------------------------------------------ header (5.7) */
@@ -252,8 +252,7 @@ compare_addresses(void *arg, const struct sieve_field *f)
     enum sieve_truth truth = SIEVE_FALSE;
     bool is_checked = c->op->arguments[0].constants != NULL; /* by check_address() */
 
-    if (!is_checked && sieve_op_tag(c->op, SIEVE_SLOT_MIME) == NULL &&
-        !holds_addresses(span_of(f->name)))
+    if (!is_checked && sieve_op_tag(c->op, SIEVE_SLOT_MIME) == NULL && !holds_addresses(f->name))
         return SIEVE_FALSE;
     struct kept_addresses *list =
         sieve_run_work(c->run, f->value.n) ? field_addresses(c->run, f) : NULL;

@@ -76,10 +76,8 @@ takes_text(enum sieve_takes takes)
 }
 
 const struct sieve_tagged *
-sieve_op_tag(const struct sieve_op *op, unsigned slot)
+sieve_op_find_tag(const struct sieve_op *op, unsigned slot)
 {
-    if ((op->slots >> slot & 1) == 0)
-        return NULL;
     for (uint32_t i = 0; i < op->tag_count; i++)
         if (op->tags[i].tag->slot == slot)
             return &op->tags[i];

@@ -36,13 +36,11 @@ add_field(struct sieve_run *r, struct sieve_fields *out, const struct field *f, 
 {
     if (!make_room(r, out))
         return false;
-    const char *name = is_broken ? "" : arena_copy(&r->arena, f->name);
     struct sieve_field_memo *memo = arena_alloc(&r->arena, sizeof(*memo));
-    if (name == NULL || memo == NULL)
+    if (memo == NULL)
         return false;
     out->items[out->count++] = (struct sieve_field){
-        .name = name,
-        .name_length = is_broken ? 0 : f->name.n,
+        .name = is_broken ? SPAN_NONE : f->name,
         .memo = memo,
         .value = is_broken ? SPAN_NONE : f->value,
         .raw = raw,
@@ -57,8 +55,7 @@ add_to_last(struct sieve_fields *out, struct span raw)
 {
     struct sieve_field *last = &out->items[out->count - 1];
 
-    *last = (struct sieve_field){
-        .name = "", .raw = {last->raw.p, last->raw.n + raw.n}, .is_broken = true};
+    *last = (struct sieve_field){.raw = {last->raw.p, last->raw.n + raw.n}, .is_broken = true};
 }
 
 /* False: there was none. */
@@ -136,20 +133,26 @@ sieve_message_has_body(struct sieve_run *r)
     return r->edition->has_body;
 }
 
-/* RFC 5228 5.9: octets of the message; a line end counts two, however it is stored. */
-uint64_t
-sieve_message_size(struct sieve_run *r)
+/* The message, or the part that an included script takes for it. */
+static struct span
+measured(struct sieve_run *r)
 {
-    struct span rest = r->in.message;
     struct sieve_part *part = r->frame != NULL && r->frame->has_part ? sieve_message_root(r) : NULL;
 
-    if (part != NULL && part->parent != NULL) {
-        const char *begin = part->raw_header.p;
-        rest = (struct span){begin, (size_t)(part->body.p - begin) + part->body.n};
-    }
-    struct span whole = rest;
-    uint64_t size = rest.n;
-    if (r->sized.p == rest.p && r->sized.n == rest.n)
+    if (part == NULL || part->parent == NULL)
+        return r->in.message;
+    const char *begin = part->raw_header.p;
+    return (struct span){begin, (size_t)(part->body.p - begin) + part->body.n};
+}
+
+/* A line end counts two octets, however it is stored. */
+static uint64_t
+count_octets(struct sieve_run *r, struct span whole)
+{
+    struct span rest = whole;
+    uint64_t size = whole.n;
+
+    if (r->sized.p == whole.p && r->sized.n == whole.n)
         return r->size;
     while (rest.n > 0) {
         size_t n = span_find(rest, '\n');
@@ -160,6 +163,20 @@ sieve_message_size(struct sieve_run *r)
     r->sized = whole;
     r->size = size;
     return size;
+}
+
+/* Line ends are counted only where it depends on them: most limits are far away. */
+int
+sieve_message_order_size(struct sieve_run *r, uint64_t limit)
+{
+    struct span whole = measured(r);
+
+    if (whole.n > limit)
+        return 1;
+    if (limit > 2 * (uint64_t)whole.n)
+        return -1;
+    uint64_t size = count_octets(r, whole);
+    return size > limit ? 1 : size < limit ? -1 : 0;
 }
 
 /* ------------------------------------------------------------------ edits */
@@ -190,9 +207,9 @@ editable(struct sieve_run *r)
 
 /* Only these fields say what parts a message has. */
 static void
-forget_parts(struct sieve_edition *e, const char *name)
+forget_parts(struct sieve_edition *e, struct span name)
 {
-    if (!span_has_prefix_fold(span_of(name), SPAN("Content-")))
+    if (!span_has_prefix_fold(name, SPAN("Content-")))
         return;
     e->parts = NULL;
     e->text = SPAN_NONE;
@@ -210,12 +227,10 @@ make_field(struct sieve_run *r, const char *line_end, struct span name, struct s
     if (!ok)
         return sieve_run_fail(r, NULL, "a header field is too long to be added");
     struct span raw = {sieve_run_copy(r, buf_span(line)), line->len};
-    *out = (struct sieve_field){.name = sieve_run_copy(r, name),
-                                .name_length = name.n,
-                                .raw = raw,
-                                .memo = sieve_run_alloc(r, sizeof(*out->memo))};
-    if (out->raw.p == NULL || out->name == NULL || out->memo == NULL)
+    *out = (struct sieve_field){.raw = raw, .memo = sieve_run_alloc(r, sizeof(*out->memo))};
+    if (out->raw.p == NULL || out->memo == NULL)
         return false;
+    out->name = (struct span){raw.p, name.n};
     out->value = span_trim(span_skip(raw, name.n + 1));
     return true;
 }

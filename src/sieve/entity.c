@@ -12,7 +12,7 @@
 bool
 entity_is_mime_field(const struct sieve_field *f)
 {
-    struct span name = span_of(f->name);
+    struct span name = f->name;
 
     return span_has_prefix_fold(name, SPAN("Content-")) ||
            span_equal_fold(name, SPAN("MIME-Version"));

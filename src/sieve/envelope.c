@@ -66,6 +66,7 @@ check_part(struct sieve_check *c, const struct sieve_op *op, const struct sieve_
     return true;
 }
 
+/* The rows of parts that are constant are kept, so that no run has to look for them. */
 static bool
 check_envelope(struct sieve_check *c, struct sieve_op *op)
 {
@@ -74,7 +75,13 @@ check_envelope(struct sieve_check *c, struct sieve_op *op)
     for (uint32_t i = 0; i < v->count; i++)
         if (!check_part(c, op, &v->strings[i]))
             return false;
-    return true;
+    if (v->constants == NULL)
+        return true;
+    const struct part_row **rows = sieve_check_alloc(c, v->count * sizeof(*rows));
+    for (uint32_t i = 0; rows != NULL && i < v->count; i++)
+        rows[i] = find_part(v->constants[i]);
+    op->data = rows;
+    return rows != NULL;
 }
 
 static const char *
@@ -134,15 +141,26 @@ compare_path(struct sieve_run *r, const struct sieve_op *op, struct sieve_match 
     return sieve_address_part(r, op, &a, &value) ? sieve_match_value(m, value) : SIEVE_FALSE;
 }
 
-static enum sieve_truth
-compare_part(struct sieve_run *r, const struct sieve_op *op, struct sieve_match *m,
-             const struct sieve_text *text)
+/* *row NULL: there is no such part. False: the run has failed. */
+static bool
+get_part(struct sieve_run *r, const struct sieve_op *op, uint32_t i, const struct part_row **row)
 {
+    const struct part_row *const *rows = op->data;
     struct span name;
 
-    if (!sieve_text_get(r, text, &name))
+    if (rows == NULL && !sieve_text_get(r, sieve_text_at(&op->arguments[0], i), &name))
+        return false;
+    *row = rows != NULL ? rows[i] : find_part(name);
+    return true;
+}
+
+static enum sieve_truth
+compare_part(struct sieve_run *r, const struct sieve_op *op, struct sieve_match *m, uint32_t i)
+{
+    const struct part_row *row;
+
+    if (!get_part(r, op, i, &row))
         return SIEVE_BROKEN;
-    const struct part_row *row = find_part(name);
     if (row == NULL)
         return SIEVE_FALSE;
     if (is_divided(op, row)) {
@@ -164,7 +182,7 @@ test_envelope(struct sieve_run *r, const struct sieve_op *op)
     if (m == NULL)
         return SIEVE_BROKEN;
     for (uint32_t i = 0; i < op->arguments[0].count && truth == SIEVE_FALSE; i++)
-        truth = compare_part(r, op, m, &op->arguments[0].strings[i]);
+        truth = compare_part(r, op, m, i);
     return sieve_match_end(m, truth);
 }
 

@@ -21,31 +21,16 @@ has_words(struct span s)
 }
 
 static bool
-was_decoded(const struct sieve_field *f, bool is_decoded, struct span *out)
+read_value(struct sieve_run *r, const struct sieve_field *f, bool is_decoded, struct span *out)
 {
-    if (!is_decoded || f->memo->decoded.p == NULL)
-        return false;
-    *out = f->memo->decoded;
-    return true;
-}
-
-bool
-sieve_field_value(struct sieve_run *r, const struct sieve_field *f, bool is_decoded,
-                  struct span *out)
-{
+    struct span raw = f->value;
     struct buf value;
-    struct span trimmed = span_trim(f->value);
 
-    *out = SPAN_NONE;
-    if (!sieve_run_work(r, trimmed.n))
-        return false;
-    if (was_decoded(f, is_decoded, out))
-        return true;
     buf_init(&value, VALUE_MAX);
-    if (is_decoded && has_words(trimmed))
-        words_decode(r->in.charsets, trimmed, &value); /* a very long one is cut */
+    if (is_decoded && has_words(raw))
+        words_decode(r->in.charsets, raw, &value); /* a very long one is cut */
     else
-        field_unfold(trimmed.n > VALUE_MAX ? (struct span){trimmed.p, VALUE_MAX} : trimmed, &value);
+        field_unfold(raw.n > VALUE_MAX ? (struct span){raw.p, VALUE_MAX} : raw, &value);
     struct span text = span_trim(buf_span(&value));
     const char *kept = sieve_run_copy(r, text);
     *out = (struct span){kept, text.n};
@@ -53,6 +38,16 @@ sieve_field_value(struct sieve_run *r, const struct sieve_field *f, bool is_deco
     if (is_decoded)
         f->memo->decoded = *out;
     return kept != NULL;
+}
+
+bool
+sieve_field_value(struct sieve_run *r, const struct sieve_field *f, bool is_decoded,
+                  struct span *out)
+{
+    *out = is_decoded ? f->memo->decoded : SPAN_NONE;
+    if (!sieve_run_work(r, f->value.n))
+        return false;
+    return out->p != NULL || read_value(r, f, is_decoded, out);
 }
 
 /* The names as the strings of the list give them now. */
@@ -79,13 +74,15 @@ struct walk {
 static bool
 has_name(const struct sieve_field *f, struct span name)
 {
-    return f->name_length == name.n && !f->is_broken && strncasecmp(f->name, name.p, name.n) == 0;
+    return f->name.n == name.n && !f->is_broken && strncasecmp(f->name.p, name.p, name.n) == 0;
 }
 
 static unsigned
-bucket(const char *name, size_t n)
+bucket(struct span name)
 {
-    return n == 0 ? 0 : (n + 7u * (name[0] | 0x20u) + 31u * (name[n - 1] | 0x20u)) % NAMES_BUCKETS;
+    if (name.n == 0)
+        return 0;
+    return (name.n + 7u * (name.p[0] | 0x20u) + 31u * (name.p[name.n - 1] | 0x20u)) % NAMES_BUCKETS;
 }
 
 void
@@ -98,11 +95,11 @@ fields_index(struct sieve_run *r, struct sieve_fields *fields)
         return;
     for (unsigned b = 0; b < NAMES_BUCKETS; b++)
         names->first[b] = fields->count;
-    for (uint32_t i = fields->count; i > 0; i--) {
-        struct sieve_field *f = &fields->items[i - 1];
-        uint32_t *first = &names->first[bucket(f->name, f->name_length)];
+    for (uint32_t i = fields->count; i-- > 0;) {
+        struct sieve_field *f = &fields->items[i];
+        uint32_t *first = &names->first[bucket(f->name)];
         f->namesake = *first;
-        *first = i - 1;
+        *first = i;
     }
 }
 
@@ -117,11 +114,21 @@ see_field(struct walk *w, const struct sieve_field *f, struct span name)
 static enum sieve_truth
 walk_namesakes(struct walk *w, const struct sieve_fields *fields, struct span name)
 {
-    uint32_t i = fields->names->first[bucket(name.p, name.n)];
+    uint32_t i = fields->names->first[bucket(name)];
     enum sieve_truth truth = SIEVE_FALSE;
 
     for (; i < fields->count && truth == SIEVE_FALSE; i = fields->items[i].namesake)
         truth = see_field(w, &fields->items[i], name);
+    return truth;
+}
+
+static enum sieve_truth
+walk_all(struct walk *w, const struct sieve_fields *fields, struct span name)
+{
+    enum sieve_truth truth = SIEVE_FALSE;
+
+    for (uint32_t n = 0; n < fields->count && truth == SIEVE_FALSE; n++)
+        truth = see_field(w, &fields->items[w->is_last ? fields->count - 1 - n : n], name);
     return truth;
 }
 
@@ -130,18 +137,10 @@ walk_namesakes(struct walk *w, const struct sieve_fields *fields, struct span na
 static enum sieve_truth
 walk_name(struct walk *w, const struct sieve_fields *fields, struct span name)
 {
-    enum sieve_truth truth = sieve_run_work(w->run, fields->count) ? SIEVE_FALSE : SIEVE_BROKEN;
-
-    const struct sieve_field *f = fields->items;
-    ptrdiff_t step = w->is_last ? -1 : 1;
-
-    if (truth == SIEVE_FALSE && fields->names != NULL && !w->is_last)
-        return walk_namesakes(w, fields, name);
-    if (w->is_last && fields->count > 0)
-        f += fields->count - 1;
-    for (uint32_t n = 0; n < fields->count && truth == SIEVE_FALSE; n++, f += step)
-        truth = see_field(w, f, name);
-    return truth;
+    if (!sieve_run_work(w->run, fields->count))
+        return SIEVE_BROKEN;
+    return fields->names == NULL || w->is_last ? walk_all(w, fields, name)
+                                               : walk_namesakes(w, fields, name);
 }
 
 static enum sieve_truth

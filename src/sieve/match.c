@@ -108,14 +108,15 @@ match_prepare(struct sieve_check *c, struct sieve_op *op)
     if ((op->definition->classes & SIEVE_ON_COMPARE) == 0 || op->argument_count == 0)
         return true;
     struct sieve_value *keys = &op->arguments[op->argument_count - 1];
-    const struct sieve_comparator *comparator = sieve_op_comparator(op);
-    bool is_needed = searches(sieve_op_match_type(op)) && comparator->fold != NULL;
+    op->match = sieve_op_match_type(op);
+    op->comparator = sieve_op_comparator(op);
+    bool is_needed = searches(op->match) && op->comparator->fold != NULL;
     if (keys->constants == NULL || !is_needed)
         return true;
     struct span *folded = sieve_check_alloc(c, keys->count * sizeof(*folded));
     keys->folded = folded;
     for (uint32_t i = 0; folded != NULL && i < keys->count; i++)
-        if (!fold_constant(c, comparator, keys->constants[i], &folded[i]))
+        if (!fold_constant(c, op->comparator, keys->constants[i], &folded[i]))
             return false;
     return folded != NULL;
 }
@@ -166,26 +167,21 @@ take_keys(struct sieve_match *m)
 static bool
 take_relation(struct sieve_match *m)
 {
-    const struct sieve_tagged *t = sieve_op_tag(m->op, SIEVE_SLOT_MATCH);
-
-    m->relation = "eq";
     if (m->type != SIEVE_MATCH_COUNT && m->type != SIEVE_MATCH_VALUE)
         return true;
-    return sieve_value_cstr(m->run, &t->value, &m->relation);
+    return sieve_value_cstr(m->run, &sieve_op_tag(m->op, SIEVE_SLOT_MATCH)->value, &m->relation);
 }
 
 struct sieve_match *
 sieve_match_begin(struct sieve_run *r, const struct sieve_op *op, const struct sieve_value *keys)
 {
-    struct sieve_match *m = sieve_run_alloc(r, sizeof(*m));
+    struct sieve_match *m = r->match == NULL ? sieve_run_alloc(r, sizeof(*m)) : r->match;
 
     if (m == NULL)
         return NULL;
-    m->run = r;
-    m->op = op;
-    m->value = keys;
-    m->type = sieve_op_match_type(op);
-    m->comparator = sieve_op_comparator(op);
+    r->match = m;
+    *m = (struct sieve_match){
+        .run = r, .op = op, .value = keys, .type = op->match, .comparator = op->comparator};
     return take_relation(m) && take_keys(m) ? m : NULL;
 }
 
@@ -277,7 +273,16 @@ match_value(struct sieve_match *m, uint32_t i, struct span value)
     return truth(sieve_relation_holds(m->relation, m->comparator->order(value, m->keys[i])));
 }
 
-/* memmem is linear (two-way). */
+/* Most values do not even have its first octet: only of the others memmem, which is linear
+ * (two-way), looks at all. */
+const char *
+match_find(struct span s, struct span key)
+{
+    const char *first = key.n > s.n ? NULL : memchr(s.p, key.p[0], s.n);
+
+    return first == NULL ? NULL : memmem(first, s.n - (size_t)(first - s.p), key.p, key.n);
+}
+
 static enum sieve_truth
 match_contains(struct sieve_match *m, uint32_t i, struct span value)
 {
@@ -287,7 +292,7 @@ match_contains(struct sieve_match *m, uint32_t i, struct span value)
         return SIEVE_TRUE;
     if (!match_fold(m, value, &folded))
         return SIEVE_BROKEN;
-    return truth(folded.n >= key.n && memmem(folded.p, folded.n, key.p, key.n) != NULL);
+    return truth(match_find(folded, key) != NULL);
 }
 
 static enum sieve_truth
@@ -338,7 +343,7 @@ sieve_match_value(struct sieve_match *m, struct span value)
 
     m->count++;
     m->is_folded = false;
-    if (sieve_match_counts(m))
+    if (m->type == SIEVE_MATCH_COUNT)
         return SIEVE_FALSE;
     uint64_t cost = value_cost(m, value);
     for (uint32_t i = 0; i < m->key_count && result == SIEVE_FALSE; i++) {
@@ -359,20 +364,27 @@ match_field_value(struct sieve_match *m, const struct sieve_field *f, struct spa
     return result;
 }
 
-enum sieve_truth
-sieve_match_end(struct sieve_match *m, enum sieve_truth so_far)
+static enum sieve_truth
+compare_count(struct sieve_match *m)
 {
-    char text[24];
+    struct buf *scratch = sieve_run_buf(m->run);
 
-    if (!sieve_match_counts(m) || so_far == SIEVE_BROKEN)
-        return so_far;
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)m->count);
+    if (!buf_append_u64(scratch, m->count)) {
+        sieve_run_fail(m->run, m->op, "out of memory");
+        return SIEVE_BROKEN;
+    }
+    struct span text = buf_span(scratch);
     for (uint32_t i = 0; i < m->key_count; i++) {
-        int order = m->comparator->order(span_of(text), m->keys[i]);
-        bool is_true = sieve_relation_holds(m->relation, order);
-        trace_value(m, span_of(text), m->keys[i], is_true);
+        bool is_true = sieve_relation_holds(m->relation, m->comparator->order(text, m->keys[i]));
+        trace_value(m, text, m->keys[i], is_true);
         if (is_true)
             return SIEVE_TRUE;
     }
     return SIEVE_FALSE;
+}
+
+enum sieve_truth
+sieve_match_end(struct sieve_match *m, enum sieve_truth so_far)
+{
+    return m->type == SIEVE_MATCH_COUNT && so_far != SIEVE_BROKEN ? compare_count(m) : so_far;
 }

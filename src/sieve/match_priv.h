@@ -14,7 +14,7 @@ struct sieve_match {
     const struct sieve_value *value; /* of the keys */
     enum sieve_match_type type;
     const struct sieve_comparator *comparator;
-    const char *relation; /* of :count and :value */
+    const char *relation; /* of :count and :value; else NULL */
     const struct span *keys;
     const struct span *folded; /* the same in the comparator's form */
     uint32_t key_count;
@@ -52,6 +52,9 @@ bool match_list_begin(struct sieve_match *m);
 
 /* extensions/extlists.c: is the value on the list that the key names? */
 enum sieve_truth match_list(struct sieve_match *m, uint32_t i, struct span value);
+
+/* match_find() - where key, which is not empty, first stands in s; NULL: nowhere. Linear time. */
+const char *match_find(struct span s, struct span key);
 
 /* match_field_value() - as sieve_match_value(): the value is f's as sieve_field_value() decodes it.
  */

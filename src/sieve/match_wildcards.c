@@ -90,7 +90,7 @@ stands_here(struct pattern *p, const struct piece_of *piece, struct span s, size
 static enum sieve_truth
 find_plain(const struct piece_of *piece, struct span s, size_t *at, size_t *used)
 {
-    const char *hit = piece->text.n == 0 ? s.p : memmem(s.p, s.n, piece->text.p, piece->text.n);
+    const char *hit = piece->text.n == 0 ? s.p : match_find(s, piece->text);
 
     if (hit == NULL && piece->text.n > 0)
         return SIEVE_FALSE;

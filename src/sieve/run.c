@@ -23,6 +23,7 @@ sieve_run_new(const struct sieve_input *in)
     if (r == NULL)
         return NULL;
     r->in = *in;
+    r->work_left = in->limits->work_max;
     arena_init(&r->arena, in->limits->memory_max);
     arena_init(&r->message_arena, in->limits->memory_max + MESSAGE_FACTOR * in->message.n);
     buf_init(&r->scratch, SCRATCH_MAX);
@@ -55,7 +56,8 @@ sieve_run_reset(struct sieve_run *r)
     r->redirects = r->notifies = 0;
     r->is_keep_cancelled = r->has_explicit_keep = r->is_finished = false;
     r->status = SIEVE_OK;
-    r->steps = r->work = 0;
+    r->steps = 0;
+    r->work_left = r->in.limits->work_max;
     r->edition = r->first;
 }
 
@@ -162,9 +164,9 @@ sieve_run_has_failed(const struct sieve_run *r)
 bool
 sieve_run_work(struct sieve_run *r, uint64_t n)
 {
-    if (r->work > r->in.limits->work_max || n > r->in.limits->work_max - r->work)
+    if (n > r->work_left)
         return sieve_run_fail(r, NULL, "the script compares too much for one message");
-    r->work += n;
+    r->work_left -= n;
     return true;
 }
 
@@ -330,7 +332,8 @@ begin_program(struct sieve_run *r, const struct sieve_program *p)
 {
     r->program = p;
     r->status = SIEVE_OK;
-    r->steps = r->work = 0;
+    r->steps = 0;
+    r->work_left = r->in.limits->work_max;
     r->match_count = 0;
     r->part = NULL;
     r->globals = sieve_run_alloc(r, p->globals.own * sizeof(struct span));
@@ -388,7 +391,7 @@ sieve_run_inner(struct sieve_run *r, const struct sieve_program *p)
     r->part = outer.part;
     r->chain_taken = outer.chain_taken;
     r->steps = outer.steps;
-    r->work = outer.work;
+    r->work_left = outer.work_left;
     r->depth = outer.depth;
     r->status = outer.status;
     return status;

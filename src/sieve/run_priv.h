@@ -70,6 +70,7 @@ struct sieve_run {
     struct kept_addresses *address_lists; /* of all fields whose addresses were asked for */
     const struct sieve_program *program;
     struct frame *frame;
+    struct sieve_match *match; /* of the test that is being run, one after the other; or NULL */
     const struct sieve_op *op; /* the innermost that is being run: where an error is noted */
     struct span *globals;
     struct span match_values[MATCH_VALUES_MAX];
@@ -90,7 +91,7 @@ struct sieve_run {
     bool chain_taken; /* of if, elsif, else */
     enum sieve_status status;
     struct sieve_note error;
-    uint64_t steps, work;
+    uint64_t steps, work_left;
     uint32_t depth;
     struct {
         const struct sieve_extension *extension;

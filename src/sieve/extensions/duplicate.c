@@ -30,7 +30,7 @@ id_of_field(struct sieve_run *r, struct span name, struct span *out)
 
     for (uint32_t i = 0; i < fields->count; i++) {
         const struct sieve_field *f = &fields->items[i];
-        if (f->is_broken || !span_equal_fold(span_of(f->name), name))
+        if (f->is_broken || !span_equal_fold(f->name, name))
             continue;
         if (!sieve_field_value(r, f, true, out))
             return SIEVE_BROKEN;

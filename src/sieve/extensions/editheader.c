@@ -223,7 +223,7 @@ visit(struct deletion *d, const struct sieve_fields *fields, uint32_t i)
 {
     const struct sieve_field *f = &fields->items[i];
 
-    if (f->is_broken || !span_equal_fold(span_of(f->name), d->name))
+    if (f->is_broken || !span_equal_fold(f->name, d->name))
         return true;
     if (d->index > 0 && ++d->seen != d->index)
         return true;

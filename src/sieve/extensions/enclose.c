@@ -25,10 +25,10 @@ check_headers(struct sieve_check *c, struct sieve_op *op, const struct sieve_val
 /* ------------------------------------------------------------------ header */
 
 static bool
-is_listed(const struct span *names, uint32_t count, const char *name)
+is_listed(const struct span *names, uint32_t count, struct span name)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (span_equal_fold(names[i], span_of(name)))
+        if (span_equal_fold(names[i], name))
             return true;
     return false;
 }
@@ -51,7 +51,7 @@ static bool
 has_field(const struct sieve_fields *fields, const char *name)
 {
     for (uint32_t i = 0; i < fields->count; i++)
-        if (span_equal_fold(span_of(fields->items[i].name), span_of(name)))
+        if (span_equal_fold(fields->items[i].name, span_of(name)))
             return true;
     return false;
 }
@@ -66,10 +66,10 @@ print_from_and_date(struct sieve_run *r, const struct span *names, uint32_t coun
     char text[DATE_RFC5322_SIZE];
     bool ok = true;
 
-    if (!is_listed(names, count, "From") || !has_field(fields, "From"))
+    if (!is_listed(names, count, SPAN("From")) || !has_field(fields, "From"))
         ok = entity_print_field("From", span_of(in->user->address), out);
     date_print_rfc5322(&now, text);
-    if (ok && (!is_listed(names, count, "Date") || !has_field(fields, "Date")))
+    if (ok && (!is_listed(names, count, SPAN("Date")) || !has_field(fields, "Date")))
         ok = entity_print_field("Date", span_of(text), out);
     return ok;
 }

@@ -28,7 +28,7 @@ check_needs_mime(struct sieve_check *c, struct sieve_op *op, const struct sieve_
 static bool
 is_field(const struct sieve_field *f, const char *name)
 {
-    return span_equal_fold(span_of(f->name), span_of(name));
+    return span_equal_fold(f->name, span_of(name));
 }
 
 /* "attachment" of Content-Disposition (RFC 2183 2). */

@@ -146,8 +146,8 @@ print_kept(const struct sieve_fields *fields, const struct replacement *x, struc
 
     for (uint32_t i = 0; ok && i < fields->count; i++) {
         const struct sieve_field *f = &fields->items[i];
-        bool is_old = (x->has_subject && span_equal_fold(span_of(f->name), SPAN("Subject"))) ||
-                      (x->has_from && span_equal_fold(span_of(f->name), SPAN("From")));
+        bool is_old = (x->has_subject && span_equal_fold(f->name, SPAN("Subject"))) ||
+                      (x->has_from && span_equal_fold(f->name, SPAN("From")));
         if (!entity_is_mime_field(f))
             ok = (!is_old || buf_append_str(out, "Original-")) && entity_copy_field(f, out);
     }
@@ -164,7 +164,7 @@ print_entity(const struct replacement *x, struct buf *out)
         return entity_print_text(x->text, out);
     for (uint32_t i = 0; ok && i < x->header.count; i++) {
         const struct sieve_field *f = &x->header.items[i];
-        if (!f->is_broken && span_has_prefix_fold(span_of(f->name), SPAN("Content-")))
+        if (!f->is_broken && span_has_prefix_fold(f->name, SPAN("Content-")))
             ok = entity_copy_field(f, out);
     }
     return ok && buf_append_str(out, "\r\n") && buf_append_span(out, x->body);

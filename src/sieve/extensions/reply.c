@@ -4,8 +4,6 @@
  */
 #include "reply_priv.h"
 
-#include <strings.h>
-
 #include "../extensions_priv.h"
 #include "doorstep/addresslist.h"
 #include "doorstep/field.h"
@@ -14,8 +12,8 @@
 
 /* ------------------------------------------------------------------ arguments */
 
-/* The reader of lists takes what mail has in it; what a script writes has to be right: a domain that
- * can be one, and quotes around blanks. */
+/* The reader of lists takes what mail has in it; what a script writes has to be right: a domain
+ * that can be one, and quotes around blanks. */
 static bool
 is_mailbox(const struct addresslist_item *item, bool has_quotes)
 {
@@ -88,7 +86,7 @@ reply_field(struct sieve_run *r, const char *name, bool is_decoded, struct span 
 
     *out = SPAN_NONE;
     for (uint32_t i = 0; i < fields->count; i++)
-        if (strcasecmp(fields->items[i].name, name) == 0)
+        if (span_equal_fold(fields->items[i].name, span_of(name)))
             return sieve_field_value(r, &fields->items[i], is_decoded, out);
     return true;
 }

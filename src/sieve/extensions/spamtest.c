@@ -56,7 +56,7 @@ find_result(struct sieve_run *r, const char *header, struct span *out)
     const struct sieve_fields *fields = sieve_message_fields(r);
 
     for (uint32_t i = 0; i < fields->count; i++)
-        if (span_equal_fold(span_of(fields->items[i].name), name) && name.n > 0 &&
+        if (span_equal_fold(fields->items[i].name, name) && name.n > 0 &&
             result_in(r, &fields->items[i], expression, out))
             return true;
     return false;

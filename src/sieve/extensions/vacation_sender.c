@@ -5,8 +5,6 @@
  */
 #include "reply_priv.h"
 
-#include <strings.h>
-
 #include "doorstep/addresslist.h"
 
 /* ------------------------------------------------------------------ programs and lists */
@@ -44,7 +42,7 @@ has_list_field(struct sieve_run *r)
 
     for (uint32_t i = 0; i < fields->count; i++)
         for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
-            if (strcasecmp(fields->items[i].name, names[n]) == 0)
+            if (span_equal_fold(fields->items[i].name, span_of(names[n])))
                 return true;
     return false;
 }
@@ -170,7 +168,7 @@ was_written_to(struct own *own)
 
     for (uint32_t i = 0; i < fields->count && truth == SIEVE_FALSE; i++)
         for (size_t n = 0; n < sizeof(names) / sizeof(names[0]) && truth == SIEVE_FALSE; n++)
-            if (strcasecmp(fields->items[i].name, names[n]) == 0)
+            if (span_equal_fold(fields->items[i].name, span_of(names[n])))
                 truth = field_is_mine(own, &fields->items[i]);
     return truth;
 }
@@ -214,7 +212,7 @@ find_to_field(struct sieve_run *r, const char *sender, const char **out)
     *out = NULL;
     for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
         for (uint32_t i = 0; i < fields->count && *out == NULL; i++) {
-            if (strcasecmp(fields->items[i].name, names[n]) != 0 ||
+            if (!span_equal_fold(fields->items[i].name, span_of(names[n])) ||
                 !names_sender(&fields->items[i], sender))
                 continue;
             if (!sieve_field_value(r, &fields->items[i], false, &value))
