@@ -354,7 +354,7 @@ static const struct config_row sieve_rows[] = {
      AT(settings_sieve, vacation_min_period), .doc = "shortest time between two replies"},
     {"vacation_default_period", KIND_DURATION, 0, "7d", 0, 365 * DAY,
      AT(settings_sieve, vacation_default_period), .doc = "the time where a script says none"},
-    {"vacation_max_period", KIND_DURATION, 0, "60d", 0, 3650 * DAY,
+    {"vacation_max_period", KIND_DURATION, ROW_NONE, "60d", SECOND, 3650 * DAY,
      AT(settings_sieve, vacation_max_period), .doc = "longest time that a script may ask for"},
     {"vacation_default_subject", KIND_TEXT, 0, "Automated reply", 1, 500,
      AT(settings_sieve, vacation_default_subject), .doc = "for messages without a subject"},

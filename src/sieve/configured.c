@@ -53,10 +53,11 @@ static const struct row {
     LIST(environment),
 };
 
+/* none: 0, which is no limit for the engine. */
 static uint32_t
 seconds(uint64_t ms)
 {
-    return (uint32_t)(ms / 1000);
+    return ms == UINT64_MAX ? 0 : (uint32_t)(ms / 1000);
 }
 
 void

@@ -3,6 +3,7 @@
 """Limits that need more than one dialogue to be met: TLS handshakes at once, what a proxy says of TLS, and a flood on TCP
 beside the unix socket. Numbers are those of the metrics role. The last line is "N passed, N failed"."""
 
+import glob
 import http.client
 import os
 import re
@@ -562,6 +563,18 @@ def the_table_has_each_limit():
         expect(row[1].startswith(default.group(1)), f"{setting}: {row[1]!r}, not {default.group(1)!r}")
 
 
+def each_limit_is_met_by_a_test():
+    """Every counter is looked at by a check here or by a dialogue, where its log line is: limit_hit() makes both."""
+    with open(f"{ROOT}/include/doorstep/metrics_labels.h") as f:
+        counters = set(re.findall(r'VALUE\(METRICS_LIMIT_\w+, "(\w+)"\)', f.read()))
+    with open(__file__) as f:
+        met = set(re.findall(r'(?:counted\(setup, |hits\()"(\w+)"\)', f.read()))
+    for path in glob.glob(f"{ROOT}/tests/session/*.txt"):
+        with open(path, "rb") as f:
+            met |= set(re.findall(r"^log: .*limit name=(\w+)", f.read().decode(errors="replace"), re.MULTILINE))
+    expect(counters <= met, f"no test meets {counters - met}")
+
+
 def name(check):
     return check.__name__.replace("_", " ")
 
@@ -589,7 +602,9 @@ def main():
         ):
             with slow_parts(timeouts) as setup:
                 tests.run(name(check), check, setup)
-        for check in (mail_beside_a_flood, one_network_is_not_all, the_table_has_each_limit):
+        for check in (
+            mail_beside_a_flood, one_network_is_not_all, the_table_has_each_limit, each_limit_is_met_by_a_test,
+        ):  # fmt: skip
             tests.run(name(check), check)
         if os.geteuid() == 0:
             tests.run(name(disk_free), disk_free)

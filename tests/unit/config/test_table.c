@@ -147,6 +147,52 @@ START_TEST(every_row_is_whole)
 }
 END_TEST
 
+/* What is nothing at all when it is 0: none may wait, none is sent, none is kept. */
+static const char *const may_be_zero[] = {
+    "outgoing",
+    "outgoing_size",
+    "max_redirects",
+    "notify_max_notifications",
+    "include_max_includes",
+    "include_max_nesting_depth",
+    "vacation_min_period",
+    "vacation_default_period",
+    "ask_accepted",
+    "ask_refused",
+};
+
+static bool
+is_listed(const char *name)
+{
+    for (size_t i = 0; i < sizeof(may_be_zero) / sizeof(may_be_zero[0]); i++)
+        if (strcmp(name, may_be_zero[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A limit that can be off is off by the word "none". */
+START_TEST(zero_is_refused_and_switches_no_limit_off)
+{
+    const struct config_section *section = &config_sections[_i];
+
+    for (size_t i = 0; i < section->count; i++) {
+        const struct config_row *row = &section->rows[i];
+        uint64_t value = 0;
+        struct buf why;
+
+        if (row->kind != KIND_COUNT && row->kind != KIND_SIZE && row->kind != KIND_DURATION)
+            continue;
+        buf_init(&why, 200);
+        bool is_taken =
+            row_kind(row)->parse(row, row->kind == KIND_DURATION ? "0s" : "0", NULL, &value, &why);
+        ck_assert_msg(is_taken == is_listed(row->name), "%s %s: 0 is %s", section->name, row->name,
+                      is_taken ? "taken" : "refused");
+        ck_assert(!is_taken || (value == 0 && (row->flags & ROW_NONE) == 0));
+        buf_release(&why);
+    }
+}
+END_TEST
+
 /* Large enough, and aligned, for the struct of any section. */
 union any_struct {
     struct settings settings;
@@ -216,6 +262,7 @@ main(void)
     tcase_add_loop_test(tcase, manual_has_no_other_setting, 0, SECTION_COUNT);
     tcase_add_loop_test(tcase, every_row_is_whole, 0, SECTION_COUNT);
     tcase_add_loop_test(tcase, every_default_is_a_value, 0, SECTION_COUNT);
+    tcase_add_loop_test(tcase, zero_is_refused_and_switches_no_limit_off, 0, SECTION_COUNT);
     tcase_add_loop_test(tcase, distance, 0, sizeof(distances) / sizeof(distances[0]));
     tcase_add_test(tcase, nearest_of_none_and_of_long_names);
     suite_add_tcase(suite, tcase);
