@@ -27,14 +27,18 @@ maildir_errno(const struct maildir *md, struct outcome *why, const char *call, c
     return outcome_errno(why, error, call, full);
 }
 
-/* An operator who restores a mailbox moves the old one away: mail must not follow it there. */
+/* An operator who restores a mailbox moves the old one away: mail must not follow it there. One
+ * that cannot even be looked at has gone from an NFS server (ESTALE), and does not come back by
+ * itself. */
 static bool
 was_moved(struct maildir *md)
 {
     struct stat held, there;
 
-    if (md->fd < 0 || maildir_dirs_busy(md) || fstat(md->fd, &held) < 0)
+    if (md->fd < 0 || maildir_dirs_busy(md))
         return false;
+    if (fstat(md->fd, &held) < 0)
+        return true;
     if (lstat(md->base.path, &there) < 0)
         return errno == ENOENT;
     return held.st_ino != there.st_ino || held.st_dev != there.st_dev;

@@ -75,7 +75,7 @@ maildir_publish(struct store *st, struct store_staged *staged, struct outcome *w
     bool done = s->tmp[0] != '\0' ? publish_named(md, s) : publish_unnamed(md, s);
 
     if (!done) {
-        bool is_gone = errno == ENOENT;
+        bool is_gone = errno == ENOENT || errno == ESTALE;
         maildir_errno(md, why, "link into", s->dir->path);
         if (is_gone) { /* the folder was removed while we held it */
             why->kind = OUTCOME_SYSTEM;

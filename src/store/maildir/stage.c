@@ -156,7 +156,7 @@ stage_was_gone(struct maildir *md, const struct maildir_dir *dir)
 {
     struct stat st;
 
-    if (fstat(dir->fd, &st) < 0 || st.st_nlink > 0)
+    if (fstat(dir->fd, &st) == 0 && st.st_nlink > 0)
         return false;
     maildir_dirs_forget(md);
     return true;

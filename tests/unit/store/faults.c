@@ -13,10 +13,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define DESCRIPTORS 256
+
 static struct {
     int left;  /* calls until it happens; 0: off */
     int error; /* 0: crash */
+    int lost;  /* calls that can be made once only, until a reply is lost; 0: off */
     bool happened;
+    bool stale[DESCRIPTORS];
 } fault;
 
 void
@@ -24,6 +28,7 @@ faults_fail(int n, int error)
 {
     fault.left = n;
     fault.error = error;
+    fault.lost = 0;
     fault.happened = false;
 }
 
@@ -33,10 +38,26 @@ faults_crash(int n)
     faults_fail(n, 0);
 }
 
+void
+faults_lose_reply(int n)
+{
+    faults_fail(0, 0);
+    fault.lost = n;
+}
+
+void
+faults_stale(void)
+{
+    struct stat st;
+
+    for (int fd = 0; fd < DESCRIPTORS; fd++)
+        fault.stale[fd] = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 bool
 faults_off(void)
 {
-    fault.left = 0;
+    fault.left = fault.lost = 0;
     return fault.happened;
 }
 
@@ -49,6 +70,26 @@ fails(void)
     if (fault.error == 0)
         _exit(99);
     errno = fault.error;
+    return true;
+}
+
+static bool
+is_stale(int fd)
+{
+    if (fd < 0 || fd >= DESCRIPTORS || !fault.stale[fd])
+        return false;
+    errno = ESTALE;
+    return true;
+}
+
+/* Done: and the one who asked hears `error`, as for the same once more. */
+static bool
+loses_reply(int error)
+{
+    if (fault.lost == 0 || --fault.lost > 0)
+        return false;
+    fault.happened = true;
+    errno = error;
     return true;
 }
 
@@ -67,13 +108,45 @@ WRAP(int, fsync, (int fd), (fd))
 WRAP(int, fdatasync, (int fd), (fd))
 WRAP(int, ftruncate, (int fd, off_t n), (fd, n))
 WRAP(int, fallocate, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n))
-WRAP(int, mkdirat, (int dir, const char *name, mode_t mode), (dir, name, mode))
-WRAP(int, unlinkat, (int dir, const char *name, int flags), (dir, name, flags))
-WRAP(int, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
-WRAP(int, renameat2, (int a, const char *from, int b, const char *to, unsigned flags),
-     (a, from, b, to, flags))
-WRAP(int, linkat, (int a, const char *from, int b, const char *to, int flags),
-     (a, from, b, to, flags))
+
+/* In a folder, and of those that a second time say something else. */
+#define WRAP_ONCE(name, parameters, arguments, dir, error)                                         \
+    int __real_##name parameters;                                                                  \
+    int __wrap_##name parameters;                                                                  \
+    int __wrap_##name parameters                                                                   \
+    {                                                                                              \
+        if (fails() || is_stale(dir) || __real_##name arguments != 0)                              \
+            return -1;                                                                             \
+        return loses_reply(error) ? -1 : 0;                                                        \
+    }
+
+WRAP_ONCE(mkdirat, (int dir, const char *name, mode_t mode), (dir, name, mode), dir, EEXIST)
+WRAP_ONCE(unlinkat, (int dir, const char *name, int flags), (dir, name, flags), dir, ENOENT)
+WRAP_ONCE(renameat, (int a, const char *from, int b, const char *to), (a, from, b, to), b, ENOENT)
+WRAP_ONCE(renameat2, (int a, const char *from, int b, const char *to, unsigned flags),
+          (a, from, b, to, flags), b, ENOENT)
+WRAP_ONCE(linkat, (int a, const char *from, int b, const char *to, int flags),
+          (a, from, b, to, flags), b, EEXIST)
+
+int __real_fstat(int fd, struct stat *st);
+int __wrap_fstat(int fd, struct stat *st);
+
+int
+__wrap_fstat(int fd, struct stat *st)
+{
+    return is_stale(fd) ? -1 : __real_fstat(fd, st);
+}
+
+int __real_close(int fd);
+int __wrap_close(int fd);
+
+int
+__wrap_close(int fd)
+{
+    if (fd >= 0 && fd < DESCRIPTORS)
+        fault.stale[fd] = false;
+    return __real_close(fd);
+}
 
 int __real_openat(int dir, const char *path, int flags, ...);
 int __wrap_openat(int dir, const char *path, int flags, ...);
@@ -83,7 +156,7 @@ __wrap_openat(int dir, const char *path, int flags, ...)
 {
     va_list args;
 
-    if (fails())
+    if (fails() || is_stale(dir))
         return -1;
     va_start(args, flags);
     mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(args, mode_t) : 0;
@@ -107,5 +180,7 @@ __wrap_syscall(long number, ...)
     for (int i = 0; i < 4; i++)
         a[i] = va_arg(args, long);
     va_end(args);
+    if (number == SYS_openat2 && is_stale((int)a[0]))
+        return -1;
     return __real_syscall(number, a[0], a[1], a[2], a[3]);
 }

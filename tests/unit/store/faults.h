@@ -14,6 +14,14 @@ void faults_fail(int n, int error);
 /* faults_crash() - the process ends before the n-th call. */
 void faults_crash(int n);
 
+/* faults_lose_reply() - the n-th call that cannot be made twice is made, and says what a second one
+ * would: so NFS does when a reply was lost and the request is sent again (RFC 1813 4.9). */
+void faults_lose_reply(int n);
+
+/* faults_stale() - what folders are open now have gone from the server: ESTALE for all that is done
+ * in them. */
+void faults_stale(void);
+
 /* faults_off() - true when it happened. */
 bool faults_off(void);
 

@@ -109,20 +109,22 @@ check_whole(struct fixture *f, const struct letter *l, size_t least, size_t most
     buf_release(&want);
 }
 
+/* Puts a fault on the n-th call, delivers, and looks: what was acknowledged is there, and works on.
+ */
 static bool
-sweep_one(const struct kind *kind, int n, int error)
+sweep_one(const struct kind *kind, int n, void (*put)(int n), const char *what)
 {
     struct fixture f;
     struct posted p[BATCH];
     struct letter l = long_letter();
     char when[64];
 
-    snprintf(when, sizeof(when), "call %d says %s", n, strerror(error));
+    snprintf(when, sizeof(when), "call %d says %s", n, what);
     fixture_begin(&f, kind);
     if (n % 2 == 0) /* on an account that exists, and on a new one */
         ck_assert(letter_deliver(f.st, &l, &p[0]));
     size_t before = n % 2 == 0;
-    faults_fail(n, error);
+    put(n);
     size_t done = deliver_batch(f.st, &l, p);
     bool happened = faults_off();
     ck_assert_msg(happened || done == BATCH, "%s, %s: %zu delivered", kind->name, when, done);
@@ -136,15 +138,66 @@ sweep_one(const struct kind *kind, int n, int error)
     return happened;
 }
 
-START_TEST(every_call_fails_once)
+/* How many calls there are: two in a row without a fault end it, one for each kind of account. */
+static int
+sweep(const struct kind *kind, void (*put)(int n), const char *what)
 {
-    const struct kind *kind = kind_find(swept[_i]);
     int n = 1;
 
-    /* Two in a row without a fault: one for each kind of account. */
     for (int quiet = 0; quiet < 2; n++)
-        quiet = sweep_one(kind, n, errors[n % 4]) ? 0 : quiet + 1;
-    ck_assert_int_gt(n, 8);
+        quiet = sweep_one(kind, n, put, what) ? 0 : quiet + 1;
+    return n;
+}
+
+static void
+put_error(int n)
+{
+    faults_fail(n, errors[n % 4]);
+}
+
+START_TEST(every_call_fails_once)
+{
+    ck_assert_int_gt(sweep(kind_find(swept[_i]), put_error, "it failed"), 8);
+}
+END_TEST
+
+/* ---- as NFS fails, which has no unnamed files ---- */
+
+static const char *const over_nfs[] = {"maildir by tmp", "mbox"};
+#define OVER_NFS (int)(sizeof(over_nfs) / sizeof(over_nfs[0]))
+
+static void
+put_stale(int n)
+{
+    faults_fail(n, ESTALE);
+}
+
+START_TEST(every_call_meets_a_stale_handle_once)
+{
+    ck_assert_int_gt(sweep(kind_find(over_nfs[_i]), put_stale, "ESTALE"), 8);
+}
+END_TEST
+
+START_TEST(every_reply_is_lost_once)
+{
+    ck_assert_int_gt(sweep(kind_find(over_nfs[_i]), faults_lose_reply, "what the second says"), 3);
+}
+END_TEST
+
+/* The server lost all that we hold: by the second delivery it is opened anew. */
+START_TEST(stale_folders_are_opened_anew)
+{
+    struct fixture f;
+    struct posted p;
+    struct letter l = long_letter();
+
+    fixture_begin(&f, kind_find(over_nfs[_i]));
+    ck_assert(letter_deliver(f.st, &l, &p));
+    faults_stale();
+    bool first = letter_deliver(f.st, &l, &p);
+    ck_assert_msg(letter_deliver(f.st, &l, &p), "%s: %s", f.kind->name, p.why.cause);
+    check_whole(&f, &l, 2 + first, 2 + first, "folders that were stale");
+    fixture_end(&f);
 }
 END_TEST
 
@@ -483,6 +536,9 @@ main(void)
         setenv("TMPDIR", "/dev/shm", 0);
     tcase_set_timeout(all, 120);
     tcase_add_loop_test(all, every_call_fails_once, 0, SWEPT);
+    tcase_add_loop_test(all, every_call_meets_a_stale_handle_once, 0, OVER_NFS);
+    tcase_add_loop_test(all, every_reply_is_lost_once, 0, OVER_NFS);
+    tcase_add_loop_test(all, stale_folders_are_opened_anew, 0, OVER_NFS);
     tcase_add_loop_test(all, the_process_ends_at_every_call, 0, SWEPT);
     tcase_add_loop_test(all, a_full_disk_is_said_and_its_space_returns, 0, SWEPT);
     tcase_add_loop_test(all, an_unwritable_folder_is_named, 0, SWEPT);

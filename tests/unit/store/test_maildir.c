@@ -170,6 +170,7 @@ START_TEST(foreign_files_are_listed)
     struct fixture f;
     struct posted p;
     struct listed seen;
+    struct names boxes;
     char path[700];
 
     fixture_begin(&f, kind_find("maildir"));
@@ -178,6 +179,8 @@ START_TEST(foreign_files_are_listed)
     put(&f, "cur/1400000000.c.d,S=7:2,RSx", "1234567");
     put(&f, "cur/copied by hand", "123");
     put(&f, "cur/.hidden", "123");
+    put(&f, "new/.nfs00000000001a2b3c00000001", "123"); /* removed while it was open, on NFS */
+    put(&f, ".nfs00000000001a2b3c00000002", "123");
     put(&f, "tmp/1500000000.e.f", "123");
     snprintf(path, sizeof(path), "%s/cur/1500000001.folder", fixture_path(&f, ""));
     ck_assert_int_eq(mkdir(path, 0700), 0);
@@ -202,6 +205,8 @@ START_TEST(foreign_files_are_listed)
     ck_assert_int_eq(access(path, F_OK), 0); /* Dovecot's keyword stays */
     ck_assert_ptr_null(store_read(f.st, "INBOX", "1500000002.link", &p.why));
     ck_assert_ptr_null(store_read(f.st, "INBOX", "1500000003.fifo", &p.why));
+    list_mailboxes(f.st, &boxes);
+    ck_assert_uint_eq(boxes.count, 1); /* INBOX */
     fixture_end(&f);
 }
 END_TEST
