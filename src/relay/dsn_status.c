@@ -75,14 +75,15 @@ struct span
 dsn_remote_name(const char *remote)
 {
     struct span s = span_of(remote);
-    size_t n = 0;
+    bool is_literal = s.n > 0 && s.p[0] == '[';
+    const char *others = is_literal ? ".:%" : "-._";
+    size_t n = is_literal;
 
-    if (s.n > 0 && s.p[0] == '[')
-        n = span_find(s, ']') + 1;
-    else
-        while (n < s.n && (isalnum((unsigned char)s.p[n]) || strchr("-._", s.p[n]) != NULL))
-            n++;
-    if (n > s.n || n == 0 || memchr(s.p, '/', s.n) != NULL)
+    while (n < s.n && (isalnum((unsigned char)s.p[n]) || strchr(others, s.p[n]) != NULL))
+        n++;
+    if (is_literal)
+        n = n < s.n && s.p[n] == ']' ? n + 1 : 0;
+    if (n == 0 || memchr(s.p, '/', s.n) != NULL)
         return SPAN("localhost");
     return (struct span){s.p, n < ADDRESS_DOMAIN_MAX ? n : ADDRESS_DOMAIN_MAX};
 }

@@ -76,7 +76,8 @@ test_exists(struct sieve_run *r, const struct sieve_op *op)
     for (uint32_t i = 0; i < op->arguments[0].count && truth == SIEVE_TRUE; i++) {
         struct sieve_value one = op->arguments[0];
         one.strings += i;
-        one.constants += one.constants == NULL ? 0 : i;
+        if (one.constants != NULL)
+            one.constants += i;
         one.count = 1;
         truth = sieve_fields_walk(r, op, &one, found, NULL);
     }

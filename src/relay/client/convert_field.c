@@ -212,9 +212,25 @@ is_structured(struct span name)
            (name.n > 0 && name.p[0] == '-'); /* no boundary by encoding */
 }
 
+/* A control octet that is no part of a fold: some take it for the end of a value, some for nothing.
+ */
+static bool
+has_stray_control(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool is_line_end = c == '\n' || (c == '\r' && i + 1 < s.n && s.p[i + 1] == '\n');
+        if ((c < ' ' && c != '\t' && !is_line_end) || c == 127)
+            return true;
+    }
+    return false;
+}
+
 static bool
 print_value(const struct field *f, struct span value, struct buf *out)
 {
+    if (field_is(f, "Content-Type") && has_stray_control(f->value))
+        return false; /* its boundary would not stay the one that the parts have */
     if (is_one_of(f->name, lists))
         return print_addresses(value, out);
     if (is_one_of(f->name, parametrized))

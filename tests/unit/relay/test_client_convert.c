@@ -160,6 +160,10 @@ static const struct {
      SPAN(VERSION "Content-Type: multipart/mixed; boundary=\"#b\"\r\n\r\n--\xa7"
                   "b\r\n--#b\r\n\r\n" E_ACUTE "\r\n--#b--\r\n"),
      "the next hop takes ASCII alone, and a boundary is none"},
+    {"a boundary that ends at a control octet for some",
+     SPAN(VERSION "Content-Type: multipart/mixed; boundary=b\r\0x" E_ACUTE
+                  "\r\n\r\n--b\r\n\r\n" E_ACUTE "\r\n--b--\r\n"),
+     HEADER_WHY},
     {"a name that begins like one", SPAN("--b: " E_ACUTE "\r\n\r\n"), HEADER_WHY},
     {"what is signed",
      SPAN(VERSION "Content-Type: multipart/Signed; boundary=b\r\n\r\n--b\r\n" TEXT_8BIT E_ACUTE

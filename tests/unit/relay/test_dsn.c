@@ -206,6 +206,8 @@ static const struct {
     {"mx.example.net[192.0.2.1]:25", "Remote-MTA: dns; mx.example.net\r\n"},
     {"[192.0.2.1]:25", "Remote-MTA: dns; [192.0.2.1]\r\n"},
     {"[2001:db8::1]:25", "Remote-MTA: dns; [IPv6:2001:db8::1]\r\n"},
+    {"[192.0.2.1\rX: y]:25", "Remote-MTA: dns; localhost\r\n"},
+    {"[192.0.2.1", "Remote-MTA: dns; localhost\r\n"},
     {"unix:/run/x", "Remote-MTA: dns; localhost\r\n"},
 };
 
