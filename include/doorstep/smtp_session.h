@@ -41,6 +41,7 @@ struct smtp_session_config {
     enum listen_tls tls;
     const struct tls_facts *proxied_tls; /* borrowed; that a proxy ended in front of us, or NULL */
     bool dsn;
+    bool is_behind_proxy;        /* who passes on what we announce, and takes no BDAT itself */
     bool is_unix;                /* a unix socket: nobody on the way can read along */
     bool auth;                   /* AUTH is offered */
     bool auth_plain_without_tls; /* PLAIN and LOGIN although the connection is in the clear */

@@ -58,16 +58,16 @@ static bool
 print_extensions(const struct smtp_session *s, struct buf *out)
 {
     const struct settings_limits *l = s->config.limits;
-    bool done = buf_printf(out, "250-%s\r\n", s->config.hostname) &&
-                buf_append_str(out, "250-PIPELINING\r\n") &&
-                buf_printf(out, "250-SIZE %llu\r\n", (unsigned long long)l->message_size) &&
-                buf_append_str(out, "250-8BITMIME\r\n"
-                                    "250-BINARYMIME\r\n"
-                                    "250-CHUNKING\r\n"
-                                    "250-SMTPUTF8\r\n"
-                                    "250-ENHANCEDSTATUSCODES\r\n") &&
-                buf_printf(out, "250-LIMITS RCPTMAX=%llu MAILMAX=%llu\r\n",
-                           (unsigned long long)l->recipients, (unsigned long long)l->transactions);
+    bool done =
+        buf_printf(out, "250-%s\r\n", s->config.hostname) &&
+        buf_append_str(out, "250-PIPELINING\r\n") &&
+        buf_printf(out, "250-SIZE %llu\r\n", (unsigned long long)l->message_size) &&
+        buf_append_str(out, "250-8BITMIME\r\n") &&
+        (s->config.is_behind_proxy || buf_append_str(out, "250-BINARYMIME\r\n250-CHUNKING\r\n")) &&
+        buf_append_str(out, "250-SMTPUTF8\r\n"
+                            "250-ENHANCEDSTATUSCODES\r\n") &&
+        buf_printf(out, "250-LIMITS RCPTMAX=%llu MAILMAX=%llu\r\n",
+                   (unsigned long long)l->recipients, (unsigned long long)l->transactions);
 
     if (done && starttls_is_offered(s))
         done = buf_append_str(out, "250-STARTTLS\r\n");

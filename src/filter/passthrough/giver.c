@@ -307,6 +307,7 @@ open_session(struct giver *g)
     const struct settings_filter *f = g->gate->settings;
     const struct smtp_session_config config = {
         .protocol = f->protocol == RELAY_LMTP ? LISTEN_LMTP : LISTEN_SMTP,
+        .is_behind_proxy = true,
         .hostname = role->settings->hostname,
         .session_id = f->name,
         .client_ip = "",
