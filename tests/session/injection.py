@@ -3,7 +3,7 @@
 """What a client sends never becomes something else: not a command what was content, not a second header
 what was one value, not a line of the log, not a control character on the operator's terminal.
 
-Pipelined commands around DATA and BDAT; CRLF in parameters and in xtext; control octets, C1 and
+Pipelined commands around DATA and BDAT; CRLF in parameters, in xtext and in SASL; control octets, C1 and
 bidirectional marks in every text that a client gives. The last line of output is "N passed, N
 failed"."""
 
@@ -31,6 +31,14 @@ LOG_LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [a-z]+\[\d+\] (debug|info|warning|error) [a-z_ ]+( [a-z_]+=.*)?"
 )
 TRACE = re.compile(rb"\A((Return-Path|Delivered-To|Received):[^\n]*\n([ \t][^\n]*\n)*)+")
+
+
+SETTINGS = """log_level = "debug"
+limits { errors = 10000 }
+auth {
+    hash_memory = 64K hash_operations = 1 delay = 1ms delay_max = 1ms
+    address_failures = 100000 account_failures = 100000 session_failures = 100
+}"""
 
 
 def expect(condition, text):
@@ -223,7 +231,7 @@ def told(daemon, text):
             b"LHLO c" + text + b"x",
             b"XFORWARD HELO=c%s NAME=n%s IDENT=i%s" % (text, text, text),
             b"XFORWARD HELO=%s IDENT=%s" % ((b"c" + b"".join(b"+%02X" % x for x in text),) * 2),
-            b"XCLIENT HELO=%s NAME=%s" % ((b"c" + b"".join(b"+%02X" % x for x in text),) * 2),
+            b"XCLIENT HELO=%s NAME=%s LOGIN=%s" % ((b"c" + b"".join(b"+%02X" % x for x in text),) * 3),
             b"LHLO again",
             b"VRFY v" + text,
             b"FROB" + text + b" x",
@@ -243,6 +251,24 @@ def told(daemon, text):
         expect(s.reply()[:3] == b"250", "end of data")
     for message in take(daemon, "ann/new"):
         check_trace_fields(message)
+
+
+def logs_in(daemon, text):
+    """The text in what SASL says, which base64 hides from whoever looks at lines."""
+    name = b"ann" + text + b"X-Injected: yes@example.org"
+    with contextlib.closing(Session(daemon)) as s:
+        for first, *more in (
+            (b"PLAIN " + base64.b64encode(b"\0" + name + b"\0secret" + text),),
+            (b"LOGIN", base64.b64encode(name), base64.b64encode(b"secret" + text)),
+            (b"SCRAM-SHA-256 " + base64.b64encode(b"n,," + b"n=" + name + b",r=abc" + text), b"*"),
+            (b"EXTERNAL " + base64.b64encode(name),),
+            (b"PLAIN " + text.replace(b"\r\n", b"\n") + b"AGFubgBi",),
+        ):
+            got = s.say(b"AUTH " + first)
+            for line in more:
+                got = s.say(line) if got.startswith(b"334") else got
+            expect(got[:2] in (b"50", b"53"), f"{first[:20]!r}: {got!r}")
+        expect(s.say(b"NOOP")[:3] == b"250", "it does not go on")
 
 
 def encoded_headers(daemon):
@@ -290,10 +316,12 @@ def cases(daemon):
                 yield f"{name} ({how})", pipelined, (daemon, protocol, bytewise, octets, codes, count)
         for name, (mail, rcpt) in PARAMETERS.items():
             yield f"{name} ({protocol})", injected, (daemon, protocol, mail, rcpt)
-    for name, text in CONTROLS.items():
-        if text not in (b"\r", b"\n"):
+    for name, text in (*CONTROLS.items(), ("CRLF", b"\r\n")):
+        yield f"{name} in SASL", logs_in, (daemon, text)
+        if text not in (b"\r", b"\n", b"\r\n"):
             yield f"{name} wherever there is text", told, (daemon, text)
     for name, text in UNICODE.items():
+        yield f"{name} in SASL", logs_in, (daemon, text.encode())
         yield f"{name} wherever there is text", told, (daemon, text.encode())
     yield "encoded words on the terminal", encoded_headers, (daemon,)
     yield "the log", check_log, (daemon,)
@@ -304,8 +332,8 @@ def cases(daemon):
 def main():
     passed = failed = 0
     trusted = 'trusted = {"127.0.0.0/8"}'
-    limits = "limits {\n errors = 10000\n}"
-    daemon = Daemon(in_lmtp=trusted, in_smtp=trusted, more=f'log_level = "debug"\n{limits}')
+    logs_in = "auth = yes auth_plain_without_tls = yes"
+    daemon = Daemon(in_lmtp=f"{trusted} {logs_in}", in_smtp=trusted, more=SETTINGS)
     try:
         daemon.start()
         for name in ("ann", "bob"):
