@@ -4,7 +4,6 @@ tests/session/private_daemon.py."""
 
 import os
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -14,7 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "session"))
 
-from private_daemon import Daemon, Failure, trace_of, without_trace  # noqa: E402
+from private_daemon import Daemon, Failure, trace_of, unwind_on_sigterm, without_trace  # noqa: E402
 
 __all__ = ["Daemon", "Failure", "Tests", "expect", "message", "trace_of", "until", "without_trace"]
 
@@ -23,9 +22,7 @@ class Tests:
     """Runs checks, prints `ok NAME`, `FAIL NAME` or `skip NAME`, and at the end the counts. Threads may share it."""
 
     def __init__(self, title):
-        """From here on SIGTERM ends the script through its `with` and `finally`: no server of it is
-        left behind."""
-        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        unwind_on_sigterm()
         self.title = title
         self.passed = self.failed = self.skipped = 0
         self.lock = threading.Lock()

@@ -16,7 +16,7 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "session"))
-from private_daemon import DOORSTEP, DOORSTEPD, READY_SECONDS, Failure, free_ports  # noqa: E402
+from private_daemon import DOORSTEP, DOORSTEPD, READY_SECONDS, Failure, free_ports, unwind_on_sigterm  # noqa: E402
 
 IS_ROOT = os.geteuid() == 0
 USER = "games"  # in base-passwd of every Debian; owns nothing
@@ -102,6 +102,7 @@ class Client:
 
 class Server:
     def __init__(self, top="", more="", user=None):
+        unwind_on_sigterm()
         self.folder = tempfile.mkdtemp(prefix="doorstep-roles.")
         os.chmod(self.folder, 0o755)
         self.program = DOORSTEPD

@@ -21,7 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "session"))
 sys.dont_write_bytecode = True
 
-from private_daemon import DOORSTEP, DOORSTEPD, Daemon, without_trace  # noqa: E402
+from private_daemon import DOORSTEP, DOORSTEPD, Daemon, unwind_on_sigterm, without_trace  # noqa: E402
 from stand_in import Control, Folder, Lmtp, error, ok, pieces, row  # noqa: E402
 
 TIMEOUT = 120
@@ -1027,6 +1027,7 @@ def test_offline_that_cannot_start_says_why():
 
 
 def main():
+    unwind_on_sigterm()
     wanted = sys.argv[1:]
     tests = [(n, f) for n, f in globals().items() if n.startswith("test_")]
     passed = failed = 0

@@ -399,13 +399,19 @@ class Dialogue:
     def run(self):
         """None, or what went wrong."""
         self.daemon = Daemon(**self.settings)
+        try:
+            wrong = self.parts()
+            if wrong and os.path.exists(self.daemon.log):
+                wrong += ["the end of the log:"] + self.daemon.log_text().splitlines()[-12:]
+        finally:
+            self.daemon.remove()
+        return "\n".join(wrong) or None
+
+    def parts(self):
         wrong = []
         for part in (self.talk, self.daemon.end):
             try:
                 part()
             except (Failure, OSError, ValueError) as failure:
                 wrong.append(str(failure) or repr(failure))
-        if wrong and os.path.exists(self.daemon.log):
-            wrong += ["the end of the log:"] + self.daemon.log_text().splitlines()[-12:]
-        self.daemon.remove()
-        return "\n".join(wrong) or None
+        return wrong

@@ -7,7 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 
 DOORSTEPD = os.environ.get("DOORSTEPD", "doorstepd")
 DOORSTEP = os.environ.get("DOORSTEP", "doorstep")
@@ -58,6 +60,13 @@ def free_ports(count):
     return ports
 
 
+def unwind_on_sigterm():
+    """From here on SIGTERM ends the script through its `with` and `finally`: no server of it is left
+    behind, and no folder."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
 class Failure(Exception):
     """A test found what should not be; the text is for the person who reads the result."""
 
@@ -65,6 +74,7 @@ class Failure(Exception):
 class Daemon:
     def __init__(self, in_lmtp="", in_smtp="", in_domain="", in_maildir="", more="", state=None, mail=None):
         """`state` and `mail` are folders elsewhere, which the caller removes; else they are made."""
+        unwind_on_sigterm()
         self.folder = tempfile.mkdtemp(prefix="doorstep-session.")
         self.state = state or f"{self.folder}/state"
         self.mail = mail or f"{self.folder}/mail"
