@@ -146,12 +146,14 @@ check_letter(const struct sieve_action *a)
 }
 
 static void
-check_action(const struct sieve_action *a)
+check_action(const struct sieve_action *a, struct span message)
 {
     struct buf out;
 
     buf_init(&out, MESSAGE_MAX);
     if (!sieve_edition_print(a->edition, &out))
+        abort();
+    if (sieve_edition_is_original(a->edition) && !span_equal(buf_span(&out), message))
         abort();
     buf_release(&out);
     if (sieve_action_name(a->kind) == NULL || a->script == NULL)
@@ -204,7 +206,7 @@ run(const struct sieve_program *p, struct span message, const struct sieve_limit
         if (count > limits->actions_max + 1)
             abort();
         for (uint32_t i = 0; i < count; i++)
-            check_action(&actions[i]);
+            check_action(&actions[i], message);
     }
     sieve_run_free(r);
     charsets_free(charsets);

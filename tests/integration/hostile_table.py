@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""docs/hostile.md names a test for every failure: each of these files is there, with the cases that are named
-behind it, and no row is missing.
+"""docs/hostile.md names a test for every failure, docs/tests.md for every promise: each of these files is there,
+with the cases that are named behind it, and no row is missing.
 
 The last line of output is "N passed, N failed"."""
 
@@ -11,7 +11,7 @@ import re
 import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-ROWS = 50
+PAGES = {"hostile.md": 50, "tests.md": 48}
 
 
 def files():
@@ -40,21 +40,32 @@ def missing_cases(test, known):
     return wrong
 
 
-def main():
-    known, passed, wrong = files(), 0, []
-    with open(f"{ROOT}/docs/hostile.md") as f:
+def check(page, count, known):
+    """How many rows of a page name tests that are there, and what is wrong with the others."""
+    passed, wrong = 0, []
+    with open(f"{ROOT}/docs/{page}") as f:
         rows = re.findall(r"^\| (\d+) \| (.*) \| (.*) \|$", f.read(), re.M)
-    if [int(number) for number, _, _ in rows] != list(range(1, ROWS + 1)):
-        wrong.append(f"rows are {[number for number, _, _ in rows]}")
+    if [int(number) for number, _, _ in rows] != list(range(1, count + 1)):
+        wrong.append(f"{page}: rows are {[number for number, _, _ in rows]}")
     for number, _, test in rows:
-        names = [n for n in re.findall(r"`([^`]+)`", test) if "/" in n or re.search(r"\.(py|c|txt|svtest)$", n)]
+        names = [n for n in re.findall(r"`([^` ]+)[^`]*`", test) if "/" in n or re.search(r"\.(py|c|txt|svtest)$", n)]
         missing = [n for n in names if not is_there(n, known)] + missing_cases(test, known)
         if missing:
-            wrong.append(f"row {number}: {missing} is not there")
+            wrong.append(f"{page}, row {number}: {missing} is not there")
         elif not names and "not ours yet" not in test and "no test" not in test and "comes with" not in test:
-            wrong.append(f"row {number} names no test")
+            wrong.append(f"{page}, row {number} names no test")
         else:
             passed += 1
+    return passed, wrong
+
+
+def main():
+    known = files()
+    passed, wrong = 0, []
+    for page, count in PAGES.items():
+        good, bad = check(page, count, known)
+        passed += good
+        wrong += bad
     for text in wrong:
         print(f"FAIL: {text}")
     print(f"{passed} passed, {len(wrong)} failed")
