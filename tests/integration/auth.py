@@ -375,6 +375,22 @@ def bound_to_tls(d, port, ca):
     expect(not gsasl(d, "SCRAM-SHA-256-PLUS", ANN, "wrong", *tls_options, port=port), "gsasl -PLUS, wrong")
 
 
+def not_bound_to_tls_1_2(d, port, ca):
+    """Without -PLUS a client that could bind says so ("y"), and is no downgraded one."""
+    s = smtplib.SMTP("127.0.0.1", port)
+    s._host = "mx.example.org"
+    s.ehlo()
+    s.starttls(context=context(ca.pem, version=ssl.TLSVersion.TLSv1_2))
+    s.ehlo()
+    expect(s.esmtp_features["auth"].split()[0] == "SCRAM-SHA-256", s.esmtp_features["auth"])
+    code, _ = s.docmd("AUTH", "SCRAM-SHA-256 " + b64(f"y,,n={ANN},r=abcdefgh"))
+    expect(code == 334, f"y: {code}")
+    s.docmd("*")
+    code, _ = s.docmd("AUTH", "SCRAM-SHA-256-PLUS " + b64(f"p=tls-unique,,n={ANN},r=abcdefgh"))
+    expect(code in (504, 538), f"-PLUS: {code}")
+    s.close()
+
+
 def records_that_come_together(d, ca):
     """A line and its end in two records of TLS, in one segment: some clients write so, and a slow network joins them.
     What was read is wiped, for it may be a password; what was not read yet is not."""
@@ -648,6 +664,7 @@ def main():
             t.run("swaks", with_swaks, daemon)
         if t.has("curl", "curl"):
             t.run("curl", with_curl, daemon, daemon.ports["smtp"], ca)
+        t.run("not bound to TLS 1.2", not_bound_to_tls_1_2, daemon, daemon.ports["smtp"], ca)
         t.run("records that come together", records_that_come_together, daemon, ca)
         t.run("by certificate", by_certificate, daemon, daemon.ports["smtp"], ca)
         t.run("role killed", role_killed, daemon)
