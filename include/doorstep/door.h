@@ -15,7 +15,8 @@
 
 #include "doorstep/span.h"
 
-#define DOOR_BODY_MAX 65536 /* octets of body in one frame */
+#define DOOR_BODY_MAX 65536                /* octets of body in one frame */
+#define DOOR_PIECE_MAX (DOOR_BODY_MAX - 1) /* and of what is sent in pieces; see below */
 
 struct door;
 
@@ -36,7 +37,8 @@ enum door_result {
 /* door_pair() - two connected descriptors, close-on-exec, non-blocking; false with errno. */
 bool door_pair(int fds[2]);
 
-/* door_new() - takes fd. queue_max: octets that may wait unsent. NULL without memory. */
+/* door_new() - takes fd, also where it fails. queue_max: octets that may wait unsent. NULL without
+ * memory. */
 struct door *door_new(int fd, size_t queue_max);
 void door_free(struct door *d); /* closes fd; NULL is allowed */
 
@@ -58,6 +60,13 @@ bool door_send(struct door *d, uint16_t type, uint64_t id, struct span body, int
  * behind it, at the latest with the next door_flush() or door_send(), which the caller owes it. */
 bool door_put(struct door *d, uint16_t type, uint64_t id, struct span body);
 
+/* door_send_pieces() - as door_send(), for what may be longer than a frame's body: each frame of it
+ * is a u8, 1 when more of them follow, and a piece; fd goes with the last. false: part of it may be
+ * sent. */
+bool door_send_pieces(struct door *d, uint16_t type, uint64_t id, struct span packed, int fd);
+
+/* door_flush() - sends what waits. DOOR_AGAIN: some of it waits on; DOOR_CLOSED: nobody reads it.
+ */
 enum door_result door_flush(struct door *d);
 
 /* door_open_readonly() - the file of fd opened once more, so that no writable descriptor goes to
@@ -76,6 +85,10 @@ size_t door_queued(const struct door *d);
  * others are dropped. DOOR_AGAIN: time ran out. */
 enum door_result door_call(struct door *d, uint16_t type, uint64_t id, struct span body, int fd,
                            unsigned timeout_ms, struct door_frame *out);
+
+/* door_await() - for them too: the next frame, as soon as it is there. DOOR_AGAIN: none came in
+ * timeout_ms (-1: no end), or poll(2) failed. */
+enum door_result door_await(struct door *d, int timeout_ms, struct door_frame *out);
 
 /* door_wait() - poll(2) for reading (or writing, with for_write) up to timeout_ms (-1: no end). */
 bool door_wait(struct door *d, bool for_write, int timeout_ms);

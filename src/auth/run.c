@@ -9,10 +9,9 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "doorstep/door.h"
 #include "doorstep/door_frames.h"
+#include "doorstep/door_keeper.h"
 #include "doorstep/log.h"
 #include "doorstep/loop.h"
 #include "doorstep/table.h"
@@ -32,9 +31,7 @@ struct auth_library {
 struct auth_role {
     Gsasl *library;
     struct loop *loop;
-    struct door *main_door;
-    struct door *door; /* to the store */
-    struct loop_watch *main_watch, *watch;
+    struct door_keeper main, store;
     struct pool *pool;
     struct attempt *attempts; /* table */
     int exit_status;
@@ -61,17 +58,10 @@ end_role(struct auth_role *r, int status)
 /* --- to the store --- */
 
 static void
-update_watch(struct auth_role *r)
-{
-    loop_watch_set(r->watch, door_queued(r->door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
-}
-
-static void
 say(struct auth_role *r, uint16_t type, uint64_t id, struct span body)
 {
-    if (!door_send(r->door, type, id, body, -1))
+    if (!door_keeper_send(&r->store, type, id, body, -1))
         end_role(r, EXIT_FAILURE); /* it does not read, or is gone */
-    update_watch(r);
 }
 
 static void
@@ -285,10 +275,8 @@ take_abort(struct auth_role *r, const struct door_frame *f)
 static bool
 take_frame(struct auth_role *r, const struct door_frame *f)
 {
-    if (f->fd >= 0) {
-        close(f->fd);
+    if (f->fd >= 0)
         return false;
-    }
     switch (f->type) {
     case AUTH_BEGIN:
         return take_begin(r, f);
@@ -302,54 +290,47 @@ take_frame(struct auth_role *r, const struct door_frame *f)
     return false;
 }
 
-static void
-read_frames(struct auth_role *r)
-{
-    struct door_frame f;
-
-    for (;;) {
-        enum door_result got = door_receive(r->door, &f);
-
-        if (got == DOOR_AGAIN)
-            break;
-        if (got != DOOR_OK || !take_frame(r, &f)) {
-            end_role(r, got == DOOR_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE);
-            break;
-        }
-        door_forget(r->door);
-    }
-}
-
-static void
-on_door(void *arg, unsigned events)
+static bool
+take_from_store(void *arg, struct door_frame *f)
 {
     struct auth_role *r = arg;
+    bool is_good = take_frame(r, f);
 
-    if ((events & LOOP_WRITE) != 0 && door_flush(r->door) == DOOR_CLOSED)
-        end_role(r, EXIT_SUCCESS);
-    update_watch(r);
-    if ((events & LOOP_READ) != 0)
-        read_frames(r);
+    door_forget(r->store.door);
+    return is_good;
 }
+
+static void
+on_store_lost(void *arg, enum door_result how)
+{
+    end_role(arg, how == DOOR_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static const struct door_keeper_calls store_calls = {
+    .take = take_from_store,
+    .lost = on_store_lost,
+};
 
 /* Main says nothing more; its end is ours. */
-static void
-on_main(void *arg, unsigned events)
+static bool
+take_from_main(void *arg, struct door_frame *f)
 {
-    struct auth_role *r = arg;
-    struct door_frame f;
-    enum door_result got;
-
-    (void)events;
-    while ((got = door_receive(r->main_door, &f)) == DOOR_OK) {
-        if (f.fd >= 0)
-            close(f.fd);
-        if (f.type == MAIN_DRAIN)
-            end_role(r, EXIT_SUCCESS);
-    }
-    if (got != DOOR_AGAIN)
-        end_role(r, EXIT_SUCCESS);
+    if (f->type == MAIN_DRAIN)
+        end_role(arg, EXIT_SUCCESS);
+    return true;
 }
+
+static void
+on_main_lost(void *arg, enum door_result how)
+{
+    (void)how;
+    end_role(arg, EXIT_SUCCESS);
+}
+
+static const struct door_keeper_calls main_calls = {
+    .take = take_from_main,
+    .lost = on_main_lost,
+};
 
 /* --- begin and end --- */
 
@@ -366,16 +347,23 @@ auth_prepare(void)
     return NULL;
 }
 
+/* Takes the doors. */
 static bool
-start(struct auth_role *r, const struct settings_auth *settings)
+start(struct auth_role *r, const struct settings_auth *settings, struct door *main_door,
+      struct door *store_door)
 {
     r->loop = loop_new();
     r->pool = r->loop == NULL ? NULL : pool_new(r->loop, settings);
-    if (r->pool == NULL || r->door == NULL || r->main_door == NULL)
+    if (r->pool == NULL) {
+        door_free(main_door);
+        door_free(store_door);
         return false;
-    r->watch = loop_watch_new(r->loop, door_fd(r->door), LOOP_READ, on_door, r);
-    r->main_watch = loop_watch_new(r->loop, door_fd(r->main_door), LOOP_READ, on_main, r);
-    return r->watch != NULL && r->main_watch != NULL;
+    }
+    r->main = (struct door_keeper){.loop = r->loop, .calls = &main_calls, .arg = r};
+    r->store = (struct door_keeper){.loop = r->loop, .calls = &store_calls, .arg = r};
+    bool is_open = door_keeper_open(&r->main, main_door);
+    return door_keeper_open(&r->store, store_door) && is_open &&
+           door_keeper_send(&r->main, ROLE_READY, 0, SPAN_NONE, -1);
 }
 
 static void
@@ -388,10 +376,8 @@ release(struct auth_role *r)
         attempt_free(a);
     }
     pool_free(r->pool);
-    loop_watch_free(r->watch);
-    loop_watch_free(r->main_watch);
-    door_free(r->door);
-    door_free(r->main_door);
+    door_keeper_close(&r->store);
+    door_keeper_close(&r->main);
     loop_free(r->loop);
 }
 
@@ -399,11 +385,10 @@ int
 auth_run(struct auth_library *library, struct door *main_door, int store_door,
          const struct settings_auth *settings)
 {
-    struct auth_role r = {.library = library->gsasl, .main_door = main_door};
+    struct auth_role r = {.library = library->gsasl};
 
     mallopt(M_PERTURB, FREED_FILL); /* libraries free pieces of passwords without wiping them */
-    r.door = door_new(store_door, QUEUE_MAX);
-    if (start(&r, settings) && door_send(r.main_door, ROLE_READY, 0, SPAN_NONE, -1))
+    if (start(&r, settings, main_door, door_new(store_door, QUEUE_MAX)))
         loop_run(r.loop);
     else
         r.exit_status = EXIT_FAILURE;

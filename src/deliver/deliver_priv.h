@@ -8,7 +8,7 @@
 
 #include "doorstep/control.h"
 #include "doorstep/deliver.h"
-#include "doorstep/door.h"
+#include "doorstep/door_keeper.h"
 #include "doorstep/loop.h"
 #include "doorstep/metrics_book.h"
 #include "doorstep/relay_queue.h"
@@ -54,9 +54,7 @@ struct edge { /* one edge's door */
     struct deliver *deliver;
     struct edge *next, *prev;
     uint32_t slot;
-    struct door *door; /* NULL: it is gone */
-    struct loop_watch *watch;
-    struct loop_chore flush;        /* due while answers of this turn wait */
+    struct door_keeper keeper;
     struct transaction *receiving;  /* uthash by id: whose end of data has not come */
     struct script_session *scripts; /* uthash by id: who has logged in to his scripts */
     uint64_t lookups;               /* recipients that it asked about and has no answer to */
@@ -66,8 +64,7 @@ struct edge { /* one edge's door */
 struct deliver {
     const struct settings *settings;
     struct loop *loop;
-    struct door *main_door;
-    struct loop_watch *main_watch;
+    struct door_keeper main;
     struct loop_timer *drain_timer;
     struct edge *edges;
     struct directory *directory;
@@ -130,6 +127,8 @@ void edges_serve(struct deliver *d);
 /* edges_tell_disk() - STORE_DISK to all. */
 void edges_tell_disk(struct deliver *d);
 bool edges_have_unsent(const struct deliver *d);
+/* edge_is_here() - false: it is gone, and hears no answers. */
+bool edge_is_here(const struct edge *e);
 void edge_unref(struct edge *e);
 /* edge_send() - a frame to the edge, at the end of the turn; nothing happens when it is gone. An
  * edge that does not read is dropped. */

@@ -15,8 +15,6 @@
 
 #include "script_sessions_priv.h"
 
-#define FRAMES_A_TURN 64 /* and the packet they end in; then others have their turn */
-
 static void
 edge_free(struct edge *e)
 {
@@ -24,26 +22,25 @@ edge_free(struct edge *e)
     free(e);
 }
 
+bool
+edge_is_here(const struct edge *e)
+{
+    return e->keeper.door != NULL;
+}
+
 void
 edge_unref(struct edge *e)
 {
-    if (--e->references == 0 && e->door == NULL)
+    if (--e->references == 0 && !edge_is_here(e))
         edge_free(e);
 }
 
-/* What it was sending is forgotten; what was accepted goes on, unanswered. */
+/* Its door is closed. What it was sending is forgotten; what was accepted goes on, unanswered. */
 static void
-drop_edge(struct edge *e, const char *reason)
+forget_edge(struct edge *e, const char *reason)
 {
-    if (e->door == NULL)
-        return;
     e->references++;
     log_event(LOG_LEVEL_INFO, "edge_gone", "slot", log_num(e->slot), "reason", reason, NULL);
-    loop_chore_cancel(e->deliver->loop, &e->flush);
-    loop_watch_free(e->watch);
-    door_free(e->door);
-    e->watch = NULL;
-    e->door = NULL;
     transactions_abort_all(e);
     logins_abort_all(e->deliver->logins, e);
     script_sessions_close_all(e);
@@ -54,54 +51,23 @@ drop_edge(struct edge *e, const char *reason)
 static void
 dismiss_edge(struct edge *e, const char *reason)
 {
-    if (e->door == NULL)
-        return;
+    door_keeper_close(&e->keeper);
     deliver_kill_edge(e->deliver, e->slot);
-    drop_edge(e, reason);
-}
-
-static void
-update_watch(struct edge *e)
-{
-    unsigned events = LOOP_READ;
-
-    if (door_queued(e->door) > 0)
-        events |= LOOP_WRITE;
-    loop_watch_set(e->watch, events);
-}
-
-/* The answers of one turn travel together. May free the edge. */
-static void
-flush(void *arg)
-{
-    struct edge *e = arg;
-    struct deliver *d = e->deliver;
-
-    if (door_flush(e->door) == DOOR_CLOSED)
-        drop_edge(e, "it reads no more");
-    else
-        update_watch(e);
-    deliver_end_when_drained(d);
+    forget_edge(e, reason);
 }
 
 void
 edge_send(struct edge *e, uint16_t type, uint64_t id, struct span body)
 {
-    if (e->door == NULL)
-        return;
-    if (door_put(e->door, type, id, body))
-        loop_chore_add(e->deliver->loop, &e->flush);
-    else
+    if (edge_is_here(e) && !door_keeper_put(&e->keeper, type, id, body))
         dismiss_edge(e, "it does not read its answers"); /* the caller holds a reference */
 }
 
 static bool
 take_frame(struct edge *e, const struct door_frame *f)
 {
-    if (f->fd != -1) {
-        close(f->fd);
+    if (f->fd >= 0)
         return false;
-    }
     switch (f->type) {
     case EDGE_RCPT:
         return rcpt_ask(e, f->id, f->body);
@@ -140,45 +106,40 @@ is_secret(const struct door_frame *f)
     return f->type == EDGE_AUTH_BEGIN || f->type == EDGE_AUTH_STEP || f->type == EDGE_SCRIPT_LOGIN;
 }
 
-static void
-read_frames(struct edge *e)
-{
-    struct door_frame f;
-
-    for (unsigned n = 0; e->door != NULL && (n < FRAMES_A_TURN || door_holds(e->door)); n++) {
-        enum door_result got = door_receive(e->door, &f);
-        if (got == DOOR_AGAIN)
-            return;
-        if (got == DOOR_CLOSED) {
-            drop_edge(e, "it ended");
-            return;
-        }
-        if (got != DOOR_OK) {
-            dismiss_edge(e, "broken frame");
-            return;
-        }
-        if (!take_frame(e, &f)) {
-            log_event(LOG_LEVEL_ERROR, "edge_broken", "slot", log_num(e->slot), "type",
-                      log_num(f.type), NULL);
-            dismiss_edge(e, "it said what no edge says");
-            return;
-        }
-        if (is_secret(&f) && e->door != NULL)
-            door_forget(e->door);
-    }
-}
-
-static void
-on_door(void *arg, unsigned events)
+static bool
+take(void *arg, struct door_frame *f)
 {
     struct edge *e = arg;
 
-    e->references++; /* an answer that cannot be sent drops it while its frames are read */
-    if ((events & LOOP_WRITE) != 0)
-        flush(e);
-    if ((events & LOOP_READ) != 0)
-        read_frames(e);
+    e->references++; /* an answer that cannot be sent drops it */
+    bool is_good = take_frame(e, f);
+    if (is_secret(f) && edge_is_here(e))
+        door_forget(e->keeper.door);
     edge_unref(e);
+    return is_good;
+}
+
+static void
+on_lost(void *arg, enum door_result how)
+{
+    struct edge *e = arg;
+    struct deliver *d = e->deliver;
+
+    if (how == DOOR_CLOSED) {
+        forget_edge(e, "it ended");
+    } else {
+        log_event(LOG_LEVEL_ERROR, "edge_broken", "slot", log_num(e->slot), NULL);
+        dismiss_edge(e, "it said what no edge says");
+    }
+    deliver_end_when_drained(d);
+}
+
+static void
+on_sent(void *arg)
+{
+    struct edge *e = arg;
+
+    deliver_end_when_drained(e->deliver);
 }
 
 static void
@@ -194,18 +155,17 @@ tell_disk(struct edge *e)
 void
 edge_add(struct deliver *d, uint32_t slot, int door_fd)
 {
+    static const struct door_keeper_calls calls = {.take = take, .lost = on_lost, .sent = on_sent};
     struct edge *e = calloc(1, sizeof *e);
 
     if (e == NULL) {
         close(door_fd);
         return;
     }
-    *e = (struct edge){.deliver = d, .slot = slot, .door = door_new(door_fd, EDGE_QUEUE_MAX)};
-    loop_chore_init(&e->flush, flush, e);
-    if (e->door != NULL)
-        e->watch = loop_watch_new(d->loop, door_fd, d->is_serving ? LOOP_READ : 0, on_door, e);
-    if (e->watch == NULL) {
-        door_free(e->door);
+    *e = (struct edge){.deliver = d, .slot = slot};
+    e->keeper = (struct door_keeper){
+        .loop = d->loop, .calls = &calls, .arg = e, .is_paused = !d->is_serving};
+    if (!door_keeper_open(&e->keeper, door_new(door_fd, EDGE_QUEUE_MAX))) {
         free(e);
         log_event(LOG_LEVEL_ERROR, "edge_not_added", "slot", log_num(slot), NULL);
         return;
@@ -219,8 +179,7 @@ void
 edges_serve(struct deliver *d)
 {
     for (struct edge *e = d->edges; e != NULL; e = e->next)
-        if (e->watch != NULL)
-            loop_watch_set(e->watch, LOOP_READ);
+        door_keeper_resume(&e->keeper);
 }
 
 void
@@ -236,7 +195,7 @@ bool
 edges_have_unsent(const struct deliver *d)
 {
     for (const struct edge *e = d->edges; e != NULL; e = e->next)
-        if (e->door != NULL && door_queued(e->door) > 0)
+        if (edge_is_here(e) && door_queued(e->keeper.door) > 0)
             return true;
     return false;
 }
@@ -248,6 +207,9 @@ edges_free(struct deliver *d)
 
     DL_FOREACH_SAFE(d->edges, e, next)
     {
-        drop_edge(e, "the store ends");
+        if (edge_is_here(e)) {
+            door_keeper_close(&e->keeper);
+            forget_edge(e, "the store ends");
+        }
     }
 }

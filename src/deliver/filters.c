@@ -195,7 +195,7 @@ void
 filters_ask(struct filters *f, const struct filters_question *q, struct arena *arena, filters_fn fn,
             void *arg)
 {
-    struct asked *a = f->role.door.door != NULL ? asked_new(f, q, arena, fn, arg) : NULL;
+    struct asked *a = role_door_is_here(&f->role.door) ? asked_new(f, q, arena, fn, arg) : NULL;
     char away[64];
 
     if (a == NULL) {

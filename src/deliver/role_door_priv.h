@@ -9,8 +9,7 @@
 #ifndef DELIVER_ROLE_DOOR_PRIV_H
 #define DELIVER_ROLE_DOOR_PRIV_H
 
-#include "doorstep/door.h"
-#include "doorstep/loop.h"
+#include "doorstep/door_keeper.h"
 
 struct role_door_calls {
     /* A frame; false: no such role says that. One that keeps its descriptor sets fd to -1. */
@@ -27,13 +26,15 @@ struct role_door { /* in its owner's memory */
     size_t queue_max; /* unsent octets */
     const struct role_door_calls *calls;
     void *arg;
-    struct door *door; /* owned; NULL: the role is away */
-    struct loop_watch *watch;
+    struct door_keeper keeper;
 };
 
 /* role_door_open() - the door (taken) to such a role; an older one is lost. false: no memory, and
  * it is away. */
 bool role_door_open(struct role_door *d, int fd);
+
+/* role_door_is_here() - false: the role is away. */
+bool role_door_is_here(const struct role_door *d);
 
 /* role_door_close() - without a word: lost() is not called. */
 void role_door_close(struct role_door *d);

@@ -40,11 +40,7 @@ end_role(struct deliver *d, int status)
 static bool
 tell_main(struct deliver *d, uint16_t type, uint64_t id, struct span body)
 {
-    bool ok = door_send(d->main_door, type, id, body, -1);
-
-    loop_watch_set(d->main_watch,
-                   door_queued(d->main_door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
-    return ok;
+    return door_keeper_send(&d->main, type, id, body, -1);
 }
 
 static bool
@@ -385,8 +381,9 @@ take_descriptor(struct deliver *d, struct door_frame *f)
 }
 
 static bool
-take_frame(struct deliver *d, struct door_frame *f)
+take_from_main(void *arg, struct door_frame *f)
 {
+    struct deliver *d = arg;
     struct unpack u;
 
     unpack_init(&u, f->body);
@@ -421,48 +418,24 @@ take_frame(struct deliver *d, struct door_frame *f)
 }
 
 static void
-on_main(void *arg, unsigned events)
+on_main_lost(void *arg, enum door_result how)
 {
-    struct deliver *d = arg;
-    struct door_frame f;
-
-    if ((events & LOOP_WRITE) != 0 && door_flush(d->main_door) == DOOR_OK)
-        loop_watch_set(d->main_watch, LOOP_READ);
-    for (;;) {
-        enum door_result got = door_receive(d->main_door, &f);
-        if (got == DOOR_AGAIN)
-            return;
-        if (got != DOOR_OK || !take_frame(d, &f)) {
-            if (got != DOOR_CLOSED)
-                log_event(LOG_LEVEL_ERROR, "main_broken", "frame",
-                          log_num(got == DOOR_OK ? f.type : 0), NULL);
-            end_role(d, got == DOOR_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE);
-            return;
-        }
-        if (f.fd != -1)
-            close(f.fd);
-    }
+    if (how == DOOR_BROKEN)
+        log_event(LOG_LEVEL_ERROR, "main_broken", NULL);
+    end_role(arg, how == DOOR_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 /* The first frame, before there is a loop: the configuration. */
 static const struct settings *
 read_settings(struct door *main_door, const struct deliver_hooks *hooks)
 {
-    struct door_frame f;
+    struct door_frame f = {.fd = -1};
     const struct settings *s = NULL;
 
-    while (door_wait(main_door, false, -1)) {
-        enum door_result got = door_receive(main_door, &f);
-        if (got == DOOR_AGAIN)
-            continue;
-        if (got != DOOR_OK)
-            break;
-        if (f.type == MAIN_SETTINGS && f.fd >= 0)
-            s = hooks->parse_settings(f.fd);
-        if (f.fd >= 0)
-            close(f.fd);
-        break;
-    }
+    if (door_await(main_door, -1, &f) == DOOR_OK && f.type == MAIN_SETTINGS && f.fd >= 0)
+        s = hooks->parse_settings(f.fd);
+    if (f.fd >= 0)
+        close(f.fd);
     return s;
 }
 
@@ -527,8 +500,7 @@ release(struct deliver *d)
     if (d->control_fd >= 0)
         close(d->control_fd);
     loop_timer_free(d->drain_timer);
-    loop_watch_free(d->main_watch);
-    door_free(d->main_door);
+    door_keeper_close(&d->main);
     loop_free(d->loop);
     if (d->lock_fd >= 0)
         close(d->lock_fd);
@@ -546,17 +518,22 @@ cut_off(struct deliver *d)
     _exit(d->exit_status);
 }
 
+/* Takes main's door. */
 static bool
-init(struct deliver *d)
+init(struct deliver *d, struct door *main_door)
 {
+    static const struct door_keeper_calls calls = {.take = take_from_main, .lost = on_main_lost};
+
     make_folder(d->settings->state_dir, "accounts");
     make_folder(d->settings->state_dir, "journal");
     make_folder(d->settings->state_dir, "spool");
     d->started_ms = clock_ms();
     d->loop = loop_new();
-    if (d->loop == NULL)
+    if (d->loop == NULL) {
+        door_free(main_door);
         return false;
-    d->main_watch = loop_watch_new(d->loop, door_fd(d->main_door), LOOP_READ, on_main, d);
+    }
+    d->main = (struct door_keeper){.loop = d->loop, .calls = &calls, .arg = d};
     d->metrics = metrics_book_new();
     d->hands = hands_new(d->loop, send_want_hand, d);
     d->sorters = sorters_new(d->loop, &d->settings->timeouts, send_kill_sorter, d);
@@ -565,30 +542,32 @@ init(struct deliver *d)
     d->passthrough = filters_new(&filter_passthrough, d->loop, send_kill_passthrough, d);
     d->relay = relay_link_new(d->loop, RELAY_JOB_MS,
                               &(struct relay_link_hooks){send_kill_relay, on_relay, d});
-    return d->relay != NULL && d->main_watch != NULL && d->metrics != NULL && d->hands != NULL &&
-           d->sorters != NULL && d->filters != NULL && d->runners != NULL && d->passthrough != NULL;
+    return door_keeper_open(&d->main, main_door) && d->relay != NULL && d->metrics != NULL &&
+           d->hands != NULL && d->sorters != NULL && d->filters != NULL && d->runners != NULL &&
+           d->passthrough != NULL;
 }
 
 int
-deliver_run(int main_door, const struct deliver_hooks *hooks)
+deliver_run(int main_fd, const struct deliver_hooks *hooks)
 {
     struct deliver d = {
         .control_fd = -1, .auth_fd = -1, .lock_fd = -1, .exit_status = EXIT_FAILURE};
 
-    d.main_door = door_new(main_door, MAIN_QUEUE_MAX);
-    if (d.main_door == NULL || sodium_init() < 0)
+    struct door *main_door = door_new(main_fd, MAIN_QUEUE_MAX);
+
+    if (main_door == NULL || sodium_init() < 0)
         return EXIT_FAILURE;
-    d.settings = read_settings(d.main_door, hooks);
+    d.settings = read_settings(main_door, hooks);
     if (d.settings != NULL) {
         senders_init(&d.senders, d.settings);
         d.global_scripts = global_scripts_read(d.settings);
     }
     if (d.settings == NULL || !hooks->confine(d.settings)) {
         global_scripts_free(d.global_scripts);
-        door_free(d.main_door);
+        door_free(main_door);
         return EXIT_FAILURE;
     }
-    if (init(&d))
+    if (init(&d, main_door))
         loop_run(d.loop);
     if (d.running > 0)
         cut_off(&d);

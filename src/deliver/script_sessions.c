@@ -89,7 +89,7 @@ send_pieces(struct edge *e, uint64_t id, struct span packed)
 static bool
 has_room(const struct edge *e, size_t octets)
 {
-    return e->door == NULL || octets + door_queued(e->door) < EDGE_QUEUE_MAX / 2;
+    return !edge_is_here(e) || octets + door_queued(e->keeper.door) < EDGE_QUEUE_MAX / 2;
 }
 
 static void
@@ -278,7 +278,7 @@ bool
 script_session_open(struct edge *e, uint64_t id, const struct account *a)
 {
     const struct settings *settings = e->deliver->settings;
-    bool has_place = e->door != NULL && HASH_COUNT(e->scripts) < settings->limits.connections;
+    bool has_place = edge_is_here(e) && HASH_COUNT(e->scripts) < settings->limits.connections;
     struct script_session *s = has_place ? calloc(1, sizeof(*s)) : NULL;
 
     if (s == NULL)

@@ -52,13 +52,9 @@ watch_oldest(struct sorters *s)
 static void
 close_door(struct sorter *so)
 {
-    if (so->door == NULL)
-        return;
-    loop_watch_free(so->watch);
-    loop_timer_stop(so->deadline);
-    door_free(so->door);
-    so->watch = NULL;
-    so->door = NULL;
+    if (so->deadline != NULL)
+        loop_timer_stop(so->deadline);
+    door_keeper_close(&so->keeper);
 }
 
 /* What it was given goes back to the front of the queue. */
@@ -108,55 +104,29 @@ sorter_lose(struct sorter *so, const char *reason)
     request_end(r, SORTERS_UNKNOWN, NULL, SPAN_NONE);
 }
 
-static void
-close_stray(const struct door_frame *f)
-{
-    if (f->fd != -1)
-        close(f->fd);
-}
-
-static void
-read_answers(struct sorter *so)
-{
-    struct door_frame f;
-
-    do {
-        enum door_result got = door_receive(so->door, &f);
-        if (got == DOOR_AGAIN)
-            return;
-        if (got != DOOR_OK) {
-            sorter_lose(so, got == DOOR_CLOSED ? "it ended" : "broken frame");
-            return;
-        }
-        if (!sorter_take(so, &f)) {
-            close_stray(&f);
-            sorter_lose(so, "bad answer");
-            return;
-        }
-    } while (so->given != NULL || door_holds(so->door));
-}
-
-void
-sorter_update_watch(struct sorter *so)
-{
-    unsigned events = LOOP_READ;
-
-    if (door_queued(so->door) > 0)
-        events |= LOOP_WRITE;
-    loop_watch_set(so->watch, events);
-}
-
-static void
-on_door(void *arg, unsigned events)
+static bool
+take(void *arg, struct door_frame *f)
 {
     struct sorter *so = arg;
+    bool is_good = sorter_take(so, f);
 
-    if ((events & LOOP_WRITE) != 0 && door_flush(so->door) == DOOR_OK)
-        sorter_update_watch(so);
-    if ((events & LOOP_READ) != 0)
-        read_answers(so);
     if (so->given == NULL)
         feed_soon(so->pool);
+    return is_good;
+}
+
+static void
+on_lost(void *arg, enum door_result how)
+{
+    sorter_lose(arg, how == DOOR_CLOSED ? "it ended" : "bad answer");
+}
+
+static bool
+awaits(void *arg)
+{
+    const struct sorter *so = arg;
+
+    return so->given != NULL;
 }
 
 /* A question that nobody answers in time is no fault of the sorter's. */
@@ -168,7 +138,6 @@ on_deadline(void *arg)
     if (so->given != NULL && so->given->asking != 0 && clock_ms() < so->end_ms &&
         sorter_tell(so, SORT_NOT_NOW, SPAN_NONE)) {
         loop_timer_start(so->deadline, so->pool->timeouts->sort);
-        sorter_update_watch(so);
         return;
     }
     sorter_lose(so, "time is up");
@@ -188,7 +157,7 @@ feed(void *arg)
 
     for (size_t i = 0; i < SLOTS_MAX && s->waiting != NULL; i++) {
         struct sorter *so = &s->slots[i];
-        if (so->door != NULL && so->given == NULL)
+        if (so->keeper.door != NULL && so->given == NULL)
             sorter_give(so);
     }
 }
@@ -265,17 +234,14 @@ sorters_add(struct sorters *s, uint32_t slot, int door_fd)
         close(door_fd);
         return;
     }
-    if (so->door != NULL) { /* main replaced it before we noticed its end */
+    if (so->keeper.door != NULL) { /* main replaced it before we noticed its end */
         close_door(so);
         take_back(so);
     }
     if (so->deadline == NULL)
         so->deadline = loop_timer_new(s->loop, on_deadline, so);
-    so->door = door_new(door_fd, SORTER_QUEUE_MAX);
-    if (so->door == NULL)
-        return;
-    so->watch = loop_watch_new(s->loop, door_fd, LOOP_READ, on_door, so);
-    feed_soon(s);
+    if (door_keeper_open(&so->keeper, door_new(door_fd, SORTER_QUEUE_MAX)))
+        feed_soon(s);
 }
 
 unsigned
@@ -284,7 +250,7 @@ sorters_count(const struct sorters *s)
     unsigned n = 0;
 
     for (size_t i = 0; i < SLOTS_MAX; i++)
-        n += s->slots[i].door != NULL;
+        n += s->slots[i].keeper.door != NULL;
     return n;
 }
 
@@ -308,6 +274,7 @@ struct sorters *
 sorters_new(struct loop *loop, const struct settings_timeouts *timeouts, sorters_replace_fn replace,
             void *arg)
 {
+    static const struct door_keeper_calls calls = {.take = take, .lost = on_lost, .awaits = awaits};
     struct sorters *s = calloc(1, sizeof *s);
 
     if (s == NULL)
@@ -320,8 +287,11 @@ sorters_new(struct loop *loop, const struct settings_timeouts *timeouts, sorters
     }
     loop_chore_init(&s->feed, feed, s);
     for (uint32_t i = 0; i < SLOTS_MAX; i++) {
-        s->slots[i] = (struct sorter){.pool = s, .slot = i};
-        buf_init(&s->slots[i].facts, FACTS_MAX);
+        struct sorter *so = &s->slots[i];
+
+        *so = (struct sorter){.pool = s, .slot = i};
+        so->keeper = (struct door_keeper){.loop = loop, .calls = &calls, .arg = so};
+        buf_init(&so->facts, FACTS_MAX);
     }
     return s;
 }

@@ -18,7 +18,7 @@ static bool
 send_by_descriptor(struct sorter *so, const struct request *r, struct span head)
 {
     int fd = door_open_readonly(message_fd(r->msg));
-    bool ok = fd >= 0 && door_send(so->door, SORT_MESSAGE, r->id, head, fd);
+    bool ok = fd >= 0 && door_keeper_send(&so->keeper, SORT_MESSAGE, r->id, head, fd);
 
     if (fd >= 0)
         close(fd);
@@ -28,12 +28,14 @@ send_by_descriptor(struct sorter *so, const struct request *r, struct span head)
 static bool
 send_inline(struct sorter *so, const struct request *r, struct span head, struct span bytes)
 {
-    bool ok = door_put(so->door, r->name == NULL ? SORT_MESSAGE : SORT_CHECK, r->id, head);
+    bool ok =
+        door_keeper_put(&so->keeper, r->name == NULL ? SORT_MESSAGE : SORT_CHECK, r->id, head);
 
     while (ok && bytes.n > 0) {
         struct span piece = {bytes.p, bytes.n < DOOR_BODY_MAX ? bytes.n : DOOR_BODY_MAX};
-        ok = bytes.n < GIVEN_OCTETS_MAX ? door_put(so->door, SORT_MORE, r->id, piece)
-                                        : door_send(so->door, SORT_MORE, r->id, piece, -1);
+        ok = bytes.n < GIVEN_OCTETS_MAX
+                 ? door_keeper_put(&so->keeper, SORT_MORE, r->id, piece)
+                 : door_keeper_send(&so->keeper, SORT_MORE, r->id, piece, -1);
         bytes = span_skip(bytes, piece.n);
     }
     return ok;
@@ -47,9 +49,9 @@ send_runs(struct sorter *so, struct request *r)
 
     r->first = r->filed_count;
     for (uint32_t i = r->first; ok && i < r->filing->count; i++) {
-        ok = door_put(so->door, SORT_RUN, r->id, r->filing->runs[i]);
-        if (ok && door_queued(so->door) > SORTER_QUEUE_MAX / 8)
-            ok = door_flush(so->door) != DOOR_CLOSED;
+        ok = door_keeper_put(&so->keeper, SORT_RUN, r->id, r->filing->runs[i]);
+        if (ok && door_queued(so->keeper.door) > SORTER_QUEUE_MAX / 8)
+            ok = door_flush(so->keeper.door) != DOOR_CLOSED;
     }
     return ok;
 }
@@ -95,8 +97,6 @@ sorter_give(struct sorter *so)
         DL_APPEND(so->given, r);
         ok = send_message(so, r);
     }
-    if (ok && door_flush(so->door) != DOOR_CLOSED)
-        sorter_update_watch(so);
-    else
+    if (!ok)
         sorter_lose(so, "cannot send");
 }

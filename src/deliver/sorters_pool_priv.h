@@ -6,8 +6,8 @@
 #ifndef DELIVER_SORTERS_POOL_PRIV_H
 #define DELIVER_SORTERS_POOL_PRIV_H
 
-#include "doorstep/door.h"
 #include "doorstep/door_frames.h"
+#include "doorstep/door_keeper.h"
 
 #include "sorters_priv.h"
 
@@ -40,8 +40,7 @@ struct request {
 struct sorter {
     struct sorters *pool;
     uint32_t slot;
-    struct door *door; /* NULL: none there now */
-    struct loop_watch *watch;
+    struct door_keeper keeper;
     struct loop_timer *deadline; /* of the first of those given */
     uint64_t end_ms;             /* of that one, questions and all */
     struct request *given;       /* owned; answered in this order */
@@ -68,9 +67,6 @@ struct sorters {
 
 /* sorter_give() - the oldest of those that wait, as many as go together. */
 void sorter_give(struct sorter *so);
-
-/* sorter_update_watch() - its door is read, and written while something waits there. */
-void sorter_update_watch(struct sorter *so);
 
 /* sorter_lose() - another takes its slot; what it was given waits again, or ends. */
 void sorter_lose(struct sorter *so, const char *reason);

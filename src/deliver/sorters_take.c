@@ -223,7 +223,7 @@ sorter_tell(struct sorter *so, enum sort_verdict verdict, struct span octets)
         ok = buf_append_char(&frame, n < octets.n) &&
              (!first || buf_append_char(&frame, (char)verdict)) &&
              buf_append(&frame, octets.p, n) &&
-             door_send(so->door, SORT_TOLD, r->id, buf_span(&frame), -1);
+             door_keeper_send(&so->keeper, SORT_TOLD, r->id, buf_span(&frame), -1);
         octets = span_skip(octets, n);
     }
     buf_release(&frame);
@@ -256,11 +256,10 @@ sorters_tell(const struct sorters_question *q, enum sort_verdict verdict, struct
 {
     struct sorter *so = &q->pool->slots[q->slot];
 
-    if (so->door == NULL || so->given == NULL || so->given->asking != q->number)
+    if (so->keeper.door == NULL || so->given == NULL || so->given->asking != q->number)
         return; /* the sorter is gone, or was told that nobody knows */
     loop_timer_start(so->deadline, so->pool->timeouts->sort);
     sorter_tell(so, verdict, octets); /* where that fails, its time will be up */
-    loop_watch_set(so->watch, door_queued(so->door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
 }
 
 /* ---- frames ---- */

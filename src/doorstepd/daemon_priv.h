@@ -27,7 +27,7 @@
 #include <sys/types.h>
 
 #include "doorstep/config.h"
-#include "doorstep/door.h"
+#include "doorstep/door_keeper.h"
 #include "doorstep/door_frames.h"
 #include "doorstep/loop.h"
 
@@ -73,11 +73,10 @@ struct role { /* a process, or the place for one */
     struct daemon *daemon; /* borrowed */
     enum role_kind kind;
     enum role_state state;
-    uint32_t slot;            /* what the store calls it; unique among the living of a kind */
-    unsigned generation;      /* of the configuration that it was made for */
-    pid_t pid;                /* 0: there is no process */
-    struct door *door;        /* owned; NULL when the other end is closed */
-    struct loop_watch *watch; /* owned; of the door */
+    uint32_t slot;       /* what the store calls it; unique among the living of a kind */
+    unsigned generation; /* of the configuration that it was made for */
+    pid_t pid;           /* 0: there is no process */
+    struct door_keeper keeper;
     struct loop_timer *timer; /* owned; restart */
     struct page *page;        /* borrowed, or NULL: where its process counts */
     int store_end;            /* owned, or -1: its end of a door to the store, until it is sent */
@@ -135,7 +134,8 @@ struct role *roles_store(struct daemon *d);
 void roles_renew_outbound(struct daemon *d); /* start it where it is wanted; new settings for it */
 void roles_add_edges(struct daemon *d);      /* of the current generation, and start them */
 void roles_renew_metrics(struct daemon *d);  /* the metrics role, if the settings want one */
-void roles_on_frame(struct role *r, const struct door_frame *frame);
+/* roles_take_frame() - what a role says; false: it may not say that. */
+bool roles_take_frame(struct role *r, const struct door_frame *frame);
 void roles_on_ended(struct role *r, bool is_clean); /* may free r */
 
 /* roles_send_tls() - certificates and ticket keys, to one edge; roles_renew_tls(): to all that

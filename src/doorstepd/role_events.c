@@ -6,7 +6,6 @@
 #include "roles_priv.h"
 
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "doorstep/log.h"
 #include "doorstep/pack.h"
@@ -70,23 +69,18 @@ takes_dismissal(struct daemon *d, const struct door_frame *frame)
     return false;
 }
 
-void
-roles_on_frame(struct role *r, const struct door_frame *frame)
+bool
+roles_take_frame(struct role *r, const struct door_frame *frame)
 {
     bool is_store = r->kind == ROLE_STORE;
 
-    if (frame->fd >= 0)
-        close(frame->fd); /* nobody sends main a descriptor */
-    if (frame->type == ROLE_READY) {
+    if (frame->type == ROLE_READY)
         on_ready(r);
-    } else if (frame->type == STORE_WANT_HAND && is_store) {
+    else if (frame->type == STORE_WANT_HAND && is_store)
         hands_open(r, frame);
-    } else if (!is_store || !takes_dismissal(r->daemon, frame)) {
-        log_event(LOG_LEVEL_ERROR, "door_broken", "role", supervise_name(r->kind), "pid",
-                  log_num(r->pid), "frame", log_num(frame->type), NULL);
-        supervise_kill(r);
-        r->is_sacked = false; /* its own fault */
-    }
+    else
+        return is_store && takes_dismissal(r->daemon, frame);
+    return true;
 }
 
 /* --- what follows from an end --- */

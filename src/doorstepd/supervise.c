@@ -95,15 +95,6 @@ supervise_add(struct daemon *d, enum role_kind kind, uint32_t slot)
     return r;
 }
 
-static void
-close_door(struct role *r)
-{
-    loop_watch_free(r->watch);
-    r->watch = NULL;
-    door_free(r->door);
-    r->door = NULL;
-}
-
 void
 supervise_remove(struct role *r)
 {
@@ -117,7 +108,7 @@ supervise_remove(struct role *r)
         waitpid(r->pid, NULL, 0);
     }
     pages_return(r);
-    close_door(r);
+    door_keeper_close(&r->keeper);
     loop_timer_free(r->timer);
     if (r->store_end >= 0)
         close(r->store_end);
@@ -146,42 +137,34 @@ supervise_step(struct role *r, enum role_state state)
 
 /* --- doors --- */
 
+static bool
+take_frame(void *arg, struct door_frame *frame)
+{
+    return roles_take_frame(arg, frame);
+}
+
+/* A process that has closed its door is ending: SIGCHLD says how. */
 static void
-on_door(void *arg, unsigned events)
+on_lost(void *arg, enum door_result how)
 {
     struct role *r = arg;
-    struct door_frame frame;
-    enum door_result result;
 
-    if ((events & LOOP_WRITE) != 0 && door_flush(r->door) == DOOR_OK)
-        loop_watch_set(r->watch, LOOP_READ);
-    if ((events & LOOP_READ) == 0)
+    if (how != DOOR_BROKEN)
         return;
-    result = door_receive(r->door, &frame); /* one a turn: the watch is level-triggered */
-    if (result == DOOR_OK) {
-        roles_on_frame(r, &frame);
-    } else if (result != DOOR_AGAIN) {
-        if (result == DOOR_BROKEN) {
-            log_event(LOG_LEVEL_ERROR, "door_broken", "role", supervise_name(r->kind), "pid",
-                      log_num(r->pid), NULL);
-            supervise_kill(r);
-        }
-        close_door(r); /* the process is ending: SIGCHLD says how */
-    }
+    log_event(LOG_LEVEL_ERROR, "door_broken", "role", supervise_name(r->kind), "pid",
+              log_num(r->pid), NULL);
+    supervise_kill(r);
+    r->is_sacked = false; /* its own fault */
 }
 
 void
 supervise_send(struct role *r, enum door_frame_type type, uint64_t id, struct span body, int fd)
 {
-    if (r->door == NULL)
+    if (r->keeper.door == NULL || door_keeper_send(&r->keeper, type, id, body, fd))
         return;
-    if (!door_send(r->door, type, id, body, fd)) {
-        log_event(LOG_LEVEL_WARNING, "door_refuses", "role", supervise_name(r->kind), "pid",
-                  log_num(r->pid), "frame", log_num(type), NULL);
-        supervise_kill(r);
-    } else if (door_queued(r->door) > 0) {
-        loop_watch_set(r->watch, LOOP_READ | LOOP_WRITE);
-    }
+    log_event(LOG_LEVEL_WARNING, "door_refuses", "role", supervise_name(r->kind), "pid",
+              log_num(r->pid), "frame", log_num(type), NULL);
+    supervise_kill(r);
 }
 
 /* --- processes --- */
@@ -190,13 +173,10 @@ supervise_send(struct role *r, enum door_frame_type type, uint64_t id, struct sp
 static bool
 open_door(struct role *r, int fd)
 {
-    r->door = door_new(fd, QUEUE_MAX);
-    if (r->door == NULL) {
-        close(fd);
-        return false;
-    }
-    r->watch = loop_watch_new(r->daemon->loop, fd, LOOP_READ, on_door, r);
-    return r->watch != NULL;
+    static const struct door_keeper_calls calls = {.take = take_frame, .lost = on_lost};
+
+    r->keeper = (struct door_keeper){.loop = r->daemon->loop, .calls = &calls, .arg = r};
+    return door_keeper_open(&r->keeper, door_new(fd, QUEUE_MAX));
 }
 
 /* Sockets of filters and next hops have paths; a look-up reads what the system says of names;
@@ -237,7 +217,7 @@ supervise_spawn(struct role *r, const struct identity *as)
     pages_return(r);
     log_event(LOG_LEVEL_ERROR, "spawn", "role", order.role, "error", strerror(errno), NULL);
     r->pid = 0;
-    close_door(r);
+    door_keeper_close(&r->keeper);
     supervise_restart(r, false);
     return false;
 }
@@ -322,7 +302,7 @@ reap_one(struct daemon *d)
         r->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
         r->pid = 0;
         loop_timer_stop(r->timer); /* it needs no signal any more */
-        close_door(r);
+        door_keeper_close(&r->keeper);
         pages_return(r);
         roles_on_ended(r, is_clean);
         return true;

@@ -57,20 +57,16 @@ sorter_drop_held(struct sorter *so)
 static enum sorter_result
 receive_now(struct sorter *so, struct door_frame *out)
 {
-    for (;;) {
-        if (!door_wait(so->door, false, -1))
-            return SORTER_IS_DONE;
-        switch (door_receive(so->door, out)) {
-        case DOOR_OK:
-            return SORTER_GOES_ON;
-        case DOOR_AGAIN:
-            break;
-        case DOOR_CLOSED:
-            return SORTER_IS_DONE;
-        case DOOR_BROKEN:
-            return SORTER_IS_BROKEN;
-        }
+    switch (door_await(so->door, -1, out)) {
+    case DOOR_OK:
+        return SORTER_GOES_ON;
+    case DOOR_BROKEN:
+        return SORTER_IS_BROKEN;
+    case DOOR_AGAIN:
+    case DOOR_CLOSED:
+        break;
     }
+    return SORTER_IS_DONE;
 }
 
 /* The facts of all messages that came in one packet leave in one packet. */

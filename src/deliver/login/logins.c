@@ -165,7 +165,7 @@ attempt_tell_role(struct attempt *a, uint16_t type, struct span body)
         attempt_end(a, SASL_UNAVAILABLE);
         return false;
     }
-    door_mark_secret(l->role.door);
+    door_mark_secret(l->role.keeper.door);
     a->turn = TURN_ROLE;
     loop_timer_start(a->timer, ROLE_TIMEOUT_MS);
     return true;

@@ -151,7 +151,7 @@ relay_link_send(struct relay_link *l, const struct relay_job *job, int fd, relay
 bool
 relay_link_is_connected(const struct relay_link *l)
 {
-    return l->role.door.door != NULL;
+    return role_door_is_here(&l->role.door);
 }
 
 void

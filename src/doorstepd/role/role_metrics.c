@@ -49,12 +49,8 @@ read_start(struct start *s, const struct settings *(*parse)(int fd))
     struct door_frame f;
 
     for (;;) {
-        enum door_result got = door_receive(s->door, &f);
+        enum door_result got = door_await(s->door, -1, &f);
 
-        if (got == DOOR_AGAIN) {
-            door_wait(s->door, false, -1);
-            continue;
-        }
         if (got != DOOR_OK || f.fd < 0)
             return got == DOOR_OK && f.type == MAIN_GO && s->settings != NULL;
         if (!take_descriptor(s, &f, parse))

@@ -67,11 +67,7 @@ role_read_start(int main_fd, const struct settings *(*parse)(int fd), struct rol
         out->returns[i] = -1;
     out->main_door = door_new(main_fd, QUEUE_MAX);
     while (out->main_door != NULL && step == START_MORE) {
-        enum door_result result = door_receive(out->main_door, &frame);
-
-        if (result == DOOR_AGAIN)
-            door_wait(out->main_door, false, -1);
-        else if (result == DOOR_OK)
+        if (door_await(out->main_door, -1, &frame) == DOOR_OK)
             step = take(out, &frame, parse);
         else
             step = START_BROKEN;

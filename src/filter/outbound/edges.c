@@ -12,7 +12,6 @@
 #include "doorstep/log.h"
 
 #define QUEUE_MAX (8u << 20)
-#define FRAMES_A_TURN 64
 #define NAME_SIZE 33
 
 static void
@@ -24,19 +23,8 @@ edge_free(struct edge_door *e)
         at = &(*at)->next;
     *at = e->next;
     sessions_free(e);
-    loop_chore_cancel(e->outbound->loop, &e->flush);
-    loop_watch_free(e->watch);
-    door_free(e->door);
+    door_keeper_close(&e->keeper);
     free(e);
-}
-
-static void
-flush(void *arg)
-{
-    struct edge_door *e = arg;
-
-    door_flush(e->door); /* an edge that is gone is noticed by reading */
-    loop_watch_set(e->watch, door_queued(e->door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
 }
 
 void
@@ -51,8 +39,8 @@ edge_say_verdict(struct edge_door *e, uint64_t id, uint64_t ticket, bool has_los
     pack_u64(&p, ticket);
     pack_u8(&p, has_lost);
     outcome_pack(why, &p);
-    if (!p.full && door_put(e->door, FILTER_VERDICT, id, buf_span(&body)))
-        loop_chore_add(e->outbound->loop, &e->flush);
+    if (!p.full)
+        door_keeper_put(&e->keeper, FILTER_VERDICT, id, buf_span(&body));
     buf_release(&body);
 }
 
@@ -115,15 +103,14 @@ take_handed(struct session *s, const struct door_frame *f)
 }
 
 static bool
-take_frame(struct edge_door *e, const struct door_frame *f)
+take_frame(void *arg, struct door_frame *f)
 {
+    struct edge_door *e = arg;
     struct session *s;
     struct unpack u;
 
-    if (f->fd >= 0) {
-        close(f->fd);
+    if (f->fd >= 0)
         return false;
-    }
     if (f->type == FILTER_OPEN)
         return take_open(e, f);
     s = session_find(e, f->id);
@@ -146,31 +133,17 @@ take_frame(struct edge_door *e, const struct door_frame *f)
 }
 
 static void
-on_door(void *arg, unsigned events)
+on_lost(void *arg, enum door_result how)
 {
-    struct edge_door *e = arg;
-    struct door_frame f;
-
-    if ((events & LOOP_WRITE) != 0)
-        flush(e);
-    for (unsigned n = 0; n < FRAMES_A_TURN || door_holds(e->door); n++) {
-        enum door_result result = door_receive(e->door, &f);
-
-        if (result == DOOR_AGAIN)
-            return;
-        if (result == DOOR_OK && take_frame(e, &f))
-            continue;
-        if (result != DOOR_CLOSED)
-            log_event(LOG_LEVEL_ERROR, "edge_broken", "type",
-                      log_num(result == DOOR_OK ? f.type : 0), NULL);
-        edge_free(e);
-        return;
-    }
+    if (how == DOOR_BROKEN)
+        log_event(LOG_LEVEL_ERROR, "edge_broken", NULL);
+    edge_free(arg);
 }
 
 void
 edges_add(struct outbound *o, int door_fd)
 {
+    static const struct door_keeper_calls calls = {.take = take_frame, .lost = on_lost};
     struct edge_door *e = calloc(1, sizeof(*e));
 
     if (e == NULL) {
@@ -178,15 +151,11 @@ edges_add(struct outbound *o, int door_fd)
         return;
     }
     e->outbound = o;
-    e->door = door_new(door_fd, QUEUE_MAX);
-    if (e->door != NULL)
-        e->watch = loop_watch_new(o->loop, door_fd, LOOP_READ, on_door, e);
-    if (e->watch == NULL) {
-        door_free(e->door);
+    e->keeper = (struct door_keeper){.loop = o->loop, .calls = &calls, .arg = e};
+    if (!door_keeper_open(&e->keeper, door_new(door_fd, QUEUE_MAX))) {
         free(e);
         return;
     }
-    loop_chore_init(&e->flush, flush, e);
     e->next = o->edges;
     o->edges = e;
 }

@@ -10,8 +10,8 @@
 #ifndef FILTER_OUTBOUND_OUTBOUND_PRIV_H
 #define FILTER_OUTBOUND_OUTBOUND_PRIV_H
 
-#include "doorstep/door.h"
 #include "doorstep/door_frames.h"
+#include "doorstep/door_keeper.h"
 #include "doorstep/filter.h"
 #include "doorstep/loop.h"
 #include "doorstep/message.h"
@@ -29,17 +29,13 @@ struct link;
 struct edge_door { /* one edge */
     struct outbound *outbound;
     struct edge_door *next;
-    struct door *door; /* owned */
-    struct loop_watch *watch;
-    struct loop_chore flush;
+    struct door_keeper keeper;
     struct session *sessions; /* table by id */
 };
 
 struct store_door {
     struct outbound *outbound;
-    struct door *door; /* owned; NULL: none there now */
-    struct loop_watch *watch;
-    struct loop_chore flush;
+    struct door_keeper keeper;
     struct question *questions; /* table by id: messages that it asks about */
 };
 
@@ -47,8 +43,7 @@ struct outbound {
     struct loop *loop;
     const struct settings *settings; /* in force for new sessions; older ones stay for good */
     const struct filter_hooks *hooks;
-    struct door *main;
-    struct loop_watch *main_watch;
+    struct door_keeper main;
     struct edge_door *edges; /* owned list */
     struct store_door store;
     struct session *by_key; /* table of all sessions that an edge has open */
@@ -65,6 +60,7 @@ void edge_say_verdict(struct edge_door *e, uint64_t id, uint64_t ticket, bool ha
 
 /* --- store.c --- */
 
+void store_door_init(struct outbound *o);
 void store_door_open(struct outbound *o, int door_fd); /* taken; an older one is closed */
 void store_door_close(struct outbound *o);
 

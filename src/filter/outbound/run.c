@@ -29,8 +29,6 @@ take_settings(struct outbound *o, const struct door_frame *f)
 {
     const struct settings *s = f->fd < 0 ? NULL : o->hooks->parse_settings(f->fd);
 
-    if (f->fd >= 0)
-        close(f->fd);
     if (s == NULL)
         return false;
     o->settings = s;
@@ -40,7 +38,7 @@ take_settings(struct outbound *o, const struct door_frame *f)
 }
 
 static bool
-take_door(struct outbound *o, const struct door_frame *f)
+take_door(struct outbound *o, struct door_frame *f)
 {
     if (f->fd < 0)
         return false;
@@ -48,6 +46,7 @@ take_door(struct outbound *o, const struct door_frame *f)
         edges_add(o, f->fd);
     else
         store_door_open(o, f->fd);
+    f->fd = -1;
     return true;
 }
 
@@ -61,12 +60,14 @@ go(struct outbound *o)
         return false;
     }
     o->is_serving = true;
-    return door_send(o->main, ROLE_READY, 0, SPAN_NONE, -1);
+    return door_keeper_send(&o->main, ROLE_READY, 0, SPAN_NONE, -1);
 }
 
 static bool
-take_frame(struct outbound *o, const struct door_frame *f)
+take_from_main(void *arg, struct door_frame *f)
 {
+    struct outbound *o = arg;
+
     switch (f->type) {
     case MAIN_SETTINGS:
         return take_settings(o, f);
@@ -84,35 +85,31 @@ take_frame(struct outbound *o, const struct door_frame *f)
 }
 
 static void
-on_main(void *arg, unsigned events)
+on_main_lost(void *arg, enum door_result how)
 {
     struct outbound *o = arg;
-    struct door_frame f;
-    enum door_result result;
 
-    if ((events & LOOP_WRITE) != 0)
-        door_flush(o->main);
-    while ((result = door_receive(o->main, &f)) == DOOR_OK) {
-        if (!take_frame(o, &f)) {
-            end(o, EX_PROTOCOL, "main said what cannot be done");
-            return;
-        }
-    }
-    if (result != DOOR_AGAIN)
+    if (how == DOOR_CLOSED)
         end(o, EXIT_SUCCESS, "main is gone");
+    else
+        end(o, EX_PROTOCOL, "main said what cannot be done");
 }
+
+static const struct door_keeper_calls main_calls = {
+    .take = take_from_main,
+    .lost = on_main_lost,
+};
 
 int
 filter_run(int main_door, const struct filter_hooks *hooks)
 {
     struct outbound o = {.hooks = hooks, .status = EX_OSERR};
 
-    o.main = door_new(main_door, MAIN_QUEUE_MAX);
     o.loop = loop_new();
-    o.store.outbound = &o;
-    if (o.main != NULL && o.loop != NULL && sodium_init() >= 0)
-        o.main_watch = loop_watch_new(o.loop, main_door, LOOP_READ, on_main, &o);
-    if (o.main_watch != NULL)
+    o.main = (struct door_keeper){.loop = o.loop, .calls = &main_calls, .arg = &o};
+    store_door_init(&o);
+    if (o.loop != NULL && sodium_init() >= 0 &&
+        door_keeper_open(&o.main, door_new(main_door, MAIN_QUEUE_MAX)))
         loop_run(o.loop);
     _exit(o.status); /* connections and sessions end with the process */
 }

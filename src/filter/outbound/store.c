@@ -14,10 +14,8 @@
 #include "doorstep/log.h"
 
 #define QUEUE_MAX (64u << 20)
-#define FRAMES_A_TURN 64
 #define INLINE_MAX (64u << 20) /* the largest message_memory */
 #define RESULT_MAX (FILTER_HEADER_MAX * 2 + (4u << 20))
-#define PIECE_MAX (DOOR_BODY_MAX - 1)
 
 struct question { /* a message that the store asks about */
     uint64_t id;
@@ -29,15 +27,6 @@ struct question { /* a message that the store asks about */
 };
 
 /* --- answers --- */
-
-static void
-flush(void *arg)
-{
-    struct store_door *d = arg;
-
-    door_flush(d->door);
-    loop_watch_set(d->watch, door_queued(d->door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
-}
 
 /* The new body as a file that nobody can change any more; -1 without. */
 static int
@@ -65,26 +54,6 @@ seal_body(struct message *body)
 }
 
 static bool
-send_pieces(struct store_door *d, uint64_t id, struct span packed, int fd)
-{
-    struct buf body;
-    bool good = true, more;
-
-    buf_init(&body, DOOR_BODY_MAX);
-    do {
-        size_t n = packed.n < PIECE_MAX ? packed.n : PIECE_MAX;
-
-        more = n < packed.n;
-        buf_reset(&body);
-        good = buf_append_char(&body, more ? 1 : 0) && buf_append(&body, packed.p, n) &&
-               door_send(d->door, FILTER_RESULT, id, buf_span(&body), more ? -1 : fd);
-        packed = span_skip(packed, n);
-    } while (good && more);
-    buf_release(&body);
-    return good;
-}
-
-static bool
 send_result(struct store_door *d, uint64_t id, const struct filter_result *result,
             struct message *body)
 {
@@ -96,8 +65,8 @@ send_result(struct store_door *d, uint64_t id, const struct filter_result *resul
     buf_init(&packed, RESULT_MAX);
     pack_init(&p, &packed);
     filter_result_pack(result, &p);
-    good =
-        !p.full && (!result->has_new_body || fd >= 0) && send_pieces(d, id, buf_span(&packed), fd);
+    good = !p.full && (!result->has_new_body || fd >= 0) &&
+           door_send_pieces(d->keeper.door, FILTER_RESULT, id, buf_span(&packed), fd);
     buf_release(&packed);
     if (fd >= 0)
         close(fd);
@@ -121,12 +90,12 @@ store_say_result(struct outbound *o, uint64_t id, const struct filter_result *re
     struct question *q;
 
     HASH_FIND(hh, d->questions, &id, sizeof(id), q);
-    if (q == NULL || d->door == NULL)
+    if (q == NULL || d->keeper.door == NULL)
         return;
     outcome_set(&lost.why, OUTCOME_FILTER_DEFERRED, "the result cannot be told");
     if (!send_result(d, id, result, body))
         (void)send_result(d, id, &lost, NULL);
-    loop_chore_add(o->loop, &d->flush);
+    door_keeper_flush(&d->keeper);
     question_free(d, q);
 }
 
@@ -216,28 +185,21 @@ take_more(struct store_door *d, const struct door_frame *f)
     return true;
 }
 
+static bool
+take(void *arg, struct door_frame *f)
+{
+    if (f->type == FILTER_MESSAGE)
+        return take_message(arg, f);
+    return f->type == FILTER_MORE && take_more(arg, f);
+}
+
 static void
-on_door(void *arg, unsigned events)
+on_lost(void *arg, enum door_result how)
 {
     struct store_door *d = arg;
-    struct door_frame f;
 
-    if ((events & LOOP_WRITE) != 0)
-        flush(d);
-    for (unsigned n = 0; d->door != NULL && (n < FRAMES_A_TURN || door_holds(d->door)); n++) {
-        enum door_result result = door_receive(d->door, &f);
-        bool good;
-
-        if (result == DOOR_AGAIN)
-            return;
-        good = result == DOOR_OK &&
-               (f.type == FILTER_MESSAGE ? take_message(d, &f)
-                                         : f.type == FILTER_MORE && take_more(d, &f));
-        if (result == DOOR_OK && f.fd >= 0)
-            close(f.fd);
-        if (!good)
-            store_door_close(d->outbound);
-    }
+    (void)how;
+    store_door_close(d->outbound);
 }
 
 void
@@ -250,27 +212,21 @@ store_door_close(struct outbound *o)
     {
         question_free(d, q); /* its result will be nobody's */
     }
-    loop_chore_cancel(o->loop, &d->flush);
-    loop_watch_free(d->watch);
-    door_free(d->door);
-    d->watch = NULL;
-    d->door = NULL;
+    door_keeper_close(&d->keeper);
+}
+
+void
+store_door_init(struct outbound *o)
+{
+    static const struct door_keeper_calls calls = {.take = take, .lost = on_lost};
+
+    o->store.outbound = o;
+    o->store.keeper = (struct door_keeper){.loop = o->loop, .calls = &calls, .arg = &o->store};
 }
 
 void
 store_door_open(struct outbound *o, int door_fd)
 {
-    struct store_door *d = &o->store;
-
     store_door_close(o);
-    d->outbound = o;
-    loop_chore_init(&d->flush, flush, d);
-    d->door = door_new(door_fd, QUEUE_MAX);
-    if (d->door == NULL) {
-        close(door_fd);
-        return;
-    }
-    d->watch = loop_watch_new(o->loop, door_fd, LOOP_READ, on_door, d);
-    if (d->watch == NULL)
-        store_door_close(o);
+    door_keeper_open(&o->store.keeper, door_new(door_fd, QUEUE_MAX));
 }

@@ -22,8 +22,8 @@
 
 #include <sys/queue.h>
 
-#include "doorstep/door.h"
 #include "doorstep/door_frames.h"
+#include "doorstep/door_keeper.h"
 #include "doorstep/filter.h"
 #include "doorstep/loop.h"
 #include "doorstep/passthrough.h"
@@ -92,9 +92,7 @@ struct passthrough {
     struct loop *loop;
     const struct settings *settings; /* borrowed */
     struct settings_limits limits;   /* of who gives messages back */
-    struct door *main_door, *door;   /* door: to the store */
-    struct loop_watch *main_watch, *watch;
-    struct loop_chore flush;
+    struct door_keeper main, store;
     struct gate gates[FILTER_SECTIONS_MAX];
     size_t gate_count;
     struct pass *passes;   /* table by id */

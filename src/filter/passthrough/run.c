@@ -8,13 +8,11 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "doorstep/log.h"
 
 #define QUEUE_MAX (64u << 20)
 #define RESULT_MAX 65536 /* no result of ours has more than texts */
-#define FRAMES_A_TURN 64
 
 static void
 end(struct passthrough *p, int status, const char *reason)
@@ -26,15 +24,6 @@ end(struct passthrough *p, int status, const char *reason)
 
 /* ---- to the store ---- */
 
-static void
-flush(void *arg)
-{
-    struct passthrough *p = arg;
-
-    door_flush(p->door); /* a store that is gone is noticed by reading */
-    loop_watch_set(p->watch, door_queued(p->door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
-}
-
 void
 passthrough_say(struct passthrough *p, uint64_t id, const struct filter_result *result, int fd)
 {
@@ -45,60 +34,56 @@ passthrough_say(struct passthrough *p, uint64_t id, const struct filter_result *
     pack_init(&pk, &body);
     pack_u8(&pk, 0); /* no more frames follow */
     filter_result_pack(result, &pk);
-    if (pk.full || !door_send(p->door, PASS_RESULT, id, buf_span(&body), fd))
+    if (pk.full || !door_keeper_send(&p->store, PASS_RESULT, id, buf_span(&body), fd))
         end(p, EX_OSERR, "a result cannot be told");
     buf_release(&body);
-    loop_chore_add(p->loop, &p->flush);
 }
 
 /* ---- from it ---- */
 
 static bool
-take_frame(struct passthrough *p, struct door_frame *f)
+take_from_store(void *arg, struct door_frame *f)
 {
     if (f->type == PASS_MESSAGE)
-        return pass_take(p, f);
-    return f->type == PASS_MORE && pass_more(p, f);
+        return pass_take(arg, f);
+    return f->type == PASS_MORE && pass_more(arg, f);
 }
 
 static void
-on_door(void *arg, unsigned events)
+on_store_lost(void *arg, enum door_result how)
 {
-    struct passthrough *p = arg;
-    struct door_frame f;
+    if (how == DOOR_CLOSED)
+        end(arg, EXIT_SUCCESS, "the store is gone");
+    else
+        end(arg, EX_PROTOCOL, "the store said what no store says");
+}
 
-    if ((events & LOOP_WRITE) != 0)
-        flush(p);
-    for (unsigned n = 0; n < FRAMES_A_TURN || door_holds(p->door); n++) {
-        enum door_result got = door_receive(p->door, &f);
-        bool good;
+static const struct door_keeper_calls store_calls = {
+    .take = take_from_store,
+    .lost = on_store_lost,
+};
 
-        if (got == DOOR_AGAIN)
-            return;
-        if (got == DOOR_CLOSED) {
-            end(p, EXIT_SUCCESS, "the store is gone");
-            return;
-        }
-        good = got == DOOR_OK && take_frame(p, &f);
-        if (got == DOOR_OK && f.fd >= 0)
-            close(f.fd);
-        if (!good) {
-            end(p, EX_PROTOCOL, "the store said what no store says");
-            return;
-        }
-    }
+/* ---- main ---- */
+
+static bool
+take_from_main(void *arg, struct door_frame *f)
+{
+    (void)arg;
+    (void)f;
+    return false; /* it has nothing more to say, whatever this is */
 }
 
 static void
-on_main(void *arg, unsigned events)
+on_main_lost(void *arg, enum door_result how)
 {
-    struct passthrough *p = arg;
-    struct door_frame f;
-
-    (void)events;
-    if (door_receive(p->main_door, &f) != DOOR_AGAIN) /* main has nothing more to say */
-        end(p, EXIT_SUCCESS, "main is gone");
+    (void)how;
+    end(arg, EXIT_SUCCESS, "main is gone");
 }
+
+static const struct door_keeper_calls main_calls = {
+    .take = take_from_main,
+    .lost = on_main_lost,
+};
 
 /* ---- the role ---- */
 
@@ -114,28 +99,26 @@ set_limits(struct passthrough *p)
 static bool
 open_all(struct passthrough *p, const struct passthrough_start *start)
 {
-    p->door = door_new(start->store_door, QUEUE_MAX);
     p->loop = loop_new();
-    if (p->door == NULL || p->loop == NULL || sodium_init() < 0)
+    if (p->loop == NULL || sodium_init() < 0)
         return false;
-    loop_chore_init(&p->flush, flush, p);
     for (; p->gate_count < p->settings->filter_count; p->gate_count++) {
         size_t i = p->gate_count;
 
         if (!gate_open(&p->gates[i], p, &p->settings->filters[i], start->returns[i]))
             return false;
     }
-    p->main_watch = loop_watch_new(p->loop, door_fd(p->main_door), LOOP_READ, on_main, p);
-    p->watch = loop_watch_new(p->loop, start->store_door, LOOP_READ, on_door, p);
-    return p->main_watch != NULL && p->watch != NULL &&
-           door_send(p->main_door, ROLE_READY, 0, SPAN_NONE, -1);
+    p->main = (struct door_keeper){.loop = p->loop, .calls = &main_calls, .arg = p};
+    p->store = (struct door_keeper){.loop = p->loop, .calls = &store_calls, .arg = p};
+    return door_keeper_open(&p->main, start->main_door) &&
+           door_keeper_open(&p->store, door_new(start->store_door, QUEUE_MAX)) &&
+           door_keeper_send(&p->main, ROLE_READY, 0, SPAN_NONE, -1);
 }
 
 int
 passthrough_run(const struct passthrough_start *start)
 {
-    struct passthrough p = {
-        .settings = start->settings, .main_door = start->main_door, .status = EX_OSERR};
+    struct passthrough p = {.settings = start->settings, .status = EX_OSERR};
 
     set_limits(&p);
     if (open_all(&p, start))

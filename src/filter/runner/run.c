@@ -9,14 +9,11 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "doorstep/log.h"
 
 #define QUEUE_MAX (64u << 20)
 #define RESULT_MAX (FILTER_HEADER_MAX * 2 + (4u << 20))
-#define PIECE_MAX (DOOR_BODY_MAX - 1)
-#define FRAMES_A_TURN 64
 
 static void
 end(struct runner *r, int status, const char *reason)
@@ -28,35 +25,6 @@ end(struct runner *r, int status, const char *reason)
 
 /* ---- to the store ---- */
 
-static void
-flush(void *arg)
-{
-    struct runner *r = arg;
-
-    door_flush(r->door); /* a store that is gone is noticed by reading */
-    loop_watch_set(r->watch, door_queued(r->door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
-}
-
-static bool
-send_pieces(struct runner *r, uint64_t id, struct span packed, int fd)
-{
-    struct buf body;
-    bool good = true, more = true;
-
-    buf_init(&body, DOOR_BODY_MAX);
-    while (good && more) {
-        size_t n = packed.n < PIECE_MAX ? packed.n : PIECE_MAX;
-
-        more = n < packed.n;
-        buf_reset(&body);
-        good = buf_append_char(&body, more ? 1 : 0) && buf_append(&body, packed.p, n) &&
-               door_send(r->door, PROGRAM_RESULT, id, buf_span(&body), more ? -1 : fd);
-        packed = span_skip(packed, n);
-    }
-    buf_release(&body);
-    return good;
-}
-
 void
 runner_say(struct runner *r, uint64_t id, const struct filter_result *result, int fd)
 {
@@ -66,72 +34,73 @@ runner_say(struct runner *r, uint64_t id, const struct filter_result *result, in
     buf_init(&packed, RESULT_MAX);
     pack_init(&p, &packed);
     filter_result_pack(result, &p);
-    if (p.full || !send_pieces(r, id, buf_span(&packed), fd))
+    if (p.full || !door_send_pieces(r->store.door, PROGRAM_RESULT, id, buf_span(&packed), fd))
         end(r, EX_OSERR, "a result cannot be told");
     buf_release(&packed);
-    loop_chore_add(r->loop, &r->flush);
+    door_keeper_flush(&r->store);
 }
 
 /* ---- from it ---- */
 
-static void
-on_door(void *arg, unsigned events)
+static bool
+take_from_store(void *arg, struct door_frame *f)
 {
-    struct runner *r = arg;
-    struct door_frame f;
-
-    if ((events & LOOP_WRITE) != 0)
-        flush(r);
-    for (unsigned n = 0; n < FRAMES_A_TURN || door_holds(r->door); n++) {
-        enum door_result got = door_receive(r->door, &f);
-        bool good;
-
-        if (got == DOOR_AGAIN)
-            return;
-        if (got == DOOR_CLOSED) {
-            end(r, EXIT_SUCCESS, "the store is gone");
-            return;
-        }
-        good = got == DOOR_OK &&
-               (f.type == PROGRAM_RUN ? runner_job_take(r, &f)
-                                      : f.type == PROGRAM_MORE && runner_job_more(r, &f));
-        if (got == DOOR_OK && f.fd >= 0)
-            close(f.fd);
-        if (!good) {
-            end(r, EX_PROTOCOL, "the store said what no store says");
-            return;
-        }
-    }
+    if (f->type == PROGRAM_RUN)
+        return runner_job_take(arg, f);
+    return f->type == PROGRAM_MORE && runner_job_more(arg, f);
 }
 
 static void
-on_main(void *arg, unsigned events)
+on_store_lost(void *arg, enum door_result how)
 {
-    struct runner *r = arg;
-    struct door_frame f;
-
-    (void)events;
-    if (door_receive(r->main_door, &f) != DOOR_AGAIN) /* main has nothing more to say */
-        end(r, EXIT_SUCCESS, "main is gone");
+    if (how == DOOR_CLOSED)
+        end(arg, EXIT_SUCCESS, "the store is gone");
+    else
+        end(arg, EX_PROTOCOL, "the store said what no store says");
 }
+
+static const struct door_keeper_calls store_calls = {
+    .take = take_from_store,
+    .lost = on_store_lost,
+};
+
+/* ---- main ---- */
+
+static bool
+take_from_main(void *arg, struct door_frame *f)
+{
+    (void)arg;
+    (void)f;
+    return false; /* it has nothing more to say, whatever this is */
+}
+
+static void
+on_main_lost(void *arg, enum door_result how)
+{
+    (void)how;
+    end(arg, EXIT_SUCCESS, "main is gone");
+}
+
+static const struct door_keeper_calls main_calls = {
+    .take = take_from_main,
+    .lost = on_main_lost,
+};
 
 int
 runner_run(int store_door, struct door *main_door, const struct settings *settings,
            const struct runner_hooks *hooks)
 {
     struct runner r = {
-        .hooks = hooks, .settings = settings, .main_door = main_door, .status = EX_OSERR};
+        .hooks = hooks, .settings = settings, .loop = loop_new(), .status = EX_OSERR};
 
-    r.door = door_new(store_door, QUEUE_MAX);
-    r.loop = loop_new();
-    if (r.door == NULL || r.loop == NULL || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+    if (r.loop == NULL || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
         return EX_OSERR;
-    loop_chore_init(&r.flush, flush, &r);
-    r.main_watch = loop_watch_new(r.loop, door_fd(main_door), LOOP_READ, on_main, &r);
-    r.watch = loop_watch_new(r.loop, store_door, LOOP_READ, on_door, &r);
     r.children = loop_signal_new(r.loop, SIGCHLD, runner_on_children, &r);
-    if (r.main_watch == NULL || r.watch == NULL || r.children == NULL ||
-        !door_send(main_door, ROLE_READY, 0, SPAN_NONE, -1))
+    r.main = (struct door_keeper){.loop = r.loop, .calls = &main_calls, .arg = &r};
+    r.store = (struct door_keeper){.loop = r.loop, .calls = &store_calls, .arg = &r};
+    if (r.children == NULL || !door_keeper_open(&r.main, main_door) ||
+        !door_keeper_open(&r.store, door_new(store_door, QUEUE_MAX)) ||
+        !door_keeper_send(&r.main, ROLE_READY, 0, SPAN_NONE, -1))
         return EX_OSERR;
     loop_run(r.loop);
     runner_jobs_free(&r);

@@ -10,8 +10,8 @@
 #ifndef FILTER_RUNNER_RUNNER_PRIV_H
 #define FILTER_RUNNER_RUNNER_PRIV_H
 
-#include "doorstep/door.h"
 #include "doorstep/door_frames.h"
+#include "doorstep/door_keeper.h"
 #include "doorstep/filter.h"
 #include "doorstep/loop.h"
 #include "doorstep/program.h"
@@ -29,9 +29,7 @@ struct runner {
     const struct runner_hooks *hooks;
     const struct settings *settings;
     struct loop *loop;
-    struct door *main_door, *door; /* door: to the store */
-    struct loop_watch *main_watch, *watch;
-    struct loop_chore flush;
+    struct door_keeper main, store;
     struct loop_signal *children;
     struct job *jobs; /* table by id: owned, until its process is gone */
     struct job *waiting, *waiting_last;

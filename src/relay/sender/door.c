@@ -13,8 +13,6 @@
 #include "doorstep/door_frames.h"
 
 #define QUEUE_MAX (64u << 20)
-#define FRAMES_A_TURN 64
-#define PIECE_MAX (DOOR_BODY_MAX - 1)
 #define JOBS_MAX 100000 /* the store keeps to far fewer */
 #define JOB_ARENA_MAX (4 * RELAY_PACKED_MAX)
 
@@ -53,32 +51,6 @@ job_new(struct sender *s, uint64_t id)
 
 /* --- results --- */
 
-static void
-watch_door(struct store_door *d)
-{
-    loop_watch_set(d->watch, door_queued(d->door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
-}
-
-static bool
-send_pieces(struct store_door *d, uint64_t id, struct span packed)
-{
-    struct buf body;
-    bool good, more;
-
-    buf_init(&body, DOOR_BODY_MAX);
-    do {
-        size_t n = packed.n < PIECE_MAX ? packed.n : PIECE_MAX;
-
-        more = n < packed.n;
-        buf_reset(&body);
-        good = buf_append_char(&body, more ? 1 : 0) && buf_append(&body, packed.p, n) &&
-               door_send(d->door, RELAY_RESULT, id, buf_span(&body), -1);
-        packed = span_skip(packed, n);
-    } while (good && more);
-    buf_release(&body);
-    return good;
-}
-
 /* A result that cannot be told would leave the store waiting: it shall rather hear of our end. */
 void
 job_done(struct job *j, const struct relay_result *result)
@@ -90,10 +62,11 @@ job_done(struct job *j, const struct relay_result *result)
     buf_init(&packed, RELAY_PACKED_MAX);
     pack_init(&p, &packed);
     relay_result_pack(result, &p);
-    if (p.full || !send_pieces(&s->store, j->id, buf_span(&packed)))
+    if (p.full ||
+        !door_send_pieces(s->store.keeper.door, RELAY_RESULT, j->id, buf_span(&packed), -1))
         sender_end(s, EX_OSERR, "a result cannot be told");
     buf_release(&packed);
-    watch_door(&s->store);
+    door_keeper_flush(&s->store.keeper);
     job_free(j);
 }
 
@@ -180,47 +153,27 @@ take_cancel(struct sender *s, const struct door_frame *f)
 }
 
 static bool
-take_frame(struct sender *s, struct door_frame *f)
+take_frame(void *arg, struct door_frame *f)
 {
     if (f->type == RELAY_SEND)
-        return take_send(s, f);
-    return f->type == RELAY_CANCEL && take_cancel(s, f);
+        return take_send(arg, f);
+    return f->type == RELAY_CANCEL && take_cancel(arg, f);
 }
 
 static void
-on_door(void *arg, unsigned events)
+on_lost(void *arg, enum door_result how)
 {
-    struct sender *s = arg;
-    struct store_door *d = &s->store;
-    struct door_frame f;
-
-    if ((events & LOOP_WRITE) != 0)
-        door_flush(d->door); /* a store that is gone is noticed by reading */
-    for (unsigned n = 0; n < FRAMES_A_TURN || door_holds(d->door); n++) {
-        enum door_result got = door_receive(d->door, &f);
-        bool good;
-
-        if (got == DOOR_AGAIN)
-            break;
-        if (got == DOOR_CLOSED)
-            sender_end(s, EXIT_SUCCESS, "the store is gone");
-        good = got == DOOR_OK && take_frame(s, &f);
-        if (got == DOOR_OK && f.fd >= 0)
-            close(f.fd);
-        if (!good)
-            sender_end(s, EX_PROTOCOL, "the store said what no store says");
-    }
-    watch_door(d);
+    if (how == DOOR_CLOSED)
+        sender_end(arg, EXIT_SUCCESS, "the store is gone");
+    else
+        sender_end(arg, EX_PROTOCOL, "the store said what no store says");
 }
 
 bool
 sender_door_open(struct sender *s, int fd)
 {
-    s->store.door = door_new(fd, QUEUE_MAX);
-    if (s->store.door == NULL) {
-        close(fd);
-        return false;
-    }
-    s->store.watch = loop_watch_new(s->loop, fd, LOOP_READ, on_door, s);
-    return s->store.watch != NULL;
+    static const struct door_keeper_calls calls = {.take = take_frame, .lost = on_lost};
+
+    s->store.keeper = (struct door_keeper){.loop = s->loop, .calls = &calls, .arg = s};
+    return door_keeper_open(&s->store.keeper, door_new(fd, QUEUE_MAX));
 }

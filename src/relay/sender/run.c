@@ -25,27 +25,25 @@ sender_end(struct sender *s, int status, const char *reason)
 }
 
 /* Main says nothing more but that it is time to go. */
-static void
-on_main(void *arg, unsigned events)
+static bool
+take_from_main(void *arg, struct door_frame *f)
 {
-    struct sender *s = arg;
-    struct door_frame f;
-    enum door_result got;
+    if (f->type == MAIN_DRAIN)
+        sender_end(arg, EXIT_SUCCESS, "drained");
+    return true;
+}
 
-    (void)events;
-    while ((got = door_receive(s->main, &f)) == DOOR_OK) {
-        if (f.fd >= 0)
-            close(f.fd);
-        if (f.type == MAIN_DRAIN)
-            sender_end(s, EXIT_SUCCESS, "drained");
-    }
-    if (got != DOOR_AGAIN)
-        sender_end(s, EXIT_SUCCESS, "main is gone");
+static void
+on_main_lost(void *arg, enum door_result how)
+{
+    (void)how;
+    sender_end(arg, EXIT_SUCCESS, "main is gone");
 }
 
 static bool
 open_all(struct sender *s, const struct relay_sender_start *start)
 {
+    static const struct door_keeper_calls calls = {.take = take_from_main, .lost = on_main_lost};
     bool done;
 
     s->loop = loop_new();
@@ -53,15 +51,15 @@ open_all(struct sender *s, const struct relay_sender_start *start)
     close(start->secrets);
     if (!done || !sender_door_open(s, start->store_door))
         return false;
-    s->main_watch = loop_watch_new(s->loop, door_fd(s->main), LOOP_READ, on_main, s);
-    return s->main_watch != NULL && door_send(s->main, ROLE_READY, 0, SPAN_NONE, -1);
+    s->main = (struct door_keeper){.loop = s->loop, .calls = &calls, .arg = s};
+    return door_keeper_open(&s->main, start->main_door) &&
+           door_keeper_send(&s->main, ROLE_READY, 0, SPAN_NONE, -1);
 }
 
 void
 relay_sender_run(const struct relay_sender_start *start)
 {
-    struct sender s = {
-        .settings = start->settings, .logins = start->logins, .main = start->main_door};
+    struct sender s = {.settings = start->settings, .logins = start->logins};
 
     mallopt(M_PERTURB, FREED_FILL);
     if (!open_all(&s, start))

@@ -13,7 +13,7 @@
 
 #include <sys/queue.h>
 
-#include "doorstep/door.h"
+#include "doorstep/door_keeper.h"
 #include "doorstep/loop.h"
 #include "doorstep/relay_client.h"
 #include "doorstep/relay_sender.h"
@@ -59,8 +59,7 @@ struct route {
 };
 
 struct store_door {
-    struct door *door; /* owned */
-    struct loop_watch *watch;
+    struct door_keeper keeper;
     struct job *jobs; /* table by id */
 };
 
@@ -68,8 +67,7 @@ struct sender {
     struct loop *loop;
     const struct settings *settings; /* borrowed */
     struct relay_logins *logins;     /* borrowed */
-    struct door *main;
-    struct loop_watch *main_watch;
+    struct door_keeper main;
     struct store_door store;
     struct route *routes; /* owned; the smarthost, where there is one, is among them */
     size_t route_count;

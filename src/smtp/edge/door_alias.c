@@ -18,7 +18,7 @@ door_store_ask_alias(struct door_store *d, struct door_client *c, uint64_t id,
     struct buf body;
     struct pack p;
 
-    if (d->door == NULL && d->is_long_away)
+    if (d->keeper.door == NULL && d->is_long_away)
         return false;
     r = door_request_add(d, c);
     if (r == NULL)

@@ -13,8 +13,8 @@ send_secret(struct door_store *d, uint16_t type, uint64_t id, struct buf *body)
 {
     bool is_sent = door_link_send(d, type, id, buf_span(body));
 
-    if (d->door != NULL)
-        door_mark_secret(d->door);
+    if (d->keeper.door != NULL)
+        door_mark_secret(d->keeper.door);
     if (body->data != NULL)
         sodium_memzero(body->data, body->size);
     buf_release(body);
@@ -29,7 +29,7 @@ door_auth_send(struct door_store *d, struct door_client *c, uint16_t type,
     struct buf body;
     struct pack p;
 
-    if (d->door == NULL)
+    if (d->keeper.door == NULL)
         return NULL;
     r = door_request_add(d, c);
     if (r == NULL)

@@ -6,37 +6,22 @@
 #include "door_link_priv.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "doorstep/clock.h"
 #include "doorstep/log.h"
 
 #define QUEUE_HIGH (1u << 20)  /* from here on connections in a message are paused, */
 #define QUEUE_LOW (256u << 10) /* below they go on */
-#define FRAMES_PER_TURN                                                                            \
-    256                  /* received, and the packet they end in: connections want their turn      \
-                          */
 #define SHARED_MAX 16384 /* octets of a frame that shares a packet; beyond, copying costs more */
 #define AWAY_MS 3000     /* how long questions wait for a store that is gone */
 
-static void on_door(void *arg, unsigned events);
-
 /* --- sending --- */
-
-static void
-watch_writes(struct door_store *d, bool wanted)
-{
-    if (d->watches_write == wanted)
-        return;
-    d->watches_write = wanted;
-    loop_watch_set(d->watch, wanted ? LOOP_READ | LOOP_WRITE : LOOP_READ);
-}
 
 /* Pause all connections that send a message, or let them go on. */
 static void
 pace(struct door_store *d)
 {
-    size_t queued = d->door == NULL ? 0 : door_queued(d->door);
+    size_t queued = d->keeper.door == NULL ? 0 : door_queued(d->keeper.door);
     bool congested = queued >= (d->is_congested ? QUEUE_LOW : QUEUE_HIGH);
     struct door_client *c, *next;
 
@@ -50,27 +35,12 @@ pace(struct door_store *d)
     }
 }
 
-/* What the connections said in one turn travels together. */
-static void
-flush(void *arg)
-{
-    struct door_store *d = arg;
-
-    door_flush(d->door); /* a store that is gone is noticed by reading */
-    watch_writes(d, door_queued(d->door) > 0);
-    pace(d);
-}
-
 bool
 door_link_send(struct door_store *d, uint16_t type, uint64_t id, struct span body)
 {
-    if (d->door == NULL)
+    if (body.n > SHARED_MAX ? !door_keeper_send(&d->keeper, type, id, body, -1)
+                            : !door_keeper_put(&d->keeper, type, id, body))
         return false;
-    if (body.n > SHARED_MAX ? !door_send(d->door, type, id, body, -1)
-                            : !door_put(d->door, type, id, body))
-        return false;
-    if (door_queued(d->door) > 0)
-        loop_chore_add(d->loop, &d->flush);
     pace(d);
     return true;
 }
@@ -86,7 +56,7 @@ door_link_ask(struct door_store *d, struct door_request *r, struct buf *body)
 {
     r->body = body->data;
     r->body_length = body->len;
-    if (d->door == NULL || send_question(d, r))
+    if (d->keeper.door == NULL || send_question(d, r))
         return true;
     door_request_free(d, r);
     return false;
@@ -181,8 +151,10 @@ door_store_is_disk_full(const struct door_store *d)
 }
 
 static bool
-take_frame(struct door_store *d, const struct door_frame *f)
+take_frame(void *arg, struct door_frame *f)
 {
+    struct door_store *d = arg;
+
     if (f->fd >= 0)
         return false;
     switch (f->type) {
@@ -208,18 +180,6 @@ take_frame(struct door_store *d, const struct door_frame *f)
 }
 
 /* --- the store goes and comes --- */
-
-static void
-close_door(struct door_store *d)
-{
-    loop_chore_cancel(d->loop, &d->flush);
-    loop_watch_free(d->watch);
-    door_free(d->door);
-    d->watch = NULL;
-    d->door = NULL;
-    d->watches_write = false;
-    buf_reset(&d->piece);
-}
 
 static void
 tell_lost(struct door_store *d, struct door_request *r)
@@ -266,11 +226,12 @@ on_soon(void *arg)
     lose_messages(arg, false);
 }
 
+/* Its door is closed. */
 static void
 store_is_gone(struct door_store *d, const char *reason)
 {
     log_event(LOG_LEVEL_WARNING, "store", "state", "away", "reason", reason, NULL);
-    close_door(d);
+    buf_reset(&d->piece);
     d->is_long_away = false;
     loop_timer_start(d->away, AWAY_MS);
     lose_messages(d, true);
@@ -284,7 +245,7 @@ on_long_away(void *arg)
     struct door_request *r, *next;
     struct outcome o;
 
-    if (d->door != NULL)
+    if (d->keeper.door != NULL)
         return;
     d->is_long_away = true; /* from now on questions are refused at once */
     outcome_set(&o, OUTCOME_SYSTEM, "the store is away");
@@ -310,18 +271,12 @@ door_store_replace(struct door_store *d, int fd)
 {
     struct door_request *r, *next;
 
-    if (d->door != NULL)
+    if (d->keeper.door != NULL) {
+        door_keeper_close(&d->keeper);
         store_is_gone(d, "replaced");
-    d->door = door_new(fd, DOOR_LINK_QUEUE_MAX);
-    if (d->door == NULL) {
-        close(fd);
-        return;
     }
-    d->watch = loop_watch_new(d->loop, fd, LOOP_READ, on_door, d);
-    if (d->watch == NULL) {
-        close_door(d);
+    if (!door_keeper_open(&d->keeper, door_new(fd, DOOR_LINK_QUEUE_MAX)))
         return;
-    }
     d->is_long_away = false;
     d->is_disk_full = false; /* until it says so */
     loop_timer_stop(d->away);
@@ -334,35 +289,15 @@ door_store_replace(struct door_store *d, int fd)
 }
 
 static void
-receive_frames(struct door_store *d)
+on_lost(void *arg, enum door_result how)
 {
-    for (int i = 0; d->door != NULL && (i < FRAMES_PER_TURN || door_holds(d->door)); i++) {
-        struct door_frame f;
-        enum door_result result = door_receive(d->door, &f);
-
-        if (result == DOOR_AGAIN)
-            return;
-        if (result == DOOR_OK && take_frame(d, &f))
-            continue;
-        if (result == DOOR_OK && f.fd >= 0)
-            close(f.fd);
-        store_is_gone(d, result == DOOR_CLOSED ? "closed" : "broken frame");
-    }
+    store_is_gone(arg, how == DOOR_CLOSED ? "closed" : "broken frame");
 }
 
 static void
-on_door(void *arg, unsigned events)
+on_sent(void *arg)
 {
-    struct door_store *d = arg;
-
-    if ((events & LOOP_WRITE) != 0 && door_flush(d->door) == DOOR_CLOSED) {
-        store_is_gone(d, "closed");
-        return;
-    }
-    watch_writes(d, door_queued(d->door) > 0);
-    if ((events & LOOP_READ) != 0)
-        receive_frames(d);
-    pace(d);
+    pace(arg);
 }
 
 /* --- begin and end --- */
@@ -370,14 +305,15 @@ on_door(void *arg, unsigned events)
 struct door_store *
 door_store_new(struct loop *l)
 {
+    static const struct door_keeper_calls calls = {
+        .take = take_frame, .lost = on_lost, .sent = on_sent};
     struct door_store *d = calloc(1, sizeof(*d));
 
     if (d == NULL)
         return NULL;
-    d->loop = l;
+    d->keeper = (struct door_keeper){.loop = l, .calls = &calls, .arg = d};
     LIST_INIT(&d->senders);
     buf_init(&d->piece, DOOR_BODY_MAX);
-    loop_chore_init(&d->flush, flush, d);
     d->away = loop_timer_new(l, on_long_away, d);
     d->soon = loop_timer_new(l, on_soon, d);
     if (d->away == NULL || d->soon == NULL) {
@@ -393,9 +329,9 @@ door_store_free(struct door_store *d)
 {
     if (d == NULL)
         return;
-    if (d->door != NULL)
-        door_flush(d->door); /* the last messages' ends; what the socket refuses is lost */
-    close_door(d);
+    if (d->keeper.door != NULL)
+        door_flush(d->keeper.door); /* the last messages' ends; what the socket refuses is lost */
+    door_keeper_close(&d->keeper);
     loop_timer_free(d->away);
     loop_timer_free(d->soon);
     buf_release(&d->piece);

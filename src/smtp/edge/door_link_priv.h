@@ -8,8 +8,8 @@
 
 #include "door_store_priv.h"
 #include "doorstep/buf.h"
-#include "doorstep/door.h"
 #include "doorstep/door_frames.h"
+#include "doorstep/door_keeper.h"
 
 /* Without memory for the table a request is not added; see door_request_add(). */
 #define uthash_nonfatal_oom(request) ((request)->is_unlisted = true)
@@ -37,16 +37,12 @@ struct door_request {
 };
 
 struct door_store {
-    struct loop *loop; /* borrowed */
-    struct door *door; /* owned; NULL: the store is away */
-    struct loop_watch *watch;
-    struct loop_chore flush; /* due while frames of this turn wait */
-    struct loop_timer *away; /* runs while questions wait for a store */
-    struct loop_timer *soon; /* tells clients what was lost inside one of their own calls */
-    bool is_long_away;       /* questions wait no more */
-    bool watches_write;
-    bool is_disk_full; /* says the store */
-    bool is_congested; /* too much waits unsent: the senders are paused */
+    struct door_keeper keeper; /* without a door the store is away */
+    struct loop_timer *away;   /* runs while questions wait for a store */
+    struct loop_timer *soon;   /* tells clients what was lost inside one of their own calls */
+    bool is_long_away;         /* questions wait no more */
+    bool is_disk_full;         /* says the store */
+    bool is_congested;         /* too much waits unsent: the senders are paused */
     uint64_t last_id;
     struct door_request *requests;    /* table */
     LIST_HEAD(, door_client) senders; /* those in the middle of a message */

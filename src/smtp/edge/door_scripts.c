@@ -49,12 +49,12 @@ door_store_script_ask(struct door_store *d, struct door_client *c,
     struct pack p;
     bool is_sent;
 
-    if (r == NULL || r->is_asking || d->door == NULL)
+    if (r == NULL || r->is_asking || d->keeper.door == NULL)
         return false;
     buf_init(&body, REQUEST_MAX);
     pack_init(&p, &body);
     managesieve_request_pack(request, &p);
-    is_sent = !p.full && body.len + door_queued(d->door) < DOOR_LINK_QUEUE_MAX / 2;
+    is_sent = !p.full && body.len + door_queued(d->keeper.door) < DOOR_LINK_QUEUE_MAX / 2;
     if (is_sent) {
         r->is_asking = true;
         buf_init(&r->answer, ANSWER_MAX);

@@ -19,7 +19,7 @@
 static bool
 send_content(struct door_store *d, uint64_t id, struct span octets)
 {
-    return d->door != NULL && door_queued(d->door) < QUEUE_DATA_MAX &&
+    return d->keeper.door != NULL && door_queued(d->keeper.door) < QUEUE_DATA_MAX &&
            door_link_send(d, EDGE_DATA, id, octets);
 }
 
@@ -69,7 +69,7 @@ door_store_ask_rcpt(struct door_store *d, struct door_client *c, uint64_t rcpt_i
     struct door_request *r;
     struct buf body;
 
-    if (d->door == NULL && d->is_long_away)
+    if (d->keeper.door == NULL && d->is_long_away)
         return false;
     r = door_request_add(d, c);
     if (r == NULL)
@@ -94,7 +94,7 @@ door_store_begin(struct door_store *d, struct door_client *c, uint64_t size)
     struct buf body;
     struct pack p;
 
-    if (d->door == NULL)
+    if (d->keeper.door == NULL)
         return false;
     r = door_request_add(d, c);
     if (r == NULL)

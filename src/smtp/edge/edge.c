@@ -11,8 +11,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "doorstep/door.h"
 #include "doorstep/door_frames.h"
+#include "doorstep/door_keeper.h"
 #include "doorstep/log.h"
 #include "edge_priv.h"
 #include "lookup_conn_priv.h"
@@ -33,8 +33,7 @@ struct edge_listener {
 struct edge_role {
     struct edge edge;
     const struct edge_hooks *hooks;
-    struct door *main;
-    struct loop_watch *watch;
+    struct door_keeper main;
     struct loop_timer *deadline; /* of a drain */
     LIST_HEAD(, edge_listener) listeners;
     bool is_serving; /* MAIN_GO came */
@@ -88,7 +87,7 @@ close_listeners(struct edge_role *r)
 }
 
 static bool
-take_listener(struct edge_role *r, const struct door_frame *f)
+take_listener(struct edge_role *r, struct door_frame *f)
 {
     char text[ADDRESS_TEXT_MAX];
     struct edge_listener *l;
@@ -107,6 +106,7 @@ take_listener(struct edge_role *r, const struct door_frame *f)
     l->role = r;
     l->listen = &r->edge.settings->listens[index];
     l->fd = f->fd;
+    f->fd = -1;
     LIST_INSERT_HEAD(&r->listeners, l, link);
     return true;
 }
@@ -134,18 +134,13 @@ take_settings(struct edge_role *r, const struct door_frame *f)
     if (f->fd < 0 || r->edge.settings != NULL)
         return false;
     r->edge.settings = r->hooks->parse_settings(f->fd);
-    close(f->fd);
     return r->edge.settings != NULL;
 }
 
 static bool
 take_tls(struct edge_role *r, const struct door_frame *f)
 {
-    bool done = f->fd >= 0 && r->edge.settings != NULL && edge_tls_take(&r->edge, f->fd);
-
-    if (f->fd >= 0)
-        close(f->fd);
-    return done;
+    return f->fd >= 0 && r->edge.settings != NULL && edge_tls_take(&r->edge, f->fd);
 }
 
 static bool
@@ -160,7 +155,7 @@ go(struct edge_role *r)
     r->is_serving = true;
     r->edge.networks = networks_new(&r->edge.settings->limits, (unsigned)r->edge.settings->edges);
     return r->edge.networks != NULL && open_listeners(r) &&
-           door_send(r->main, ROLE_READY, 0, SPAN_NONE, -1);
+           door_keeper_send(&r->main, ROLE_READY, 0, SPAN_NONE, -1);
 }
 
 /* When nothing is open any more, there is nothing left to do. */
@@ -215,8 +210,10 @@ drain(struct edge_role *r, struct span body)
 }
 
 static bool
-take_frame(struct edge_role *r, const struct door_frame *f)
+take_frame(void *arg, struct door_frame *f)
 {
+    struct edge_role *r = arg;
+
     switch (f->type) {
     case MAIN_SETTINGS:
         return take_settings(r, f);
@@ -226,11 +223,13 @@ take_frame(struct edge_role *r, const struct door_frame *f)
         if (f->fd < 0)
             return false;
         door_store_replace(r->edge.store, f->fd);
+        f->fd = -1;
         return true;
     case MAIN_OUTBOUND_DOOR:
         if (f->fd < 0)
             return false;
         filter_link_replace(r->edge.filters, f->fd);
+        f->fd = -1;
         return true;
     case MAIN_TLS:
         return take_tls(r, f);
@@ -248,22 +247,12 @@ take_frame(struct edge_role *r, const struct door_frame *f)
 }
 
 static void
-on_main(void *arg, unsigned events)
+on_main_lost(void *arg, enum door_result how)
 {
-    struct edge_role *r = arg;
-    struct door_frame f;
-    enum door_result result;
-
-    if ((events & LOOP_WRITE) != 0)
-        door_flush(r->main);
-    while ((result = door_receive(r->main, &f)) == DOOR_OK) {
-        if (!take_frame(r, &f)) {
-            end(r, EX_PROTOCOL, "main said what cannot be done");
-            return;
-        }
-    }
-    if (result != DOOR_AGAIN)
-        end(r, EXIT_SUCCESS, "main is gone");
+    if (how == DOOR_CLOSED)
+        end(arg, EXIT_SUCCESS, "main is gone");
+    else
+        end(arg, EX_PROTOCOL, "main said what cannot be done");
 }
 
 /* --- the role --- */
@@ -271,17 +260,18 @@ on_main(void *arg, unsigned events)
 static bool
 role_open(struct edge_role *r, int main_door)
 {
-    r->main = door_new(main_door, MAIN_QUEUE_MAX);
+    static const struct door_keeper_calls calls = {.take = take_frame, .lost = on_main_lost};
+
     r->edge.loop = loop_new();
-    if (r->main == NULL || r->edge.loop == NULL)
+    if (r->edge.loop == NULL)
         return false;
     r->edge.store = door_store_new(r->edge.loop);
     r->edge.filters = filter_link_new(r->edge.loop);
-    r->watch = loop_watch_new(r->edge.loop, main_door, LOOP_READ, on_main, r);
+    r->main = (struct door_keeper){.loop = r->edge.loop, .calls = &calls, .arg = r};
     r->deadline = loop_timer_new(r->edge.loop, on_deadline, r);
     r->edge.on_empty = on_empty;
-    return r->edge.store != NULL && r->edge.filters != NULL && r->watch != NULL &&
-           r->deadline != NULL;
+    return door_keeper_open(&r->main, door_new(main_door, MAIN_QUEUE_MAX)) &&
+           r->edge.store != NULL && r->edge.filters != NULL && r->deadline != NULL;
 }
 
 /* Connections use the store's door until their last call, so it goes behind them, and the loop
@@ -300,9 +290,8 @@ role_close(struct edge_role *r)
     door_store_free(r->edge.store);
     filter_link_free(r->edge.filters);
     loop_timer_free(r->deadline);
-    loop_watch_free(r->watch);
+    door_keeper_close(&r->main);
     loop_free(r->edge.loop);
-    door_free(r->main);
 }
 
 int

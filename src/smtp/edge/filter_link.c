@@ -8,10 +8,9 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "doorstep/door.h"
 #include "doorstep/door_frames.h"
+#include "doorstep/door_keeper.h"
 #include "doorstep/log.h"
 
 #define uthash_nonfatal_oom(client) ((client)->is_unlisted = true)
@@ -19,7 +18,6 @@
 
 #define QUEUE_MAX (8u << 20)
 #define WAITING_MAX 80 /* the session's window of RCPTs and one stage */
-#define FRAMES_PER_TURN 64
 
 struct filter_client {
     struct filter_link *link;
@@ -39,15 +37,10 @@ struct filter_client {
 };
 
 struct filter_link {
-    struct loop *loop; /* borrowed */
-    struct door *door; /* owned; NULL: the role is away */
-    struct loop_watch *watch;
-    struct loop_chore flush;
+    struct door_keeper keeper; /* without a door the role is away */
     uint64_t last_id;
     struct filter_client *open; /* table */
 };
-
-static void on_door(void *arg, unsigned events);
 
 /* --- answers --- */
 
@@ -91,46 +84,25 @@ lose_client(struct filter_client *c)
 
 /* --- the door --- */
 
-static void
-close_door(struct filter_link *f)
-{
-    loop_chore_cancel(f->loop, &f->flush);
-    loop_watch_free(f->watch);
-    door_free(f->door);
-    f->watch = NULL;
-    f->door = NULL;
-}
-
+/* It is closed. */
 static void
 role_is_gone(struct filter_link *f, const char *reason)
 {
     log_event(LOG_LEVEL_WARNING, "outbound", "state", "away", "reason", reason, NULL);
-    close_door(f);
     while (f->open != NULL)
         lose_client(f->open);
-}
-
-static void
-flush(void *arg)
-{
-    struct filter_link *f = arg;
-
-    door_flush(f->door); /* a role that is gone is noticed by reading */
-    loop_watch_set(f->watch, door_queued(f->door) > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
 }
 
 static bool
 send_frame(struct filter_link *f, uint16_t type, uint64_t id, struct span body)
 {
-    if (f->door == NULL || !door_put(f->door, type, id, body))
-        return false;
-    loop_chore_add(f->loop, &f->flush);
-    return true;
+    return door_keeper_put(&f->keeper, type, id, body);
 }
 
 static bool
-take_verdict(struct filter_link *f, const struct door_frame *frame)
+take_verdict(void *arg, struct door_frame *frame)
 {
+    struct filter_link *f = arg;
     struct filter_client *c;
     struct outcome o;
     struct unpack u;
@@ -152,54 +124,33 @@ take_verdict(struct filter_link *f, const struct door_frame *frame)
 }
 
 static void
-on_door(void *arg, unsigned events)
+on_lost(void *arg, enum door_result how)
 {
-    struct filter_link *f = arg;
-    struct door_frame frame;
-
-    if ((events & LOOP_WRITE) != 0)
-        flush(f);
-    for (int i = 0; f->door != NULL && (i < FRAMES_PER_TURN || door_holds(f->door)); i++) {
-        enum door_result result = door_receive(f->door, &frame);
-
-        if (result == DOOR_AGAIN)
-            return;
-        if (result == DOOR_OK && take_verdict(f, &frame))
-            continue;
-        if (result == DOOR_OK && frame.fd >= 0)
-            close(frame.fd);
-        role_is_gone(f, result == DOOR_CLOSED ? "closed" : "broken frame");
-    }
+    role_is_gone(arg, how == DOOR_CLOSED ? "closed" : "broken frame");
 }
 
 void
 filter_link_replace(struct filter_link *f, int fd)
 {
-    if (f->door != NULL)
+    if (f->keeper.door != NULL) {
+        door_keeper_close(&f->keeper);
         role_is_gone(f, "replaced");
-    f->door = door_new(fd, QUEUE_MAX);
-    if (f->door == NULL) {
-        close(fd);
-        return;
     }
-    f->watch = loop_watch_new(f->loop, fd, LOOP_READ, on_door, f);
-    if (f->watch == NULL)
-        close_door(f);
-    else
+    if (door_keeper_open(&f->keeper, door_new(fd, QUEUE_MAX)))
         log_event(LOG_LEVEL_INFO, "outbound", "state", "here", NULL);
 }
 
 struct filter_link *
 filter_link_new(struct loop *l)
 {
+    static const struct door_keeper_calls calls = {.take = take_verdict, .lost = on_lost};
     struct filter_link *f = calloc(1, sizeof(*f));
 
     if (f == NULL || sodium_init() < 0) {
         free(f);
         return NULL;
     }
-    f->loop = l;
-    loop_chore_init(&f->flush, flush, f);
+    f->keeper = (struct door_keeper){.loop = l, .calls = &calls, .arg = f};
     return f;
 }
 
@@ -208,9 +159,9 @@ filter_link_free(struct filter_link *f)
 {
     if (f == NULL)
         return;
-    if (f->door != NULL)
-        door_flush(f->door);
-    close_door(f);
+    if (f->keeper.door != NULL)
+        door_flush(f->keeper.door);
+    door_keeper_close(&f->keeper);
     free(f);
 }
 

@@ -224,12 +224,10 @@ store_open_by_hand(int door_fd, const struct settings_store *settings, const cha
     }
     buf_init(&h->body, DOOR_BODY_MAX);
     h->door = door_new(door_fd, HAND_QUEUE_MAX);
-    if (h->door == NULL) {
-        close(door_fd);
+    if (h->door == NULL)
         outcome_set(why, OUTCOME_OVERLOAD, "no memory for the door of a hand");
-    } else if (open_call(h, plugin_dir, why)) {
+    else if (open_call(h, plugin_dir, why))
         return st;
-    }
     store_close(st);
     return NULL;
 }

@@ -15,13 +15,10 @@ static bool
 listing_next(struct hand *h, struct unpack *u, enum hand_result *result, struct outcome *why)
 {
     struct door_frame f = {.fd = -1};
-    enum door_result got;
+    enum door_result got = door_await(h->door, HAND_TIMEOUT_MS, &f);
 
-    do {
-        if (!door_wait(h->door, false, HAND_TIMEOUT_MS))
-            return hand_give_up(h, why, "took too long");
-        got = door_receive(h->door, &f);
-    } while (got == DOOR_AGAIN);
+    if (got == DOOR_AGAIN)
+        return hand_give_up(h, why, "took too long");
     if (got == DOOR_OK && f.fd >= 0)
         close(f.fd);
     if (got != DOOR_OK || f.id != h->last_id || !hand_reply_begin(u, &f, result, why))

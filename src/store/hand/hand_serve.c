@@ -284,16 +284,15 @@ serve_verb(struct serve *s, enum hand_verb verb, struct unpack *u, int fd)
 
 /* One call; the frame's body is the door's until the next receive, which comes after the reply. */
 static int
-serve_one(struct serve *s)
+serve_one(struct serve *s, int idle_ms)
 {
     struct door_frame f = {.fd = -1};
     struct unpack u;
 
-    switch (door_receive(s->door, &f)) {
+    switch (door_await(s->door, idle_ms, &f)) {
     case DOOR_OK:
         break;
-    case DOOR_AGAIN:
-        return -1;
+    case DOOR_AGAIN: /* nobody has needed it for so long */
     case DOOR_CLOSED:
         return EX_OK;
     case DOOR_BROKEN:
@@ -325,12 +324,11 @@ store_hand_run(int door_fd, unsigned idle_ms)
             status = EX_OSERR;
     }
     while (status < 0)
-        status = door_wait(s->door, false, (int)idle_ms) ? serve_one(s) : EX_OK;
-    if (s == NULL || s->door == NULL)
+        status = serve_one(s, (int)idle_ms);
+    if (s == NULL)
         close(door_fd);
-    else
-        door_free(s->door);
     if (s != NULL) {
+        door_free(s->door);
         store_close(s->st);
         buf_release(&s->body);
     }

@@ -31,8 +31,8 @@ open_store(struct store *s)
     s->edge.deliver = &s->deliver;
     s->edge.references = 1;
     ck_assert(door_pair(fds));
-    s->edge.door = door_new(fds[0], 65536);
-    ck_assert(s->edge.door != NULL);
+    s->edge.keeper.door = door_new(fds[0], 65536);
+    ck_assert(s->edge.keeper.door != NULL);
     s->other_end = fds[1];
 }
 
@@ -42,7 +42,7 @@ close_store(struct store *s)
     script_sessions_close_all(&s->edge);
     ck_assert_ptr_null(s->edge.scripts);
     ck_assert_uint_eq(s->edge.references, 1);
-    door_free(s->edge.door);
+    door_free(s->edge.keeper.door);
     close(s->other_end);
 }
 

@@ -425,6 +425,25 @@ answer_one(void *arg)
     return NULL;
 }
 
+/* Two frames of pieces, the descriptor with the last. */
+START_TEST(what_is_long_goes_in_pieces)
+{
+    static char octets[DOOR_PIECE_MAX + 5];
+    struct door_frame f;
+
+    ck_assert(door_send_pieces(here, HAND_CALL, 3, (struct span){octets, sizeof octets}, 0));
+    ck_assert_int_eq(door_await(there, 5000, &f), DOOR_OK);
+    ck_assert(f.body.n == DOOR_BODY_MAX && f.body.p[0] == 1 && f.fd == -1);
+    ck_assert_int_eq(door_await(there, 5000, &f), DOOR_OK);
+    ck_assert(f.id == 3 && f.body.n == 6 && f.body.p[0] == 0 && f.fd >= 0);
+    close(f.fd);
+    ck_assert(door_send_pieces(here, HAND_CALL, 4, SPAN_NONE, -1));
+    ck_assert_int_eq(door_await(there, 5000, &f), DOOR_OK);
+    ck_assert(f.body.n == 1 && f.body.p[0] == 0);
+    ck_assert_int_eq(door_await(there, 1, &f), DOOR_AGAIN);
+}
+END_TEST
+
 START_TEST(call_waits_for_its_own_answer)
 {
     struct door_frame f;
@@ -494,6 +513,7 @@ main(void)
     tcase_add_loop_test(t, hostile_packet, 0, COUNT(packets));
     tcase_add_test(t, a_packet_above_the_maximum_is_broken);
     tcase_add_test(t, without_free_descriptors_the_frame_comes_alone);
+    tcase_add_test(t, what_is_long_goes_in_pieces);
     tcase_add_test(t, call_waits_for_its_own_answer);
     tcase_add_test(t, call_ends_in_time);
     tcase_add_test(t, call_notices_that_the_other_side_is_gone);
