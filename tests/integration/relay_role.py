@@ -94,7 +94,8 @@ class Answer:
 class Result:
     def __init__(self, octets):
         r = Reader(octets)
-        self.host, self.tls, self.dsn = r.text(), r.text(), r.number("B") == 1
+        self.host, self.tls = r.text(), r.text()
+        self.dsn, self.deliverby = r.number("B") == 1, r.number("B") == 1
         self.answers = [Answer(r) for _ in range(r.number("I"))]
         if r.at != len(octets):
             raise Failure("a result has octets behind its end")
