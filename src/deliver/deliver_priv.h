@@ -109,14 +109,45 @@ struct deliver {
     struct counters counters;
 };
 
+/* --- run.c --- */
+
+/* deliver_end() - the loop stops, and the role ends with this status; work that is under way is cut
+ * off where it may be. */
+void deliver_end(struct deliver *d, int status);
+
+/* --- main_door.c --- */
+
+/* deliver_open_doors() - main's door (taken, also where it fails), and the places of those that
+ * main will give. false: no memory. */
+bool deliver_open_doors(struct deliver *d, struct door *main_door);
+
+/* deliver_tell_main() - false: main is gone, or does not read. */
+bool deliver_tell_main(struct deliver *d, uint16_t type, uint64_t id, struct span body);
+
+/* deliver_kill_edge() - ask main to end the edge in this slot and to start another; so for the auth
+ * role. */
+void deliver_kill_edge(struct deliver *d, uint32_t slot);
+void deliver_kill_auth(void *deliver);
+
+/* --- start.c --- */
+
+/* deliver_start() - MAIN_GO: opens everything and carries out the last run's journals; main hears
+ * when it is done. Where it fails the role ends. is_offline: for one task of the tool's. */
+void deliver_start(struct deliver *d, bool is_offline);
+
+/* --- drain.c --- */
+
+/* deliver_drain() - MAIN_DRAIN: nothing new from the tool, and the role ends when nothing is under
+ * way any more, or in ms. */
+void deliver_drain(struct deliver *d, uint32_t ms);
+
 /* deliver_done_running() - one thing less is under way. */
 void deliver_done_running(struct deliver *d);
 
 /* deliver_end_when_drained() - draining, nothing under way and every answer sent: the role ends. */
 void deliver_end_when_drained(struct deliver *d);
 
-/* deliver_kill_edge() - ask main to end the edge in this slot and to start another. */
-void deliver_kill_edge(struct deliver *d, uint32_t slot);
+/* --- edges.c --- */
 
 /* edge_add() - serve the door (taken) of an edge; an older one in that slot stays until it closes.
  */
