@@ -16,6 +16,8 @@
 #include "doorstep/door_frames.h"
 #include "doorstep/log.h"
 
+#include "filing_priv.h"
+
 #define CUT_OFF_S 5 /* for batches that are being written when main dies */
 #define MAIN_QUEUE_MAX (1024 * 1024)
 
