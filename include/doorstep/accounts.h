@@ -24,6 +24,7 @@
 #define ACCOUNT_HOME_SIZE 1024
 #define ACCOUNT_ROUTE_SIZE 33
 #define ACCOUNT_TARGETS_MAX 100 /* accounts behind one alias */
+#define ACCOUNT_TEXT_SIZE (ACCOUNT_USER_SIZE + ACCOUNT_DOMAIN_SIZE)
 
 struct accounts;
 
@@ -58,6 +59,9 @@ struct account_targets { /* owned; free with account_targets_release() */
     size_t elsewhere_count;
     bool is_alias; /* an alias led here, not the account's own name, catch-all or postmaster */
 };
+
+/* account_print() - "user@domain"; what is longer than an account's can be is cut. */
+void account_print(const char *user, const char *domain, char out[ACCOUNT_TEXT_SIZE]);
 
 /* accounts_open() - all drivers that the domains name; state_dir/accounts.sqlite is made when
  * missing. settings are borrowed and must outlive it. Comes before any thread that opens an index:

@@ -19,6 +19,18 @@ static const struct accounts_driver *const drivers[] = {
     &accounts_any,
 };
 
+void
+account_print(const char *user, const char *domain, char out[ACCOUNT_TEXT_SIZE])
+{
+    size_t user_n = strnlen(user, ACCOUNT_USER_SIZE - 1);
+    size_t domain_n = strnlen(domain, ACCOUNT_DOMAIN_SIZE - 1);
+
+    memcpy(out, user, user_n);
+    out[user_n] = '@';
+    memcpy(out + user_n + 1, domain, domain_n);
+    out[user_n + 1 + domain_n] = '\0';
+}
+
 static const struct accounts_driver *
 find_driver(const char *name)
 {

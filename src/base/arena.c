@@ -64,8 +64,8 @@ add_block(struct arena *a, size_t n)
     return b;
 }
 
-void *
-arena_alloc(struct arena *a, size_t n)
+static void *
+take(struct arena *a, size_t n)
 {
     const size_t step = alignof(max_align_t);
 
@@ -80,16 +80,26 @@ arena_alloc(struct arena *a, size_t n)
     void *p = b->data + b->used;
     b->used += rounded;
     a->used += n;
-    memset(p, 0, n);
     return p;
+}
+
+void *
+arena_alloc(struct arena *a, size_t n)
+{
+    void *p = take(a, n);
+
+    return p == NULL ? NULL : memset(p, 0, n);
 }
 
 char *
 arena_copy(struct arena *a, struct span s)
 {
-    char *p = s.n == SIZE_MAX ? NULL : arena_alloc(a, s.n + 1);
+    char *p = s.n == SIZE_MAX ? NULL : take(a, s.n + 1);
 
-    if (p != NULL && s.n > 0)
+    if (p == NULL)
+        return NULL;
+    if (s.n > 0)
         memcpy(p, s.p, s.n);
+    p[s.n] = '\0';
     return p;
 }

@@ -62,10 +62,10 @@ active_unref(struct active_script *s)
 static struct entry *
 find_entry(struct active *a, const char *user, const char *domain)
 {
-    char key[ACCOUNT_USER_SIZE + ACCOUNT_DOMAIN_SIZE];
+    char key[ACCOUNT_TEXT_SIZE];
     struct entry *e;
 
-    snprintf(key, sizeof key, "%s@%s", user, domain);
+    account_print(user, domain, key);
     HASH_FIND_STR(a->entries, key, e);
     return e;
 }

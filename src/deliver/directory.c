@@ -18,6 +18,7 @@
 
 #define CHECKED_MS 1000 /* after so long nothing kept is believed until the thread has looked */
 #define KEPT_MAX 10000  /* entries; all are dropped past it */
+#define KEY_MAX 4096    /* octets of an address, or it is asked for each time */
 #define ALIASES_OCTETS (16 * 1024) /* of one account */
 
 struct answer {                     /* one address and what was found */
@@ -38,6 +39,7 @@ struct directory {
     uint64_t generation;          /* counts directory_forget(): older answers are not kept */
     uint64_t accounts_generation; /* accounts_generation() that all kept are of, */
     uint64_t checked_ms;          /* as it was then */
+    struct buf key;               /* of what is looked for */
 };
 
 struct question { /* one look-up on its way to the thread and back */
@@ -78,9 +80,13 @@ directory_forget(struct directory *d)
     }
 }
 
+/* Into d->key. False: there is no room for it. */
 static bool
-make_key(const struct address *to, const struct account *account, struct buf *key)
+make_key(struct directory *d, const struct address *to, const struct account *account)
 {
+    struct buf *key = &d->key;
+
+    buf_reset(key);
     if (account != NULL)
         return buf_append_char(key, '\n') && buf_append_str(key, account->user) &&
                buf_append_char(key, '@') && buf_append_str(key, account->domain);
@@ -89,11 +95,11 @@ make_key(const struct address *to, const struct account *account, struct buf *ke
 }
 
 static struct answer *
-find_kept(struct directory *d, const struct buf *key)
+find_kept(struct directory *d)
 {
     struct answer *a;
 
-    HASH_FIND(hh, d->kept, key->data, key->len, a);
+    HASH_FIND(hh, d->kept, d->key.data, d->key.len, a);
     if (a == NULL || outcome_is_success(&a->why) || a->until_ms > clock_ms())
         return a;
     HASH_DEL(d->kept, a);
@@ -111,34 +117,28 @@ is_checked(const struct directory *d)
 static void
 keep(struct directory *d, struct question *q)
 {
-    struct buf key;
-
-    buf_init(&key, 4096);
     if (q->generation != d->generation || outcome_is_temporary(&q->why) ||
-        !make_key(&q->to, q->account, &key))
-        goto out;
-    struct answer *old = find_kept(d, &key);
+        !make_key(d, &q->to, q->account))
+        return;
+    struct answer *old = find_kept(d);
     if (old != NULL) {
         HASH_DEL(d->kept, old);
         answer_free(old);
     }
-    if (HASH_COUNT(d->kept) >= KEPT_MAX)
-        goto out;
-    struct answer *a = calloc(1, sizeof *a + key.len + 1);
+    struct answer *a =
+        HASH_COUNT(d->kept) >= KEPT_MAX ? NULL : calloc(1, sizeof *a + d->key.len + 1);
     if (a == NULL)
-        goto out;
-    memcpy(a->key, key.data, key.len);
+        return;
+    memcpy(a->key, d->key.data, d->key.len);
     a->targets = q->targets;
     q->targets = (struct account_targets){0};
     a->aliases = q->aliases;
     buf_init(&q->aliases, 0);
     a->why = q->why;
     a->until_ms = q->asked_ms + CHECKED_MS;
-    HASH_ADD_KEYPTR(hh, d->kept, a->key, key.len, a);
+    HASH_ADD_KEYPTR(hh, d->kept, a->key, d->key.len, a);
     if (a->hh.tbl == NULL) /* no memory: not kept */
         answer_free(a);
-out:
-    buf_release(&key);
 }
 
 static void
@@ -232,11 +232,8 @@ ask(struct directory *d, const struct address *to, directory_fn fn, void *arg)
 void
 directory_resolve(struct directory *d, const struct address *to, directory_fn fn, void *arg)
 {
-    struct buf key;
+    struct answer *a = is_checked(d) && make_key(d, to, NULL) ? find_kept(d) : NULL;
 
-    buf_init(&key, 4096);
-    struct answer *a = is_checked(d) && make_key(to, NULL, &key) ? find_kept(d, &key) : NULL;
-    buf_release(&key);
     metrics_count(METRIC_RCPT_LOOKUPS, a != NULL ? METRICS_LOOKUP_KEPT : METRICS_LOOKUP_ASKED, 1);
     if (a != NULL)
         fn(arg, &a->targets, &a->why);
@@ -271,11 +268,8 @@ void
 directory_aliases(struct directory *d, const struct account *account, directory_aliases_fn fn,
                   void *arg)
 {
-    struct buf key;
+    struct answer *a = is_checked(d) && make_key(d, NULL, account) ? find_kept(d) : NULL;
 
-    buf_init(&key, 4096);
-    struct answer *a = is_checked(d) && make_key(NULL, account, &key) ? find_kept(d, &key) : NULL;
-    buf_release(&key);
     if (a != NULL)
         fn(arg, buf_span(&a->aliases));
     else
@@ -311,6 +305,7 @@ directory_new(const struct settings *settings, struct loop *loop, struct outcome
         return NULL;
     }
     d->loop = loop;
+    buf_init(&d->key, KEY_MAX);
     pthread_mutex_init(&d->mutex, NULL);
     d->accounts = accounts_open(settings, why);
     if (d->accounts != NULL)
@@ -334,5 +329,6 @@ directory_free(struct directory *d)
     if (d->accounts != NULL)
         accounts_close(d->accounts);
     pthread_mutex_destroy(&d->mutex);
+    buf_release(&d->key);
     free(d);
 }

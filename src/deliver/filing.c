@@ -50,9 +50,10 @@ or_nothing(const char *text)
 static const char *
 print_account(struct transaction *t, const struct account *a)
 {
-    char text[ACCOUNT_USER_SIZE + ACCOUNT_DOMAIN_SIZE];
-    int n = snprintf(text, sizeof text, "%s@%s", a->user, a->domain);
-    const char *copy = arena_copy(&t->arena, (struct span){text, (size_t)n});
+    char text[ACCOUNT_TEXT_SIZE];
+
+    account_print(a->user, a->domain, text);
+    const char *copy = arena_copy(&t->arena, span_of(text));
 
     return copy == NULL ? "" : copy;
 }

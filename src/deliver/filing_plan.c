@@ -92,11 +92,14 @@ name_of(const char *mailbox)
 static void
 tell(struct planning *pl, const struct filing_action *a, const char *what)
 {
-    buf_printf(&pl->told, "%s%s", pl->told.len > 0 ? "; " : "", filing_kind_name(a->kind));
-    if (what[0] != '\0')
-        buf_printf(&pl->told, " %s", what);
+    struct buf *told = &pl->told;
+
+    buf_append_str(told, told->len > 0 ? "; " : "");
+    buf_append_str(told, filing_kind_name(a->kind));
+    buf_append_str(told, what[0] != '\0' ? " " : "");
+    buf_append_str(told, what);
     if (a->line > 0)
-        buf_printf(&pl->told, " (%s:%u)", a->script, a->line);
+        buf_printf(told, " (%s:%u)", a->script, a->line);
 }
 
 /* Which mailbox that is, its worker finds out. Without memory it is the one that is named. */
