@@ -330,6 +330,12 @@ struct sieve_run; /* one message, one thread */
 struct sieve_run *sieve_run_new(const struct sieve_input *in);
 void sieve_run_free(struct sieve_run *r); /* NULL is allowed */
 
+/* For those who run one message after the other. sieve_run_end() - what r gave out is gone, and its
+ * memory but for a little; NULL is allowed. sieve_run_again() - behind that: as if r were new;
+ * false without memory. */
+void sieve_run_end(struct sieve_run *r);
+bool sieve_run_again(struct sieve_run *r, const struct sieve_input *in);
+
 /* sieve_run_script() - run p; what it does is added to what the scripts before did, as if it were
  * one (before, personal, after): see sieve_run_goes_on(). After anything but SIEVE_OK the actions
  * of this program are gone, those of earlier ones stay. */

@@ -189,11 +189,18 @@ struct sieve_op {
 
 const struct sieve_tagged *sieve_op_find_tag(const struct sieve_op *op, unsigned slot);
 
-/* The tag in a slot, or NULL. */
+/* Is there a tag in a slot? */
+static inline bool
+sieve_op_has(const struct sieve_op *op, unsigned slot)
+{
+    return (op->slots >> slot & 1) != 0;
+}
+
+/* It, or NULL. */
 static inline const struct sieve_tagged *
 sieve_op_tag(const struct sieve_op *op, unsigned slot)
 {
-    return (op->slots >> slot & 1) == 0 ? NULL : sieve_op_find_tag(op, slot);
+    return sieve_op_has(op, slot) ? sieve_op_find_tag(op, slot) : NULL;
 }
 
 /* ------------------------------------------------------------------ while checking */

@@ -131,7 +131,7 @@ compare_header(void *arg, const struct sieve_field *f)
     struct compare *c = arg;
     struct span value;
 
-    if (sieve_op_tag(c->op, SIEVE_SLOT_MIME_PART) != NULL)
+    if (sieve_op_has(c->op, SIEVE_SLOT_MIME_PART))
         return mime_compare(c->run, c->op, f, c->match);
     if (!sieve_field_value(c->run, f, true, &value))
         return SIEVE_BROKEN;

@@ -104,21 +104,20 @@ fields_index(struct sieve_run *r, struct sieve_fields *fields)
 }
 
 static enum sieve_truth
-see_field(struct walk *w, const struct sieve_field *f, struct span name)
+see_field(struct walk *w, const struct sieve_field *f)
 {
-    if (!has_name(f, name) || (w->index != 0 && ++w->seen != w->index))
-        return SIEVE_FALSE;
-    return w->fn(w->arg, f);
+    return w->index != 0 && ++w->seen != w->index ? SIEVE_FALSE : w->fn(w->arg, f);
 }
 
 static enum sieve_truth
 walk_namesakes(struct walk *w, const struct sieve_fields *fields, struct span name)
 {
-    uint32_t i = fields->names->first[bucket(name)];
     enum sieve_truth truth = SIEVE_FALSE;
+    uint32_t i = fields->names->first[bucket(name)];
 
     for (; i < fields->count && truth == SIEVE_FALSE; i = fields->items[i].namesake)
-        truth = see_field(w, &fields->items[i], name);
+        if (has_name(&fields->items[i], name))
+            truth = see_field(w, &fields->items[i]);
     return truth;
 }
 
@@ -127,30 +126,29 @@ walk_all(struct walk *w, const struct sieve_fields *fields, struct span name)
 {
     enum sieve_truth truth = SIEVE_FALSE;
 
-    for (uint32_t n = 0; n < fields->count && truth == SIEVE_FALSE; n++)
-        truth = see_field(w, &fields->items[w->is_last ? fields->count - 1 - n : n], name);
+    for (uint32_t n = 0; n < fields->count && truth == SIEVE_FALSE; n++) {
+        const struct sieve_field *f = &fields->items[w->is_last ? fields->count - 1 - n : n];
+        if (has_name(f, name))
+            truth = see_field(w, f);
+    }
     return truth;
 }
 
 /* RFC 5260 6: all fields named are counted in the order of the names, and in the message's for one
  * name; :last counts from the end of that. */
 static enum sieve_truth
-walk_name(struct walk *w, const struct sieve_fields *fields, struct span name)
-{
-    if (!sieve_run_work(w->run, fields->count))
-        return SIEVE_BROKEN;
-    return fields->names == NULL || w->is_last ? walk_all(w, fields, name)
-                                               : walk_namesakes(w, fields, name);
-}
-
-static enum sieve_truth
 walk_names(struct walk *w, const struct sieve_fields *fields, const struct span *names,
            uint32_t count)
 {
+    bool is_indexed = fields->names != NULL && !w->is_last;
     enum sieve_truth truth = SIEVE_FALSE;
 
-    for (uint32_t i = 0; i < count && truth == SIEVE_FALSE; i++)
-        truth = walk_name(w, fields, names[w->is_last ? count - 1 - i : i]);
+    if (!sieve_run_work(w->run, (uint64_t)fields->count * count))
+        return SIEVE_BROKEN;
+    for (uint32_t i = 0; i < count && truth == SIEVE_FALSE; i++) {
+        struct span name = names[w->is_last ? count - 1 - i : i];
+        truth = is_indexed ? walk_namesakes(w, fields, name) : walk_all(w, fields, name);
+    }
     return truth;
 }
 
@@ -158,7 +156,7 @@ walk_names(struct walk *w, const struct sieve_fields *fields, const struct span 
 static enum sieve_truth
 walk_parts(struct walk *w, const struct sieve_op *op, const struct span *names, uint32_t count)
 {
-    bool any = sieve_op_tag(op, SIEVE_SLOT_ANYCHILD) != NULL;
+    bool any = sieve_op_has(op, SIEVE_SLOT_ANYCHILD);
     struct sieve_part *root = sieve_run_part(w->run);
     enum sieve_truth truth = SIEVE_FALSE;
 
@@ -197,13 +195,13 @@ sieve_fields_walk(struct sieve_run *r, const struct sieve_op *op, const struct s
         .fn = fn,
         .arg = arg,
         .index = index == NULL ? 0 : index->value.number,
-        .is_last = sieve_op_tag(op, SIEVE_SLOT_LAST) != NULL,
+        .is_last = sieve_op_has(op, SIEVE_SLOT_LAST),
     };
     const struct span *list = field_names(r, names);
 
     if (list == NULL)
         return SIEVE_BROKEN;
-    if (sieve_op_tag(op, SIEVE_SLOT_MIME) != NULL)
+    if (sieve_op_has(op, SIEVE_SLOT_MIME))
         return walk_parts(&w, op, list, names->count);
     return walk_message(&w, list, names->count);
 }

@@ -5,8 +5,6 @@
  */
 #include "match_priv.h"
 
-#include <stdio.h>
-
 #include "flags_priv.h"
 
 bool
@@ -63,19 +61,18 @@ fold_value(struct sieve_match *m, struct span value)
     return m->folded_value.p != NULL;
 }
 
-bool
-match_fold(struct sieve_match *m, struct span value, struct span *out)
+/* The value in the comparator's form, for all keys. */
+static bool
+take_value(struct sieve_match *m, struct span value)
 {
     if (m->comparator->fold == NULL)
         m->folded_value = value;
-    else if (!m->is_folded && m->memo != NULL && m->memo->comparator == m->comparator)
+    else if (m->memo != NULL && m->memo->comparator == m->comparator)
         m->folded_value = m->memo->folded;
-    else if (!m->is_folded && !fold_value(m, value))
+    else if (!fold_value(m, value))
         return false;
-    m->is_folded = true;
-    *out = m->folded_value;
-    if (out->p == NULL)
-        out->p = "";
+    if (m->folded_value.p == NULL)
+        m->folded_value.p = "";
     return true;
 }
 
@@ -286,13 +283,10 @@ match_find(struct span s, struct span key)
 static enum sieve_truth
 match_contains(struct sieve_match *m, uint32_t i, struct span value)
 {
-    struct span key = m->folded[i], folded;
+    struct span key = m->folded[i];
 
-    if (key.n == 0)
-        return SIEVE_TRUE;
-    if (!match_fold(m, value, &folded))
-        return SIEVE_BROKEN;
-    return truth(match_find(folded, key) != NULL);
+    (void)value;
+    return truth(key.n == 0 || match_find(m->folded_value, key) != NULL);
 }
 
 static enum sieve_truth
@@ -342,9 +336,10 @@ sieve_match_value(struct sieve_match *m, struct span value)
     enum sieve_truth result = SIEVE_FALSE;
 
     m->count++;
-    m->is_folded = false;
     if (m->type == SIEVE_MATCH_COUNT)
         return SIEVE_FALSE;
+    if (searches(m->type) && m->key_count > 0 && !take_value(m, value))
+        return SIEVE_BROKEN;
     uint64_t cost = value_cost(m, value);
     for (uint32_t i = 0; i < m->key_count && result == SIEVE_FALSE; i++) {
         if (!sieve_run_work(m->run, cost + m->keys[i].n + 16))

@@ -20,8 +20,7 @@ struct sieve_match {
     uint32_t key_count;
     uint64_t count;                /* values so far */
     struct sieve_field_memo *memo; /* of the field whose value that is, or NULL */
-    struct span folded_value;
-    bool is_folded; /* the value that is being matched */
+    struct span folded_value;      /* the one that is being matched, where folded is what counts */
     pcre2_code **regexes;
     bool keeps_variables; /* sieve_match_keep_variables() */
 };
@@ -60,9 +59,5 @@ const char *match_find(struct span s, struct span key);
  */
 enum sieve_truth match_field_value(struct sieve_match *m, const struct sieve_field *f,
                                    struct span value);
-
-/* match_fold() - value in the comparator's form, made once for all keys; valid until the next
- * value. */
-bool match_fold(struct sieve_match *m, struct span value, struct span *out);
 
 #endif

@@ -214,7 +214,7 @@ unfold(struct sieve_match *m, struct span value, size_t at, size_t *from, size_t
 
 /* What was caught in the folded value is shown as the message has it. */
 static bool
-give_variables(struct sieve_match *m, struct pattern *p, struct span value, struct span folded)
+give_variables(struct sieve_match *m, struct pattern *p, struct span value)
 {
     size_t from = 0, folded_from = 0;
     /* RFC 5051 2, step 1b: what is no UTF-8 stays what it is. */
@@ -223,7 +223,7 @@ give_variables(struct sieve_match *m, struct pattern *p, struct span value, stru
     if (m->keeps_variables || !sieve_run_work(m->run, value.n))
         return m->keeps_variables;
     for (uint32_t i = 1; i < p->count; i++) {
-        size_t begin = (size_t)(p->values[i].p - folded.p), end = begin + p->values[i].n;
+        size_t begin = (size_t)(p->values[i].p - m->folded_value.p), end = begin + p->values[i].n;
         if (!is_same) {
             begin = unfold(m, value, begin, &from, &folded_from);
             end = unfold(m, value, end, &from, &folded_from);
@@ -237,13 +237,10 @@ enum sieve_truth
 match_wildcards(struct sieve_match *m, uint32_t i, struct span value)
 {
     struct pattern p = {.match = m, .rest = m->folded[i], .is_utf8 = !m->comparator->is_octetwise};
-    struct span folded;
 
-    if (!match_fold(m, value, &folded))
-        return SIEVE_BROKEN;
     p.values[p.count++] = value; /* ${0}: the whole */
-    enum sieve_truth result = match_all(&p, folded);
-    if (result == SIEVE_TRUE && !give_variables(m, &p, value, folded))
+    enum sieve_truth result = match_all(&p, m->folded_value);
+    if (result == SIEVE_TRUE && !give_variables(m, &p, value))
         return SIEVE_BROKEN;
     return result;
 }

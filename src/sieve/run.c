@@ -13,23 +13,56 @@
 
 #define QUESTION_WORK 10000 /* octets of the budget that a question to the host counts for */
 #define SCRATCH_MAX (4 * 1024 * 1024)
-#define MESSAGE_FACTOR 4 /* line ends, decoded, in UTF-8, without HTML */
+#define KEPT_MAX (64 * 1024) /* octets of a buffer, from one message to the next */
+#define MESSAGE_FACTOR 4     /* line ends, decoded, in UTF-8, without HTML */
+
+/* Empty; what one large message has made of it is given back. */
+static struct buf
+emptied(struct buf *b)
+{
+    if (b->size > KEPT_MAX)
+        buf_release(b);
+    buf_reset(b);
+    return *b;
+}
+
+void
+sieve_run_end(struct sieve_run *r)
+{
+    if (r == NULL)
+        return;
+    release_addresses(r);
+    arena_reset(&r->arena);
+    arena_reset(&r->message_arena);
+    *r = (struct sieve_run){
+        .arena = r->arena,
+        .message_arena = r->message_arena,
+        .scratch = emptied(&r->scratch),
+        .folded = emptied(&r->folded),
+        .actions = r->actions,
+        .action_size = r->action_size,
+    };
+}
+
+bool
+sieve_run_again(struct sieve_run *r, const struct sieve_input *in)
+{
+    r->in = *in;
+    r->work_left = in->limits->work_max;
+    r->arena.max = in->limits->memory_max;
+    r->message_arena.max = in->limits->memory_max + MESSAGE_FACTOR * in->message.n;
+    r->scratch.max = SCRATCH_MAX;
+    r->folded.max = in->limits->memory_max + in->message.n;
+    r->first = r->edition = edition_new(r, in->message);
+    return r->edition != NULL;
+}
 
 struct sieve_run *
 sieve_run_new(const struct sieve_input *in)
 {
     struct sieve_run *r = calloc(1, sizeof(*r));
 
-    if (r == NULL)
-        return NULL;
-    r->in = *in;
-    r->work_left = in->limits->work_max;
-    arena_init(&r->arena, in->limits->memory_max);
-    arena_init(&r->message_arena, in->limits->memory_max + MESSAGE_FACTOR * in->message.n);
-    buf_init(&r->scratch, SCRATCH_MAX);
-    buf_init(&r->folded, in->limits->memory_max + in->message.n);
-    r->first = r->edition = edition_new(r, in->message);
-    if (r->edition != NULL)
+    if (r == NULL || sieve_run_again(r, in))
         return r;
     sieve_run_free(r);
     return NULL;

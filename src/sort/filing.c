@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUN_ARENA_MAX (8 * 1024 * 1024)
 #define EDITED_SPARE (1024 * 1024) /* what scripts may add to a message */
 
 enum sorter_result
@@ -252,7 +251,7 @@ send_result(struct filer *f, uint64_t id)
 static void
 release_renditions(struct filer *f)
 {
-    for (uint32_t i = 0; i < EDITIONS_MAX; i++)
+    for (uint32_t i = 0; i < f->rendition_count; i++)
         if (f->editions[i].edition == NULL)
             buf_release(&f->editions[i].text);
 }
@@ -272,6 +271,20 @@ finish(struct filer *f, uint64_t id, size_t octets)
     }
     send_editions(f, id, octets);
     return f->door == SORTER_GOES_ON ? send_result(f, id) : f->door;
+}
+
+/* The run before lends its memory. */
+static bool
+begin_run(struct filer *f, const struct sieve_input *in)
+{
+    struct sorter *so = f->sorter;
+
+    if (so->sieve == NULL)
+        so->sieve = sieve_run_new(in);
+    else if (!sieve_run_again(so->sieve, in))
+        return false;
+    f->sieve = so->sieve;
+    return f->sieve != NULL;
 }
 
 static enum sorter_result
@@ -312,8 +325,7 @@ run_on(struct filer *f, uint64_t id, struct span message)
     f->user = &user;
     f->envelope = &envelope;
     f->now = in.now;
-    f->sieve = sieve_run_new(&in);
-    if (f->sieve == NULL)
+    if (!begin_run(f, &in))
         return SORTER_IS_BROKEN;
     run_scripts(f);
     return f->door == SORTER_GOES_ON ? finish(f, id, message.n) : f->door;
@@ -323,7 +335,7 @@ run_on(struct filer *f, uint64_t id, struct span message)
 static bool
 end_aliases(struct filer *f)
 {
-    const char **list = arena_alloc(&f->arena, (f->run.alias_count + 1) * sizeof *list);
+    const char **list = arena_alloc(f->arena, (f->run.alias_count + 1) * sizeof *list);
 
     if (list == NULL)
         return false;
@@ -336,21 +348,23 @@ end_aliases(struct filer *f)
 static enum sorter_result
 file_one(struct sorter *so, uint32_t number, uint64_t id, struct span message)
 {
-    struct filer f = {
-        .sorter = so, .number = number, .door = SORTER_GOES_ON, .result = {.error = ""}};
+    struct filer f = {.sorter = so,
+                      .number = number,
+                      .arena = &so->run_arena,
+                      .door = SORTER_GOES_ON,
+                      .result = {.error = ""}};
     struct unpack u;
 
-    arena_init(&f.arena, RUN_ARENA_MAX);
     unpack_init(&u, so->runs[number]);
-    filing_run_unpack(&f.run, &f.arena, &u);
+    filing_run_unpack(&f.run, f.arena, &u);
     bool ok = unpack_done(&u) && end_aliases(&f);
     enum sorter_result result = ok ? run_on(&f, id, message) : SORTER_IS_BROKEN;
-    sieve_run_free(f.sieve);
     for (uint32_t i = 0; i < f.unkept_count; i++)
         sieve_program_free(f.unkept[i]);
     programs_trim(so->programs);
     release_renditions(&f);
-    arena_release(&f.arena);
+    sieve_run_end(so->sieve);
+    arena_reset(f.arena);
     return result;
 }
 

@@ -31,7 +31,7 @@ add_field(struct taking *t, const char *name, const char *value)
     if (value == NULL || value[0] == '\0')
         return;
     if (a->fields == NULL)
-        a->fields = arena_alloc(&t->f->arena, FILING_FIELDS_MAX * sizeof *a->fields);
+        a->fields = arena_alloc(t->f->arena, FILING_FIELDS_MAX * sizeof *a->fields);
     if (a->fields == NULL || a->field_count == FILING_FIELDS_MAX) {
         t->failed = true;
         return;
@@ -52,7 +52,7 @@ take_storage(struct taking *t, const struct sieve_storage *s)
     a->create = s->create;
     a->has_flags = s->has_flags;
     a->flag_count = s->flags.count < FILING_FLAGS_MAX ? s->flags.count : FILING_FLAGS_MAX;
-    a->flags = arena_alloc(&t->f->arena, (a->flag_count + 1) * sizeof *a->flags);
+    a->flags = arena_alloc(t->f->arena, (a->flag_count + 1) * sizeof *a->flags);
     if (a->flags == NULL) {
         t->failed = true;
         return;
@@ -78,7 +78,7 @@ take_key(struct taking *t, const char *key, uint32_t seconds)
     char hex[FILING_KEY_SIZE];
 
     filer_hash_key(span_of(key), hex);
-    t->out->key = arena_copy(&t->f->arena, span_of(hex));
+    t->out->key = arena_copy(t->f->arena, span_of(hex));
     t->out->seconds = seconds;
     t->failed = t->failed || t->out->key == NULL;
 }
@@ -114,7 +114,7 @@ take_redirect(struct taking *t, const struct sieve_redirect *r)
         return;
     snprintf(by, sizeof by, "%lld;%c%s", (long long)r->by_seconds, r->by_mode,
              r->by_trace ? "T" : "");
-    const char *copy = arena_copy(&t->f->arena, span_of(by));
+    const char *copy = arena_copy(t->f->arena, span_of(by));
     t->failed = t->failed || copy == NULL;
     add_field(t, "by", copy);
 }
@@ -189,6 +189,7 @@ edition_number(struct taking *t, const struct sieve_edition *e)
         return 0;
     }
     t->f->editions[r->edition_count++].edition = e;
+    t->f->rendition_count = r->edition_count;
     return r->edition_count;
 }
 
@@ -229,7 +230,7 @@ filer_take_actions(struct filer *f, const struct sieve_action *actions, uint32_t
 
     if (count > FILING_ACTIONS_MAX / 2)
         return false;
-    r->actions = arena_alloc(&f->arena, (2 * count + 1) * sizeof *r->actions);
+    r->actions = arena_alloc(f->arena, (2 * count + 1) * sizeof *r->actions);
     struct taking t = {.f = f, .failed = r->actions == NULL};
     for (uint32_t i = 0; !t.failed && i < count; i++)
         take_action(&t, &actions[i], i);

@@ -20,10 +20,10 @@ struct rendition { /* what goes to the store before the result */
 
 struct filer {
     struct sorter *sorter;
-    uint32_t number; /* of the run */
-    struct arena arena;
+    uint32_t number;     /* of the run */
+    struct arena *arena; /* borrowed: the sorter's, of one run after the other */
     struct filing_run run;
-    struct sieve_run *sieve;
+    struct sieve_run *sieve; /* the same */
     struct sieve_program
         *unkept[FILING_SCRIPTS_MAX]; /* owned: those that hold for this run alone */
     uint32_t unkept_count;
@@ -33,7 +33,8 @@ struct filer {
     char error[1024];        /* of a script that does not compile */
     struct filing_result result;
     struct rendition editions[EDITIONS_MAX];
-    char send_error[512]; /* why what leaves cannot, or "" */
+    uint32_t rendition_count; /* of those that were begun */
+    char send_error[512];     /* why what leaves cannot, or "" */
     struct span message;
     const struct sieve_user *user;
     const struct sieve_envelope *envelope;

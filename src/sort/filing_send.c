@@ -20,7 +20,7 @@
 static const char *
 copy_out(struct filer *f, struct buf *text)
 {
-    const char *copy = arena_copy(&f->arena, buf_span(text));
+    const char *copy = arena_copy(f->arena, buf_span(text));
 
     buf_release(text);
     return copy;
@@ -51,7 +51,7 @@ is_address(struct filer *f, struct span line)
 {
     struct address address;
 
-    return address_parse_mailbox(line, ADDRESS_ALLOW_UTF8, &f->arena, &address) == ADDRESS_OK;
+    return address_parse_mailbox(line, ADDRESS_ALLOW_UTF8, f->arena, &address) == ADDRESS_OK;
 }
 
 static bool
@@ -63,7 +63,7 @@ add_members(struct filer *f, struct span lines, struct filing_action *out)
         lines = span_skip(lines, line.n < lines.n ? line.n + 1 : line.n);
         if (!is_address(f, line))
             continue;
-        const char *address = arena_copy(&f->arena, line);
+        const char *address = arena_copy(f->arena, line);
         if (address == NULL || out->recipient_count == FILING_RECIPIENTS_MAX)
             return false;
         out->recipients[out->recipient_count++] = address;
@@ -102,7 +102,7 @@ take_recipients(struct filer *f, const struct relay_origin *o, const struct siev
 {
     const char *address;
 
-    out->recipients = arena_alloc(&f->arena, FILING_RECIPIENTS_MAX * sizeof *out->recipients);
+    out->recipients = arena_alloc(f->arena, FILING_RECIPIENTS_MAX * sizeof *out->recipients);
     if (out->recipients == NULL)
         return false;
     if (is_to_list(a))
@@ -166,6 +166,7 @@ render(struct filer *f, const struct relay_origin *o, const struct sieve_action 
     *r = (struct rendition){0};
     buf_init(&r->text, RENDERED_MAX(f->message.n));
     out->edition = ++f->result.edition_count;
+    f->rendition_count = f->result.edition_count;
     return relay_print(o, a, &r->text);
 }
 

@@ -24,6 +24,7 @@
 #define ARENA_MAX (4 * SORT_FACTS_MAX) /* facts with their padding */
 #define WHOLE_MAX (80 * 1024 * 1024)   /* a message that comes inline */
 #define RUNS_ARENA_MAX (64 * 1024 * 1024)
+#define RUN_ARENA_MAX (8 * 1024 * 1024)
 #define PROGRAMS_MAX (32 * 1024 * 1024)
 
 struct charsets *
@@ -68,17 +69,15 @@ sorter_send(struct sorter *so, uint16_t type, uint64_t id, struct span packed)
 {
     struct span rest = packed;
     enum sorter_result result = SORTER_GOES_ON;
-    struct buf frame;
+    struct buf *frame = &so->frame;
 
-    buf_init(&frame, DOOR_BODY_MAX);
     do {
         size_t n = rest.n < DOOR_BODY_MAX - 1 ? rest.n : DOOR_BODY_MAX - 1;
-        buf_reset(&frame);
-        bool ok = buf_append_char(&frame, n < rest.n) && buf_append(&frame, rest.p, n);
+        buf_reset(frame);
+        bool ok = buf_append_char(frame, n < rest.n) && buf_append(frame, rest.p, n);
         rest = span_skip(rest, n);
-        result = ok ? send_piece(so, type, id, buf_span(&frame)) : SORTER_IS_BROKEN;
+        result = ok ? send_piece(so, type, id, buf_span(frame)) : SORTER_IS_BROKEN;
     } while (rest.n > 0 && result == SORTER_GOES_ON);
-    buf_release(&frame);
     return result;
 }
 
@@ -291,7 +290,9 @@ sort_run(struct charsets *charsets, int door_fd, const struct sort_options *opti
     buf_init(&so.script, options->sieve.script_max);
     buf_init(&so.whole, WHOLE_MAX);
     arena_init(&so.runs_arena, RUNS_ARENA_MAX);
+    arena_init(&so.run_arena, RUN_ARENA_MAX);
     buf_init(&so.packed, SORT_FACTS_MAX);
+    buf_init(&so.frame, DOOR_BODY_MAX);
     arena_init(&so.arena, ARENA_MAX);
     if (so.door == NULL || so.scan == NULL || so.programs == NULL)
         result = SORTER_IS_BROKEN;
@@ -306,9 +307,12 @@ sort_run(struct charsets *charsets, int door_fd, const struct sort_options *opti
     if (result == SORTER_GOES_ON)
         result = sorter_flush(&so);
     buf_release(&so.packed);
+    buf_release(&so.frame);
     buf_release(&so.script);
     buf_release(&so.whole);
     arena_release(&so.runs_arena);
+    sieve_run_free(so.sieve);
+    arena_release(&so.run_arena);
     programs_free(so.programs);
     free(so.runs);
     sorter_drop_held(&so);

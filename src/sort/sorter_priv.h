@@ -26,10 +26,13 @@ struct sorter {
     struct buf script;  /* text of the one that is checked */
     struct arena arena; /* of a message's facts */
     struct buf packed;  /* the answer */
+    struct buf frame;   /* a piece of it */
 
     /* What Sieve is to say of the next message. */
     struct arena runs_arena;
-    struct span *runs; /* owned: packed, in runs_arena */
+    struct arena run_arena;
+    struct sieve_run *sieve; /* owned: of the run before, or NULL */
+    struct span *runs;       /* owned: packed, in runs_arena */
     uint32_t run_count, run_room;
     uint64_t runs_id;
     struct buf whole; /* that message, where it comes inline */
