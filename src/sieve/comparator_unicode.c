@@ -51,6 +51,19 @@ take(struct span *s, struct canonical *c)
     canonicalize(utf8_next(s), c);
 }
 
+/* The characters of ASCII that s begins with, taken off: most mail has no others. */
+static bool
+fold_ascii(struct span *s, struct buf *out)
+{
+    char block[256];
+    size_t n;
+
+    for (n = 0; n < s->n && n < sizeof(block) && (s->p[n] & 0x80) == 0; n++)
+        block[n] = (char)(s->p[n] - (s->p[n] >= 'a' && s->p[n] <= 'z' ? 'a' - 'A' : 0));
+    *s = span_skip(*s, n);
+    return buf_append(out, block, n);
+}
+
 /* "The original string is used unchanged" where it is no UTF-8 (2, step 1b). */
 bool
 unicode_fold(struct span s, struct buf *out)
@@ -61,10 +74,8 @@ unicode_fold(struct span s, struct buf *out)
     if (!utf8_is_valid(s))
         return buf_append_span(out, s);
     while (ok && s.n > 0) {
-        char octet = s.p[0];
-        if ((octet & 0x80) == 0) {
-            ok = buf_append_char(out, (char)(octet >= 'a' && octet <= 'z' ? octet & ~0x20 : octet));
-            s = span_skip(s, 1);
+        if ((s.p[0] & 0x80) == 0) {
+            ok = fold_ascii(&s, out);
             continue;
         }
         take(&s, &c);

@@ -250,8 +250,6 @@ sieve_match_add(struct sieve_match *m, uint64_t values)
 
 /* ------------------------------------------------------------------ one value, one key */
 
-#define UNICODE_COST 8 /* of an octet of such a character */
-
 static enum sieve_truth
 truth(bool is_true)
 {
@@ -317,7 +315,7 @@ trace_value(struct sieve_match *m, struct span value, struct span key, bool is_t
               m->op);
 }
 
-/* Characters beyond ASCII take a comparator that knows them several times as long. */
+/* A comparator that knows characters takes twice as long for ASCII, for others many times. */
 static uint64_t
 value_cost(const struct sieve_match *m, struct span value)
 {
@@ -325,8 +323,9 @@ value_cost(const struct sieve_match *m, struct span value)
 
     if (m->comparator->is_octetwise)
         return cost;
+    cost *= 2;
     for (size_t i = 0; i < value.n; i++)
-        cost += (value.p[i] & 0x80) != 0 ? UNICODE_COST - 1 : 0;
+        cost += (value.p[i] & 0x80) != 0 ? MATCH_UNICODE_COST : 0;
     return cost;
 }
 
@@ -336,6 +335,7 @@ sieve_match_value(struct sieve_match *m, struct span value)
     enum sieve_truth result = SIEVE_FALSE;
 
     m->count++;
+    m->has_extents = false;
     if (m->type == SIEVE_MATCH_COUNT)
         return SIEVE_FALSE;
     if (searches(m->type) && m->key_count > 0 && !take_value(m, value))

@@ -8,6 +8,8 @@
 #include "regex_priv.h"
 #include "run_priv.h"
 
+#define MATCH_UNICODE_COST 16 /* of an octet of a character that is not ASCII */
+
 struct sieve_match {
     struct sieve_run *run;
     const struct sieve_op *op;
@@ -21,6 +23,7 @@ struct sieve_match {
     uint64_t count;                /* values so far */
     struct sieve_field_memo *memo; /* of the field whose value that is, or NULL */
     struct span folded_value;      /* the one that is being matched, where folded is what counts */
+    bool has_extents;              /* run->extents is about it */
     pcre2_code **regexes;
     bool keeps_variables; /* sieve_match_keep_variables() */
 };

@@ -6,12 +6,14 @@
  * back: without '?' a piece is found by memmem in linear time, with '?' each place that is tried
  * is paid from the budget.
  */
+#include "comparator_unicode_priv.h"
 #include "match_priv.h"
 
 struct pattern { /* what is left of it, and what it has caught */
     struct sieve_match *match;
     struct span rest;
-    bool is_utf8; /* "?" is a character; with octet and casemap it is an octet (RFC 5228 2.7.1) */
+    const char *begin;   /* of the folded value */
+    const char *extents; /* match_extents(); NULL: a character is an octet */
     struct span values[MATCH_VALUES_MAX];
     uint32_t count;
 };
@@ -48,15 +50,16 @@ catch_value(struct pattern *p, const char *begin, const char *end)
         p->values[p->count++] = (struct span){begin, (size_t)(end - begin)};
 }
 
+/* RFC 5228 2.7.1: "?" is one character of the value, whatever the comparator makes of it (RFC 5051
+ * 2: of a composed letter, several characters). 0: within one, none begins at s. */
 static size_t
 character(const struct pattern *p, struct span s)
 {
-    struct span rest = s;
+    size_t at = (size_t)(s.p - p->begin);
 
-    if (!p->is_utf8)
+    if (p->extents == NULL)
         return 1;
-    utf8_next(&rest);
-    return s.n - rest.n;
+    return at > 0 && p->extents[at - 1] != 1 ? 0 : (size_t)p->extents[at];
 }
 
 /* Does the piece stand at the beginning of s? *used octets of it; '?' are caught. */
@@ -70,6 +73,8 @@ stands_here(struct pattern *p, const struct piece_of *piece, struct span s, size
         size_t n = 1;
         if (t.p[0] == '?') {
             n = character(p, rest);
+            if (n == 0)
+                break;
             catch_value(p, rest.p, rest.p + n);
         } else {
             if (t.p[0] == '\\' && t.n > 1)
@@ -99,6 +104,14 @@ find_plain(const struct piece_of *piece, struct span s, size_t *at, size_t *used
     return SIEVE_TRUE;
 }
 
+/* Measured against what memmem() takes for an octet: the piece is gone through octet by octet, what
+ * it catches is noted, and to begin with it costs something, too. */
+static size_t
+cost_of_try(const struct piece_of *piece)
+{
+    return 2 * (piece->text.n + 4);
+}
+
 /* The first place in s where the piece stands; the asterisk in front catches what is before. */
 static enum sieve_truth
 find_piece(struct pattern *p, const struct piece_of *piece, struct span s, size_t *at, size_t *used)
@@ -111,7 +124,7 @@ find_piece(struct pattern *p, const struct piece_of *piece, struct span s, size_
         found = find_plain(piece, s, at, used);
     } else {
         for (*at = 0; *at <= s.n && found == SIEVE_FALSE; ++*at) {
-            if (!sieve_run_work(p->match->run, piece->text.n))
+            if (!sieve_run_work(p->match->run, cost_of_try(piece)))
                 return SIEVE_BROKEN;
             if (stands_here(p, piece, span_skip(s, *at), used))
                 found = SIEVE_TRUE;
@@ -144,16 +157,16 @@ static enum sieve_truth
 stands_at_end(struct pattern *p, const struct piece_of *piece, struct span s)
 {
     size_t questions, used, least = least_octets(piece, &questions);
-    size_t most = p->is_utf8 ? least + 3 * questions : least;
+    size_t most = p->extents == NULL ? least : least + (UNICODE_FOLDED_MAX - 1) * questions;
     uint32_t mine = p->count;
 
     for (size_t n = least; n <= s.n && n <= most; n++) {
         struct span tail = span_skip(s, s.n - n);
-        if (!sieve_run_work(p->match->run, piece->text.n))
+        if (!sieve_run_work(p->match->run, cost_of_try(piece)))
             return SIEVE_BROKEN;
         p->count = mine;
         catch_value(p, s.p, tail.p);
-        if (p->is_utf8 && n > 0 && (tail.p[0] & 0xc0) == 0x80)
+        if (p->extents != NULL && n > 0 && (tail.p[0] & 0xc0) == 0x80)
             continue;
         if (stands_here(p, piece, tail, &used) && used == n)
             return SIEVE_TRUE;
@@ -233,11 +246,43 @@ give_variables(struct sieve_match *m, struct pattern *p, struct span value)
     return match_variables(m, p->values, p->count);
 }
 
+/* match_extents() - for each octet of the folded value, how many there are from it to the end of
+ * what one character of the value has become. With i;octet and i;ascii-casemap, in ASCII, and in
+ * what is no UTF-8 (RFC 5051 2, step 1b) a character is an octet: NULL. False: no memory, noted. */
+static bool
+match_extents(struct sieve_match *m, struct span value, const char **extents)
+{
+    struct buf *out = &m->run->extents, *one = sieve_run_buf(m->run);
+    bool ok = true;
+
+    *extents = NULL;
+    if (m->comparator->is_octetwise || utf8_is_ascii(value) || !utf8_is_valid(value))
+        return true;
+    if (!m->has_extents && !sieve_run_work(m->run, MATCH_UNICODE_COST * value.n))
+        return false;
+    if (!m->has_extents)
+        buf_reset(out);
+    while (ok && !m->has_extents && value.n > 0) {
+        struct span character = value;
+        utf8_next(&value);
+        character.n -= value.n;
+        buf_reset(one);
+        ok = m->comparator->fold(character, one);
+        for (size_t left = one->len; ok && left > 0; left--)
+            ok = buf_append_char(out, (char)left);
+    }
+    m->has_extents = true;
+    *extents = out->data;
+    return ok || sieve_run_fail(m->run, m->op, "a value is too long to be compared");
+}
+
 enum sieve_truth
 match_wildcards(struct sieve_match *m, uint32_t i, struct span value)
 {
-    struct pattern p = {.match = m, .rest = m->folded[i], .is_utf8 = !m->comparator->is_octetwise};
+    struct pattern p = {.match = m, .rest = m->folded[i], .begin = m->folded_value.p};
 
+    if (!match_extents(m, value, &p.extents))
+        return SIEVE_BROKEN;
     p.values[p.count++] = value; /* ${0}: the whole */
     enum sieve_truth result = match_all(&p, m->folded_value);
     if (result == SIEVE_TRUE && !give_variables(m, &p, value))

@@ -39,6 +39,7 @@ sieve_run_end(struct sieve_run *r)
         .message_arena = r->message_arena,
         .scratch = emptied(&r->scratch),
         .folded = emptied(&r->folded),
+        .extents = emptied(&r->extents),
         .actions = r->actions,
         .action_size = r->action_size,
     };
@@ -53,6 +54,7 @@ sieve_run_again(struct sieve_run *r, const struct sieve_input *in)
     r->message_arena.max = in->limits->memory_max + MESSAGE_FACTOR * in->message.n;
     r->scratch.max = SCRATCH_MAX;
     r->folded.max = in->limits->memory_max + in->message.n;
+    r->extents.max = in->limits->memory_max + in->message.n;
     r->first = r->edition = edition_new(r, in->message);
     return r->edition != NULL;
 }
@@ -75,6 +77,7 @@ sieve_run_free(struct sieve_run *r)
         return;
     buf_release(&r->scratch);
     buf_release(&r->folded);
+    buf_release(&r->extents);
     release_addresses(r);
     arena_release(&r->arena);
     arena_release(&r->message_arena);

@@ -66,7 +66,8 @@ struct sieve_run {
     struct arena arena;
     struct arena message_arena; /* what is made of the message: its size bounds it */
     struct buf scratch;
-    struct buf folded; /* the value that is being matched, in a comparator's form */
+    struct buf folded;  /* the value that is being matched, in a comparator's form */
+    struct buf extents; /* of its characters there: match_extents() */
     struct kept_addresses *address_lists; /* of all fields whose addresses were asked for */
     const struct sieve_program *program;
     struct frame *frame;

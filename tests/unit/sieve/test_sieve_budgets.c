@@ -82,6 +82,45 @@ START_TEST(work_is_counted)
 }
 END_TEST
 
+#define UNICODE "\"i;unicode-casemap\""
+
+/* A field of 10,000 octets. What takes long is paid for: `least` is not enough, `most` is. */
+static const struct {
+    const char *name, *piece, *arguments;
+    uint64_t least, most;
+} costs[] = {
+    {"memmem", "a", ":matches \"subject\" \"*ab*\"", 9000, 30000},
+    {"a try at each place", "a", ":matches \"subject\" \"*?b*\"", 100000, 200000},
+    {"a long piece at each place", "a", ":matches \"subject\" \"*aaaaaaaaaaaaaaa?b*\"", 400000,
+     600000},
+    {"an escape at each place", "a", ":matches \"subject\" \"*a\\\\*b*\"", 100000, 300000},
+    {"many ends", "\xc3\xa9", ":comparator " UNICODE " :matches \"subject\" \"*????????????????z\"",
+     300000, 500000},
+    {"folding", "\xc3\xa9", ":comparator " UNICODE " :contains \"subject\" \"z\"", 150000, 250000},
+    {"folding and characters", "\xc3\xa9", ":comparator " UNICODE " :matches \"subject\" \"?z*\"",
+     300000, 400000},
+};
+
+START_TEST(what_takes_long_is_paid)
+{
+    struct sieve_limits limits;
+    struct buf message, script;
+
+    sieve_limits_default(&limits);
+    long_field(&message, costs[_i].piece, 10000);
+    buf_init(&script, 65536);
+    buf_printf(&script, "require \"comparator-i;unicode-casemap\"; if header %s { discard; }",
+               costs[_i].arguments);
+    limits.work_max = costs[_i].least;
+    expect(buf_span(&script), buf_span(&message), &limits,
+           "failed: the script compares too much for one message");
+    limits.work_max = costs[_i].most;
+    expect(buf_span(&script), buf_span(&message), &limits, "implicit keep");
+    buf_release(&script);
+    buf_release(&message);
+}
+END_TEST
+
 START_TEST(steps_are_counted)
 {
     struct sieve_limits limits;
@@ -264,6 +303,7 @@ main(void)
     tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, hostile_patterns_end, 0, 5);
     tcase_add_test(cases, work_is_counted);
+    tcase_add_loop_test(cases, what_takes_long_is_paid, 0, COUNT(costs));
     tcase_add_test(cases, steps_are_counted);
     tcase_add_test(cases, a_hundred_thousand_commands);
     tcase_add_test(cases, values_do_not_grow);
