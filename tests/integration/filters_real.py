@@ -126,8 +126,6 @@ def behind(filter_, settings=""):
         yield daemon
         daemon.end()
     finally:
-        if daemon.process is not None:
-            daemon.kill()
         daemon.remove()
 
 

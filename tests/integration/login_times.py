@@ -106,8 +106,6 @@ def main():
         t.run("refusals of four kinds", report, daemon, count)
         t.run("a good end", daemon.end)
     finally:
-        if daemon.process is not None:
-            daemon.kill()
         daemon.remove()
     t.end()
 

@@ -845,8 +845,6 @@ def main():
         ):  # fmt: skip
             t.run(check.__name__.replace("_", " "), check, daemon)
     finally:
-        if daemon.process is not None:
-            daemon.kill()
         daemon.remove()
         shutil.rmtree(FOLDER, ignore_errors=True)
     limited(t)

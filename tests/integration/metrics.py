@@ -254,8 +254,6 @@ def with_daemon(tests, more, checks):
         checks(daemon)
         tests.run("the daemon ends well", daemon.end)
     finally:
-        if daemon.process is not None:
-            daemon.kill()
         daemon.remove()
 
 

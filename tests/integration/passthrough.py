@@ -44,7 +44,10 @@ class Place:
     def run(self, *command):
         self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
-    def remove(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         for f in self.filters.values():
             f.end()
         for p in self.processes:
@@ -441,8 +444,7 @@ def the_role_is_locked_in(daemon, place):
 def it_comes_back_when_killed(place):
     """In a daemon of its own: its log says that a role died. Then a reload: another return address."""
     place.scripted("own")
-    daemon = Daemon(more=place.section("own", "on_failure = skip") + domain("own", ["own"]))
-    try:
+    with Daemon(more=place.section("own", "on_failure = skip") + domain("own", ["own"])) as daemon:
         daemon.start()
         expect(b"X-Filtered" in deliver(daemon, "own", "well", user="a")[2][0], "not before")
         os.kill(processes_of(daemon)[0], signal.SIGKILL)
@@ -456,9 +458,6 @@ def it_comes_back_when_killed(place):
         place.filters["own"].back = place.path("new.back")
         until(lambda: b"X-Filtered" in (deliver(daemon, "own", "well", user=fresh())[2] or [b""])[0], "nothing comes back after a reload")
         until(lambda: not os.path.exists(place.path("own.back")), "the old address stays")
-    finally:
-        daemon.kill()
-        daemon.remove()
 
 
 def aiosmtpd_filter(daemon, place):
@@ -490,19 +489,12 @@ def the_example_works(place):
     for documented, port in zip(("10024", "10025"), ports):
         expect(documented in text, f"another example: {text}")
         text = text.replace(documented, str(port))
-    filter_ = ScriptedFilter(("127.0.0.1", ports[0]), ("127.0.0.1", ports[1]))
-    daemon = Daemon(more=text + domain("all"))
-    try:
+    with ScriptedFilter(("127.0.0.1", ports[0]), ("127.0.0.1", ports[1])) as filter_, Daemon(more=text + domain("all")) as daemon:
         daemon.start()
         answers = send(daemon, ["ann@all.test", "bob@all.test"], "well")
         expect(all(c == 250 for c, _ in answers.values()) and len(filter_.seen) == 1, f"{answers}")
         expect(b"X-Filtered: yes" in inbox(daemon, "all")[0], "not filtered")
         daemon.end()
-    finally:
-        filter_.end()
-        if daemon.process is not None:
-            daemon.kill()
-        daemon.remove()
 
 
 AIOSMTPD = """
@@ -577,15 +569,12 @@ def configuration(place, ports):
     return f'limits {{ message_size = 4M message_memory = 64K }}\nmetrics {{ address = {{"unix:{place.path("metrics.sock")}"}} }}\n' + sections + domains
 
 
-def main():
-    tests = Tests("passthrough")
-    place = Place()
+def run(tests, place):
     for name in ("plain", "each", "skips", "takes", "hasty", "hastyskips"):
         place.scripted(name)
     place.scripted("lmtp", lmtp=True)
     ports = free_ports(4)
-    daemon = Daemon(more=configuration(place, ports))
-    try:
+    with Daemon(more=configuration(place, ports)) as daemon:
         daemon.start()
         start_aiosmtpd(place, *ports[:2])
         has_proxsmtp = tests.has("proxsmtpd", "proxsmtpd")
@@ -599,13 +588,14 @@ def main():
         tests.run("a good end", daemon.end)
         tests.run("the example of docs/filters.md", the_example_works, place)
         tests.run("it comes back when it is killed, and a reload moves it", it_comes_back_when_killed, place)
-    finally:
-        if daemon.process is not None:
-            daemon.kill()
         if tests.failed:
             print(daemon.log_text()[-6000:])
-        daemon.remove()
-        place.remove()
+
+
+def main():
+    tests = Tests("passthrough")
+    with Place() as place:
+        run(tests, place)
     tests.end()
 
 

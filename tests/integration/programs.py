@@ -50,7 +50,10 @@ class Programs:
         for name in os.listdir(self.out):
             os.unlink(f"{self.out}/{name}")
 
-    def remove(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -681,8 +684,7 @@ def file_of(daemon, user, folder=""):
 
 def commands_of_scripts(programs):
     programs.forget()
-    daemon = scripts_site(programs).daemon()
-    try:
+    with scripts_site(programs).daemon() as daemon:
         daemon.start()
 
         def install(user, text):
@@ -714,10 +716,6 @@ def commands_of_scripts(programs):
         expect(f"X-Octets: {octets}\n".encode() in reads, f"{octets}: {reads}")
         log_has(daemon, "script_failed", "account=fails", "program 'broken' has failed")
         daemon.end()
-    finally:
-        if daemon.process is not None:
-            daemon.kill()
-        daemon.remove()
 
 
 # --- the examples of docs/filters.md, with programs of ours in place of those that they name
@@ -809,16 +807,12 @@ def examples_work(programs):
         programs.add(name, "#!/bin/sh\n" + text)
 
     def works(heading, dialect):
-        daemon = example_daemon(programs, found[heading], dialect)
-        try:
-            EXAMPLES[heading][0](daemon, programs)
-            daemon.end()
-        except Failure as failure:
-            raise Failure(f"{heading}, {dialect}: {failure}\n{daemon.log_text()[-1500:]}") from None
-        finally:
-            if daemon.process is not None:
-                daemon.kill()
-            daemon.remove()
+        with example_daemon(programs, found[heading], dialect) as daemon:
+            try:
+                EXAMPLES[heading][0](daemon, programs)
+                daemon.end()
+            except Failure as failure:
+                raise Failure(f"{heading}, {dialect}: {failure}\n{daemon.log_text()[-1500:]}") from None
 
     with ThreadPoolExecutor(3) as pool:
         started = [pool.submit(works, h, d) for h, (_, dialects) in EXAMPLES.items() for d in dialects]
@@ -830,8 +824,7 @@ def a_runner_that_is_killed_comes_back(programs):
     """In a daemon of its own: its log says that a role died. Then a reload: other programs."""
     site = Site(programs)
     site.filter("steady", "cat > /dev/null\n")
-    daemon = site.daemon()
-    try:
+    with site.daemon() as daemon:
         daemon.start()
         expect(deliver(daemon, "steady")[0] == 250, "not before")
         for pid in runners(daemon):
@@ -846,9 +839,6 @@ def a_runner_that_is_killed_comes_back(programs):
         until(lambda: deliver(daemon, "steady")[0] == 550, "the old program after a reload")
         log = daemon.log_text().count("restart")
         expect(deliver(daemon, "steady")[0] == 550 and daemon.log_text().count("restart") == log, "it does not stay")
-    finally:
-        daemon.kill()
-        daemon.remove()
 
 
 def main():
@@ -857,8 +847,7 @@ def main():
     site = Site(programs)
     for setup, _ in SITE_CASES:
         setup(site)
-    daemon = site.daemon()
-    try:
+    with programs, site.daemon() as daemon:
         daemon.start()
         for _, check in SITE_CASES:
             tests.run(check.__name__.replace("_", " "), check, daemon, programs)
@@ -866,13 +855,8 @@ def main():
         tests.run("commands of scripts", commands_of_scripts, programs)
         tests.run("the examples of docs/filters.md", examples_work, programs)
         tests.run("a runner that is killed comes back, a reload brings others", a_runner_that_is_killed_comes_back, programs)
-    finally:
-        if daemon.process is not None:
-            daemon.kill()
         if tests.failed:
             print(daemon.log_text()[-6000:])
-        daemon.remove()
-        programs.remove()
     tests.end()
 
 

@@ -251,8 +251,6 @@ def damaged(tests):
         tests.run("of a queue with a damaged page the rest waits again", rescued, daemon, to)
         tests.run("a damaged queue is set aside, and mail goes on", set_aside, daemon, to)
     finally:
-        if daemon.process is not None:
-            daemon.kill()
         daemon.remove()
 
 

@@ -83,6 +83,12 @@ class ScriptedFilter:
         self.release = threading.Event()  # what waits goes on
         threading.Thread(target=self.accept, daemon=True).start()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
     def end(self):
         self.release.set()
         self.listener.close()

@@ -100,6 +100,13 @@ class Daemon:
         self.process = None
         self.is_told_to_end = False
 
+    def __enter__(self):
+        """Not started yet; at the end of the block it is removed, however that comes."""
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
     def start(self, wrapper=()):
         """`wrapper` is a command that becomes the daemon, such as strace -D."""
         self.is_told_to_end = False
