@@ -21,6 +21,7 @@ main(void)
     suite_add_tcase(s, housekeeping_tests());
     suite_add_tcase(s, jobs_tests());
     suite_add_tcase(s, ledger_tests());
+    suite_add_tcase(s, live_jobs_tests());
     suite_add_tcase(s, penalties_tests());
     suite_add_tcase(s, rates_tests());
     suite_add_tcase(s, slow_tests());

@@ -15,6 +15,7 @@ TCase *filters_tests(void);
 TCase *housekeeping_tests(void);
 TCase *jobs_tests(void);
 TCase *ledger_tests(void);
+TCase *live_jobs_tests(void);
 TCase *penalties_tests(void);
 TCase *rates_tests(void);
 TCase *slow_tests(void);
