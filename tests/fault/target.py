@@ -2,6 +2,7 @@
 """A daemon whose store role is counted, what was sent to it, and the audit: what it acknowledged is there,
 whole and once; nothing half-written is visible; no UID ever stood for two messages."""
 
+import collections
 import json
 import os
 import subprocess
@@ -94,6 +95,8 @@ class Target:
         self.answers = {}  # (name, recipient) -> all answers
         self.struck = {}  # name -> what the store was killed at
         self.removed = set()  # (name, recipient): deleted since, through us
+        self.emptied = {}  # (name, recipient) -> the copies that empty() found and deleted
+        self.extra = []  # copies too many that empty() found
         self.found = {}  # name of a file -> of the message in it
         self.uids = {}  # (recipient, UID) -> what it stands for
         self.validity = {}
@@ -199,6 +202,22 @@ class Target:
             recipients = self.deliver(name, recipients)
             if recipients:
                 time.sleep(0.02)
+
+    def empty(self, recipient):
+        """All is looked at, and then deleted through us: what a look costs shall not grow without end."""
+        self.extra += self.audit()
+        for name in self.stored(recipient):
+            self.emptied[name, recipient] = self.emptied.get((name, recipient), 0) + 1
+            self.removed.add((name, recipient))
+        for key in self.mailboxes(recipient):
+            if uids := [str(row["uid"]) for row in self.listed(*key)]:
+                self.daemon.tool("message", "delete", *key, *uids)
+
+    def copies_of(self, recipient):
+        """name -> how often the recipient got it, what was deleted included."""
+        copies = collections.Counter(self.stored(recipient))
+        copies.update({name: n for (name, r), n in self.emptied.items() if r == recipient})
+        return {name: n // self.copies for name, n in copies.items()}
 
     def tool(self, *arguments):
         """Exit status, and what it said on both outputs."""
@@ -333,7 +352,7 @@ class Target:
     def finish(self, ended=lambda: None):
         """The extra copies. All is looked at while it runs, and again after an orderly end (`ended` looks then)
         and a start."""
-        extra = self.audit()
+        extra = self.extra + self.audit()
         self.check_fsck()
         self.end()
         ended()

@@ -179,7 +179,8 @@ moved_on_remove(const char *account_folder, struct outcome *why)
     DIR *folder = opendir(path);
     if (folder == NULL)
         return errno == ENOENT || outcome_errno(why, errno, "open", path);
-    for (struct dirent *e; ok && (e = readdir(folder)) != NULL;)
+    for (struct dirent *e;
+         ok && (e = readdir(folder)) != NULL;) /* rmdir() finds what it left out */
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             ok = unlinkat(dirfd(folder), e->d_name, 0) == 0 || errno == ENOENT ||
                  outcome_errno(why, errno, "unlink", e->d_name);

@@ -29,14 +29,47 @@ folders_open(struct maildir *md, struct outcome *why)
     return d;
 }
 
+/* False with errno 0 where it is something else or has gone, with another errno where nobody can
+ * say. */
 static bool
 folder_is_dir(const struct maildir *md, const struct dirent *e)
 {
     struct stat st;
 
+    errno = 0;
     if (e->d_type != DT_UNKNOWN)
         return e->d_type == DT_DIR;
-    return fstatat(md->fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+    if (fstatat(md->fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return S_ISDIR(st.st_mode);
+    if (errno == ENOENT)
+        errno = 0;
+    return false;
+}
+
+/* The name of the next folder; NULL at the end, where errno is 0, and where the list cannot be
+ * read: a mailbox that is missing in it would be taken for one that has gone. */
+static const char *
+folders_next(const struct maildir *md, DIR *d)
+{
+    const struct dirent *e;
+
+    while (errno = 0, (e = readdir(d)) != NULL) {
+        if (folder_is_dir(md, e))
+            return e->d_name;
+        if (errno != 0)
+            return NULL;
+    }
+    return NULL;
+}
+
+/* Closes it; false where errno says that it could not be read to its end. */
+static bool
+folders_close(const struct maildir *md, DIR *d, struct outcome *why)
+{
+    bool ok = errno == 0 || maildir_errno(md, why, "readdir", "");
+
+    closedir(d);
+    return ok;
 }
 
 bool
@@ -44,7 +77,7 @@ maildir_mailbox_list(struct store *st, store_mailbox_fn fn, void *arg, struct ou
 {
     struct maildir *md = maildir_of(st);
     char mailbox[STORE_MAILBOX_SIZE];
-    const struct dirent *e;
+    const char *name;
 
     if (!maildir_exists(md, why) && why->kind != OUTCOME_NOT_FOUND)
         return false;
@@ -54,12 +87,13 @@ maildir_mailbox_list(struct store *st, store_mailbox_fn fn, void *arg, struct ou
     DIR *d = folders_open(md, why);
     if (d == NULL)
         return false;
-    while (more && (e = readdir(d)) != NULL) {
-        if (maildir_folder_decode(e->d_name, mailbox) && folder_is_dir(md, e))
+    while (more && (name = folders_next(md, d)) != NULL) {
+        if (maildir_folder_decode(name, mailbox))
             more = fn(arg, mailbox);
     }
-    closedir(d);
-    return true;
+    if (!more)
+        errno = 0; /* whoever asked has heard enough */
+    return folders_close(md, d, why);
 }
 
 /* A file that tells Courier and others: this Maildir is a folder of the one above. */
@@ -125,18 +159,18 @@ static bool
 rename_collect(struct rename *r, struct outcome *why)
 {
     DIR *d = folders_open(r->md, why);
-    const struct dirent *e;
-    bool ok = true;
+    const char *name;
 
     if (d == NULL)
         return false;
-    while (ok && (e = readdir(d)) != NULL) {
-        if (folder_is_dir(r->md, e))
-            ok = rename_add(r, e->d_name);
+    while ((name = folders_next(r->md, d)) != NULL) {
+        if (!rename_add(r, name)) {
+            closedir(d);
+            return outcome_set(why, OUTCOME_OVERLOAD, "too many folders below %s", r->from);
+        }
     }
-    closedir(d);
-    if (!ok)
-        return outcome_set(why, OUTCOME_OVERLOAD, "too many folders below %s", r->from);
+    if (!folders_close(r->md, d, why))
+        return false;
     return r->count > 0 || outcome_set(why, OUTCOME_NOT_FOUND, "no mailbox %s", r->from);
 }
 

@@ -35,28 +35,47 @@ listing_name(const char *parent, struct span file, struct buf *out)
     return mbox_level_decode(file, out) && store_mailbox_name_check(buf_str(out));
 }
 
-static void
-listing_entry(struct listing *l, const char *parent, int dir, const char *file)
+/* False where a mailbox would be missing in the list: it would be taken for one that has gone. */
+static bool
+listing_entry(struct listing *l, const char *parent, int dir, const char *file, struct outcome *why)
 {
+    bool ok = true;
     struct span stem = span_of(file);
     struct stat st;
     struct buf name;
 
     if (fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return;
+        return errno == ENOENT || mbox_errno(l->mb, why, "stat", file);
     bool is_folder = S_ISDIR(st.st_mode) && stem.n > 2 && strcmp(file + stem.n - 2, ".d") == 0;
     if (!is_folder && !S_ISREG(st.st_mode))
-        return;
+        return true;
     if (is_folder)
         stem.n -= 2;
     buf_init(&name, STORE_MAILBOX_SIZE - 1);
     if (listing_name(parent, stem, &name)) {
         if (is_folder)
-            buf_append(&l->pending, name.data, name.len + 1);
+            ok = buf_append(&l->pending, name.data, name.len + 1);
         else if (strcasecmp(name.data, "INBOX") != 0) /* which is another file */
             l->is_stopped = !l->fn(l->arg, name.data);
     }
     buf_release(&name);
+    return ok || outcome_set(why, OUTCOME_OVERLOAD, "too many folders below %s", l->mb->base.path);
+}
+
+/* Every entry of a folder. */
+static bool
+listing_entries(struct listing *l, const char *parent, DIR *d, struct outcome *why)
+{
+    const struct dirent *e;
+
+    while (!l->is_stopped) {
+        errno = 0;
+        if ((e = readdir(d)) == NULL)
+            return errno == 0 || mbox_errno(l->mb, why, "readdir", parent);
+        if (!listing_entry(l, parent, dirfd(d), e->d_name, why))
+            return false;
+    }
+    return true;
 }
 
 static bool
@@ -78,11 +97,9 @@ listing_folder(struct listing *l, const char *parent, struct outcome *why)
         close(fd);
         return outcome_set(why, OUTCOME_OVERLOAD, "no memory to list mailboxes");
     }
-    const struct dirent *e;
-    while (!l->is_stopped && (e = readdir(d)) != NULL)
-        listing_entry(l, parent, fd, e->d_name);
+    bool ok = listing_entries(l, parent, d, why);
     closedir(d);
-    return true;
+    return ok;
 }
 
 bool

@@ -4,6 +4,7 @@
  */
 #include "faults.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 static struct {
     int left;  /* calls until it happens; 0: off */
     int error; /* 0: crash */
+    int reads; /* looks at folders until one fails; 0: off */
     int lost;  /* calls that can be made once only, until a reply is lost; 0: off */
     bool happened;
     bool stale[DESCRIPTORS];
@@ -28,8 +30,15 @@ faults_fail(int n, int error)
 {
     fault.left = n;
     fault.error = error;
-    fault.lost = 0;
+    fault.lost = fault.reads = 0;
     fault.happened = false;
+}
+
+void
+faults_fail_reading(int n, int error)
+{
+    faults_fail(0, error);
+    fault.reads = n;
 }
 
 void
@@ -57,7 +66,7 @@ faults_stale(void)
 bool
 faults_off(void)
 {
-    fault.left = fault.lost = 0;
+    fault.left = fault.lost = fault.reads = 0;
     return fault.happened;
 }
 
@@ -69,6 +78,16 @@ fails(void)
     fault.happened = true;
     if (fault.error == 0)
         _exit(99);
+    errno = fault.error;
+    return true;
+}
+
+static bool
+fails_reading(void)
+{
+    if (fault.reads == 0 || --fault.reads > 0)
+        return false;
+    fault.happened = true;
     errno = fault.error;
     return true;
 }
@@ -135,6 +154,29 @@ int
 __wrap_fstat(int fd, struct stat *st)
 {
     return is_stale(fd) ? -1 : __real_fstat(fd, st);
+}
+
+struct dirent *__real_readdir(DIR *d);
+struct dirent *__wrap_readdir(DIR *d);
+
+/* As a file system does that does not say what an entry is. */
+struct dirent *
+__wrap_readdir(DIR *d)
+{
+    struct dirent *e = fails_reading() ? NULL : __real_readdir(d);
+
+    if (e != NULL && fault.reads > 0)
+        e->d_type = DT_UNKNOWN;
+    return e;
+}
+
+int __real_fstatat(int dir, const char *path, struct stat *st, int flags);
+int __wrap_fstatat(int dir, const char *path, struct stat *st, int flags);
+
+int
+__wrap_fstatat(int dir, const char *path, struct stat *st, int flags)
+{
+    return fails_reading() ? -1 : __real_fstatat(dir, path, st, flags);
 }
 
 int __real_close(int fd);

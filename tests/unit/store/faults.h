@@ -11,6 +11,10 @@
 /* faults_fail() - the n-th call from now on (1 is the next) fails with error. */
 void faults_fail(int n, int error);
 
+/* faults_fail_reading() - the n-th look at a folder's entries, or at one of them, fails with error.
+ */
+void faults_fail_reading(int n, int error);
+
 /* faults_crash() - the process ends before the n-th call. */
 void faults_crash(int n);
 

@@ -524,6 +524,73 @@ START_TEST(a_folder_that_could_not_be_synced_is_gone)
 }
 END_TEST
 
+/* ---- folders that cannot be read ---- */
+
+static const char *const listed[] = {"maildir", "mbox"};
+#define LISTED (int)(sizeof(listed) / sizeof(listed[0]))
+
+static bool
+on_mailbox(void *arg, const char *mailbox)
+{
+    (void)mailbox;
+    ++*(size_t *)arg;
+    return true;
+}
+
+static void
+list_begin(struct fixture *f, const char *kind)
+{
+    static const char *const names[] = {"A", "A/x", "B"};
+    struct outcome why;
+
+    fixture_begin(f, kind_find(kind));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        ck_assert(store_mailbox_create(f->st, names[i], &why));
+}
+
+/* A mailbox that is missing in the list would be taken for one that is gone. */
+START_TEST(a_list_is_whole_or_refused)
+{
+    struct fixture f;
+    struct outcome why;
+    bool happened = true;
+    int n = 0;
+
+    list_begin(&f, listed[_i]);
+    while (happened) {
+        size_t count = 0;
+        faults_fail_reading(++n, EIO);
+        bool ok = store_mailbox_list(f.st, on_mailbox, &count, &why);
+        happened = faults_off();
+        ck_assert_msg(!ok || count == 4, "%s, look %d: %zu mailboxes", listed[_i], n, count);
+        ck_assert_msg(ok || (happened && outcome_is_temporary(&why)), "%s", why.cause);
+    }
+    ck_assert_int_gt(n, 4);
+    fixture_end(&f);
+}
+END_TEST
+
+/* Of a Maildir, whose folders lie side by side: the children go along, or nothing moves. */
+START_TEST(a_rename_that_cannot_see_its_children_moves_nothing)
+{
+    struct fixture f;
+    struct outcome why;
+    bool happened = true;
+    int n = 0;
+
+    while (happened) {
+        list_begin(&f, "maildir");
+        faults_fail_reading(++n, EIO);
+        bool ok = store_mailbox_rename(f.st, "A", "C", &why);
+        happened = faults_off();
+        ck_assert_msg(store_mailbox_delete(f.st, ok ? "C" : "A", &why), "%d: %s", n, why.cause);
+        ck_assert_msg(store_mailbox_delete(f.st, ok ? "C/x" : "A/x", &why), "%d: %s", n, why.cause);
+        fixture_end(&f);
+    }
+    ck_assert_int_gt(n, 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -544,6 +611,8 @@ main(void)
     tcase_add_loop_test(all, an_unwritable_folder_is_named, 0, SWEPT);
     tcase_add_loop_test(all, every_call_of_a_restore_fails_once, 0, RESTORED * DAMAGES);
     tcase_add_loop_test(all, the_process_ends_at_every_call_of_a_restore, 0, RESTORED * DAMAGES);
+    tcase_add_loop_test(all, a_list_is_whole_or_refused, 0, LISTED);
+    tcase_add_test(all, a_rename_that_cannot_see_its_children_moves_nothing);
     tcase_add_test(all, a_folder_that_could_not_be_synced_is_gone);
     tcase_add_test(all, a_failed_sync_fails_all_that_share_the_file);
     suite_add_tcase(s, all);
