@@ -95,9 +95,12 @@ test_result_print(struct sieve_run *r, const struct sieve_op *op)
     FILE *out = suite_of(r)->out;
 
     (void)op;
-    for (uint32_t i = 0; i < count; i++)
-        fprintf(out, "# %s %s\n", sieve_action_name(actions[i].kind),
-                actions[i].storage.mailbox == NULL ? "" : actions[i].storage.mailbox);
+    for (uint32_t i = 0; i < count; i++) {
+        const char *to = actions[i].kind == SIEVE_REDIRECT ? actions[i].details.redirect.address
+                                                           : actions[i].storage.mailbox;
+        fprintf(out, "# %s%s%s\n", sieve_action_name(actions[i].kind), to == NULL ? "" : " ",
+                to == NULL ? "" : to);
+    }
     fprintf(out, "# implicit keep: %s\n", sieve_run_keeps(r) ? "yes" : "no");
     return SIEVE_GO;
 }

@@ -92,11 +92,13 @@ static struct sieve_program *
 compile_text(struct suite *s, const char *name, struct span text)
 {
     struct sieve_report *report = malloc(sizeof(*report));
+    struct sieve_compiler compiler = s->compiler;
 
     if (report == NULL)
         return NULL;
+    compiler.extensions = suite_offered(s);
     sieve_report_init(report);
-    struct suite_program *kept = program_kept(s, sieve_compile(&s->compiler, name, text, report));
+    struct suite_program *kept = program_kept(s, sieve_compile(&compiler, name, text, report));
     if (kept == NULL)
         note_report(s, report);
     sieve_report_release(report);

@@ -207,6 +207,61 @@ apply_limits(struct suite *s)
     apply_time(s);
 }
 
+/* ------------------------------------------------------------------ extensions */
+
+/* The next word of a list; nothing behind the last. */
+static struct span
+next_word(struct span *rest)
+{
+    size_t n = 0;
+
+    while (rest->n > 0 && strchr(" ,\t\r\n", rest->p[0]) != NULL)
+        *rest = span_skip(*rest, 1);
+    while (n < rest->n && strchr(" ,\t\r\n", rest->p[n]) == NULL)
+        n++;
+    struct span word = {rest->p, n};
+    *rest = span_skip(*rest, n);
+    return word;
+}
+
+/* "+name" and "-name" change what there is without the setting; plain names are all that there is.
+ * The suite's own language always is. */
+static bool
+is_offered(const struct sieve_extension *e, struct span list)
+{
+    bool is_on = true, is_named = false, is_list = false;
+
+    for (struct span word = next_word(&list); word.n > 0; word = next_word(&list)) {
+        bool is_change = word.p[0] == '+' || word.p[0] == '-';
+        is_list = is_list || !is_change;
+        if (!span_equal(span_skip(word, is_change), span_of(e->name)))
+            continue;
+        is_named = true;
+        is_on = word.p[0] != '-';
+    }
+    if (e->name[0] == '\0' || e == &suite_extension)
+        return true;
+    return is_named ? is_on : !is_list;
+}
+
+const struct sieve_extension *const *
+suite_offered(struct suite *s)
+{
+    const struct sieve_extension *const *all = s->compiler.extensions;
+    const char *value = suite_setting(s, "sieve_extensions");
+    size_t n = 0, count = 0;
+
+    if (value == NULL || value[0] == '\0')
+        return all;
+    while (all[n] != NULL)
+        n++;
+    const struct sieve_extension **list = arena_alloc(&s->arena, (n + 1) * sizeof(*list));
+    for (size_t i = 0; list != NULL && i < n; i++)
+        if (is_offered(all[i], span_of(value)))
+            list[count++] = all[i];
+    return list == NULL ? all : list;
+}
+
 /* ------------------------------------------------------------------ staging */
 
 void

@@ -199,6 +199,11 @@ uint64_t suite_number(const char *value, bool is_time);
 
 void suite_settings_stage(struct suite *s, const char *name, const char *value);
 void suite_settings_apply(struct suite *s);
+
+/* suite_offered() - the extensions that scripts of tests may require, as `sieve_extensions` says.
+ */
+const struct sieve_extension *const *suite_offered(struct suite *s);
+
 const char *suite_setting(void *arg, const char *name);
 
 #endif
