@@ -219,9 +219,14 @@ has_stray_control(struct span s)
 {
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        bool is_line_end = c == '\n' || (c == '\r' && i + 1 < s.n && s.p[i + 1] == '\n');
-        if ((c < ' ' && c != '\t' && !is_line_end) || c == 127)
+        size_t end = i;
+
+        while (end < s.n && s.p[end] == '\r') /* more than one are a line end still */
+            end++;
+        bool is_fold = end < s.n && s.p[end] == '\n';
+        if ((c < ' ' && c != '\t' && !is_fold) || c == 127)
             return true;
+        i = is_fold ? end : i;
     }
     return false;
 }

@@ -164,6 +164,9 @@ static const struct {
      SPAN(VERSION "Content-Type: multipart/mixed; boundary=b\r\0x" E_ACUTE
                   "\r\n\r\n--b\r\n\r\n" E_ACUTE "\r\n--b--\r\n"),
      HEADER_WHY},
+    {"a fold with a CR too many is one",
+     SPAN(VERSION "Content-Type: a/n\r\r\n ;a=\"" E_ACUTE "\"\r\n\r\nx"),
+     VERSION "Content-Type: a/n;\r\n a*=utf-8''%C3%A9\r\n\r\nx"},
     {"a name that begins like one", SPAN("--b: " E_ACUTE "\r\n\r\n"), HEADER_WHY},
     {"what is signed",
      SPAN(VERSION "Content-Type: multipart/Signed; boundary=b\r\n\r\n--b\r\n" TEXT_8BIT E_ACUTE
