@@ -376,29 +376,54 @@ begin_program(struct sieve_run *r, const struct sieve_program *p)
     return r->globals != NULL;
 }
 
+/* What a program that fails leaves as it was. */
+struct standing {
+    uint32_t action_count, redirects, notifies;
+    bool is_keep_cancelled, has_explicit_keep;
+    struct sieve_edition *edition;
+    struct flags flags;
+};
+
+static struct standing
+standing_of(const struct sieve_run *r, const struct flags *flags)
+{
+    return (struct standing){
+        .action_count = r->action_count,
+        .redirects = r->redirects,
+        .notifies = r->notifies,
+        .is_keep_cancelled = r->is_keep_cancelled,
+        .has_explicit_keep = r->has_explicit_keep,
+        .edition = r->edition,
+        .flags = flags == NULL ? (struct flags){.has_begun = false} : *flags,
+    };
+}
+
+static void
+restore(struct sieve_run *r, const struct standing *before, struct flags *flags)
+{
+    r->action_count = before->action_count;
+    r->redirects = before->redirects;
+    r->notifies = before->notifies;
+    r->is_keep_cancelled = before->is_keep_cancelled;
+    r->has_explicit_keep = before->has_explicit_keep;
+    r->edition = before->edition;
+    if (flags != NULL)
+        *flags = before->flags;
+}
+
 static enum sieve_status
 run_program(struct sieve_run *r, const struct sieve_program *p)
 {
-    struct sieve_run before = *r;
-    struct flags *flags = flags_internal(r), flags_before = {0};
+    struct flags *flags = flags_internal(r);
+    const struct standing before = standing_of(r, flags);
 
-    if (flags != NULL)
-        flags_before = *flags;
     r->edition->is_taken = true; /* what fails must leave it as it is (RFC 5293 7) */
     if (begin_program(r, p))
         run_unit(r, p->units);
     r->frame = NULL;
     r->part = NULL;
-    if (r->status == SIEVE_OK)
-        return SIEVE_OK;
-    r->action_count = before.action_count;
-    r->redirects = before.redirects;
-    r->notifies = before.notifies;
-    r->is_keep_cancelled = before.is_keep_cancelled;
-    r->has_explicit_keep = before.has_explicit_keep;
-    r->edition = before.edition;
-    if (flags != NULL)
-        *flags = flags_before;
+    if (r->status != SIEVE_OK)
+        restore(r, &before, flags);
     return r->status;
 }
 

@@ -98,11 +98,12 @@ compile(struct filer *f, const struct filing_script *s, struct span text)
 static struct sieve_program *
 find_program(struct filer *f, const struct filing_script *s)
 {
-    char key[FILING_NAME_MAX + 2];
+    char key[FILING_NAME_MAX + 2]; /* no hash is longer: filing_run_unpack() */
     struct buf question, text;
     struct pack p;
 
-    snprintf(key, sizeof key, "%c%s", s->layer == FILING_PERSONAL ? 'p' : 'a', s->hash);
+    key[0] = s->layer == FILING_PERSONAL ? 'p' : 'a';
+    memcpy(key + 1, s->hash, strlen(s->hash) + 1);
     struct sieve_program *program = programs_find(f->sorter->programs, key);
     if (program != NULL)
         return program;
