@@ -3,12 +3,16 @@
 """Sieve scripts with the real daemon: how they are stored, and where the mail goes by LMTP. Ends in
 one line "N passed, N failed"; DOORSTEP and DOORSTEPD name the binaries."""
 
+import contextlib
 import glob
 import json
 import os
+import shutil
 import signal
 import smtplib
+import sqlite3
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -462,6 +466,70 @@ def included(daemon):
     expect(where(daemon, "include").get("More") == 2, f"the first text again: {where(daemon, 'include')}")
 
 
+def several_of_one_use(daemon):
+    """RFC 8579 4: of several mailboxes with that use the one that is named, else one of them; never one without."""
+    to = account(
+        daemon,
+        "several",
+        'require ["fileinto", "special-use", "variables"];\n'
+        'if header :matches "subject" "into *" { fileinto :specialuse "\\\\junk" "${1}"; }\n',
+    )
+    for name in ("Spam", "Second", "Plain"):
+        daemon.tool("mailbox", "create", to, name)
+    for name in ("Spam", "Second"):
+        daemon.tool("mailbox", "special-use", to, name, "\\Junk")
+    uses = {r["name"]: r["special_use"] for r in json.loads(daemon.tool("--json", "mailbox", "list", to))}
+    expect(uses["Spam"] == uses["Second"] == "\\Junk", f"no two of one use: {uses}")
+    for name in ("Spam", "Second"):
+        send(daemon, f"into {name}", to)
+        found = where(daemon, "several")
+        expect(found.get(name) == 1, f"not into {name}, though it has the use: {found}")
+    send(daemon, "into Plain", to)
+    send(daemon, "into Nowhere", to)
+    found = where(daemon, "several")
+    expect("Plain" not in found and "Nowhere" not in found and sum(found.values()) == 4, f"{found}")
+    expect(found["Spam"] + found["Second"] == 4, f"not in one of that use: {found}")
+    for name in ("Spam", "Second"):
+        daemon.tool("mailbox", "special-use", to, name, "none")
+    send(daemon, "into Plain", to)
+    expect(where(daemon, "several").get("Plain") == 1, f"nobody has the use: {where(daemon, 'several')}")
+
+
+def what_a_redirect_asks_for(daemon):
+    """RFC 6009: NOTIFY, RET and BY of the script, with the account as sender; else those of the sender stay."""
+    to = account(
+        daemon,
+        "asks",
+        'require ["copy", "redirect-dsn", "redirect-deliverby"];\n'
+        'redirect :copy "plain@example.net";\n'
+        'redirect :copy :notify "FAILURE,DELAY" :ret "HDRS" "dsn@example.net";\n'
+        'redirect :copy :notify "NEVER" :bytimerelative 600 "return@example.net";\n'
+        'redirect :copy :bytimerelative 600 :bymode "notify" :bytrace "tell@example.net";\n',
+    )
+    send(daemon, "one", to)
+    until(lambda: len(queued(daemon, to)) == 4, "not all four are queued")
+    rows = until(lambda: len(found := wishes(daemon, to)) == 4 and found, "not all four are in the queue")
+    usual = rows["plain@example.net"]
+    expect(usual[0] == "bob@example.com" and usual[1:4] == (0, 0, ""), f"{usual}")
+    expect(rows["dsn@example.net"][:4] == (to, 4 | 8, 2, ""), f"{rows}")  # enum envelope_notify, envelope_ret
+    expect(rows["return@example.net"][:4] == (to, 1, 0, "600;R"), f"{rows}")
+    expect(rows["return@example.net"][4] == 600, f"it waits longer than that: {rows}")
+    expect(rows["tell@example.net"][:4] == (to, 0, 0, "600;NT"), f"{rows}")
+    expect(rows["tell@example.net"][4] == usual[4], f"it does not wait as long as others: {rows}")
+
+
+def wishes(daemon, account):
+    """{recipient: (reverse-path, NOTIFY, RET, BY, how long it may wait)}, from a copy of the queue: the daemon has locked it."""
+    with tempfile.TemporaryDirectory(prefix="doorstep-queue.") as folder:
+        for path in glob.glob(f"{daemon.state}/queue/queue.sqlite*"):
+            shutil.copy(path, folder)
+        with contextlib.closing(sqlite3.connect(f"{folder}/queue.sqlite")) as db:
+            rows = db.execute(
+                "SELECT address, reverse_path, notify, ret, by, expires - queued FROM recipients "
+                "JOIN items ON items.id = item WHERE account = ?", (account,)).fetchall()
+    return {row[0]: row[1:] for row in rows}
+
+
 def special_uses(daemon):
     """RFC 8579, RFC 9042, RFC 5490: what is said about mailboxes decides."""
     to = account(
@@ -736,6 +804,8 @@ def main():
         tests.run("mailboxexists and duplicate ask the account", asking, daemon)
         tests.run("include takes another script of the account", included, daemon)
         tests.run("special uses and annotations of mailboxes", special_uses, daemon)
+        tests.run("several mailboxes of one use", several_of_one_use, daemon)
+        tests.run("what a redirect asks for", what_a_redirect_asks_for, daemon)
         tests.run("mailboxes by their ids", by_id, daemon)
         tests.run("names that are no mailboxes", bad_names, daemon)
         tests.run("another active script holds at once", changed, daemon)
