@@ -371,6 +371,41 @@ transaction_sort(struct transaction *t)
     transaction_refuse(t);
 }
 
+/* All of it has come, and its envelope is read, into the arena. */
+static void
+set_out(struct transaction *t)
+{
+    buf_release(&t->envelope_pieces);
+    t->deliver->counters.transactions++;
+    t->times.ended_us = clock_us();
+    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_RECEIVE, t->times.ended_us - t->started_us);
+    metrics_observe(METRIC_MESSAGE_SIZE, METRICS_NO_LABEL, message_traits(t->msg)->octets);
+    t->asked = t->envelope.recipient_count;
+    t->received_from = t->envelope.reverse_path;
+    t->source = (struct delivery_source){.envelope = &t->envelope,
+                                         .facts = &t->facts,
+                                         .msg = t->msg,
+                                         .received_from = &t->received_from,
+                                         .mailbox = "INBOX",
+                                         .received = clock_wall()};
+    id_make(t->source.id);
+}
+
+/* Who has it already, and then whose it is. */
+static void
+look_and_deliver(struct transaction *t)
+{
+    if (!t->is_prepared)
+        ledger_prepare(t->msg, true);
+    message_seal(t->msg);
+    ledger_look(t->msg, &t->source.known_by);
+    t->deliver->counters.octets += message_traits(t->msg)->octets;
+    if (*t->envelope.filter != '\0')
+        transaction_filter(t);
+    else
+        transaction_resolve(t);
+}
+
 bool
 transaction_end(struct edge *e, uint64_t id, struct span body)
 {
@@ -388,32 +423,10 @@ transaction_end(struct edge *e, uint64_t id, struct span body)
         transaction_free(t);
         return false;
     }
-    buf_release(&t->envelope_pieces); /* what was read lies in the arena */
-    e->deliver->counters.transactions++;
-    t->times.ended_us = clock_us();
-    metrics_observe(METRIC_STAGE_TIME, METRICS_STAGE_RECEIVE, t->times.ended_us - t->started_us);
-    metrics_observe(METRIC_MESSAGE_SIZE, METRICS_NO_LABEL, message_traits(t->msg)->octets);
-    t->asked = t->envelope.recipient_count;
-    t->received_from = t->envelope.reverse_path;
-    t->source = (struct delivery_source){.envelope = &t->envelope,
-                                         .facts = &t->facts,
-                                         .msg = t->msg,
-                                         .received_from = &t->received_from,
-                                         .mailbox = "INBOX",
-                                         .received = clock_wall()};
-    id_make(t->source.id);
-    if (t->is_broken) {
+    set_out(t);
+    if (t->is_broken)
         transaction_refuse(t);
-        return true;
-    }
-    if (!t->is_prepared)
-        ledger_prepare(t->msg, true);
-    message_seal(t->msg);
-    ledger_look(t->msg, &t->source.known_by);
-    e->deliver->counters.octets += message_traits(t->msg)->octets;
-    if (*t->envelope.filter != '\0')
-        transaction_filter(t);
     else
-        transaction_resolve(t);
+        look_and_deliver(t);
     return true;
 }
