@@ -52,10 +52,11 @@ void door_keeper_resume(struct door_keeper *k);
 /* door_keeper_send() - as door_send(). false also without a door. */
 bool door_keeper_send(struct door_keeper *k, uint16_t type, uint64_t id, struct span body, int fd);
 
+/* door_keeper_send_pieces() - as door_send_pieces(). */
+bool door_keeper_send_pieces(struct door_keeper *k, uint16_t type, uint64_t id, struct span packed,
+                             int fd);
+
 /* door_keeper_put() - as door_put(); it goes out at the end of the turn. */
 bool door_keeper_put(struct door_keeper *k, uint16_t type, uint64_t id, struct span body);
-
-/* door_keeper_flush() - what was sent past the keeper and waits goes out when there is room. */
-void door_keeper_flush(struct door_keeper *k);
 
 #endif

@@ -134,17 +134,20 @@ door_keeper_send(struct door_keeper *k, uint16_t type, uint64_t id, struct span 
 }
 
 bool
+door_keeper_send_pieces(struct door_keeper *k, uint16_t type, uint64_t id, struct span packed,
+                        int fd)
+{
+    if (k->door == NULL || !door_send_pieces(k->door, type, id, packed, fd))
+        return false;
+    watch_door(k, door_queued(k->door) > 0);
+    return true;
+}
+
+bool
 door_keeper_put(struct door_keeper *k, uint16_t type, uint64_t id, struct span body)
 {
     if (k->door == NULL || !door_put(k->door, type, id, body))
         return false;
     loop_chore_add(k->loop, &k->flush);
     return true;
-}
-
-void
-door_keeper_flush(struct door_keeper *k)
-{
-    if (k->door != NULL)
-        loop_chore_add(k->loop, &k->flush);
 }

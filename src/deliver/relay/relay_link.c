@@ -83,28 +83,6 @@ on_replace(void *arg)
 
 /* ---- jobs ---- */
 
-static bool
-send_pieces(struct relay_link *l, uint64_t id, struct span packed, int fd)
-{
-    struct buf body;
-    bool ok = true;
-
-    buf_init(&body, DOOR_BODY_MAX);
-    while (ok) {
-        size_t n = packed.n < DOOR_BODY_MAX - 1 ? packed.n : DOOR_BODY_MAX - 1;
-        bool is_last = n == packed.n;
-
-        buf_reset(&body);
-        ok = buf_append_char(&body, is_last ? 0 : 1) && buf_append(&body, packed.p, n) &&
-             role_door_send(&l->role.door, RELAY_SEND, id, buf_span(&body), is_last ? fd : -1);
-        packed = span_skip(packed, n);
-        if (is_last)
-            break;
-    }
-    buf_release(&body);
-    return ok;
-}
-
 static struct sent_job *
 sent_job_new(struct relay_link *l, uint32_t recipients, relay_link_fn fn, void *arg)
 {
@@ -139,7 +117,8 @@ relay_link_send(struct relay_link *l, const struct relay_job *job, int fd, relay
     pack_init(&p, &packed);
     relay_job_pack(job, &p);
     struct sent_job *j = p.full ? NULL : sent_job_new(l, job->recipient_count, fn, arg);
-    bool ok = j != NULL && send_pieces(l, j->question.id, buf_span(&packed), fd);
+    bool ok = j != NULL && door_keeper_send_pieces(&l->role.door.keeper, RELAY_SEND, j->question.id,
+                                                   buf_span(&packed), fd);
     buf_release(&packed);
     if (j != NULL && !ok) {
         forget_unsent(j);

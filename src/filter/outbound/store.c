@@ -66,7 +66,7 @@ send_result(struct store_door *d, uint64_t id, const struct filter_result *resul
     pack_init(&p, &packed);
     filter_result_pack(result, &p);
     good = !p.full && (!result->has_new_body || fd >= 0) &&
-           door_send_pieces(d->keeper.door, FILTER_RESULT, id, buf_span(&packed), fd);
+           door_keeper_send_pieces(&d->keeper, FILTER_RESULT, id, buf_span(&packed), fd);
     buf_release(&packed);
     if (fd >= 0)
         close(fd);
@@ -95,7 +95,6 @@ store_say_result(struct outbound *o, uint64_t id, const struct filter_result *re
     outcome_set(&lost.why, OUTCOME_FILTER_DEFERRED, "the result cannot be told");
     if (!send_result(d, id, result, body))
         (void)send_result(d, id, &lost, NULL);
-    door_keeper_flush(&d->keeper);
     question_free(d, q);
 }
 

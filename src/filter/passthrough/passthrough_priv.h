@@ -23,7 +23,6 @@
 #include <sys/queue.h>
 
 #include "doorstep/door_frames.h"
-#include "doorstep/door_keeper.h"
 #include "doorstep/filter.h"
 #include "doorstep/loop.h"
 #include "doorstep/passthrough.h"
@@ -32,6 +31,8 @@
 
 #include "judge_priv.h"
 #include "token_priv.h"
+
+#include "store_role_priv.h"
 
 #define uthash_nonfatal_oom(element) ((element)->is_unlisted = true)
 #include <uthash.h>
@@ -92,12 +93,11 @@ struct passthrough {
     struct loop *loop;
     const struct settings *settings; /* borrowed */
     struct settings_limits limits;   /* of who gives messages back */
-    struct door_keeper main, store;
+    struct store_role role;
     struct gate gates[FILTER_SECTIONS_MAX];
     size_t gate_count;
     struct pass *passes;   /* table by id */
     struct pass *by_token; /* table by token */
-    int status;
 };
 
 /* --- run.c --- */

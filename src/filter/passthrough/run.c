@@ -1,28 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The passthrough role: the store's door, the listeners of its filters, and main's door, which it
- * only watches. A store that breaks the rules of the door ends it, and main starts another.
+ * The passthrough role: what the store says, the listeners of its filters, and what the store is
+ * told of messages.
  */
 #include "passthrough_priv.h"
 
 #include <sodium.h>
-#include <stdlib.h>
 #include <sysexits.h>
 
-#include "doorstep/log.h"
-
-#define QUEUE_MAX (64u << 20)
 #define RESULT_MAX 65536 /* no result of ours has more than texts */
-
-static void
-end(struct passthrough *p, int status, const char *reason)
-{
-    log_event(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "end", "reason", reason, NULL);
-    p->status = status;
-    loop_stop(p->loop);
-}
-
-/* ---- to the store ---- */
 
 void
 passthrough_say(struct passthrough *p, uint64_t id, const struct filter_result *result, int fd)
@@ -34,56 +20,18 @@ passthrough_say(struct passthrough *p, uint64_t id, const struct filter_result *
     pack_init(&pk, &body);
     pack_u8(&pk, 0); /* no more frames follow */
     filter_result_pack(result, &pk);
-    if (pk.full || !door_keeper_send(&p->store, PASS_RESULT, id, buf_span(&body), fd))
-        end(p, EX_OSERR, "a result cannot be told");
+    if (pk.full || !door_keeper_send(&p->role.store, PASS_RESULT, id, buf_span(&body), fd))
+        store_role_end(&p->role, EX_OSERR, "a result cannot be told");
     buf_release(&body);
 }
 
-/* ---- from it ---- */
-
 static bool
-take_from_store(void *arg, struct door_frame *f)
+take_frame(void *arg, struct door_frame *f)
 {
     if (f->type == PASS_MESSAGE)
         return pass_take(arg, f);
     return f->type == PASS_MORE && pass_more(arg, f);
 }
-
-static void
-on_store_lost(void *arg, enum door_result how)
-{
-    if (how == DOOR_CLOSED)
-        end(arg, EXIT_SUCCESS, "the store is gone");
-    else
-        end(arg, EX_PROTOCOL, "the store said what no store says");
-}
-
-static const struct door_keeper_calls store_calls = {
-    .take = take_from_store,
-    .lost = on_store_lost,
-};
-
-/* ---- main ---- */
-
-static bool
-take_from_main(void *arg, struct door_frame *f)
-{
-    (void)arg;
-    (void)f;
-    return false; /* it has nothing more to say, whatever this is */
-}
-
-static void
-on_main_lost(void *arg, enum door_result how)
-{
-    (void)how;
-    end(arg, EXIT_SUCCESS, "main is gone");
-}
-
-static const struct door_keeper_calls main_calls = {
-    .take = take_from_main,
-    .lost = on_main_lost,
-};
 
 /* ---- the role ---- */
 
@@ -108,20 +56,18 @@ open_all(struct passthrough *p, const struct passthrough_start *start)
         if (!gate_open(&p->gates[i], p, &p->settings->filters[i], start->returns[i]))
             return false;
     }
-    p->main = (struct door_keeper){.loop = p->loop, .calls = &main_calls, .arg = p};
-    p->store = (struct door_keeper){.loop = p->loop, .calls = &store_calls, .arg = p};
-    return door_keeper_open(&p->main, start->main_door) &&
-           door_keeper_open(&p->store, door_new(start->store_door, QUEUE_MAX)) &&
-           door_keeper_send(&p->main, ROLE_READY, 0, SPAN_NONE, -1);
+    p->role = (struct store_role){.loop = p->loop, .take = take_frame, .arg = p};
+    return store_role_open(&p->role, start->main_door, start->store_door);
 }
 
 int
 passthrough_run(const struct passthrough_start *start)
 {
-    struct passthrough p = {.settings = start->settings, .status = EX_OSERR};
+    struct passthrough p = {.settings = start->settings};
 
     set_limits(&p);
-    if (open_all(&p, start))
-        loop_run(p.loop);
-    return p.status; /* connections end with the process: half a message is none */
+    if (!open_all(&p, start))
+        return EX_OSERR;
+    loop_run(p.loop);
+    return p.role.status; /* connections end with the process: half a message is none */
 }

@@ -11,12 +11,13 @@
 #define FILTER_RUNNER_RUNNER_PRIV_H
 
 #include "doorstep/door_frames.h"
-#include "doorstep/door_keeper.h"
 #include "doorstep/filter.h"
 #include "doorstep/loop.h"
 #include "doorstep/program.h"
 #include "doorstep/runner.h"
 #include "doorstep/settings.h"
+
+#include "store_role_priv.h"
 
 #define uthash_nonfatal_oom(element) ((element)->is_unlisted = true)
 #include <uthash.h>
@@ -29,12 +30,11 @@ struct runner {
     const struct runner_hooks *hooks;
     const struct settings *settings;
     struct loop *loop;
-    struct door_keeper main, store;
+    struct store_role role;
     struct loop_signal *children;
     struct job *jobs; /* table by id: owned, until its process is gone */
     struct job *waiting, *waiting_last;
     unsigned running;
-    int status;
 };
 
 struct child {

@@ -63,10 +63,9 @@ job_done(struct job *j, const struct relay_result *result)
     pack_init(&p, &packed);
     relay_result_pack(result, &p);
     if (p.full ||
-        !door_send_pieces(s->store.keeper.door, RELAY_RESULT, j->id, buf_span(&packed), -1))
+        !door_keeper_send_pieces(&s->store.keeper, RELAY_RESULT, j->id, buf_span(&packed), -1))
         sender_end(s, EX_OSERR, "a result cannot be told");
     buf_release(&packed);
-    door_keeper_flush(&s->store.keeper);
     job_free(j);
 }
 
