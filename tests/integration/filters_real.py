@@ -105,8 +105,9 @@ class Clamsmtpd(Filter):
         self.configuration = self.write("clamsmtpd.conf", text)
 
     def run(self):
-        clamd = self.write("clamd.conf", CLAMD.format(folder=self.folder, user="clamsmtp"))
-        self.clamd.start("/usr/sbin/clamd", "-c", clamd)
+        if self.clamd.process is None:  # it stays when the filter is restarted
+            clamd = self.write("clamd.conf", CLAMD.format(folder=self.folder, user="clamsmtp"))
+            self.clamd.start("/usr/sbin/clamd", "-c", clamd)
         self.start("/usr/sbin/clamsmtpd", "-f", self.configuration, "-d", "1")
 
     def close(self):
