@@ -47,7 +47,8 @@ index_open(const char *folder, bool create, struct outcome *why)
         outcome_set(why, OUTCOME_SYSTEM, "out of memory: index");
     else
         ix->db = open_database(folder, create, why);
-    if (ix->db == NULL || !index_totals_read(ix, why) || !mark_read(ix, why)) {
+    if (ix->db == NULL || !index_totals_read(ix, why) || !mark_read(ix, why) ||
+        !ledger_filter_read(ix, why)) {
         index_close(ix);
         return NULL;
     }

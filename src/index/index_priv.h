@@ -13,6 +13,7 @@
 
 #define INDEX_MARK_NAME "index.mark"
 #define INDEX_CACHE_KIB 16  /* of SQLite's pages between transactions; a thousand may be open */
+#define LEDGER_BITS 8192    /* of the filter in front of the ledger: 1 KiB an open index */
 #define UID_MAX 4294967294U /* so that UIDNEXT is a uint32_t too */
 #define KEYWORDS_SIZE 4096  /* of one message, with the terminating NUL */
 #define FLAGS_ALL                                                                                  \
@@ -57,6 +58,7 @@ struct index {
     bool in_transaction;
     bool mark_is_due; /* the mark says something else */
     bool is_renewed;  /* in this transaction: `behind` is of no meaning after it */
+    unsigned char ledger_bits[LEDGER_BITS / 8]; /* two for each key that the ledger may have */
 };
 
 /* A row as it is read: everything is checked as if a stranger had written the file. `bad` is
@@ -87,6 +89,9 @@ struct mailbox_state *mailbox_state_load(struct index *ix, int64_t id, struct ou
 bool mailbox_states_write(struct index *ix, struct outcome *why);
 void mailbox_states_release(struct index *ix);
 bool index_totals_read(struct index *ix, struct outcome *why);
+
+/* ledger_filter_read() - at open: which keys the ledger cannot have. */
+bool ledger_filter_read(struct index *ix, struct outcome *why);
 
 /* uid_given() - a row or a burned one has this UID: UIDNEXT is larger. */
 void uid_given(struct index *ix, struct mailbox_state *state, uint32_t uid);

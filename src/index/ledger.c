@@ -2,6 +2,10 @@
  *
  * The ledger: which deliveries were made lately, so that a queueing MTA that lost our answer and
  * sends the same bytes again gets 250 and no second copy. The caller makes the key.
+ *
+ * Nearly every delivery is a new one. A Bloom filter in memory (Bloom 1970; two bits a key) says so
+ * without a look at the database. Keys that were pruned stay in it until the index is next opened,
+ * and where there are too many of them it says "perhaps" to all: then the rows decide.
  */
 #include "index_priv.h"
 
@@ -9,6 +13,54 @@
 #include <string.h>
 
 #define KEY_MAX ((INDEX_LEDGER_KEY_SIZE - 1) / 2)
+#define FILTER_KEYS LEDGER_BITS /* with more of them it would say "perhaps" most of the time */
+
+struct filter_places { /* of one key's bits */
+    uint32_t first, second;
+};
+
+static struct filter_places
+filter_places(struct span key)
+{
+    uint32_t hash = table_hash(key.p, key.n);
+    return (struct filter_places){hash % LEDGER_BITS, hash / LEDGER_BITS % LEDGER_BITS};
+}
+
+static void
+filter_add(struct index *ix, struct span key)
+{
+    struct filter_places at = filter_places(key);
+    ix->ledger_bits[at.first / 8] |= (unsigned char)(1U << at.first % 8);
+    ix->ledger_bits[at.second / 8] |= (unsigned char)(1U << at.second % 8);
+}
+
+static bool
+filter_may_have(const struct index *ix, struct span key)
+{
+    struct filter_places at = filter_places(key);
+    return (ix->ledger_bits[at.first / 8] >> at.first % 8 & 1) != 0 &&
+           (ix->ledger_bits[at.second / 8] >> at.second % 8 & 1) != 0;
+}
+
+bool
+ledger_filter_read(struct index *ix, struct outcome *why)
+{
+    struct db_statement *s = db_prepare(ix->db, "SELECT key FROM ledger LIMIT ?", why);
+    enum db_result result;
+    unsigned count = 0;
+    if (s == NULL)
+        return false;
+    db_bind_int(s, 1, FILTER_KEYS);
+    while ((result = db_next(s, why)) == DB_ROW) {
+        filter_add(ix, db_blob(s, 0));
+        count++;
+    }
+    if (count == FILTER_KEYS)
+        memset(ix->ledger_bits, 0xff, sizeof(ix->ledger_bits));
+    if (result == DB_DONE)
+        db_reset(s);
+    return result == DB_DONE;
+}
 
 static int
 hex_value(char c)
@@ -43,6 +95,8 @@ index_ledger_find(struct index *ix, const char *key, time_t since, char delivery
     struct span span;
     if (!key_octets(key, octets, &span, why))
         return false;
+    if (!filter_may_have(ix, span))
+        return outcome_set(why, OUTCOME_NOT_FOUND, NULL);
     struct db_statement *s =
         db_prepare(ix->db, "SELECT delivery_id FROM ledger WHERE key = ? AND delivered >= ?", why);
     if (s == NULL)
@@ -78,6 +132,7 @@ index_ledger_add(struct index *ix, const char *key, const char *delivery_id, tim
     db_bind_blob(s, 1, span);
     db_bind_int(s, 2, when);
     db_bind_text(s, 3, delivery_id);
+    filter_add(ix, span);
     return db_run(s, why);
 }
 

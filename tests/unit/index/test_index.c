@@ -414,6 +414,38 @@ START_TEST(the_ledger_knows_what_was_delivered_lately)
 }
 END_TEST
 
+static void
+number_key(unsigned n, char key[INDEX_LEDGER_KEY_SIZE])
+{
+    snprintf(key, INDEX_LEDGER_KEY_SIZE, "%08x", n);
+}
+
+/* Past what its filter takes, and behind a filter that was made anew from the rows. */
+START_TEST(a_ledger_of_any_length_forgets_no_key)
+{
+    static const unsigned lengths[] = {1, 100, 5000, 9000};
+    const unsigned n = lengths[_i];
+    char id[ID_SIZE], key[INDEX_LEDGER_KEY_SIZE];
+    OK(&f, index_begin(f.ix, &f.why));
+    for (unsigned i = 0; i < n; i++) {
+        number_key(i, key);
+        OK(&f, index_ledger_add(f.ix, key, "id", 1000, &f.why));
+    }
+    OK(&f, index_commit(f.ix, &f.why));
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < n; i++) {
+            number_key(i, key);
+            OK(&f, index_ledger_find(f.ix, key, 0, id, &f.why));
+        }
+        for (unsigned i = n; i < n + 1000; i++) {
+            number_key(i, key);
+            FAILS(&f, OUTCOME_NOT_FOUND, index_ledger_find(f.ix, key, 0, id, &f.why));
+        }
+        fixture_reopen(&f);
+    }
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -435,6 +467,7 @@ suite(void)
     tcase_add_test(t, a_deleted_mailbox_takes_its_messages_out_of_the_quota);
     tcase_add_test(t, dates_that_no_row_holds_become_1970);
     tcase_add_test(t, the_ledger_knows_what_was_delivered_lately);
+    tcase_add_loop_test(t, a_ledger_of_any_length_forgets_no_key, 0, 4);
     suite_add_tcase(s, t);
     return s;
 }
