@@ -58,9 +58,10 @@ void db_rollback(struct db *db);
  * for it. */
 bool db_flush(struct db *db, struct outcome *why);
 
-/* db_drop_cache() - gives back the memory of pages that nothing uses now: for a connection that
- * rests until its next transaction, where a thousand are open. */
-void db_drop_cache(struct db *db);
+/* db_rest() - gives back what memory it can: pages, and most of the WAL's index. Whatever comes next
+ * finds them again; for a connection that waits for its next transaction, where a thousand are
+ * open. */
+void db_rest(struct db *db);
 
 /* db_sync() - every commit so far is on stable storage, at the price of one sync when there was
  * one. After a failure the commits stand, but a power cut may take them; a later call that succeeds

@@ -30,6 +30,7 @@ make_copy(const char *path, sqlite3 **copy, struct outcome *why)
 static int
 copy_pages(struct db *db, sqlite3 *copy)
 {
+    wal_index_unpack(&db->wal_index);
     sqlite3_backup *b = sqlite3_backup_init(copy, "main", db->handle, "main");
     if (b == NULL)
         return sqlite3_extended_errcode(copy);

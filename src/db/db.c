@@ -26,6 +26,7 @@ db_setup(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     /* Pages one by one as they are needed, not twenty at once: our caches are small. */
     sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+    wal_index_setup();
     sqlite3_initialize();
     gather_setup();
 }
@@ -39,6 +40,7 @@ db_version(void)
 bool
 db_exec(struct db *db, const char *sql, struct outcome *why)
 {
+    wal_index_unpack(&db->wal_index);
     if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
         return db_fail(db, sql, why);
     return true;
@@ -127,9 +129,11 @@ db_set_cache(struct db *db, unsigned kib, struct outcome *why)
 }
 
 void
-db_drop_cache(struct db *db)
+db_rest(struct db *db)
 {
     sqlite3_db_release_memory(db->handle);
+    if (sqlite3_get_autocommit(db->handle) != 0)
+        wal_index_pack(&db->wal_index);
 }
 
 /* set_synchronous() - OFF while a database is being made whose caller asks for syncs itself: what a
@@ -196,7 +200,9 @@ db_open(const char *path, const struct db_options *options, struct outcome *why)
         harden(db->handle);
         db->is_new = made && !options->full_sync;
         db->folders_new = options->folders_new > 0 ? options->folders_new : FOLDERS_NEW;
+        wal_index_expect(&db->wal_index);
         bool ok = configure(db, options, why);
+        wal_index_expect(NULL);
         if (ok && !options->full_sync)
             db_wal_take(db);
         if (ok && db_migrate(db, options->steps, options->step_count, why) &&
@@ -215,6 +221,7 @@ db_close(struct db *db)
 {
     if (db == NULL)
         return;
+    wal_index_unpack(&db->wal_index);
     db_forget_statements(db);
     int rc = sqlite3_close(db->handle); /* rolls back what is open */
     assert(rc == SQLITE_OK);

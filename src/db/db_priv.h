@@ -11,9 +11,12 @@
 #include "doorstep/db.h"
 #include "doorstep/table.h"
 
+#include "wal_index_priv.h"
+
 struct db {
     sqlite3 *handle;                 /* owned */
     struct db_statement *statements; /* owned; uthash by sql */
+    struct wal_index wal_index;      /* packed while it rests; whatever reads unpacks it first */
     bool unsynced;                   /* commits since the WAL was synced */
     bool is_new;                     /* made without syncs: nothing of it was synced yet */
     unsigned folders_new;            /* the same of folders above it */

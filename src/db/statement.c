@@ -38,6 +38,7 @@ struct db_statement *
 db_prepare(struct db *db, const char *sql, struct outcome *why)
 {
     struct db_statement *s;
+    wal_index_unpack(&db->wal_index);
     HASH_FIND_PTR(db->statements, &sql, s);
     if (s == NULL)
         return statement_new(db, sql, why);
@@ -112,6 +113,7 @@ db_next(struct db_statement *s, struct outcome *why)
         db_reset(s);
         return DB_FAILED;
     }
+    wal_index_unpack(&s->db->wal_index);
     switch (sqlite3_step(s->stmt)) {
     case SQLITE_ROW:
         return DB_ROW;

@@ -163,6 +163,7 @@ db_checkpoint(struct db *db, struct outcome *why)
     assert(sqlite3_get_autocommit(db->handle) != 0);
     if (db->sync_failed && !db_sync(db, why))
         return false;
+    wal_index_unpack(&db->wal_index);
     int rc = sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (rc != SQLITE_OK) {
         db->sync_failed = true; /* it may have been that of the WAL */

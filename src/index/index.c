@@ -53,6 +53,7 @@ index_open(const char *folder, bool create, struct outcome *why)
         return NULL;
     }
     db_forget_statements(ix->db); /* of opening; a thousand indexes may be open */
+    db_rest(ix->db);
     return ix;
 }
 
@@ -114,7 +115,7 @@ index_commit_unsynced(struct index *ix, struct outcome *why)
 {
     bool ok = commit(ix, why) && db_flush(ix->db, why);
 
-    db_drop_cache(ix->db); /* what the next transaction reads again costs less than keeping it */
+    db_rest(ix->db); /* what the next transaction reads again costs less than keeping it */
     return ok;
 }
 
@@ -145,7 +146,11 @@ bool
 index_checkpoint(struct index *ix, uint64_t wal_octets, struct outcome *why)
 {
     assert(!ix->in_transaction);
-    return db_wal_octets(ix->db) <= wal_octets || db_checkpoint(ix->db, why);
+    if (db_wal_octets(ix->db) <= wal_octets)
+        return true;
+    bool ok = db_checkpoint(ix->db, why);
+    db_rest(ix->db);
+    return ok;
 }
 
 void
