@@ -96,6 +96,7 @@ harden(sqlite3 *h)
     sqlite3_db_config(h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_limit(h, SQLITE_LIMIT_LENGTH, VALUE_MAX);
     sqlite3_limit(h, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_drop_modules(h, NULL); /* virtual tables, which nothing here uses: 3 KB a connection */
 }
 
 /* use_wal() - EXCLUSIVE stands before this, so that there is no -shm file and nobody else gets in.

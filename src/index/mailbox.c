@@ -275,7 +275,9 @@ index_mailbox_add(struct index *ix, const char *name, const char *special_use,
     db_bind_text(s, 2, special_use);
     db_bind_int(s, 3, uid_validity);
     index_bind_u64(s, 4, ix->now.modseq + 1);
-    if (!db_run(s, why))
+    bool ok = db_run(s, why);
+    db_finish(s); /* once a mailbox, as in mailbox_state_load() */
+    if (!ok)
         return false;
     ix->now.modseq++;
     uid_reservation_forget(ix, db_last_rowid(ix->db));

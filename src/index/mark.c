@@ -283,5 +283,7 @@ index_mark(struct index *ix, struct outcome *why)
         if (!index_knows_all(ix, &ix->behind[i]))
             ix->behind[kept++] = ix->behind[i];
     ix->behind_count = kept;
-    return mark_write(ix, false, why);
+    bool ok = mark_write(ix, false, why);
+    db_rest(ix->db);
+    return ok;
 }
