@@ -58,8 +58,8 @@ void db_rollback(struct db *db);
  * for it. */
 bool db_flush(struct db *db, struct outcome *why);
 
-/* db_rest() - gives back what memory it can: pages, and most of the WAL's index. Whatever comes next
- * finds them again; for a connection that waits for its next transaction, where a thousand are
+/* db_rest() - gives back what memory it can: pages, and most of the WAL's index. Whatever comes
+ * next finds them again; for a connection that waits for its next transaction, where a thousand are
  * open. */
 void db_rest(struct db *db);
 
