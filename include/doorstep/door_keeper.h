@@ -33,7 +33,6 @@ struct door_keeper {   /* in its owner's memory, which sets the first three and 
     struct door *door;        /* owned; NULL: there is none */
     struct loop_watch *watch; /* owned */
     struct loop_chore flush;  /* due while frames of this turn wait */
-    bool *was_closed;         /* of the turn that reads now, or NULL */
 };
 
 /* door_keeper_open() - keep this door (taken; NULL: there was no memory for it). The keeper has

@@ -8,6 +8,10 @@
 
 #define FRAMES_A_TURN 64 /* and the packet they end in; then others have their turn */
 
+/* The keeper whose frames its owner is hearing now. NULL: none, or it was closed by what its owner
+ * heard, and perhaps freed. */
+static _Thread_local struct door_keeper *heard;
+
 /* What nobody reads any more is not waited for. */
 static void
 watch_door(struct door_keeper *k, bool has_unsent)
@@ -42,7 +46,7 @@ awaits_more(const struct door_keeper *k)
 }
 
 static void
-read_frames(struct door_keeper *k, const bool *was_closed)
+read_frames(struct door_keeper *k)
 {
     struct door_frame f;
 
@@ -53,7 +57,7 @@ read_frames(struct door_keeper *k, const bool *was_closed)
             return;
         if (got == DOOR_OK && !take_frame(k, &f))
             got = DOOR_BROKEN;
-        if (*was_closed) /* and the keeper perhaps freed */
+        if (heard == NULL)
             return;
         if (got != DOOR_OK) {
             door_keeper_close(k);
@@ -67,15 +71,13 @@ static void
 on_door(void *arg, unsigned events)
 {
     struct door_keeper *k = arg;
-    bool was_closed = false;
 
-    k->was_closed = &was_closed;
+    heard = k;
     if ((events & LOOP_WRITE) != 0)
         flush(k);
-    if (!was_closed && !k->is_paused && (events & LOOP_READ) != 0)
-        read_frames(k, &was_closed);
-    if (!was_closed)
-        k->was_closed = NULL;
+    if (heard != NULL && !k->is_paused && (events & LOOP_READ) != 0)
+        read_frames(k);
+    heard = NULL;
 }
 
 bool
@@ -98,9 +100,8 @@ door_keeper_close(struct door_keeper *k)
 {
     if (k->door == NULL)
         return;
-    if (k->was_closed != NULL)
-        *k->was_closed = true;
-    k->was_closed = NULL;
+    if (heard == k)
+        heard = NULL;
     loop_chore_cancel(k->loop, &k->flush);
     loop_watch_free(k->watch);
     door_free(k->door);
