@@ -29,6 +29,7 @@ struct db_options {
     bool full_sync;     /* a commit is durable, and SQLite checkpoints when it likes; else both are
                          * the caller's: db_sync(), db_checkpoint() */
     unsigned cache_kib; /* page cache */
+    bool as_it_is;      /* whatever its schema says: no step is run. To rescue a damaged one */
     unsigned folders_new; /* on the way to it that may be as new as itself; 0: four */
 };
 

@@ -21,13 +21,11 @@
 
 struct index;
 
-#define INDEX_USE_SIZE 32
 #define INDEX_OBJECT_SIZE 24
 
 struct index_mailbox {
     int64_t id;
     char name[STORE_MAILBOX_SIZE];
-    char special_use[INDEX_USE_SIZE];  /* "\\Sent", or "" (RFC 6154) */
     char object_id[INDEX_OBJECT_SIZE]; /* "M1790000000" (RFC 8474): stays when it is renamed */
     uint32_t uid_validity;
     uint32_t uid_next;
@@ -99,24 +97,14 @@ typedef bool (*index_message_fn)(void *arg, const struct index_message *m);
 bool index_mailbox_find(struct index *ix, const char *name, struct index_mailbox *out,
                         struct outcome *why);
 
-/* index_mailbox_find_use() - the first by name whose special use that is, in any case;
- * index_mailbox_find_object() - by object_id. NOT_FOUND. */
-bool index_mailbox_find_use(struct index *ix, const char *special_use, struct index_mailbox *out,
-                            struct outcome *why);
+/* index_mailbox_find_object() - by object_id. NOT_FOUND. */
 bool index_mailbox_find_object(struct index *ix, const char *object_id, struct index_mailbox *out,
                                struct outcome *why);
 
-/* index_use_check() - RFC 6154 6: a backslash and an atom, and not too long. */
-bool index_use_check(const char *special_use);
-
-/* index_mailbox_set_use() - "" takes it away. BAD_REQUEST. Inside a transaction. */
-bool index_mailbox_set_use(struct index *ix, int64_t id, const char *special_use,
-                           struct outcome *why);
-
 /* index_mailbox_add() - EXISTS when it does. uid_validity must be larger than any given before for
  * this account (accounts_uid_validity()). */
-bool index_mailbox_add(struct index *ix, const char *name, const char *special_use,
-                       uint32_t uid_validity, struct index_mailbox *out, struct outcome *why);
+bool index_mailbox_add(struct index *ix, const char *name, uint32_t uid_validity,
+                       struct index_mailbox *out, struct outcome *why);
 bool index_mailbox_rename(struct index *ix, int64_t id, const char *name, struct outcome *why);
 bool index_mailbox_delete(struct index *ix, int64_t id, struct outcome *why);
 bool index_mailbox_list(struct index *ix, index_mailbox_fn fn, void *arg, struct outcome *why);
@@ -220,47 +208,6 @@ bool index_ledger_add(struct index *ix, const char *key, const char *delivery_id
                       struct outcome *why);
 bool index_ledger_prune(struct index *ix, time_t before, struct outcome *why);
 
-/* Sieve scripts of the account. Each change inside a transaction. */
-#define INDEX_SCRIPT_NAME_SIZE 513 /* RFC 5804 1.6: 512 octets */
-#define INDEX_SCRIPT_HASH_SIZE 65  /* BLAKE2b-256 of the text, in hex */
-
-struct index_script {
-    char name[INDEX_SCRIPT_NAME_SIZE];
-    char hash[INDEX_SCRIPT_HASH_SIZE];
-    uint64_t octets;
-    time_t changed;
-    bool is_active; /* one of them at most */
-};
-
-typedef bool (*index_script_fn)(void *arg, const struct index_script *s);
-
-/* index_script_name_check() - RFC 5804 1.6: Net-Unicode, no control characters, no line or
- * paragraph separators, 1 to 512 octets. Names that are canonically equivalent are one: it is kept,
- * and listed, in normalization form C. */
-bool index_script_name_check(const char *name);
-
-/* index_script_list() - by name; s is borrowed for the call. */
-bool index_script_list(struct index *ix, index_script_fn fn, void *arg, struct outcome *why);
-
-/* index_script_find() - name NULL: the active one. Its text is appended to `text`, which may be
- * NULL. NOT_FOUND when there is none. */
-bool index_script_find(struct index *ix, const char *name, struct index_script *out,
-                       struct buf *text, struct outcome *why);
-
-/* index_script_put() - name, hash and changed of s with this text, in place of one of that name,
- * which stays active when it was. */
-bool index_script_put(struct index *ix, const struct index_script *s, struct span text,
-                      struct outcome *why);
-
-/* index_script_delete() - NOT_FOUND; BUSY for the active one, which stays (RFC 5804 2.10). */
-bool index_script_delete(struct index *ix, const char *name, struct outcome *why);
-
-/* index_script_rename() - NOT_FOUND; EXISTS. An active one stays active. */
-bool index_script_rename(struct index *ix, const char *from, const char *to, struct outcome *why);
-
-/* index_script_activate() - this one and no other; NULL: none. NOT_FOUND changes nothing. */
-bool index_script_activate(struct index *ix, const char *name, struct outcome *why);
-
 /* What Sieve leaves behind. Changes inside a transaction. */
 #define INDEX_SIEVE_LOG_MAX 100 /* entries that are kept */
 #define INDEX_SEEN_MAX 10000    /* keys that are remembered */
@@ -296,22 +243,17 @@ bool index_sieve_log_add(struct index *ix, time_t logged, const char *delivery_i
                          struct outcome *why);
 bool index_sieve_log_list(struct index *ix, index_log_fn fn, void *arg, struct outcome *why);
 
-/* Annotations (RFC 5464) of a mailbox; mailbox 0: of the account as a whole. Names are the same in
- * any case. */
-#define INDEX_ANNOTATIONS_MAX 100        /* of one mailbox */
-#define INDEX_ANNOTATION_MAX (64 * 1024) /* octets of a value */
-typedef bool (*index_annotation_fn)(void *arg, const char *name, struct span value);
-
-/* index_annotation_find() - the value is appended to out. NOT_FOUND. */
-bool index_annotation_find(struct index *ix, int64_t mailbox, const char *name, struct buf *out,
-                           struct outcome *why);
-
-/* index_annotation_set() - value NULL: none. OVER_QUOTA_HARD: more or longer than allowed. Inside a
- * transaction. */
-bool index_annotation_set(struct index *ix, int64_t mailbox, const char *name,
-                          const struct span *value, struct outcome *why);
-bool index_annotation_list(struct index *ix, int64_t mailbox, index_annotation_fn fn, void *arg,
-                           struct outcome *why);
+/* What its owner wrote lay here once: index_has_personal() - and is here still. index_personal() -
+ * it is told, row by row; index_personal_clear() - it is elsewhere now; outside of transactions. */
+struct index_personal_fns { /* false ends the telling */
+    bool (*script)(void *arg, const char *name, struct span text, time_t changed, bool is_active);
+    bool (*use)(void *arg, const char *mailbox, const char *special_use);
+    bool (*annotation)(void *arg, const char *mailbox, const char *name, struct span value);
+};
+bool index_has_personal(const struct index *ix);
+bool index_personal(struct index *ix, const struct index_personal_fns *fns, void *arg,
+                    struct outcome *why);
+bool index_personal_clear(struct index *ix, struct outcome *why);
 
 /* index_reconcile() - one mailbox compared with what the store lists (store_scan() entries); rows
  * are added (without facts), reflagged, expunged, in one transaction of the caller's. 100,000

@@ -206,8 +206,8 @@ db_open(const char *path, const struct db_options *options, struct outcome *why)
         wal_index_expect(NULL);
         if (ok && !options->full_sync)
             db_wal_take(db);
-        if (ok && db_migrate(db, options->steps, options->step_count, why) &&
-            set_synchronous(db, options->full_sync ? "FULL" : "NORMAL", why))
+        ok = ok && (options->as_it_is || db_migrate(db, options->steps, options->step_count, why));
+        if (ok && set_synchronous(db, options->full_sync ? "FULL" : "NORMAL", why))
             return db;
         blame_full_disk(path, why);
     }

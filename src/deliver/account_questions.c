@@ -10,6 +10,7 @@
 
 #include "doorstep/clock.h"
 
+#include "account_personal_priv.h"
 #include "filing_priv.h"
 #include "reconcile_priv.h"
 #include "rows_priv.h"
@@ -25,7 +26,7 @@ struct question {
     struct account account;
     enum sort_question what;
     char first[WORDS_SIZE], second[WORDS_SIZE];
-    char bundle[INDEX_SCRIPT_HASH_SIZE]; /* of the active script */
+    char bundle[PERSONAL_SCRIPT_HASH_SIZE]; /* of the active script */
     enum sort_verdict verdict;
     struct buf text;
 };
@@ -57,42 +58,48 @@ has_mailbox(struct worker *w, struct open_account *oa, const char *name)
 }
 
 struct use {
-    const char *mailbox, *use;
-    bool found;
+    struct open_account *oa;
+    const char *mailbox;
+    enum sort_verdict verdict;
 };
 
+/* What is said of a name that is no mailbox counts not. */
 static bool
-on_mailbox(void *arg, const struct index_mailbox *m)
+on_use(void *arg, const char *mailbox)
 {
     struct use *u = arg;
+    struct index_mailbox box;
+    struct outcome why;
 
-    u->found = strcasecmp(m->special_use, u->use) == 0 && m->special_use[0] != '\0' &&
-               (u->mailbox[0] == '\0' || strcmp(m->name, u->mailbox) == 0);
-    return !u->found;
+    if (u->mailbox[0] == '\0' || strcmp(mailbox, u->mailbox) == 0)
+        u->verdict = verdict_of(index_mailbox_find(u->oa->index, mailbox, &box, &why), &why);
+    return u->verdict == SORT_NO;
 }
 
 static enum sort_verdict
 has_use(struct open_account *oa, const char *mailbox, const char *use)
 {
     bool is_inbox = strcasecmp(mailbox, "INBOX") == 0;
-    struct use u = {is_inbox ? "INBOX" : mailbox, use, false};
+    struct use u = {oa, is_inbox ? "INBOX" : mailbox, SORT_NO};
     struct outcome why;
+    struct personal *p = account_personal(oa, false, &why);
 
-    if (!index_mailbox_list(oa->index, on_mailbox, &u, &why))
-        return SORT_NOT_NOW;
-    return u.found ? SORT_YES : SORT_NO;
+    if (p == NULL)
+        return verdict_of(false, &why);
+    return personal_use_list(p, use, on_use, &u, &why) ? u.verdict : SORT_NOT_NOW;
 }
 
 /* mailbox "": of the account as a whole. */
 static enum sort_verdict
 find_annotation(struct open_account *oa, const char *mailbox, const char *name, struct buf *out)
 {
-    struct index_mailbox box = {.id = 0};
+    struct index_mailbox box = {.name = ""};
     struct outcome why;
+    struct personal *p = account_personal(oa, false, &why);
 
-    if (mailbox[0] != '\0' && !index_mailbox_find(oa->index, mailbox, &box, &why))
+    if (p == NULL || (mailbox[0] != '\0' && !index_mailbox_find(oa->index, mailbox, &box, &why)))
         return verdict_of(false, &why);
-    return verdict_of(index_annotation_find(oa->index, box.id, name, out, &why), &why);
+    return verdict_of(personal_annotation_find(p, box.name, name, out, &why), &why);
 }
 
 /* The compiled form will be kept by what the scripts were when the active one was read: when they
@@ -100,14 +107,16 @@ find_annotation(struct open_account *oa, const char *mailbox, const char *name, 
 static enum sort_verdict
 find_include(struct open_account *oa, struct question *q)
 {
-    char now[INDEX_SCRIPT_HASH_SIZE];
-    struct index_script script;
+    char now[PERSONAL_SCRIPT_HASH_SIZE];
+    struct personal_script script;
     struct outcome why = {0};
+    struct personal *p = account_personal(oa, false, &why);
 
-    if (q->bundle[0] != '\0' &&
-        (!script_bundle(oa->index, now, &why) || strcmp(now, q->bundle) != 0))
+    if (p == NULL)
+        return q->bundle[0] != '\0' ? SORT_NOT_NOW : verdict_of(false, &why);
+    if (q->bundle[0] != '\0' && (!script_bundle(p, now, &why) || strcmp(now, q->bundle) != 0))
         return SORT_NOT_NOW;
-    return verdict_of(index_script_find(oa->index, q->first, &script, &q->text, &why), &why);
+    return verdict_of(personal_script_find(p, q->first, &script, &q->text, &why), &why);
 }
 
 static void
@@ -295,7 +304,7 @@ read_words(struct question *q, struct span words, bool *is_global)
 static size_t
 answer_max(const struct deliver *d, enum sort_question what)
 {
-    return what == SORT_ASK_METADATA ? INDEX_ANNOTATION_MAX : d->settings->sieve.script_size;
+    return what == SORT_ASK_METADATA ? PERSONAL_ANNOTATION_MAX : d->settings->sieve.script_size;
 }
 
 void

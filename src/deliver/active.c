@@ -11,6 +11,7 @@
 
 #include "doorstep/table.h"
 
+#include "account_personal_priv.h"
 #include "script_store_priv.h"
 
 #define ENTRIES_MAX 100000
@@ -113,7 +114,7 @@ remember(struct active *a, const struct account *account, struct active_script *
 /* ---- asking its worker ---- */
 
 static struct active_script *
-make_script(const struct index_script *s, struct span text)
+make_script(const struct personal_script *s, struct span text)
 {
     struct active_script *out = calloc(1, sizeof *out + text.n + 1);
 
@@ -131,14 +132,14 @@ make_script(const struct index_script *s, struct span text)
 /* What it includes is a part of what it is known by: whoever keeps the compiled form by its hash
  * keeps all of it. */
 static bool
-add_bundle(struct active_script *s, struct index *ix, struct outcome *why)
+add_bundle(struct active_script *s, struct personal *p, struct outcome *why)
 {
-    char both[2 * INDEX_SCRIPT_HASH_SIZE];
+    char both[2 * PERSONAL_SCRIPT_HASH_SIZE];
     unsigned char hash[32];
 
     if (strcasestr(s->text, "include") == NULL)
         return true;
-    if (!script_bundle(ix, s->bundle, why))
+    if (!script_bundle(p, s->bundle, why))
         return false;
     int n = snprintf(both, sizeof both, "%s %s", s->hash, s->bundle);
     crypto_generichash(hash, sizeof hash, (const unsigned char *)both, (size_t)n, NULL, 0);
@@ -146,23 +147,24 @@ add_bundle(struct active_script *s, struct index *ix, struct outcome *why)
     return true;
 }
 
-static bool
+static void
 look(struct question *q, struct open_account *oa, struct outcome *why)
 {
-    struct index_script s;
+    struct personal_script s;
     struct buf text;
 
     buf_init(&text, q->active->script_max);
-    bool found = index_script_find(oa->index, NULL, &s, &text, why);
+    struct personal *p = account_personal(oa, false, why);
+    bool found = p != NULL && personal_script_find(p, NULL, &s, &text, why);
     if (found)
         q->script = make_script(&s, buf_span(&text));
-    if (q->script != NULL && !add_bundle(q->script, oa->index, why)) {
+    if (q->script != NULL && !add_bundle(q->script, p, why)) {
         active_unref(q->script);
         q->script = NULL;
     }
     q->is_known = found ? q->script != NULL : why->kind == OUTCOME_NOT_FOUND;
     buf_release(&text);
-    return q->is_known;
+    account_personal_close(oa); /* what was read is remembered */
 }
 
 static void
@@ -177,14 +179,14 @@ run_on_worker(struct question *q, struct worker *w)
     case ACCOUNT_FAILED:
         q->is_known = why.kind == OUTCOME_NOT_FOUND;
         return;
-    case ACCOUNT_LATER: /* the index alone is needed: its hand may be away */
+    case ACCOUNT_LATER: /* its store is not needed: its hand may be away */
         q->is_later = oa->loan.is_lent || oa->index == NULL;
         break;
     case ACCOUNT_OPEN:
         break;
     }
-    if (!q->is_later && !look(q, oa, &why) && why.kind == OUTCOME_CORRUPT)
-        q->is_known = !oa->in_batch && account_renew_index(w, oa, &why) && look(q, oa, &why);
+    if (!q->is_later)
+        look(q, oa, &why);
 }
 
 static void

@@ -6,15 +6,17 @@
 #ifndef DELIVER_ACTIVE_PRIV_H
 #define DELIVER_ACTIVE_PRIV_H
 
+#include "doorstep/personal.h"
+
 #include "worker_priv.h"
 
 struct active;
 
 struct active_script { /* immutable */
     unsigned users;
-    char name[INDEX_SCRIPT_NAME_SIZE];
-    char hash[INDEX_SCRIPT_HASH_SIZE];   /* of its text, and of bundle */
-    char bundle[INDEX_SCRIPT_HASH_SIZE]; /* script_bundle() where it may include others, or "" */
+    char name[PERSONAL_SCRIPT_NAME_SIZE];
+    char hash[PERSONAL_SCRIPT_HASH_SIZE];   /* of its text, and of bundle */
+    char bundle[PERSONAL_SCRIPT_HASH_SIZE]; /* script_bundle() where it may include others, or "" */
     size_t octets;
     char text[];
 };
@@ -23,7 +25,7 @@ struct active_script { /* immutable */
 struct active *active_new(struct loop *loop, struct workers *workers, size_t script_max);
 void active_free(struct active *a);
 
-/* is_known false: the account's index does not say it now. script: NULL, no script is active; else
+/* is_known false: the account does not say it now. script: NULL, no script is active; else
  * a reference of the callee's. */
 typedef void (*active_fn)(void *arg, bool is_known, struct active_script *script);
 

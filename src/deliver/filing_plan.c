@@ -111,7 +111,7 @@ wanted_by(struct planning *pl, const struct filing_action *a)
     struct wanted_mailbox *want = arena_alloc(&pl->t->arena, sizeof *want);
     if (want != NULL)
         *want = (struct wanted_mailbox){
-            .special_use = index_use_check(a->special_use) ? a->special_use : "",
+            .special_use = personal_use_check(a->special_use) ? a->special_use : "",
             .mailbox_id = a->mailbox_id,
         };
     return want;

@@ -6,6 +6,8 @@
 #ifndef DELIVER_FILING_PRIV_H
 #define DELIVER_FILING_PRIV_H
 
+#include "doorstep/personal.h"
+
 #include "sieve_lists_priv.h"
 #include "transaction_priv.h"
 
@@ -81,12 +83,12 @@ bool global_file_read(const char *path, struct buf *out);
 struct global_script {
     enum filing_layer layer;
     const char *name;
-    char hash[INDEX_SCRIPT_HASH_SIZE];
+    char hash[PERSONAL_SCRIPT_HASH_SIZE];
     struct buf text;
 };
 
 struct global_include {
-    char name[INDEX_SCRIPT_NAME_SIZE];
+    char name[PERSONAL_SCRIPT_NAME_SIZE];
     struct buf text;
 };
 

@@ -79,7 +79,7 @@ take_name(struct global_include *in, const char *file)
         return false;
     memcpy(in->name, file, n - end);
     in->name[n - end] = '\0';
-    return file[0] != '.' && index_script_name_check(in->name);
+    return file[0] != '.' && personal_script_name_check(in->name);
 }
 
 static void

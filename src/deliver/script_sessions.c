@@ -15,7 +15,7 @@
 
 #define PIECE_MAX (DOOR_BODY_MAX - 1) /* of an answer, in one frame */
 
-_Static_assert(MANAGESIEVE_NAME_MAX < INDEX_SCRIPT_NAME_SIZE, "a name that comes fits");
+_Static_assert(MANAGESIEVE_NAME_MAX < PERSONAL_SCRIPT_NAME_SIZE, "a name that comes fits");
 
 struct script_session {
     struct job job; /* the look-up of its account */

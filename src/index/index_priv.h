@@ -56,8 +56,9 @@ struct index {
     size_t behind_count;
     struct index_totals now, then; /* then: as at index_begin() */
     bool in_transaction;
-    bool mark_is_due; /* the mark says something else */
-    bool is_renewed;  /* in this transaction: `behind` is of no meaning after it */
+    bool mark_is_due;  /* the mark says something else */
+    bool has_personal; /* rows that belong elsewhere */
+    bool is_renewed;   /* in this transaction: `behind` is of no meaning after it */
     unsigned char ledger_bits[LEDGER_BITS / 8]; /* two for each key that the ledger may have */
 };
 

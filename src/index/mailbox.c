@@ -12,8 +12,8 @@
 #include <strings.h>
 
 #define MAILBOX_COLUMNS                                                                            \
-    "id, name, special_use, uid_validity, uid_next, highest_modseq, messages, unseen, octets, "    \
-    "stored_octets, stamp, object_id"
+    "id, name, object_id, uid_validity, uid_next, highest_modseq, messages, unseen, octets, "      \
+    "stored_octets, stamp"
 
 /* canonical() - RFC 9051 5.1: INBOX in any case is one mailbox. */
 static const char *
@@ -131,18 +131,20 @@ mailbox_states_release(struct index *ix)
 bool
 index_totals_read(struct index *ix, struct outcome *why)
 {
-    struct db_statement *s =
-        db_prepare(ix->db,
-                   "SELECT max(modseq_floor, coalesce(max(highest_modseq), 0)), "
-                   "coalesce(sum(messages), 0), coalesce(sum(stored_octets), 0), count(account.id) "
-                   "FROM account LEFT JOIN mailboxes",
-                   why);
+    struct db_statement *s = db_prepare(
+        ix->db,
+        "SELECT max(modseq_floor, coalesce(max(highest_modseq), 0)), "
+        "coalesce(sum(messages), 0), coalesce(sum(stored_octets), 0), count(account.id), "
+        "has_personal "
+        "FROM account LEFT JOIN mailboxes",
+        why);
     if (s == NULL || !db_next_row(s, why))
         return false;
     struct row row = {.s = s};
     ix->now.modseq = index_row_u64(&row, 0);
     ix->now.messages = index_row_u64(&row, 1);
     ix->now.stored_octets = index_row_u64(&row, 2);
+    ix->has_personal = db_int(s, 4) != 0;
     if (db_int(s, 3) == 0)
         row.bad = true; /* the one row of account is gone */
     db_reset(s);
@@ -197,9 +199,8 @@ read_mailbox(struct index *ix, struct db_statement *s, struct index_mailbox *out
     struct mailbox_state read = {0};
     *out = (struct index_mailbox){.id = db_int(s, 0), .stamp = (uint64_t)db_int(s, 10)};
     index_row_copy(&row, 1, out->name, sizeof(out->name));
-    index_row_copy(&row, 2, out->special_use, sizeof(out->special_use));
+    index_row_copy(&row, 2, out->object_id, sizeof(out->object_id));
     out->uid_validity = index_row_u32(&row, 3);
-    index_row_copy(&row, 11, out->object_id, sizeof(out->object_id));
     if (!read_state(&row, &read, why))
         return false;
     const struct mailbox_state *state = state_in_memory(ix, out->id);
@@ -239,16 +240,6 @@ index_mailbox_find(struct index *ix, const char *name, struct index_mailbox *out
 }
 
 bool
-index_mailbox_find_use(struct index *ix, const char *special_use, struct index_mailbox *out,
-                       struct outcome *why)
-{
-    return find(ix,
-                "SELECT " MAILBOX_COLUMNS " FROM mailboxes WHERE special_use != '' AND "
-                "special_use = ? COLLATE NOCASE ORDER BY name LIMIT 1",
-                special_use, out, why);
-}
-
-bool
 index_mailbox_find_object(struct index *ix, const char *object_id, struct index_mailbox *out,
                           struct outcome *why)
 {
@@ -257,24 +248,23 @@ index_mailbox_find_object(struct index *ix, const char *object_id, struct index_
 }
 
 bool
-index_mailbox_add(struct index *ix, const char *name, const char *special_use,
-                  uint32_t uid_validity, struct index_mailbox *out, struct outcome *why)
+index_mailbox_add(struct index *ix, const char *name, uint32_t uid_validity,
+                  struct index_mailbox *out, struct outcome *why)
 {
     assert(ix->in_transaction);
-    if (!name_fits(name) || strlen(special_use) >= sizeof(out->special_use) || uid_validity == 0)
-        return outcome_set(why, OUTCOME_BAD_REQUEST, "mailbox name, use or uid_validity");
+    if (!name_fits(name) || uid_validity == 0)
+        return outcome_set(why, OUTCOME_BAD_REQUEST, "mailbox name or uid_validity");
     struct db_statement *s =
         db_prepare(ix->db,
                    "INSERT INTO mailboxes (name, special_use, uid_validity, uid_next, "
                    "highest_modseq, messages, unseen, octets, stored_octets, stamp, object_id) "
-                   "VALUES (?, ?, ?3, 1, ?, 0, 0, 0, 0, 0, 'M' || ?3)",
+                   "VALUES (?, '', ?2, 1, ?, 0, 0, 0, 0, 0, 'M' || ?2)",
                    why);
     if (s == NULL)
         return false;
     db_bind_text(s, 1, canonical(name));
-    db_bind_text(s, 2, special_use);
-    db_bind_int(s, 3, uid_validity);
-    index_bind_u64(s, 4, ix->now.modseq + 1);
+    db_bind_int(s, 2, uid_validity);
+    index_bind_u64(s, 3, ix->now.modseq + 1);
     bool ok = db_run(s, why);
     db_finish(s); /* once a mailbox, as in mailbox_state_load() */
     if (!ok)

@@ -10,6 +10,7 @@
 #include "change_priv.h"
 #include "kept_priv.h"
 #include "operation_priv.h"
+#include "account_personal_priv.h"
 #include "moved_on_priv.h"
 #include "reconcile_priv.h"
 #include "rows_priv.h"
@@ -344,7 +345,8 @@ remove_leftovers(struct worker *w, const struct account *a, const char *folder, 
 
     snprintf(key, sizeof key, "%s@%s", a->user, a->domain);
     return queue_delete_account(w->with.queue, key, clock_wall().tv_sec, &count, why) &&
-           moved_on_remove(folder, why) && index_remove(folder, why);
+           moved_on_remove(folder, why) && personal_remove(folder, why) &&
+           index_remove(folder, why);
 }
 
 /* Without mail: true the mail stays where it is, for whoever gets that name next. */

@@ -5,15 +5,25 @@
  */
 #include <string.h>
 
+#include "account_personal_priv.h"
 #include "operation_priv.h"
+
+/* NULL: op has failed. */
+static struct personal *
+begin(struct operation *op, struct open_account *oa)
+{
+    struct personal *p = account_personal(oa, true, &op->why);
+
+    op->failed = p == NULL || !personal_begin(p, &op->why);
+    return op->failed ? NULL : p;
+}
 
 /* Commit, or take all back. */
 static void
-end(struct operation *op, struct open_account *oa, bool ok)
+end(struct operation *op, struct personal *p, bool ok)
 {
-    op->failed = !ok || !index_commit(oa->index, &op->why);
-    if (op->failed)
-        index_rollback(oa->index);
+    op->failed = !ok || !personal_commit(p, &op->why);
+    personal_rollback(p);
 }
 
 void
@@ -26,16 +36,17 @@ operation_mailbox_use(struct operation *op, struct worker *w)
 
     if (name == NULL)
         return;
-    if (use != NULL && !index_use_check(use)) {
+    if (use != NULL && !personal_use_check(use)) {
         operation_fail(op, OUTCOME_BAD_REQUEST, "%s is no special use: those are like \\Junk", use);
         return;
     }
     oa = operation_account(op, w, false);
     if (oa == NULL || !operation_mailbox(op, w, oa, name, &box))
         return;
-    op->failed = !index_begin(oa->index, &op->why);
-    if (!op->failed)
-        end(op, oa, index_mailbox_set_use(oa->index, box.id, use == NULL ? "" : use, &op->why));
+    struct personal *p = begin(op, oa);
+    if (p != NULL)
+        end(op, p, personal_use_set(p, box.name, use == NULL ? "" : use, &op->why));
+    account_personal_close(oa);
 }
 
 /* RFC 5464 3.1, 3.2. */
@@ -53,21 +64,17 @@ is_annotation(const char *s)
     return n < 256;
 }
 
-/* NULL: op has failed, or comes again. *id 0: of the account as a whole. */
+/* NULL: op has failed, or comes again. box->name "": of the account as a whole. */
 static struct open_account *
-open_mailbox(struct operation *op, struct worker *w, int64_t *id)
+open_mailbox(struct operation *op, struct worker *w, struct index_mailbox *box)
 {
     const char *name = json_string_value(json_object_get(op->args, "name"));
     struct open_account *oa = operation_account(op, w, false);
-    struct index_mailbox box;
 
-    *id = 0;
+    *box = (struct index_mailbox){.name = ""};
     if (oa == NULL || name == NULL || name[0] == '\0')
         return oa;
-    if (!operation_mailbox(op, w, oa, name, &box))
-        return NULL;
-    *id = box.id;
-    return oa;
+    return operation_mailbox(op, w, oa, name, box) ? oa : NULL;
 }
 
 static bool
@@ -82,11 +89,15 @@ on_annotation(void *arg, const char *name, struct span value)
 void
 operation_mailbox_metadata(struct operation *op, struct worker *w)
 {
-    int64_t id;
-    struct open_account *oa = open_mailbox(op, w, &id);
+    struct index_mailbox box;
+    struct open_account *oa = open_mailbox(op, w, &box);
 
-    if (oa != NULL)
-        op->failed = !index_annotation_list(oa->index, id, on_annotation, op, &op->why);
+    if (oa == NULL)
+        return;
+    struct personal *p = account_personal(oa, false, &op->why);
+    op->failed = p == NULL ? op->why.kind != OUTCOME_NOT_FOUND
+                           : !personal_annotation_list(p, box.name, on_annotation, op, &op->why);
+    account_personal_close(oa);
 }
 
 void
@@ -95,7 +106,7 @@ operation_mailbox_annotate(struct operation *op, struct worker *w)
     const char *annotation = operation_text(op, "annotation");
     const json_t *value = json_object_get(op->args, "value");
     const struct span text = {json_string_value(value), json_string_length(value)};
-    int64_t id;
+    struct index_mailbox box;
 
     if (annotation == NULL)
         return;
@@ -104,12 +115,11 @@ operation_mailbox_annotate(struct operation *op, struct worker *w)
                        "%s is no annotation: those begin with /private/ or /shared/", annotation);
         return;
     }
-    struct open_account *oa = open_mailbox(op, w, &id);
-    if (oa == NULL)
+    struct open_account *oa = open_mailbox(op, w, &box);
+    struct personal *p = oa == NULL ? NULL : begin(op, oa);
+    if (p == NULL)
         return;
-    op->failed = !index_begin(oa->index, &op->why);
-    if (!op->failed)
-        end(op, oa,
-            index_annotation_set(oa->index, id, annotation, text.p == NULL ? NULL : &text,
-                                 &op->why));
+    end(op, p,
+        personal_annotation_set(p, box.name, annotation, text.p == NULL ? NULL : &text, &op->why));
+    account_personal_close(oa);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "account_personal_priv.h"
 #include "mailboxes_priv.h"
 #include "operation_priv.h"
 #include "reconcile_priv.h"
@@ -28,16 +29,18 @@ on_name(void *arg, const struct index_mailbox *m)
 static void
 list_mailbox(struct listing *l, const char *name)
 {
+    char use[PERSONAL_USE_SIZE];
     struct index_mailbox m;
 
     if (!operation_mailbox(l->op, l->w, l->oa, name, &m))
         return;
-    operation_row(l->op, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "name", m.name,
-                                   "uid_validity", (json_int_t)m.uid_validity, "uid_next",
-                                   (json_int_t)m.uid_next, "highest_modseq",
-                                   (json_int_t)m.highest_modseq, "messages", (json_int_t)m.messages,
-                                   "unseen", (json_int_t)m.unseen, "octets", (json_int_t)m.octets,
-                                   "special_use", m.special_use, "id", m.object_id));
+    account_personal_use(l->oa, name, use);
+    operation_row(l->op,
+                  json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "name", m.name,
+                            "uid_validity", (json_int_t)m.uid_validity, "uid_next",
+                            (json_int_t)m.uid_next, "highest_modseq", (json_int_t)m.highest_modseq,
+                            "messages", (json_int_t)m.messages, "unseen", (json_int_t)m.unseen,
+                            "octets", (json_int_t)m.octets, "special_use", use, "id", m.object_id));
 }
 
 void
@@ -52,6 +55,7 @@ operation_mailbox_list(struct operation *op, struct worker *w)
               index_mailbox_list(l.oa->index, on_name, &l, &op->why);
     for (size_t i = 0; ok && !op->failed && i < json_array_size(l.names); i++)
         list_mailbox(&l, json_string_value(json_array_get(l.names, i)));
+    account_personal_close(l.oa);
     op->failed = op->failed || !ok;
     json_decref(l.names);
 }

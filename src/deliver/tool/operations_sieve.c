@@ -46,7 +46,7 @@ static void
 add_scripts(struct operation *op, const struct script_request *r)
 {
     for (size_t i = 0; i < r->list_count; i++) {
-        const struct index_script *s = &r->list[i];
+        const struct personal_script *s = &r->list[i];
         operation_row(op, json_pack("{s:s, s:b, s:I, s:o, s:s}", "name", s->name, "active",
                                     s->is_active, "octets", (json_int_t)s->octets, "changed",
                                     time_json(s->changed), "hash", s->hash));
@@ -93,13 +93,13 @@ begin(struct operation *op, enum script_verb verb)
 
 /* A name that is too long is none that a script may have. */
 static bool
-take_name(struct operation *op, const char *argument, char out[INDEX_SCRIPT_NAME_SIZE])
+take_name(struct operation *op, const char *argument, char out[PERSONAL_SCRIPT_NAME_SIZE])
 {
     const char *name = operation_text(op, argument);
 
     if (name == NULL)
         return false;
-    if (strlen(name) >= INDEX_SCRIPT_NAME_SIZE) {
+    if (strlen(name) >= PERSONAL_SCRIPT_NAME_SIZE) {
         operation_fail(op, OUTCOME_BAD_REQUEST, "%s", scripts_result_text(SCRIPT_BAD_NAME));
         return false;
     }

@@ -11,6 +11,7 @@
 
 #include "doorstep/log.h"
 
+#include "account_personal_priv.h"
 #include "change_priv.h"
 #include "loan_priv.h"
 #include "moved_on_priv.h"
@@ -28,6 +29,7 @@ account_free(struct worker *w, struct open_account *oa)
     atomic_fetch_sub(w->open_total, 1);
     rows_drop(w, oa);
     index_close(oa->index);
+    personal_close(oa->personal);
     store_close(oa->store);
     hand_request_free(oa->hand);
     free(oa->folder);
@@ -249,7 +251,10 @@ mend_opened(struct worker *w, struct open_account *oa, struct outcome *why)
     if (w->journal == NULL)
         return true;
     if (account_mend(w, oa, why)) {
+        struct outcome later; /* it is tried again where it is needed */
         moved_on(w, oa);
+        if (index_has_personal(oa->index))
+            (void)account_personal_move(oa, &later);
         return true;
     }
     index_close(oa->index);
@@ -355,8 +360,7 @@ on_any(void *arg, const struct store_entry *e)
     return false;
 }
 
-/* An account whose index is gone is no new one: its mail is still there. (One that needs a hand is
- * taken in with its next delivery.) */
+/* Its mail is still there. (One that needs a hand is taken in with its next delivery.) */
 static bool
 has_mail(struct worker *w, struct open_account *oa)
 {
@@ -373,7 +377,9 @@ open_parts(struct worker *w, struct open_account *oa, bool create, struct store_
            struct outcome *why)
 {
     if (oa->index == NULL && !open_index(w, oa, create, why)) {
-        bool is_lost = !create && why->kind == OUTCOME_NOT_FOUND && has_mail(w, oa);
+        /* An account whose index is gone is no new one. */
+        bool is_lost = !create && why->kind == OUTCOME_NOT_FOUND &&
+                       (personal_exists(oa->folder) || has_mail(w, oa));
         if (!is_lost || !open_index(w, oa, true, why))
             return ACCOUNT_FAILED;
     }
@@ -384,13 +390,15 @@ open_parts(struct worker *w, struct open_account *oa, bool create, struct store_
 
 /* Somebody took the file away under us: rows that are written to it now would be lost with it. */
 static void
-drop_removed_index(struct open_account *oa)
+drop_removed(struct open_account *oa)
 {
     uint64_t now = clock_ms();
 
     if (oa->index == NULL || oa->in_batch || now - oa->looked_ms < LOOK_MS)
         return;
     oa->looked_ms = now;
+    if (oa->personal != NULL && personal_was_removed(oa->personal))
+        account_personal_close(oa);
     if (!index_was_removed(oa->index))
         return;
     log_event(LOG_LEVEL_ERROR, "index_removed", "account", oa->key, NULL);
@@ -446,7 +454,7 @@ add_account(struct worker *w, const struct account *a, struct outcome *why)
 bool
 account_reopen_index(struct worker *w, struct open_account *oa, struct outcome *why)
 {
-    drop_removed_index(oa);
+    drop_removed(oa);
     return oa->index != NULL || open_index(w, oa, true, why);
 }
 
@@ -476,7 +484,7 @@ account_open(struct worker *w, const struct account *a, bool create, struct open
     }
     oa->account.quota = a->quota;
     oa->account.quota_messages = a->quota_messages;
-    drop_removed_index(oa);
+    drop_removed(oa);
     drop_ended_hand(oa);
     enum account_result result = open_parts(w, oa, create, wait, why);
     if (result == ACCOUNT_FAILED && !oa->in_batch && oa->aside == 0 && oa->rows == NULL)
@@ -503,7 +511,7 @@ add_mailbox(struct worker *w, struct open_account *oa, const char *name, struct 
 
     if (!account_uid_validity(w, 0, &validity, why) || !index_begin(oa->index, why))
         return false;
-    bool ok = index_mailbox_add(oa->index, name, "", validity, out, why) &&
+    bool ok = index_mailbox_add(oa->index, name, validity, out, why) &&
               index_commit_unsynced(oa->index, why);
     if (!ok)
         index_rollback(oa->index);

@@ -14,6 +14,7 @@
 #include "hands_priv.h"
 #include "jobs_priv.h"
 
+struct personal;
 struct worker;
 struct row;
 
@@ -30,6 +31,8 @@ struct open_account {
     const struct settings_store *store_settings;
     char *folder;              /* owned: state_dir/accounts/DOMAIN/USER */
     struct index *index;       /* owned */
+    struct personal *personal; /* owned; NULL: nobody asks; account_personal() */
+    bool lacks_personal;       /* its file was looked for, and is not there */
     struct store *store;       /* owned */
     struct hand_request *hand; /* owned; asked and not there yet */
     int64_t inbox;             /* row of INBOX in the index, 0: not looked up yet */

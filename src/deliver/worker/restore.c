@@ -127,7 +127,7 @@ add_mailbox(struct open_account *oa, const char *name, uint32_t validity, struct
 {
     if (!index_begin(oa->index, why))
         return false;
-    if (index_mailbox_add(oa->index, name, "", validity, box, why) &&
+    if (index_mailbox_add(oa->index, name, validity, box, why) &&
         index_commit_unsynced(oa->index, why))
         return true;
     index_rollback(oa->index);

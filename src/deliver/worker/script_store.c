@@ -12,6 +12,7 @@
 #include "doorstep/clock.h"
 #include "doorstep/relay_queue.h"
 
+#include "account_personal_priv.h"
 #include "rows_priv.h"
 
 #define LOG_WAITING_MAX 1000 /* of what waits in the queue, the oldest */
@@ -23,7 +24,7 @@ fail(struct script_request *r, enum script_result result)
     return false;
 }
 
-/* What the index said, as RFC 5804 puts it. */
+/* What was said, as RFC 5804 puts it. */
 static bool
 fail_why(struct script_request *r)
 {
@@ -47,7 +48,7 @@ struct stock { /* scripts that there are, but for the one of that name */
 };
 
 static bool
-count_one(void *arg, const struct index_script *s)
+count_one(void *arg, const struct personal_script *s)
 {
     struct stock *stock = arg;
 
@@ -66,7 +67,9 @@ has_space(struct worker *w, struct open_account *oa, struct script_request *r, u
 
     if (octets > s->script_size)
         return fail(r, SCRIPT_TOO_LONG);
-    if (!index_script_list(oa->index, count_one, &stock, &r->why))
+    struct personal *p = account_personal(oa, false, &r->why);
+    if (p == NULL ? r->why.kind != OUTCOME_NOT_FOUND
+                  : !personal_script_list(p, count_one, &stock, &r->why))
         return fail(r, SCRIPT_FAILED);
     if (stock.count >= s->scripts)
         return fail(r, SCRIPT_TOO_MANY);
@@ -78,10 +81,10 @@ has_space(struct worker *w, struct open_account *oa, struct script_request *r, u
 /* ---- looking ---- */
 
 static bool
-keep_one(void *arg, const struct index_script *s)
+keep_one(void *arg, const struct personal_script *s)
 {
     struct script_request *r = arg;
-    struct index_script *more = reallocarray(r->list, r->list_count + 1, sizeof *more);
+    struct personal_script *more = reallocarray(r->list, r->list_count + 1, sizeof *more);
 
     if (more == NULL)
         return fail(r, SCRIPT_FAILED);
@@ -93,17 +96,22 @@ keep_one(void *arg, const struct index_script *s)
 static bool
 list(struct open_account *oa, struct script_request *r)
 {
+    struct personal *p = account_personal(oa, false, &r->why);
+
+    if (p == NULL)
+        return r->why.kind == OUTCOME_NOT_FOUND || fail(r, SCRIPT_FAILED);
     outcome_set(&r->why, OUTCOME_SYSTEM, "no memory for a list of scripts");
-    return (index_script_list(oa->index, keep_one, r, &r->why) || fail(r, SCRIPT_FAILED)) &&
+    return (personal_script_list(p, keep_one, r, &r->why) || fail(r, SCRIPT_FAILED)) &&
            r->result == SCRIPT_DONE;
 }
 
 static bool
 get(struct open_account *oa, struct script_request *r)
 {
-    struct index_script s;
+    struct personal *p = account_personal(oa, false, &r->why);
+    struct personal_script s;
 
-    return index_script_find(oa->index, r->name, &s, &r->found, &r->why) || fail_why(r);
+    return (p != NULL && personal_script_find(p, r->name, &s, &r->found, &r->why)) || fail_why(r);
 }
 
 /* RFC 3339, UTC. */
@@ -155,30 +163,36 @@ read_log(struct worker *w, struct open_account *oa, struct script_request *r)
 
 /* ---- changing ---- */
 
+/* To make none the active one. */
 static bool
-put(struct open_account *oa, struct script_request *r)
+is_nothing(const struct script_request *r)
 {
-    struct index_script s = {.changed = clock_wall().tv_sec};
-    bool spilled;
-
-    memcpy(s.name, r->name, sizeof s.name);
-    memcpy(s.hash, message_digest(r->text), sizeof s.hash);
-    return index_script_put(oa->index, &s, message_inline(r->text, &spilled), &r->why) &&
-           (!r->activate || index_script_activate(oa->index, r->name, &r->why));
+    return r->verb == SCRIPT_ACTIVATE && r->name[0] == '\0';
 }
 
 static bool
-change(struct open_account *oa, struct script_request *r)
+put(struct personal *p, struct script_request *r)
+{
+    struct personal_script s = {.changed = clock_wall().tv_sec};
+    bool spilled;
+
+    memcpy(s.name, r->name, sizeof s.name);
+    return personal_script_put(p, &s, message_inline(r->text, &spilled), &r->why) &&
+           (!r->activate || personal_script_activate(p, r->name, &r->why));
+}
+
+static bool
+change(struct personal *p, struct script_request *r)
 {
     switch (r->verb) {
     case SCRIPT_PUT:
-        return put(oa, r);
+        return put(p, r);
     case SCRIPT_DELETE:
-        return index_script_delete(oa->index, r->name, &r->why);
+        return personal_script_delete(p, r->name, &r->why);
     case SCRIPT_RENAME:
-        return index_script_rename(oa->index, r->name, r->to, &r->why);
+        return personal_script_rename(p, r->name, r->to, &r->why);
     case SCRIPT_ACTIVATE:
-        return index_script_activate(oa->index, r->name[0] == '\0' ? NULL : r->name, &r->why);
+        return personal_script_activate(p, r->name[0] == '\0' ? NULL : r->name, &r->why);
     case SCRIPT_CHECK:
     case SCRIPT_HAVE_SPACE:
     case SCRIPT_LIST:
@@ -189,19 +203,23 @@ change(struct open_account *oa, struct script_request *r)
     return true;
 }
 
+/* No script but one that is put is in a database that is not there. */
 static bool
 change_durably(struct open_account *oa, struct script_request *r)
 {
-    if (!index_begin(oa->index, &r->why))
+    struct personal *p = account_personal(oa, r->verb == SCRIPT_PUT, &r->why);
+
+    if (p == NULL && r->why.kind == OUTCOME_NOT_FOUND && is_nothing(r))
+        return true;
+    if (p == NULL)
+        return fail_why(r);
+    if (!personal_begin(p, &r->why))
         return fail(r, SCRIPT_FAILED);
-    if (!change(oa, r)) {
-        index_rollback(oa->index);
+    if (!change(p, r)) {
+        personal_rollback(p);
         return fail_why(r);
     }
-    if (index_commit(oa->index, &r->why))
-        return true;
-    index_rollback(oa->index);
-    return fail(r, SCRIPT_FAILED);
+    return personal_commit(p, &r->why) || fail(r, SCRIPT_FAILED);
 }
 
 static bool
@@ -236,8 +254,8 @@ names_are_good(const struct script_request *r)
     bool needs_name = r->verb != SCRIPT_CHECK && r->verb != SCRIPT_LIST && r->verb != SCRIPT_LOG &&
                       (r->verb != SCRIPT_ACTIVATE || r->name[0] != '\0');
 
-    return (!needs_name || index_script_name_check(r->name)) &&
-           (r->verb != SCRIPT_RENAME || index_script_name_check(r->to));
+    return (!needs_name || personal_script_name_check(r->name)) &&
+           (r->verb != SCRIPT_RENAME || personal_script_name_check(r->to));
 }
 
 /* An account that has had no mail yet has no scripts either. */
@@ -246,8 +264,7 @@ note_absence(struct script_request *r)
 {
     if (r->why.kind != OUTCOME_NOT_FOUND)
         r->result = SCRIPT_FAILED;
-    else if (r->verb != SCRIPT_LIST && r->verb != SCRIPT_LOG &&
-             !(r->verb == SCRIPT_ACTIVATE && r->name[0] == '\0'))
+    else if (r->verb != SCRIPT_LIST && r->verb != SCRIPT_LOG && !is_nothing(r))
         r->result = SCRIPT_MISSING;
 }
 
@@ -276,13 +293,14 @@ scripts_carry_out(struct worker *w, struct script_request *r)
     }
     if (!run(w, oa, r) && r->result == SCRIPT_FAILED && r->why.kind == OUTCOME_CORRUPT)
         account_renew_index(w, oa, &r->why); /* the person tries again */
+    account_personal_close(oa);              /* who asks here asks seldom */
     return true;
 }
 
 /* ---- what they are, all together ---- */
 
 static bool
-hash_one(void *arg, const struct index_script *s)
+hash_one(void *arg, const struct personal_script *s)
 {
     crypto_generichash_state *state = arg;
 
@@ -292,15 +310,15 @@ hash_one(void *arg, const struct index_script *s)
 }
 
 bool
-script_bundle(struct index *ix, char out[INDEX_SCRIPT_HASH_SIZE], struct outcome *why)
+script_bundle(struct personal *p, char out[PERSONAL_SCRIPT_HASH_SIZE], struct outcome *why)
 {
     crypto_generichash_state state;
     unsigned char hash[32];
 
     crypto_generichash_init(&state, NULL, 0, sizeof hash);
-    if (!index_script_list(ix, hash_one, &state, why))
+    if (!personal_script_list(p, hash_one, &state, why))
         return false;
     crypto_generichash_final(&state, hash, sizeof hash);
-    sodium_bin2hex(out, INDEX_SCRIPT_HASH_SIZE, hash, sizeof hash);
+    sodium_bin2hex(out, PERSONAL_SCRIPT_HASH_SIZE, hash, sizeof hash);
     return true;
 }

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "doorstep/message.h"
+#include "doorstep/personal.h"
 
 #include "worker_priv.h"
 
@@ -42,7 +43,7 @@ struct script_request {
     struct job job; /* scripts_ask()'s */
     struct account account;
     enum script_verb verb;
-    char name[INDEX_SCRIPT_NAME_SIZE], to[INDEX_SCRIPT_NAME_SIZE];
+    char name[PERSONAL_SCRIPT_NAME_SIZE], to[PERSONAL_SCRIPT_NAME_SIZE];
     struct message *text;                   /* owned: CHECK, PUT */
     uint64_t octets;                        /* HAVE_SPACE */
     bool activate;                          /* PUT: it becomes the active one */
@@ -56,9 +57,9 @@ struct script_request {
     enum script_result result;
     struct outcome why;
     uint32_t errors, warnings;
-    struct buf report;         /* for people, UTF-8; CHECK, PUT */
-    struct buf found;          /* GET: the text */
-    struct index_script *list; /* owned: LIST */
+    struct buf report;            /* for people, UTF-8; CHECK, PUT */
+    struct buf found;             /* GET: the text */
+    struct personal_script *list; /* owned: LIST */
     size_t list_count;
     json_t *log; /* owned: LOG, an array */
 };
@@ -69,6 +70,6 @@ bool scripts_carry_out(struct worker *w, struct script_request *r);
 
 /* script_bundle() - what all scripts of the account are called and hold, as a hash: on its worker.
  * What a script includes has not changed as long as this has not. */
-bool script_bundle(struct index *ix, char out[INDEX_SCRIPT_HASH_SIZE], struct outcome *why);
+bool script_bundle(struct personal *p, char out[PERSONAL_SCRIPT_HASH_SIZE], struct outcome *why);
 
 #endif

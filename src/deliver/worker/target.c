@@ -9,6 +9,7 @@
 
 #include "doorstep/log.h"
 
+#include "account_personal_priv.h"
 #include "reconcile_priv.h"
 
 static bool
@@ -21,18 +22,17 @@ take(struct delivery *d, const struct index_mailbox *box)
 
 /* RFC 8579 4.1: what is made for a special use gets it. */
 static bool
-mark_use(struct delivery *d, const struct index_mailbox *box)
+mark_use(struct delivery *d)
 {
-    struct index *ix = d->account->index;
-
     if (d->wanted->special_use[0] == '\0')
         return true;
-    if (!index_begin(ix, &d->why))
+    struct personal *p = account_personal(d->account, true, &d->why);
+    if (p == NULL || !personal_begin(p, &d->why))
         return false;
-    bool ok = index_mailbox_set_use(ix, box->id, d->wanted->special_use, &d->why) &&
-              index_commit(ix, &d->why);
+    bool ok = personal_use_set(p, d->into, d->wanted->special_use, &d->why) &&
+              personal_commit(p, &d->why);
     if (!ok)
-        index_rollback(ix);
+        personal_rollback(p);
     return ok;
 }
 
@@ -48,7 +48,7 @@ make(struct worker *w, struct delivery *d, struct index_mailbox *box)
         return false;
     return store_commit(oa->store, &d->why) &&
            account_mailbox(w, oa, d->into, true, box, &d->why) &&
-           (!is_new || d->wanted == NULL || mark_use(d, box));
+           (!is_new || d->wanted == NULL || mark_use(d));
 }
 
 /* Another program may have made it. */
@@ -70,16 +70,43 @@ use_inbox(struct delivery *d)
     return true;
 }
 
-/* RFC 8579 4: of several mailboxes with that use, the named one. */
+struct using
+{
+    struct delivery *d;
+    struct index_mailbox *box;
+    bool is_found, is_named, failed;
+};
+
+/* What is said of a name that is no mailbox counts not. */
+static bool
+on_use(void *arg, const char *mailbox)
+{
+    struct using *u = arg;
+    bool is_named = strcmp(mailbox, u->d->into) == 0;
+    struct index_mailbox one;
+
+    if (u->is_found && !is_named)
+        return true;
+    if (index_mailbox_find(u->d->account->index, mailbox, &one, &u->d->why)) {
+        *u->box = one;
+        u->is_found = true;
+        u->is_named = is_named;
+    } else {
+        u->failed = u->d->why.kind != OUTCOME_NOT_FOUND;
+    }
+    return !u->is_named && !u->failed;
+}
+
+/* RFC 8579 4: of several mailboxes with that use, the named one, else the first by name. */
 static bool
 find_use(struct delivery *d, const char *use, struct index_mailbox *box)
 {
-    struct index *ix = d->account->index;
+    struct using u = {.d = d, .box = box};
+    struct personal *p = account_personal(d->account, false, &d->why);
 
-    if (index_mailbox_find(ix, d->into, box, &d->why))
-        return strcasecmp(box->special_use, use) == 0 ||
-               index_mailbox_find_use(ix, use, box, &d->why);
-    return d->why.kind == OUTCOME_NOT_FOUND && index_mailbox_find_use(ix, use, box, &d->why);
+    if (p == NULL || !personal_use_list(p, use, on_use, &u, &d->why) || u.failed)
+        return false;
+    return u.is_found || outcome_set(&d->why, OUTCOME_NOT_FOUND, NULL);
 }
 
 /* By its id, else by its use. */

@@ -251,9 +251,9 @@ prepare_rows(struct open_account *oa, enum index_row row)
     struct index_mailbox inbox, old;
 
     ck_assert(index_begin(oa->index, &why));
-    ck_assert(index_mailbox_add(oa->index, "INBOX", "", row == OTHER_VALIDITY ? 78 : VALIDITY,
-                                &inbox, &why));
-    ck_assert(index_mailbox_add(oa->index, "Old", "", 90, &old, &why));
+    ck_assert(
+        index_mailbox_add(oa->index, "INBOX", row == OTHER_VALIDITY ? 78 : VALIDITY, &inbox, &why));
+    ck_assert(index_mailbox_add(oa->index, "Old", 90, &old, &why));
     if (row == THERE || row == TAKEN)
         add_row(oa, inbox.id, UID, row == THERE ? ref.name : "another");
     if (row == PASSED)

@@ -141,7 +141,7 @@ bench_deliveries(const char *folder, int batch)
     MUST(index_begin(ix, &why));
     for (int i = 0; i < MAILBOXES; i++) {
         snprintf(name, sizeof(name), "Box %d of %d", i, batch);
-        MUST(index_mailbox_add(ix, name, "", 1, &m, &why));
+        MUST(index_mailbox_add(ix, name, 1, &m, &why));
         mailboxes[i] = m.id;
     }
     MUST(index_commit(ix, &why));
@@ -325,7 +325,7 @@ make_inboxes(struct index **list, int accounts)
     struct index_mailbox m = {0};
     for (int i = 0; i < accounts; i++) {
         MUST(index_begin(list[i], &why));
-        MUST(index_mailbox_add(list[i], "INBOX", "", 1, &m, &why));
+        MUST(index_mailbox_add(list[i], "INBOX", 1, &m, &why));
         MUST(index_commit_unsynced(list[i], &why));
     }
     return m.id;
@@ -405,7 +405,7 @@ main(int argc, char **argv)
     bench_deliveries(folder, 8);
     struct index *ix = index_open(folder, false, &why);
     MUST(ix != NULL && index_begin(ix, &why));
-    MUST(index_mailbox_add(ix, "Large", "", 1, &m, &why) && index_commit(ix, &why));
+    MUST(index_mailbox_add(ix, "Large", 1, &m, &why) && index_commit(ix, &why));
     bench_reconcile(ix, m.id, "100,000 new", 0);
     bench_reconcile(ix, m.id, "100,000 known", 0);
     double start = seconds();

@@ -43,7 +43,7 @@ fixture_init(struct fixture *f)
     f->ix = index_open(f->folder, true, &f->why);
     ck_assert_msg(f->ix != NULL, "%s", f->why.cause);
     OK(f, index_begin(f->ix, &f->why));
-    OK(f, index_mailbox_add(f->ix, "inbox", "", 1000, &f->inbox, &f->why));
+    OK(f, index_mailbox_add(f->ix, "inbox", 1000, &f->inbox, &f->why));
     OK(f, index_commit(f->ix, &f->why));
 }
 

@@ -70,7 +70,7 @@ deliveries(void)
     f.ix = index_open(f.folder, true, &f.why);
     if (f.ix == NULL)
         return 0;
-    bool ok = index_begin(f.ix, &f.why) && index_mailbox_add(f.ix, "INBOX", "", 1000, &m, &f.why) &&
+    bool ok = index_begin(f.ix, &f.why) && index_mailbox_add(f.ix, "INBOX", 1000, &m, &f.why) &&
               index_commit(f.ix, &f.why);
     for (int i = 0; ok && i < BATCHES; i++) {
         ok = deliver_batch(&last, i % 2 == 1);
@@ -168,7 +168,7 @@ begin_anew(bool gathers)
     f.ix = index_open(f.folder, true, &f.why);
     ck_assert_msg(f.ix != NULL, "%s", f.why.cause);
     OK(&f, index_begin(f.ix, &f.why));
-    OK(&f, index_mailbox_add(f.ix, "INBOX", "", 1000, &m, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "INBOX", 1000, &m, &f.why));
     OK(&f, index_commit(f.ix, &f.why));
 }
 

@@ -73,7 +73,7 @@ setup(void)
         fixture_add(&f, name, (unsigned)i % 64, i % 4 == 0 ? NULL : &fixture_facts);
     }
     OK(&f, index_begin(f.ix, &f.why));
-    OK(&f, index_mailbox_add(f.ix, "Sent", "\\Sent", 1001, &m, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "Sent", 1001, &m, &f.why));
     OK(&f, index_expunge(f.ix, f.inbox.id, 7, &f.why));
     OK(&f, index_ledger_add(f.ix, "aa", "id", 1000, &f.why));
     OK(&f, index_commit(f.ix, &f.why));
@@ -155,7 +155,7 @@ mend(void)
     f.ix = index_open(f.folder, true, &f.why);
     ck_assert_msg(f.ix != NULL, "%s", f.why.cause);
     OK(&f, index_begin(f.ix, &f.why));
-    OK(&f, index_mailbox_add(f.ix, "INBOX", "", 2000, &m, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "INBOX", 2000, &m, &f.why));
     OK(&f, index_commit(f.ix, &f.why));
     index_close(f.ix);
     f.ix = NULL;
@@ -257,7 +257,7 @@ START_TEST(a_full_disk_keeps_what_was_committed)
     }
     f.ix = index_open(f.folder, true, &f.why);
     OK(&f, index_begin(f.ix, &f.why));
-    OK(&f, index_mailbox_add(f.ix, "INBOX", "", 1000, &f.inbox, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "INBOX", 1000, &f.inbox, &f.why));
     OK(&f, index_commit(f.ix, &f.why));
     while (ok && committed < 10000) {
         ok = index_begin(f.ix, &f.why) && index_take_uid(f.ix, f.inbox.id, &uid, &f.why);

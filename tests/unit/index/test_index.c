@@ -166,7 +166,7 @@ START_TEST(modseq_rises_for_the_whole_account)
     fixture_add(&f, "a", 0, NULL);
     ck_assert_uint_gt(fixture_mailbox(&f, "INBOX").highest_modseq, before);
     OK(&f, index_begin(f.ix, &f.why));
-    OK(&f, index_mailbox_add(f.ix, "Other", "", 1001, &other, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "Other", 1001, &other, &f.why));
     ck_assert_uint_gt(other.highest_modseq, fixture_mailbox(&f, "INBOX").highest_modseq);
     struct index_message m = fixture_message(other.id, 1, "x", 0, NULL);
     OK(&f, index_add(f.ix, &m, &f.why));
@@ -270,9 +270,8 @@ START_TEST(names_are_never_sql)
     arena_init(&arena, 1 << 20);
     OK(&f, index_begin(f.ix, &f.why));
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        OK(&f, index_mailbox_add(f.ix, names[i], names[i], 5, &m, &f.why));
+        OK(&f, index_mailbox_add(f.ix, names[i], 5, &m, &f.why));
         ck_assert_str_eq(m.name, names[i]);
-        ck_assert_str_eq(m.special_use, names[i]);
         struct index_message row = fixture_message(m.id, 1, names[i], 0, NULL);
         row.delivery_id = row.keywords = row.digest = names[i];
         OK(&f, index_add(f.ix, &row, &f.why));
@@ -303,15 +302,14 @@ START_TEST(mailboxes_are_added_renamed_listed_deleted)
     memset(long_name, 'x', sizeof(long_name));
     long_name[STORE_MAILBOX_SIZE] = '\0';
     OK(&f, index_begin(f.ix, &f.why));
-    FAILS(&f, OUTCOME_EXISTS, index_mailbox_add(f.ix, "iNBoX", "", 7, &m, &f.why));
-    FAILS(&f, OUTCOME_BAD_REQUEST, index_mailbox_add(f.ix, long_name, "", 7, &m, &f.why));
-    FAILS(&f, OUTCOME_BAD_REQUEST, index_mailbox_add(f.ix, "", "", 7, &m, &f.why));
-    FAILS(&f, OUTCOME_BAD_REQUEST, index_mailbox_add(f.ix, "x", "", 0, &m, &f.why));
-    OK(&f, index_mailbox_add(f.ix, "Sent", "\\Sent", 7, &m, &f.why));
-    ck_assert_str_eq(m.special_use, "\\Sent");
+    FAILS(&f, OUTCOME_EXISTS, index_mailbox_add(f.ix, "iNBoX", 7, &m, &f.why));
+    FAILS(&f, OUTCOME_BAD_REQUEST, index_mailbox_add(f.ix, long_name, 7, &m, &f.why));
+    FAILS(&f, OUTCOME_BAD_REQUEST, index_mailbox_add(f.ix, "", 7, &m, &f.why));
+    FAILS(&f, OUTCOME_BAD_REQUEST, index_mailbox_add(f.ix, "x", 0, &m, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "Sent", 7, &m, &f.why));
     ck_assert_uint_eq(m.uid_validity, 7);
     ck_assert_uint_eq(m.uid_next, 1);
-    OK(&f, index_mailbox_add(f.ix, "Zoo", "", 8, &other, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "Zoo", 8, &other, &f.why));
     FAILS(&f, OUTCOME_EXISTS, index_mailbox_rename(f.ix, m.id, "Zoo", &f.why));
     FAILS(&f, OUTCOME_NOT_FOUND, index_mailbox_rename(f.ix, 99, "Z", &f.why));
     OK(&f, index_mailbox_rename(f.ix, m.id, "Post", &f.why));
@@ -322,7 +320,7 @@ START_TEST(mailboxes_are_added_renamed_listed_deleted)
     ck_assert_str_eq(names, "INBOX Post Zoo ");
     OK(&f, index_begin(f.ix, &f.why));
     OK(&f, index_mailbox_rename(f.ix, other.id, "Stop", &f.why));
-    OK(&f, index_mailbox_add(f.ix, "Zoo", "", 9, &other, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "Zoo", 9, &other, &f.why));
     names[0] = '\0';
     OK(&f, index_mailbox_list(f.ix, collect_name, names, &f.why));
     ck_assert_str_eq(names, "INBOX Post Stop ");
@@ -339,7 +337,7 @@ START_TEST(a_deleted_mailbox_takes_its_messages_out_of_the_quota)
     uint64_t octets, messages;
     fixture_add(&f, "a", 0, &fixture_facts);
     OK(&f, index_begin(f.ix, &f.why));
-    OK(&f, index_mailbox_add(f.ix, "Other", "", 7, &m, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "Other", 7, &m, &f.why));
     for (uint32_t uid = 1; uid <= 3; uid++) {
         char name[8] = {(char)('a' + uid)};
         struct index_message row = fixture_message(m.id, uid, name, 0, &fixture_facts);

@@ -146,7 +146,7 @@ START_TEST(a_reservation_outlives_many_other_mailboxes)
     begin();
     for (unsigned i = 0; i < 200; i++) {
         snprintf(name, sizeof(name), "Box %u", i);
-        OK(&f, index_mailbox_add(f.ix, name, "", 2000 + i, &m, &f.why));
+        OK(&f, index_mailbox_add(f.ix, name, 2000 + i, &m, &f.why));
         uint32_t uid;
         OK(&f, index_take_uid(f.ix, m.id, &uid, &f.why));
     }
@@ -159,7 +159,7 @@ START_TEST(a_reservation_ends_with_its_mailbox)
 {
     struct index_mailbox m;
     begin();
-    OK(&f, index_mailbox_add(f.ix, "Other", "", 2000, &m, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "Other", 2000, &m, &f.why));
     commit_unsynced();
     int64_t old = m.id;
     uint32_t uid;
@@ -167,7 +167,7 @@ START_TEST(a_reservation_ends_with_its_mailbox)
         OK(&f, index_reserve_uid(f.ix, m.id, &uid, &f.why));
     begin();
     OK(&f, index_mailbox_delete(f.ix, m.id, &f.why));
-    OK(&f, index_mailbox_add(f.ix, "Other", "", 2001, &m, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "Other", 2001, &m, &f.why));
     commit_unsynced();
     ck_assert_int_eq(m.id, old); /* the same number, another mailbox */
     ck_assert_uint_eq(m.uid_next, 1);
@@ -330,7 +330,7 @@ START_TEST(one_mailbox_does_not_hide_what_another_lost)
 {
     struct index_mailbox m;
     begin();
-    OK(&f, index_mailbox_add(f.ix, "Other", "", 2000, &m, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "Other", 2000, &m, &f.why));
     commit_unsynced();
     ten_and_ten();
     begin();
@@ -360,7 +360,7 @@ START_TEST(a_new_uidvalidity_ends_the_matter)
     struct index_mailbox m;
     uint32_t last = 5000, none = 0;
     begin();
-    OK(&f, index_mailbox_add(f.ix, "Other", "", 2000, &m, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "Other", 2000, &m, &f.why));
     commit_unsynced();
     ten_and_ten();
     begin();
@@ -394,7 +394,7 @@ START_TEST(an_index_begun_anew_has_lost_nothing)
     OK(&f, index_set_aside(f.folder, &f.why));
     f.ix = index_open(f.folder, true, &f.why);
     begin();
-    OK(&f, index_mailbox_add(f.ix, "INBOX", "", 1001, &f.inbox, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "INBOX", 1001, &f.inbox, &f.why));
     commit_unsynced();
     ck_assert(!index_has_lost_rows(f.ix));
     ck_assert_uint_eq(reserve(), 1);
@@ -410,7 +410,7 @@ START_TEST(a_mailbox_made_anew_with_its_old_uidvalidity_gives_no_old_uid)
     OK(&f, index_set_aside(f.folder, &f.why));
     f.ix = index_open(f.folder, true, &f.why);
     begin();
-    OK(&f, index_mailbox_add(f.ix, "INBOX", "", 1000, &f.inbox, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "INBOX", 1000, &f.inbox, &f.why));
     OK(&f, add(10));
     commit_unsynced();
     ck_assert(index_has_lost_rows(f.ix));
@@ -520,7 +520,7 @@ START_TEST(a_deleted_mailbox_is_not_missed)
     uint32_t uid;
     char text[256];
     begin();
-    OK(&f, index_mailbox_add(f.ix, "Other", "", 2000, &m, &f.why));
+    OK(&f, index_mailbox_add(f.ix, "Other", 2000, &m, &f.why));
     OK(&f, index_take_uid(f.ix, m.id, &uid, &f.why));
     commit_unsynced();
     mark();
