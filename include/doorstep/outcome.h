@@ -36,6 +36,7 @@ enum outcome_kind {
     OUTCOME_EXISTS,          /* 550 5.2.0 (tool) */
     OUTCOME_BAD_REQUEST,     /* 501 5.5.4 (tool) */
     OUTCOME_CORRUPT,         /* 451 4.3.0: a database or file is damaged */
+    OUTCOME_UNREADABLE,      /* 451 4.3.0: the disk does not give a page of a database now */
     OUTCOME_FILTER_REFUSED,  /* 550 5.7.1, or what the content filter said */
     OUTCOME_FILTER_DEFERRED, /* 451 4.7.1, or what the content filter said */
     OUTCOME_DISCARDED,       /* 250 2.1.5: a content filter took it away */

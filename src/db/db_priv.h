@@ -45,6 +45,11 @@ bool db_exec(struct db *db, const char *sql, struct outcome *why);
 /* db_migrate() - apply the steps that user_version does not count yet, one transaction each. */
 bool db_migrate(struct db *db, const struct db_step *steps, unsigned count, struct outcome *why);
 
+/* db_file() - SQLite's own handle (SQLITE_FCNTL_FILE_POINTER, or _JOURNAL_POINTER for the WAL), or
+ * NULL.
+ */
+sqlite3_file *db_file(struct db *db, int which);
+
 /* db_wal_take() - once the file was read: from now on nothing is synced or checkpointed but by
  * db_sync(), db_checkpoint().
  */

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define BEYOND_ANY_FILE ((sqlite3_int64)1 << 44)
+
 struct code_row {
     int code; /* extended, or primary when no extended row fits */
     enum outcome_kind kind;
@@ -17,7 +19,7 @@ static const struct code_row code_rows[] = {
     {SQLITE_CONSTRAINT_UNIQUE, OUTCOME_EXISTS},
     {SQLITE_CONSTRAINT_PRIMARYKEY, OUTCOME_EXISTS},
     {SQLITE_CONSTRAINT_ROWID, OUTCOME_EXISTS},
-    {SQLITE_IOERR_CORRUPTFS, OUTCOME_CORRUPT},
+    {SQLITE_IOERR_CORRUPTFS, OUTCOME_UNREADABLE}, /* pread(2) said EIO: the next one may not */
     {SQLITE_IOERR_DATA, OUTCOME_CORRUPT},
     {SQLITE_IOERR_SHORT_READ, OUTCOME_CORRUPT},
     {SQLITE_FULL, OUTCOME_DISK_FULL},
@@ -62,9 +64,35 @@ db_fail_code(int code, int system_errno, const char *doing, const char *message,
                        code, message, doing);
 }
 
+/* A statement says CORRUPT, too, where pread(2) failed: SQLite's machine makes that of CORRUPTFS.
+ * The file knows the errno until it reads on, and a read that finds nothing makes it forget that.
+ */
+static bool
+take_read_error(sqlite3_file *f)
+{
+    char octet;
+    int error = 0;
+
+    if (f == NULL || f->pMethods == NULL)
+        return false;
+    (void)f->pMethods->xFileControl(f, SQLITE_FCNTL_LAST_ERRNO, &error);
+    (void)f->pMethods->xRead(f, &octet, sizeof(octet), BEYOND_ANY_FILE);
+    return error == EIO || error == ENXIO || error == ERANGE;
+}
+
+static bool
+was_unreadable(struct db *db)
+{
+    bool is_main = take_read_error(db_file(db, SQLITE_FCNTL_FILE_POINTER));
+
+    return take_read_error(db_file(db, SQLITE_FCNTL_JOURNAL_POINTER)) || is_main;
+}
+
 bool
 db_fail(struct db *db, const char *doing, struct outcome *why)
 {
+    if (sqlite3_extended_errcode(db->handle) == SQLITE_CORRUPT && was_unreadable(db))
+        return db_fail_code(SQLITE_IOERR_CORRUPTFS, 0, doing, NULL, why);
     return db_fail_code(sqlite3_extended_errcode(db->handle), sqlite3_system_errno(db->handle),
                         doing, sqlite3_errmsg(db->handle), why);
 }

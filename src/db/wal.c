@@ -27,9 +27,9 @@ on_commit(void *arg, sqlite3 *handle, const char *schema, int pages)
     return SQLITE_OK;
 }
 
-/* file_of() - SQLite's own handle, so that a VFS sees what happens. */
-static sqlite3_file *
-file_of(struct db *db, int which)
+/* db_file() - SQLite's own handle, so that a VFS sees what happens. */
+sqlite3_file *
+db_file(struct db *db, int which)
 {
     sqlite3_file *f = NULL;
     int rc = sqlite3_file_control(db->handle, "main", which, &f);
@@ -39,7 +39,7 @@ file_of(struct db *db, int which)
 static sqlite3_file *
 wal_file(struct db *db)
 {
-    return file_of(db, SQLITE_FCNTL_JOURNAL_POINTER);
+    return db_file(db, SQLITE_FCNTL_JOURNAL_POINTER);
 }
 
 uint64_t
@@ -132,7 +132,7 @@ sync_names(struct db *db, struct outcome *why)
 static bool
 sync_new(struct db *db, struct outcome *why)
 {
-    sqlite3_file *main_file = file_of(db, SQLITE_FCNTL_FILE_POINTER);
+    sqlite3_file *main_file = db_file(db, SQLITE_FCNTL_FILE_POINTER);
     if (main_file == NULL)
         return outcome_set(why, OUTCOME_SYSTEM, "a database without a file");
     if (!sync_file(db, main_file, why) || !sync_names(db, why))

@@ -40,6 +40,7 @@ static const struct outcome_row rows[OUTCOME_KINDS] = {
     [OUTCOME_EXISTS] = {550, "5.2.0", "it exists already"},
     [OUTCOME_BAD_REQUEST] = {501, "5.5.4", "this request makes no sense"},
     [OUTCOME_CORRUPT] = {451, "4.3.0", "damaged data here, try again later"},
+    [OUTCOME_UNREADABLE] = {451, "4.3.0", "local trouble, try again later"},
     [OUTCOME_FILTER_REFUSED] = {550, "5.7.1", "refused by a content filter"},
     [OUTCOME_FILTER_DEFERRED] = {451, "4.7.1", "a content filter is unavailable, try again later"},
     [OUTCOME_DISCARDED] = {250, "2.1.5", "accepted"},

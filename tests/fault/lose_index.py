@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The index of an account, or its WAL, is deleted, cut short, has bits flipped or is an older copy: while the
 daemon is down, after a good end or after kill -9; it is deleted also while it is used. Each time all mail is
-there again, byte for byte, no UID names another message than before and no message has another UID unless
+there again, byte for byte, and what its owner wrote (the active script, a special use, an annotation); no UID names another message than before and no message has another UID unless
 UIDVALIDITY rose, other accounts notice nothing, and fsck finds nothing that it cannot mend. And UIDs that the
 journal still holds stay, UIDVALIDITY with them.
 
@@ -53,6 +53,7 @@ FLIPS_MAX = 16
 JOURNAL_TRIES = 4
 BEFORE = 100  # messages before the first damage
 KEPT_MAX = 80  # messages an account has before another program removes some
+SCRIPT = b"# of the owner\nkeep;\n"
 READS = 4  # messages asked back with `message cat` each time
 
 
@@ -124,6 +125,30 @@ class Sweep:
         for account in MAILDIRS:
             self.daemon.tool("account", "add", account)
         self.deliver(BEFORE)
+        for account in MAILDIRS:
+            self.write(account)
+
+    # ---- what owners write ----
+
+    def write(self, account):
+        path = f"{self.daemon.folder}/script"
+        with open(path, "wb") as f:
+            f.write(SCRIPT)
+        self.daemon.tool("sieve", "install", account, path, "--name", "main", "--activate")
+        self.daemon.tool("mailbox", "create", account, "Spam")
+        self.daemon.tool("mailbox", "special-use", account, "Spam", "\\Junk")
+        self.daemon.tool("mailbox", "annotate", account, "Spam", "/private/comment", "mine")
+
+    def look_at_written(self, account):
+        scripts = json.loads(self.daemon.tool("--json", "sieve", "list", account))
+        expect([(s["name"], s["active"]) for s in scripts] == [("main", True)], f"{account}: scripts {scripts}")
+        text = self.daemon.tool("sieve", "get", account, "main")
+        expect(text == SCRIPT, f"{account}: the script is {text}")
+        boxes = json.loads(self.daemon.tool("--json", "mailbox", "list", account))
+        uses = {box["name"]: box["special_use"] for box in boxes}
+        expect(uses == {"INBOX": "", "Spam": "\\Junk"}, f"{account}: uses {uses}")
+        said = json.loads(self.daemon.tool("--json", "mailbox", "metadata", account, "Spam"))
+        expect([s["value"] for s in said] == ["mine"], f"{account}: annotations {said}")
 
     # ---- mail ----
 
@@ -293,6 +318,8 @@ class Sweep:
             self.look(one)
             expect(one == account or one not in before or before[one] == self.watch.validity[one],
                    f"{one}: UIDVALIDITY rose though {account} was damaged")
+        if account in MAILDIRS:
+            self.look_at_written(account)
         self.rises[damage] += self.watch.validity.get(account) != before.get(account)
         self.daemon.tool("fsck", "--repair")
         self.daemon.tool("fsck")  # exits 1 when something is left

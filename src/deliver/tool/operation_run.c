@@ -53,7 +53,7 @@ renew_index(struct operation *op, struct worker *w)
     struct outcome why = op->why; /* the log says it */
 
     if (account_open(w, &op->accounts[op->current], false, &oa, &wait, &why) != ACCOUNT_OPEN ||
-        !account_renew_index(w, oa, &why) || (op->has_facts && op->uid > 1) ||
+        !account_recover_index(w, oa, &why) || (op->has_facts && op->uid > 1) ||
         (!op->has_facts && json_array_size(op->rows) > 0))
         return false;
     if (op->has_facts) {
@@ -91,9 +91,10 @@ run_slice(struct job *job, void *where)
     op->row->run(op, w);
     bool has_account = w != NULL && op->row->place != ON_WORKERS;
     bool is_damaged = has_account && op->failed && op->why.kind == OUTCOME_CORRUPT;
+    bool is_unreadable = has_account && op->failed && op->why.kind == OUTCOME_UNREADABLE;
     if (is_damaged && op->row->is_change)
         renew_before_change(op, w);
-    else if (is_damaged && renew_index(op, w))
+    else if ((is_damaged || (is_unreadable && !op->row->is_change)) && renew_index(op, w))
         op->row->run(op, w);
     loop_post(op->deliver->loop, on_slice, op);
 }

@@ -201,7 +201,7 @@ account_uid_validity(struct worker *w, uint32_t at_least, uint32_t *out, struct 
     bool ok = accounts_uid_validity(accounts, at_least, out, why);
 
     directory_unlock(w->with.directory);
-    if (!ok && why->kind == OUTCOME_CORRUPT)
+    if (!ok && (why->kind == OUTCOME_CORRUPT || why->kind == OUTCOME_UNREADABLE))
         why->kind = OUTCOME_SYSTEM; /* accounts.sqlite is; this index is sound */
     return ok;
 }
@@ -262,12 +262,23 @@ mend_opened(struct worker *w, struct open_account *oa, struct outcome *why)
     return false;
 }
 
+static void
+log_unreadable(const struct open_account *oa, const struct outcome *why)
+{
+    log_event(LOG_LEVEL_ERROR, "index_unreadable", "account", oa->key, "cause", why->cause,
+              "effect", "tried again", NULL);
+}
+
 static bool has_mail(struct worker *w, struct open_account *oa);
 
 static bool
 open_index(struct worker *w, struct open_account *oa, bool create, struct outcome *why)
 {
     oa->index = index_open(oa->folder, false, why);
+    if (oa->index == NULL && why->kind == OUTCOME_UNREADABLE) {
+        log_unreadable(oa, why);
+        oa->index = index_open(oa->folder, false, why);
+    }
     if (oa->index != NULL)
         return mend_opened(w, oa, why);
     if (why->kind == OUTCOME_CORRUPT)
@@ -294,6 +305,19 @@ account_renew_index(struct worker *w, struct open_account *oa, struct outcome *w
         return false;
     oa->index = index_open(oa->folder, true, why);
     return oa->index != NULL;
+}
+
+/* The connection stays: it keeps no page that it could not read, and UIDs that rows which wait have
+ * been promised are known to it alone. */
+bool
+account_recover_index(struct worker *w, struct open_account *oa, struct outcome *why)
+{
+    if (why->kind == OUTCOME_CORRUPT)
+        return account_renew_index(w, oa, why);
+    if (why->kind != OUTCOME_UNREADABLE)
+        return false;
+    log_unreadable(oa, why);
+    return true;
 }
 
 /* Files of a system account belong to its uid: where the store is somebody else, a hand does the

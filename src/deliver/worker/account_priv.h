@@ -109,6 +109,12 @@ bool account_reopen_index(struct worker *w, struct open_account *oa, struct outc
 /* account_renew_index() - the index is damaged: set it aside and begin a new one. */
 bool account_renew_index(struct worker *w, struct open_account *oa, struct outcome *why);
 
+/* account_recover_index() - a look at the index failed with `why`: true, it may be tried once more.
+ * A damaged one was made anew; of one that the disk would not give a page of nothing is changed:
+ * the connection reads that page again, and only what it finds then counts. false: nothing helps
+ * now. */
+bool account_recover_index(struct worker *w, struct open_account *oa, struct outcome *why);
+
 /* account_mailbox() - the index's row of a mailbox; with create it is added when the index lacks
  * it, and what the store already holds there is taken in first. Not inside a transaction. */
 bool account_mailbox(struct worker *w, struct open_account *oa, const char *name, bool create,

@@ -143,7 +143,7 @@ send_all(struct applying *a, struct outcome *why)
 {
     if (a->count == 0 || queue_add(a->w->with.queue, a->items, a->count, why))
         return true;
-    if (why->kind == OUTCOME_CORRUPT)
+    if (why->kind == OUTCOME_CORRUPT || why->kind == OUTCOME_UNREADABLE)
         why->kind = OUTCOME_SYSTEM;
     return false;
 }

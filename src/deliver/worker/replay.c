@@ -76,9 +76,8 @@ open_account(struct replay *r, struct replay_account *ra, struct outcome *why)
         return NULL;
     if (ra->is_begun)
         return oa;
-    ra->is_begun =
-        begin_in(oa, ra, why) || (why->kind == OUTCOME_CORRUPT &&
-                                  account_renew_index(r->worker, oa, why) && begin_in(oa, ra, why));
+    ra->is_begun = begin_in(oa, ra, why) ||
+                   (account_recover_index(r->worker, oa, why) && begin_in(oa, ra, why));
     r->counts->accounts += ra->is_begun;
     return ra->is_begun ? oa : NULL;
 }

@@ -339,8 +339,7 @@ restore_part(struct restore *r, struct outcome *why)
     if (opened == ACCOUNT_LATER && (r->bytes != NULL || oa->loan.is_lent))
         return outcome_set(why, OUTCOME_BUSY, "%s is not ready", oa->key);
     bool ok = restore_in(r, oa, why) ||
-              (why->kind == OUTCOME_CORRUPT && account_renew_index(r->worker, oa, why) &&
-               restore_in(r, oa, why));
+              (account_recover_index(r->worker, oa, why) && restore_in(r, oa, why));
     if (ok)
         account_checkpoint(oa, WAL_MAX);
     return ok;

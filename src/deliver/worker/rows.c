@@ -358,7 +358,7 @@ write_or_renew(struct worker *w, struct open_account *oa, struct outcome *why)
 {
     if (account_inbox(w, oa, why) && write_some(w, oa, why))
         return true;
-    if (why->kind != OUTCOME_CORRUPT || !account_renew_index(w, oa, why))
+    if (!account_recover_index(w, oa, why))
         return false;
     return account_inbox(w, oa, why) && write_some(w, oa, why);
 }

@@ -291,9 +291,9 @@ scripts_carry_out(struct worker *w, struct script_request *r)
     case ACCOUNT_OPEN:
         break;
     }
-    if (!run(w, oa, r) && r->result == SCRIPT_FAILED && r->why.kind == OUTCOME_CORRUPT)
-        account_renew_index(w, oa, &r->why); /* the person tries again */
-    account_personal_close(oa);              /* who asks here asks seldom */
+    if (!run(w, oa, r) && r->result == SCRIPT_FAILED)
+        (void)account_recover_index(w, oa, &r->why); /* the person tries again */
+    account_personal_close(oa);                      /* who asks here asks seldom */
     return true;
 }
 

@@ -131,8 +131,8 @@ may_go_on_after_renewal(struct worker *w, size_t n)
 {
     struct delivery *d = w->batch[n];
 
-    return d->why.kind == OUTCOME_CORRUPT && !d->account->in_batch &&
-           account_renew_index(w, d->account, &d->why) && may_go_on(w, n);
+    return (d->why.kind == OUTCOME_UNREADABLE || !d->account->in_batch) &&
+           account_recover_index(w, d->account, &d->why) && may_go_on(w, n);
 }
 
 static enum step_result

@@ -145,7 +145,7 @@ target_find(struct worker *w, struct delivery *d)
     bool is_found = d->may_create ? make(w, d, &box) : look_again(w, d, &box);
     if (is_found)
         return take(d, &box);
-    return d->why.kind != OUTCOME_CORRUPT && use_inbox(d);
+    return d->why.kind != OUTCOME_CORRUPT && d->why.kind != OUTCOME_UNREADABLE && use_inbox(d);
 }
 
 bool

@@ -49,6 +49,15 @@ open_folders(struct queue *q, const char *state_dir, char database[PATH_MAX], st
     return ok;
 }
 
+/* What the disk does not give holds up everybody's mail as damage would. */
+static bool
+is_damage(struct outcome *why)
+{
+    if (why->kind == OUTCOME_UNREADABLE)
+        why->kind = OUTCOME_CORRUPT;
+    return false;
+}
+
 static bool
 open_database(struct queue *q, const char *path, struct outcome *why)
 {
@@ -61,7 +70,7 @@ open_database(struct queue *q, const char *path, struct outcome *why)
     };
 
     q->db = db_open(path, &options, why);
-    return q->db != NULL && db_sync(q->db, why);
+    return (q->db != NULL && db_sync(q->db, why)) || is_damage(why);
 }
 
 struct queue *
@@ -90,6 +99,7 @@ queue_open(const char *state_dir, struct outcome *why)
 
     if (q == NULL || db_check(q->db, false, why))
         return q;
+    (void)is_damage(why);
     if (why->kind == OUTCOME_CORRUPT) {
         queue_close(q);
         return NULL;

@@ -463,7 +463,7 @@ static const struct error errors[] = {
     {"damaged", SQLITE_CORRUPT, 0, OUTCOME_CORRUPT},
     {"damaged index", SQLITE_CORRUPT_INDEX, 0, OUTCOME_CORRUPT},
     {"no database", SQLITE_NOTADB, 0, OUTCOME_CORRUPT},
-    {"file system damaged", SQLITE_IOERR_CORRUPTFS, EIO, OUTCOME_CORRUPT},
+    {"file system damaged", SQLITE_IOERR_CORRUPTFS, EIO, OUTCOME_UNREADABLE},
     {"locked by another", SQLITE_BUSY, 0, OUTCOME_BUSY},
     {"recovering", SQLITE_BUSY_RECOVERY, 0, OUTCOME_BUSY},
     {"memory", SQLITE_NOMEM, 0, OUTCOME_SYSTEM},

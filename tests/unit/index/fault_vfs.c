@@ -2,6 +2,7 @@
 #include "fault_vfs.h"
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -21,11 +22,27 @@ struct shim_file {
     sqlite3_file base;
     sqlite3_file *real; /* lies behind this struct */
     char path[256];
+    int read_error;        /* errno of its last read */
     sqlite3_int64 lost;    /* octets that a sync which failed left behind, and taken for clean */
     sqlite3_int64 renewed; /* of these, from the start on: written again */
     bool
         syncs_folder; /* with its first sync, as the unix VFS does for a journal or WAL it opened */
 };
+
+static bool
+is_of_reads(void)
+{
+    return fault.mode == FAULT_READ || fault.mode == FAULT_READS;
+}
+
+/* read_goes() - as go(), with what SQLite makes of pread(2)'s EIO. */
+static int
+read_goes(void)
+{
+    if (!is_of_reads() || ++fault.calls < fault.at)
+        return SQLITE_OK;
+    return fault.mode == FAULT_READ && fault.calls > fault.at ? SQLITE_OK : SQLITE_IOERR_CORRUPTFS;
+}
 
 /* go() - SQLITE_OK when this call may go to the disk. */
 static int
@@ -33,7 +50,7 @@ go(void)
 {
     if (fault.is_dead)
         return SQLITE_IOERR;
-    if (fault.mode == FAULT_NONE || ++fault.calls != fault.at)
+    if (fault.mode == FAULT_NONE || is_of_reads() || ++fault.calls != fault.at)
         return SQLITE_OK;
     fault.is_dead = fault.mode == FAULT_KILL || fault.mode == FAULT_POWER;
     return fault.mode == FAULT_DISK_FULL ? SQLITE_FULL : SQLITE_IOERR;
@@ -94,7 +111,9 @@ shim_close(sqlite3_file *f)
 static int
 shim_read(sqlite3_file *f, void *out, int n, sqlite3_int64 at)
 {
-    return below(f)->pMethods->xRead(below(f), out, n, at);
+    int rc = read_goes();
+    ((struct shim_file *)f)->read_error = rc == SQLITE_OK ? 0 : EIO;
+    return rc != SQLITE_OK ? rc : below(f)->pMethods->xRead(below(f), out, n, at);
 }
 
 static int
@@ -163,6 +182,10 @@ shim_check_lock(sqlite3_file *f, int *out)
 static int
 shim_control(sqlite3_file *f, int op, void *arg)
 {
+    if (op == SQLITE_FCNTL_LAST_ERRNO && is_of_reads()) {
+        *(int *)arg = ((struct shim_file *)f)->read_error;
+        return SQLITE_OK;
+    }
     return below(f)->pMethods->xFileControl(below(f), op, arg);
 }
 

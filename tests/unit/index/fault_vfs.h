@@ -14,7 +14,9 @@ enum fault_mode {
     FAULT_ONCE,      /* an I/O error, then all is well again */
     FAULT_DISK_FULL, /* the same with SQLITE_FULL */
     FAULT_KILL,      /* nothing works from then on */
-    FAULT_POWER      /* the same, and fault_lose_unsynced() */
+    FAULT_POWER,     /* the same, and fault_lose_unsynced() */
+    FAULT_READ,      /* calls are reads: EIO once */
+    FAULT_READS      /* that read and all behind it */
 };
 
 void fault_install(const char *database); /* its path; becomes SQLite's default VFS */

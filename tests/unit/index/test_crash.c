@@ -251,6 +251,65 @@ START_TEST(the_power_fails_at_the_nth_call)
 }
 END_TEST
 
+/* A look at all messages: 1 it works, 0 the disk would not read, -1 something else. */
+static int
+look(void)
+{
+    struct index_mailbox m;
+    uint64_t rows = 0;
+
+    if (index_mailbox_find(f.ix, "INBOX", &m, &f.why) &&
+        index_message_list(f.ix, m.id, 1, true, count_one, &rows, &f.why))
+        return rows == m.messages && rows >= BATCHES * BATCH ? 1 : -1;
+    return f.why.kind == OUTCOME_UNREADABLE ? 0 : -1;
+}
+
+/* One read after the other (the first ones, then some): the same connection reads the page again,
+ * and nothing is called damaged. */
+START_TEST(a_page_that_the_disk_did_not_give_is_read_again)
+{
+    uint32_t last;
+    int failed = 0;
+
+    deliveries();
+    for (call = 1;; call += call < 10 ? 1 : 97) {
+        f.ix = index_open(f.folder, false, &f.why);
+        OK(&f, f.ix != NULL);
+        fault_arm(FAULT_READ, call);
+        int result = look();
+        bool reached = fault_disarm();
+        ck_assert_msg(result >= 0, "read %u: %s", call, f.why.cause);
+        failed += result == 0;
+        ck_assert_msg(look() == 1, "read %u: %s", call, f.why.cause);
+        if (call < 5)
+            ck_assert(deliver_batch(&last, true));
+        index_close(f.ix);
+        f.ix = NULL;
+        if (!reached)
+            break;
+    }
+    ck_assert_int_gt(failed, 3);
+}
+END_TEST
+
+START_TEST(a_disk_that_gives_nothing_is_not_damage)
+{
+    deliveries();
+    f.ix = index_open(f.folder, false, &f.why);
+    OK(&f, f.ix != NULL);
+    fault_arm(FAULT_READS, 1);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(look(), 0);
+    index_close(f.ix);
+    f.ix = index_open(f.folder, false, &f.why);
+    ck_assert(f.ix == NULL && f.why.kind == OUTCOME_UNREADABLE);
+    fault_disarm();
+    f.ix = index_open(f.folder, false, &f.why);
+    OK(&f, f.ix != NULL);
+    ck_assert_int_eq(look(), 1);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -264,6 +323,12 @@ suite(void)
     tcase_add_loop_test(t, the_power_fails_at_the_nth_call, 0, 2);
     tcase_add_loop_test(t, a_sync_that_failed_is_made_up_for, 0, 2);
     tcase_add_loop_test(t, a_sync_that_failed_in_a_checkpoint_is_made_up_for, 0, 2);
+    suite_add_tcase(s, t);
+    t = tcase_create("reads");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 240);
+    tcase_add_test(t, a_page_that_the_disk_did_not_give_is_read_again);
+    tcase_add_test(t, a_disk_that_gives_nothing_is_not_damage);
     suite_add_tcase(s, t);
     return s;
 }
