@@ -303,7 +303,7 @@ db_check(struct db *db, bool full, struct outcome *why)
         return false;
     bool ok = strcmp(db_text(s, 0), "ok") == 0;
     if (!ok)
-        outcome_set(why, OUTCOME_CORRUPT, "%s", db_text(s, 0));
+        db_fail_check(db, db_text(s, 0), why);
     db_reset(s);
     return ok;
 }

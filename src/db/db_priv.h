@@ -35,6 +35,10 @@ struct db_statement {
  */
 bool db_fail(struct db *db, const char *doing, struct outcome *why);
 
+/* db_fail_check() - what a check has found, as an outcome; returns false. CORRUPT, unless it is a
+ * page that the disk did not give. */
+bool db_fail_check(struct db *db, const char *finding, struct outcome *why);
+
 /* db_fail_code() - the same for an extended result code that was kept; message may be NULL. */
 bool db_fail_code(int code, int system_errno, const char *doing, const char *message,
                   struct outcome *why);

@@ -6,6 +6,7 @@
 #include "db_priv.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BEYOND_ANY_FILE ((sqlite3_int64)1 << 44)
@@ -95,4 +96,19 @@ db_fail(struct db *db, const char *doing, struct outcome *why)
         return db_fail_code(SQLITE_IOERR_CORRUPTFS, 0, doing, NULL, why);
     return db_fail_code(sqlite3_extended_errcode(db->handle), sqlite3_system_errno(db->handle),
                         doing, sqlite3_errmsg(db->handle), why);
+}
+
+/* A page that the disk did not give is a finding, too: some have SQLite's code in their text. */
+bool
+db_fail_check(struct db *db, const char *finding, struct outcome *why)
+{
+    static const char unread[] = "error code=";
+    const char *at = strstr(finding, unread);
+    int code = at == NULL ? SQLITE_CORRUPT : atoi(at + sizeof(unread) - 1);
+
+    if (was_unreadable(db))
+        return db_fail_code(SQLITE_IOERR_CORRUPTFS, 0, "check", finding, why);
+    if ((code & 0xff) == SQLITE_IOERR)
+        return db_fail_code(code, sqlite3_system_errno(db->handle), "check", finding, why);
+    return outcome_set(why, OUTCOME_CORRUPT, "%s", finding);
 }

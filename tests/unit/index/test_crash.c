@@ -310,6 +310,28 @@ START_TEST(a_disk_that_gives_nothing_is_not_damage)
 }
 END_TEST
 
+/* A check tells of pages, and its findings are text: not all of them are damage. */
+START_TEST(a_check_that_cannot_read_finds_no_damage)
+{
+    bool reached = true;
+
+    deliveries();
+    for (call = 1; reached; call += call < 10 ? 1 : 13) {
+        f.ix = index_open(f.folder, false, &f.why);
+        OK(&f, f.ix != NULL);
+        fault_arm(FAULT_READ, call);
+        bool ok = index_check(f.ix, true, &f.why);
+        reached = fault_disarm();
+        ck_assert_msg(ok || (reached && f.why.kind != OUTCOME_CORRUPT), "read %u: %s", call,
+                      f.why.cause);
+        ck_assert_msg(index_check(f.ix, true, &f.why), "read %u: %s", call, f.why.cause);
+        index_close(f.ix);
+        f.ix = NULL;
+    }
+    ck_assert_int_gt(call, 10);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -329,6 +351,7 @@ suite(void)
     tcase_set_timeout(t, 240);
     tcase_add_test(t, a_page_that_the_disk_did_not_give_is_read_again);
     tcase_add_test(t, a_disk_that_gives_nothing_is_not_damage);
+    tcase_add_test(t, a_check_that_cannot_read_finds_no_damage);
     suite_add_tcase(s, t);
     return s;
 }
