@@ -297,6 +297,18 @@ apply(struct replay *r, struct replay_account *ra, struct change *c, struct outc
     return change_apply(oa, c, why);
 }
 
+/* Nothing else may be recorded of the account: what a crash left half-renamed is finished when it
+ * is opened. */
+static void
+settle_mailboxes(struct replay *r, struct replay_account *ra)
+{
+    struct outcome why;
+
+    if (open_account(r, ra, &why) == NULL)
+        log_event(LOG_LEVEL_ERROR, "mailboxes_not_settled", "account", ra->key, "cause", why.cause,
+                  NULL);
+}
+
 static void
 replay_change(struct replay *r, const struct replay_entry *e)
 {
@@ -305,11 +317,13 @@ replay_change(struct replay *r, const struct replay_entry *e)
     struct change c;
     struct outcome why;
 
-    if (e->is_undone || !record_change_unpack(&account, &c, e->at.record, &r->arena) ||
-        c.kind > CHANGE_REMOVE)
+    if (e->is_undone || !record_change_unpack(&account, &c, e->at.record, &r->arena))
         return;
     struct replay_account *ra = account_of(r, &account);
-    if (ra == NULL || !replay_plan_mailbox(ra, r->number, c.mailbox, mailbox))
+    if (ra != NULL && (c.kind == CHANGE_RENAMED || c.kind == CHANGE_DELETED))
+        settle_mailboxes(r, ra);
+    if (ra == NULL || c.kind > CHANGE_REMOVE ||
+        !replay_plan_mailbox(ra, r->number, c.mailbox, mailbox))
         return;
     if (!replay_plan_mailbox(ra, r->number, c.to, to))
         c.kind = CHANGE_REMOVE; /* moved to where everything was deleted later */
