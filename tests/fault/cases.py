@@ -4,6 +4,7 @@ does what a client would do then, until it is done. `needs` names calls that eve
 without them the case does not show what it says."""
 
 import functools
+import json
 import os
 import re
 import sqlite3
@@ -123,22 +124,16 @@ class Sorted(DeliveryAndLook):
     def begin(self, target):
         for r in self.recipients:
             target.add(r)
-        self.install(target)
-        target.retry("first", self.recipients)
-
-    def install(self, target):
         path = f"{target.daemon.folder}/script"
         with open(path, "w", encoding="utf-8") as f:
             f.write(self.script)
         target.daemon.tool("sieve", "install", ANN, path, "--activate")
+        target.retry("first", self.recipients)
 
     def prepare(self, target):
-        """An index that was damaged (EIO) took the script with it."""
         super().prepare(target)
         if self.count % self.runs_kept == 0:
             target.empty(ANN)
-        if b"main" not in target.daemon.tool("sieve", "list", ANN):
-            self.install(target)
 
     def ended(self, target):
         """What was delivered was sent on as often, and answered once."""
@@ -353,6 +348,65 @@ class NewMailbox(Command):
     def holds(self, target):
         boxes = {name for _, name in target.mailboxes(ANN)}
         return {f"Box{n}" for n in range(1, self.count + 1)} <= boxes
+
+
+class Script(Command):
+    """The active one gets another text, and there is one more."""
+
+    needs = ("pwrite64 state/accounts/*/personal.sqlite*", "f*sync state/accounts/*/personal.sqlite*")
+
+    def prepare(self, target):
+        super().prepare(target)
+        self.path = f"{target.daemon.folder}/script"
+        with open(self.path, "w", encoding="utf-8") as f:
+            f.write(f"# {self.count}\nkeep;\n")
+
+    def words(self):
+        return "sieve", "install", ANN, self.path, "--name", "main", "--activate"
+
+    def holds(self, target):
+        rows = json.loads(target.daemon.tool("--json", "sieve", "list", ANN))
+        if [(row["name"], row["active"]) for row in rows] != [("main", True)]:
+            return False
+        return target.daemon.tool("sieve", "get", ANN, "main") == f"# {self.count}\nkeep;\n".encode()
+
+
+class RenamedWithUse(Command):
+    """What is said about a mailbox goes with it, and with the one below."""
+
+    needs = (*RECORD, "pwrite64 state/accounts/*/personal.sqlite*", "rename* mail/example.org/ann/*")
+
+    def begin(self, target):
+        super().begin(target)
+        tool = target.daemon.tool
+        for name in ("Box0", "Box0/in"):
+            tool("mailbox", "create", ANN, name)
+            tool("mailbox", "annotate", ANN, name, "/private/comment", "mine")
+        tool("mailbox", "special-use", ANN, "Box0", "\\Junk")
+
+    def words(self):
+        return "mailbox", "rename", ANN, f"Box{self.count - 1}", f"Box{self.count}"
+
+    def comment(self, target, name):
+        return json.loads(target.daemon.tool("--json", "mailbox", "metadata", ANN, name))
+
+    def holds(self, target):
+        rows = {r["name"]: r["special_use"] for r in json.loads(target.daemon.tool("--json", "mailbox", "list", ANN))}
+        box = f"Box{self.count}"
+        said = [{"annotation": "/private/comment", "value": "mine"}]
+        return (rows == {"INBOX": "", box: "\\Junk", f"{box}/in": ""}
+                and self.comment(target, box) == self.comment(target, f"{box}/in") == said)
+
+
+class SpecialUse(Command):
+    needs = ("pwrite64 state/accounts/*/personal.sqlite*",)
+
+    def words(self):
+        return "mailbox", "special-use", ANN, "INBOX", f"\\Use{self.count}"
+
+    def holds(self, target):
+        rows = json.loads(target.daemon.tool("--json", "mailbox", "list", ANN))
+        return rows[0]["special_use"] == f"\\Use{self.count}"
 
 
 class Flag(Command):
