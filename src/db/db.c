@@ -297,6 +297,7 @@ db_was_removed(struct db *db)
 bool
 db_check(struct db *db, bool full, struct outcome *why)
 {
+    (void)db_take_errno(db); /* what fails from here on is the check's */
     struct db_statement *s = full ? db_prepare(db, "PRAGMA integrity_check(1)", why)
                                   : db_prepare(db, "PRAGMA quick_check(1)", why);
     if (s == NULL || !db_next_row(s, why))

@@ -35,6 +35,10 @@ struct db_statement {
  */
 bool db_fail(struct db *db, const char *doing, struct outcome *why);
 
+/* db_take_errno() - of the last call on its files that failed, 0: none has since it was last asked.
+ */
+int db_take_errno(struct db *db);
+
 /* db_fail_check() - what a check has found, as an outcome; returns false. CORRUPT, unless it is a
  * page that the disk did not give. */
 bool db_fail_check(struct db *db, const char *finding, struct outcome *why);

@@ -6,7 +6,6 @@
 #include "db_priv.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BEYOND_ANY_FILE ((sqlite3_int64)1 << 44)
@@ -68,47 +67,51 @@ db_fail_code(int code, int system_errno, const char *doing, const char *message,
 /* A statement says CORRUPT, too, where pread(2) failed: SQLite's machine makes that of CORRUPTFS.
  * The file knows the errno until it reads on, and a read that finds nothing makes it forget that.
  */
-static bool
-take_read_error(sqlite3_file *f)
+static int
+take_errno(sqlite3_file *f)
 {
     char octet;
     int error = 0;
 
     if (f == NULL || f->pMethods == NULL)
-        return false;
+        return 0;
     (void)f->pMethods->xFileControl(f, SQLITE_FCNTL_LAST_ERRNO, &error);
     (void)f->pMethods->xRead(f, &octet, sizeof(octet), BEYOND_ANY_FILE);
-    return error == EIO || error == ENXIO || error == ERANGE;
+    return error;
 }
 
-static bool
-was_unreadable(struct db *db)
+int
+db_take_errno(struct db *db)
 {
-    bool is_main = take_read_error(db_file(db, SQLITE_FCNTL_FILE_POINTER));
+    int of_main = take_errno(db_file(db, SQLITE_FCNTL_FILE_POINTER));
+    int of_wal = take_errno(db_file(db, SQLITE_FCNTL_JOURNAL_POINTER));
 
-    return take_read_error(db_file(db, SQLITE_FCNTL_JOURNAL_POINTER)) || is_main;
+    return of_wal != 0 ? of_wal : of_main;
+}
+
+/* What SQLite takes for a file system that is damaged. */
+static bool
+is_of_the_disk(int error)
+{
+    return error == EIO || error == ENXIO || error == ERANGE;
 }
 
 bool
 db_fail(struct db *db, const char *doing, struct outcome *why)
 {
-    if (sqlite3_extended_errcode(db->handle) == SQLITE_CORRUPT && was_unreadable(db))
+    if (sqlite3_extended_errcode(db->handle) == SQLITE_CORRUPT && is_of_the_disk(db_take_errno(db)))
         return db_fail_code(SQLITE_IOERR_CORRUPTFS, 0, doing, NULL, why);
     return db_fail_code(sqlite3_extended_errcode(db->handle), sqlite3_system_errno(db->handle),
                         doing, sqlite3_errmsg(db->handle), why);
 }
 
-/* A page that the disk did not give is a finding, too: some have SQLite's code in their text. */
 bool
 db_fail_check(struct db *db, const char *finding, struct outcome *why)
 {
-    static const char unread[] = "error code=";
-    const char *at = strstr(finding, unread);
-    int code = at == NULL ? SQLITE_CORRUPT : atoi(at + sizeof(unread) - 1);
+    int error = db_take_errno(db);
 
-    if (was_unreadable(db))
-        return db_fail_code(SQLITE_IOERR_CORRUPTFS, 0, "check", finding, why);
-    if ((code & 0xff) == SQLITE_IOERR)
-        return db_fail_code(code, sqlite3_system_errno(db->handle), "check", finding, why);
-    return outcome_set(why, OUTCOME_CORRUPT, "%s", finding);
+    if (is_of_the_disk(error))
+        return db_fail_code(SQLITE_IOERR_CORRUPTFS, error, "check", finding, why);
+    return error != 0 ? outcome_errno(why, error, "check", finding)
+                      : outcome_set(why, OUTCOME_CORRUPT, "%s", finding);
 }
