@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "doorstep/clock.h"
+#include "doorstep/log.h"
 
 #include "account_personal_priv.h"
 #include "filing_priv.h"
@@ -28,6 +29,7 @@ struct question {
     char first[WORDS_SIZE], second[WORDS_SIZE];
     char bundle[PERSONAL_SCRIPT_HASH_SIZE]; /* of the active script */
     enum sort_verdict verdict;
+    struct outcome why; /* of SORT_NOT_NOW */
     struct buf text;
 };
 
@@ -42,25 +44,25 @@ verdict_of(bool found, const struct outcome *why)
 }
 
 static enum sort_verdict
-has_mailbox(struct worker *w, struct open_account *oa, const char *name)
+has_mailbox(struct worker *w, struct open_account *oa, const char *name, struct outcome *why)
 {
     struct index_mailbox box;
-    struct outcome why;
 
     if (strcasecmp(name, "INBOX") == 0)
         return SORT_YES;
     if (!store_mailbox_name_check(name))
         return SORT_NO;
-    bool found = index_mailbox_find(oa->index, name, &box, &why);
-    if (!found && why.kind == OUTCOME_NOT_FOUND && oa->store != NULL)
-        found = reconcile_folders(w, oa, &why) && index_mailbox_find(oa->index, name, &box, &why);
-    return verdict_of(found, &why);
+    bool found = index_mailbox_find(oa->index, name, &box, why);
+    if (!found && why->kind == OUTCOME_NOT_FOUND && oa->store != NULL)
+        found = reconcile_folders(w, oa, why) && index_mailbox_find(oa->index, name, &box, why);
+    return verdict_of(found, why);
 }
 
 struct use {
     struct open_account *oa;
     const char *mailbox;
     enum sort_verdict verdict;
+    struct outcome *why;
 };
 
 /* What is said of a name that is no mailbox counts not. */
@@ -69,37 +71,35 @@ on_use(void *arg, const char *mailbox)
 {
     struct use *u = arg;
     struct index_mailbox box;
-    struct outcome why;
 
     if (u->mailbox[0] == '\0' || strcmp(mailbox, u->mailbox) == 0)
-        u->verdict = verdict_of(index_mailbox_find(u->oa->index, mailbox, &box, &why), &why);
+        u->verdict = verdict_of(index_mailbox_find(u->oa->index, mailbox, &box, u->why), u->why);
     return u->verdict == SORT_NO;
 }
 
 static enum sort_verdict
-has_use(struct open_account *oa, const char *mailbox, const char *use)
+has_use(struct open_account *oa, const char *mailbox, const char *use, struct outcome *why)
 {
     bool is_inbox = strcasecmp(mailbox, "INBOX") == 0;
-    struct use u = {oa, is_inbox ? "INBOX" : mailbox, SORT_NO};
-    struct outcome why;
-    struct personal *p = account_personal(oa, false, &why);
+    struct use u = {oa, is_inbox ? "INBOX" : mailbox, SORT_NO, why};
+    struct personal *p = account_personal(oa, false, why);
 
     if (p == NULL)
-        return verdict_of(false, &why);
-    return personal_use_list(p, use, on_use, &u, &why) ? u.verdict : SORT_NOT_NOW;
+        return verdict_of(false, why);
+    return personal_use_list(p, use, on_use, &u, why) ? u.verdict : SORT_NOT_NOW;
 }
 
 /* mailbox "": of the account as a whole. */
 static enum sort_verdict
-find_annotation(struct open_account *oa, const char *mailbox, const char *name, struct buf *out)
+find_annotation(struct open_account *oa, struct question *q)
 {
     struct index_mailbox box = {.name = ""};
-    struct outcome why;
-    struct personal *p = account_personal(oa, false, &why);
+    struct outcome *why = &q->why;
+    struct personal *p = account_personal(oa, false, why);
 
-    if (p == NULL || (mailbox[0] != '\0' && !index_mailbox_find(oa->index, mailbox, &box, &why)))
-        return verdict_of(false, &why);
-    return verdict_of(personal_annotation_find(p, box.name, name, out, &why), &why);
+    if (p == NULL || (q->first[0] != '\0' && !index_mailbox_find(oa->index, q->first, &box, why)))
+        return verdict_of(false, why);
+    return verdict_of(personal_annotation_find(p, box.name, q->second, &q->text, why), why);
 }
 
 /* The compiled form will be kept by what the scripts were when the active one was read: when they
@@ -109,42 +109,46 @@ find_include(struct open_account *oa, struct question *q)
 {
     char now[PERSONAL_SCRIPT_HASH_SIZE];
     struct personal_script script;
-    struct outcome why = {0};
-    struct personal *p = account_personal(oa, false, &why);
+    struct outcome *why = &q->why;
+    struct personal *p = account_personal(oa, false, why);
 
     if (p == NULL)
-        return q->bundle[0] != '\0' ? SORT_NOT_NOW : verdict_of(false, &why);
-    if (q->bundle[0] != '\0' && (!script_bundle(p, now, &why) || strcmp(now, q->bundle) != 0))
+        return q->bundle[0] != '\0' ? SORT_NOT_NOW : verdict_of(false, why);
+    if (q->bundle[0] != '\0' && !script_bundle(p, now, why))
         return SORT_NOT_NOW;
-    return verdict_of(personal_script_find(p, q->first, &script, &q->text, &why), &why);
+    if (q->bundle[0] != '\0' && strcmp(now, q->bundle) != 0) {
+        outcome_set(why, OUTCOME_BUSY, "the account's scripts are being changed");
+        return SORT_NOT_NOW;
+    }
+    return verdict_of(personal_script_find(p, q->first, &script, &q->text, why), why);
 }
 
 static void
 look(struct question *q, struct worker *w, struct open_account *oa)
 {
     struct index_mailbox box;
-    struct outcome why = {0};
+    struct outcome *why = &q->why;
 
     switch (q->what) {
     case SORT_ASK_INCLUDE:
         q->verdict = find_include(oa, q);
         break;
     case SORT_ASK_MAILBOX:
-        q->verdict = has_mailbox(w, oa, q->first);
+        q->verdict = has_mailbox(w, oa, q->first, why);
         break;
     case SORT_ASK_SPECIAL_USE:
-        q->verdict = has_use(oa, q->first, q->second);
+        q->verdict = has_use(oa, q->first, q->second, why);
         break;
     case SORT_ASK_MAILBOX_ID:
-        q->verdict = verdict_of(index_mailbox_find_object(oa->index, q->first, &box, &why), &why);
+        q->verdict = verdict_of(index_mailbox_find_object(oa->index, q->first, &box, why), why);
         break;
     case SORT_ASK_METADATA:
-        q->verdict = find_annotation(oa, q->first, q->second, &q->text);
+        q->verdict = find_annotation(oa, q);
         break;
     case SORT_ASK_DUPLICATE:
         q->verdict =
-            rows_flush(w, oa, &why)
-                ? verdict_of(index_seen_find(oa->index, q->first, clock_wall().tv_sec, &why), &why)
+            rows_flush(w, oa, why)
+                ? verdict_of(index_seen_find(oa->index, q->first, clock_wall().tv_sec, why), why)
                 : SORT_NOT_NOW;
         break;
     case SORT_ASK_SCRIPT: /* these are answered from memory */
@@ -169,6 +173,14 @@ tell_annotation(const struct deliver *d, const char *name, struct buf *out)
 }
 
 static void
+tell_lack(const struct question *q)
+{
+    log_event(LOG_LEVEL_WARNING, "script_not_answered", "user", q->account.user, "domain",
+              q->account.domain, "cause", q->why.cause, NULL);
+    sorters_tell_lack(&q->sorter, outcome_is_temporary(&q->why) ? q->why.kind : OUTCOME_SYSTEM);
+}
+
+static void
 on_answered(void *arg)
 {
     struct question *q = arg;
@@ -176,7 +188,10 @@ on_answered(void *arg)
 
     if (q->what == SORT_ASK_METADATA && q->verdict == SORT_NO && q->first[0] == '\0')
         q->verdict = tell_annotation(d, q->second, &q->text);
-    sorters_tell(&q->sorter, q->verdict, buf_span(&q->text));
+    if (q->verdict == SORT_NOT_NOW)
+        tell_lack(q);
+    else
+        sorters_tell(&q->sorter, q->verdict, buf_span(&q->text));
     buf_release(&q->text);
     free(q);
     deliver_done_running(d);
@@ -189,12 +204,11 @@ run_question(struct job *job, void *worker)
     struct worker *w = worker;
     struct open_account *oa;
     struct store_wait wait;
-    struct outcome why = {0};
 
     q->verdict = SORT_NOT_NOW;
-    switch (account_open(w, &q->account, false, &oa, &wait, &why)) {
+    switch (account_open(w, &q->account, false, &oa, &wait, &q->why)) {
     case ACCOUNT_FAILED:
-        if (why.kind == OUTCOME_NOT_FOUND) /* no mail yet: there is INBOX alone */
+        if (q->why.kind == OUTCOME_NOT_FOUND) /* no mail yet: there is INBOX alone */
             q->verdict = q->what == SORT_ASK_MAILBOX && strcasecmp(q->first, "INBOX") == 0
                              ? SORT_YES
                              : SORT_NO;
@@ -202,6 +216,8 @@ run_question(struct job *job, void *worker)
     case ACCOUNT_LATER:
         if (!oa->loan.is_lent && oa->index != NULL)
             look(q, w, oa);
+        else
+            outcome_set(&q->why, OUTCOME_BUSY, "the account waits for its hand");
         break;
     case ACCOUNT_OPEN:
         look(q, w, oa);

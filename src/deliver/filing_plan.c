@@ -245,7 +245,7 @@ plan_result(struct planning *pl)
     if (refuse == NULL)
         refuse = find_action(pl, FILING_EREJECT);
     if (r->status == FILING_DEFERRED) {
-        settle(pl->p, OUTCOME_SYSTEM, r->error);
+        settle(pl->p, pl->filed->lack != OUTCOME_OK ? pl->filed->lack : OUTCOME_SYSTEM, r->error);
         return;
     }
     if (!make_room(pl)) {

@@ -57,6 +57,8 @@ struct sorters_filed {
     struct filing_result result;
     struct message **editions; /* result.edition_count of them, owned by the asker */
     bool is_killed;            /* no sorter survives this run: there is no result */
+    enum outcome_kind
+        lack; /* of a question that had no answer, sorters_tell_lack(); or OUTCOME_OK */
 };
 
 struct sorters_filing {      /* what Sieve is to say of a message; borrowed until fn was called */
@@ -80,6 +82,10 @@ void sorters_file(struct sorters *s, struct message *msg, struct arena *arena,
 
 /* sorters_tell() - octets: the text that was asked for. Nothing happens when nobody waits. */
 void sorters_tell(const struct sorters_question *q, enum sort_verdict verdict, struct span octets);
+
+/* sorters_tell_lack() - sorters_tell() of SORT_NOT_NOW, and why: it is in the run's sorters_filed.
+ */
+void sorters_tell_lack(const struct sorters_question *q, enum outcome_kind lack);
 
 /* sorters_take_input() - of SORT_ASK_PROGRAM, while it is asked: what the program reads, sealed, a
  * reference; NULL: nothing. sorters_extend() - its answer takes so much longer. */

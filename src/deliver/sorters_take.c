@@ -136,7 +136,7 @@ take_filed(struct sorter *so)
     struct unpack u;
 
     unpack_init(&u, buf_span(&so->facts));
-    *filed = (struct sorters_filed){0};
+    *filed = (struct sorters_filed){.lack = filed->lack};
     filing_result_unpack(&filed->result, r->arena, &u);
     if (!unpack_done(&u) || !keep_editions(so, filed))
         return false;
@@ -251,13 +251,32 @@ take_question(struct sorter *so, const struct door_frame *f)
     return true;
 }
 
+/* Not where the sorter is gone, or was told that nobody knows. */
+static bool
+is_waiting(const struct sorters_question *q)
+{
+    const struct sorter *so = &q->pool->slots[q->slot];
+
+    return so->keeper.door != NULL && so->given != NULL && so->given->asking == q->number;
+}
+
+void
+sorters_tell_lack(const struct sorters_question *q, enum outcome_kind lack)
+{
+    struct request *r = q->pool->slots[q->slot].given;
+
+    if (is_waiting(q))
+        r->filed[r->filed_count].lack = lack;
+    sorters_tell(q, SORT_NOT_NOW, SPAN_NONE);
+}
+
 void
 sorters_tell(const struct sorters_question *q, enum sort_verdict verdict, struct span octets)
 {
     struct sorter *so = &q->pool->slots[q->slot];
 
-    if (so->keeper.door == NULL || so->given == NULL || so->given->asking != q->number)
-        return; /* the sorter is gone, or was told that nobody knows */
+    if (!is_waiting(q))
+        return;
     loop_timer_start(so->deadline, so->pool->timeouts->sort);
     sorter_tell(so, verdict, octets); /* where that fails, its time will be up */
 }
