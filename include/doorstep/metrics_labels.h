@@ -39,6 +39,7 @@
     VALUE(METRICS_EXISTS, "exists")                                                                \
     VALUE(METRICS_BAD_REQUEST, "bad_request")                                                      \
     VALUE(METRICS_CORRUPT, "corrupt")                                                              \
+    VALUE(METRICS_UNREADABLE, "unreadable")                                                        \
     VALUE(METRICS_FILTER_REFUSED, "filter_refused")                                                \
     VALUE(METRICS_FILTER_DEFERRED, "filter_deferred")                                              \
     VALUE(METRICS_DISCARDED, "discarded")                                                          \
