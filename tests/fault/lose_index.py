@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """The index of an account, or its WAL, is deleted, cut short, has bits flipped or is an older copy: while the
 daemon is down, after a good end or after kill -9; it is deleted also while it is used. Each time all mail is
-there again, byte for byte, and what its owner wrote (the active script, a special use, an annotation); no UID names another message than before and no message has another UID unless
-UIDVALIDITY rose, other accounts notice nothing, and fsck finds nothing that it cannot mend. And UIDs that the
+there again, byte for byte, and what its owner wrote (the active script, a special use, an annotation); no UID
+names another message than before and no message has another UID unless UIDVALIDITY rose, other accounts notice
+nothing, and fsck finds nothing that it cannot mend. And UIDs that the
 journal still holds stay, UIDVALIDITY with them.
 
     tests/fault/lose_index.py [--full] [--times N] [--only DAMAGE] [--seed N]
@@ -239,10 +240,19 @@ class Sweep:
         expect(lost == set(), f"{account}: lost {sorted(lost)[:5]}")
         expect(stray == set(), f"{account}: back again {sorted(stray)[:5]}")
         for uid, name in self.choice.sample(seen, min(READS, len(seen))):
-            text = self.daemon.tool("message", "cat", account, "INBOX", str(uid))
-            got = name_of(without_trace(flagless(text)))
+            got = self.read(account, uid)
+            if got != name and self.watch.mailbox(self.daemon, account) != after:
+                return self.look(account)  # that its index is gone was seen after the list
             expect(got == name, f"{account}: UID {uid} is listed as {name} and read as {got}")
         return seen
+
+    def read(self, account, uid):
+        """The name of the message, or what the daemon says instead."""
+        try:
+            text = self.daemon.tool("message", "cat", account, "INBOX", str(uid))
+        except Failure as e:
+            return str(e)
+        return name_of(without_trace(flagless(text)))
 
     def folder(self, account):
         user, domain = account.split("@")
