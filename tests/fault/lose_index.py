@@ -4,8 +4,8 @@
 daemon is down, after a good end or after kill -9; it is deleted also while it is used. Each time all mail is
 there again, byte for byte, and what its owner wrote (the active script, a special use, an annotation); no UID
 names another message than before and no message has another UID unless UIDVALIDITY rose, other accounts notice
-nothing, and fsck finds nothing that it cannot mend. And UIDs that the
-journal still holds stay, UIDVALIDITY with them.
+nothing, and fsck finds nothing that it cannot mend. And UIDs that the journal still holds stay, UIDVALIDITY with
+them.
 
     tests/fault/lose_index.py [--full] [--times N] [--only DAMAGE] [--seed N]
 
