@@ -89,11 +89,15 @@ def started_by_an_ordinary_user_all_roles_are_that_user_and_confined():
         s.stop()
 
 
+def processes(s):
+    return [p for n in ("edge", "store", "sorter") for p in s.roles(n)]
+
+
 def roles_end_when_main_is_killed():
     with server() as s:
         s.start()
-        pids = [p for n in ("edge", "store", "sorter") for p in s.roles(n)]
-        check(len(pids) == 4, f"{len(pids)} roles, not an edge, a store and two sorters")
+        wait_for(lambda: len(processes(s)) == 4, "an edge, a store and two sorters")
+        pids = processes(s)
         s.process.kill()
         s.process.wait()
         wait_for(lambda: not any(is_alive(p) for p in pids), "the end of all roles", 20)
