@@ -15,6 +15,17 @@
 /* What it is called when ?1 is called ?2. */
 #define RENAMED "?2 || substr(mailbox, length(?1) + 1)"
 
+/* A statement whose first parameter is the mailbox. */
+static struct db_statement *
+about(struct personal *p, const char *sql, const char *mailbox, struct outcome *why)
+{
+    struct db_statement *s = personal_prepare(p, sql, why);
+
+    if (s != NULL)
+        db_bind_text(s, 1, mailbox);
+    return s;
+}
+
 /* ---- special uses */
 
 bool
@@ -34,11 +45,10 @@ personal_use_find(struct personal *p, const char *mailbox, char out[PERSONAL_USE
                   struct outcome *why)
 {
     struct db_statement *s =
-        personal_prepare(p, "SELECT special_use FROM uses WHERE mailbox = ?", why);
+        about(p, "SELECT special_use FROM uses WHERE mailbox = ?", mailbox, why);
 
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, mailbox);
     enum db_result result = personal_next(p, s, why);
     if (result == DB_FAILED)
         return false;
@@ -50,11 +60,10 @@ personal_use_find(struct personal *p, const char *mailbox, char out[PERSONAL_USE
 static bool
 forget_use(struct personal *p, const char *mailbox, struct outcome *why)
 {
-    struct db_statement *s = personal_prepare(p, "DELETE FROM uses WHERE mailbox = ?", why);
+    struct db_statement *s = about(p, "DELETE FROM uses WHERE mailbox = ?", mailbox, why);
 
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, mailbox);
     return personal_run(p, s, why);
 }
 
@@ -67,11 +76,10 @@ personal_use_set(struct personal *p, const char *mailbox, const char *special_us
         return forget_use(p, mailbox, why);
     if (!personal_use_check(special_use))
         return outcome_set(why, OUTCOME_BAD_REQUEST, "no special use");
-    struct db_statement *s = personal_prepare(
-        p, "INSERT OR REPLACE INTO uses (mailbox, special_use) VALUES (?, ?)", why);
+    struct db_statement *s =
+        about(p, "INSERT OR REPLACE INTO uses (mailbox, special_use) VALUES (?, ?)", mailbox, why);
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, mailbox);
     db_bind_text(s, 2, special_use);
     return personal_run(p, s, why);
 }
@@ -101,11 +109,10 @@ personal_annotation_find(struct personal *p, const char *mailbox, const char *na
                          struct outcome *why)
 {
     struct db_statement *s =
-        personal_prepare(p, "SELECT value FROM annotations WHERE mailbox = ? AND name = ?", why);
+        about(p, "SELECT value FROM annotations WHERE mailbox = ? AND name = ?", mailbox, why);
 
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, mailbox);
     db_bind_text(s, 2, name);
     enum db_result result = personal_next(p, s, why);
     if (result == DB_FAILED)
@@ -121,11 +128,10 @@ static bool
 count(struct personal *p, const char *mailbox, int64_t *out, struct outcome *why)
 {
     struct db_statement *s =
-        personal_prepare(p, "SELECT count(*) FROM annotations WHERE mailbox = ?", why);
+        about(p, "SELECT count(*) FROM annotations WHERE mailbox = ?", mailbox, why);
 
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, mailbox);
     if (personal_next(p, s, why) != DB_ROW)
         return false;
     *out = db_int(s, 0);
@@ -137,11 +143,10 @@ static bool
 forget_annotation(struct personal *p, const char *mailbox, const char *name, struct outcome *why)
 {
     struct db_statement *s =
-        personal_prepare(p, "DELETE FROM annotations WHERE mailbox = ? AND name = ?", why);
+        about(p, "DELETE FROM annotations WHERE mailbox = ? AND name = ?", mailbox, why);
 
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, mailbox);
     db_bind_text(s, 2, name);
     return personal_run(p, s, why);
 }
@@ -162,10 +167,9 @@ personal_annotation_set(struct personal *p, const char *mailbox, const char *nam
     if (there >= PERSONAL_ANNOTATIONS_MAX || value->n > PERSONAL_ANNOTATION_MAX)
         return outcome_set(why, OUTCOME_OVER_QUOTA_HARD, "too many or too long annotations");
     struct db_statement *s =
-        personal_prepare(p, "INSERT INTO annotations (mailbox, name, value) VALUES (?, ?, ?)", why);
+        about(p, "INSERT INTO annotations (mailbox, name, value) VALUES (?, ?, ?)", mailbox, why);
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, mailbox);
     db_bind_text(s, 2, name);
     db_bind_blob(s, 3, *value);
     return personal_run(p, s, why);
@@ -175,13 +179,12 @@ bool
 personal_annotation_list(struct personal *p, const char *mailbox, personal_annotation_fn fn,
                          void *arg, struct outcome *why)
 {
-    struct db_statement *s = personal_prepare(
-        p, "SELECT name, value FROM annotations WHERE mailbox = ? ORDER BY name", why);
+    struct db_statement *s = about(
+        p, "SELECT name, value FROM annotations WHERE mailbox = ? ORDER BY name", mailbox, why);
     enum db_result result;
 
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, mailbox);
     while ((result = personal_next(p, s, why)) == DB_ROW && fn(arg, db_text(s, 0), db_blob(s, 1)))
         ;
     if (result != DB_FAILED)
@@ -223,15 +226,14 @@ forget(struct personal *p, const char *mailbox, bool with_below, int64_t *change
 static bool
 is_said(struct personal *p, const char *mailbox, bool *said, struct outcome *why)
 {
-    struct db_statement *s = personal_prepare(p,
-                                              "SELECT EXISTS (SELECT 1 FROM uses WHERE " IN_OR_BELOW
-                                              ") OR EXISTS (SELECT 1 FROM annotations "
-                                              "WHERE " IN_OR_BELOW ")",
-                                              why);
+    struct db_statement *s = about(p,
+                                   "SELECT EXISTS (SELECT 1 FROM uses WHERE " IN_OR_BELOW
+                                   ") OR EXISTS (SELECT 1 FROM annotations "
+                                   "WHERE " IN_OR_BELOW ")",
+                                   mailbox, why);
 
     if (s == NULL)
         return false;
-    db_bind_text(s, 1, mailbox);
     if (personal_next(p, s, why) != DB_ROW)
         return false;
     *said = db_int(s, 0) != 0;

@@ -148,9 +148,20 @@ account_personal_use(struct open_account *oa, const char *mailbox, char out[PERS
         out[0] = '\0';
 }
 
+/* What is said about a mailbox is said about `to` as well; to NULL: about it no more. */
 static bool
-end(struct personal *p, bool ok, bool changed, struct outcome *why)
+change(struct open_account *oa, const char *mailbox, const char *to, bool with_below,
+       struct outcome *why)
 {
+    struct personal *p = account_personal(oa, false, why);
+    bool changed = false;
+
+    if (p == NULL)
+        return why->kind == OUTCOME_NOT_FOUND;
+    if (!personal_begin(p, why))
+        return false;
+    bool ok = to != NULL ? personal_mailbox_copy(p, mailbox, to, &changed, why)
+                         : personal_mailbox_forget(p, mailbox, with_below, &changed, why);
     if (ok && changed)
         return personal_commit(p, why);
     personal_rollback(p);
@@ -161,28 +172,12 @@ bool
 account_personal_copy(struct open_account *oa, const char *from, const char *to,
                       struct outcome *why)
 {
-    struct personal *p = account_personal(oa, false, why);
-    bool changed = false;
-
-    if (p == NULL)
-        return why->kind == OUTCOME_NOT_FOUND;
-    if (!personal_begin(p, why))
-        return false;
-    bool ok = personal_mailbox_copy(p, from, to, &changed, why);
-    return end(p, ok, changed, why);
+    return change(oa, from, to, true, why);
 }
 
 bool
 account_personal_forget(struct open_account *oa, const char *mailbox, bool with_below,
                         struct outcome *why)
 {
-    struct personal *p = account_personal(oa, false, why);
-    bool changed = false;
-
-    if (p == NULL)
-        return why->kind == OUTCOME_NOT_FOUND;
-    if (!personal_begin(p, why))
-        return false;
-    bool ok = personal_mailbox_forget(p, mailbox, with_below, &changed, why);
-    return end(p, ok, changed, why);
+    return change(oa, mailbox, NULL, with_below, why);
 }
