@@ -188,7 +188,6 @@ wal_index_pack(struct wal_index *index)
 {
     struct packed packed;
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
     uint32_t version;
 
     if (index->block == NULL || index->small != 0)

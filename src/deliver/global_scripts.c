@@ -109,14 +109,10 @@ read_includes(struct global_scripts *g, const char *folder, size_t max)
         return;
     }
     g->includes = calloc(INCLUDES_MAX, sizeof *g->includes);
-    while (g->includes != NULL && g->include_count < INCLUDES_MAX) {
-        errno = 0;
-        if ((e = readdir(d)) == NULL)
-            break;
+    while (g->includes != NULL && g->include_count < INCLUDES_MAX &&
+           (errno = 0, e = readdir(d)) != NULL)
         add_include(g, folder, e->d_name, max);
-        errno = 0;
-    }
-    if (errno != 0)
+    if (g->include_count < INCLUDES_MAX && errno != 0)
         log_event(LOG_LEVEL_ERROR, "file_not_read", "path", folder, "cause", strerror(errno), NULL);
     closedir(d);
 }
