@@ -186,7 +186,7 @@ class Personal:
         self.write()
         self.is_whole("written again")
 
-    def into_index(self):
+    def into_index(self, damage=lambda connection: None):
         """As an older program left it."""
         self.daemon.end()
         with contextlib.closing(sqlite3.connect(self.path("personal.sqlite"))) as c:
@@ -202,7 +202,24 @@ class Personal:
             c.execute("PRAGMA user_version = 6")
             (application,) = c.execute("PRAGMA application_id").fetchone()
             c.execute(f"PRAGMA application_id = {application - 1}")
+        with contextlib.closing(sqlite3.connect(self.path("index.sqlite"))) as c:
+            damage(c)
         self.daemon.start()
+
+    def break_scripts(self, connection):
+        """The page that the table of scripts begins with."""
+        (octets,) = connection.execute("PRAGMA page_size").fetchone()
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'scripts'").fetchone()
+        with open(self.path("index.sqlite"), "rb+") as f:
+            f.seek((page - 1) * octets)
+            f.write(b"\xff" * octets)
+
+    def unmovable(self):
+        """Mail waits for no script that cannot be read again."""
+        self.into_index(self.break_scripts)
+        expect(self.filed() == "INBOX", "mail is not delivered")
+        expect(self.scripts() == {}, f"{self.scripts()}")
+        self.write_again()
 
     def moved(self):
         self.into_index()
@@ -236,6 +253,7 @@ def main():
         tests.run("who wrote nothing has no file for it", personal.none_without_need)
         tests.run("a damaged one is rescued, and mail goes on", personal.rescued)
         tests.run("a deleted one is an account without scripts", personal.deleted)
+        tests.run("what cannot be read in an older index keeps no mail waiting", personal.unmovable)
         tests.run("what lies in an older index is moved", personal.moved)
         tests.run("it goes with its account", personal.gone)
     finally:
