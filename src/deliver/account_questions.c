@@ -43,6 +43,18 @@ verdict_of(bool found, const struct outcome *why)
     return why->kind == OUTCOME_NOT_FOUND ? SORT_NO : SORT_NOT_NOW;
 }
 
+/* One that the index does not know may have been made by another program, or before the index was.
+ */
+static bool
+find_mailbox(struct worker *w, struct open_account *oa, const char *name, struct index_mailbox *box,
+             struct outcome *why)
+{
+    if (index_mailbox_find(oa->index, name, box, why))
+        return true;
+    return why->kind == OUTCOME_NOT_FOUND && oa->store != NULL && reconcile_folders(w, oa, why) &&
+           index_mailbox_find(oa->index, name, box, why);
+}
+
 static enum sort_verdict
 has_mailbox(struct worker *w, struct open_account *oa, const char *name, struct outcome *why)
 {
@@ -52,13 +64,11 @@ has_mailbox(struct worker *w, struct open_account *oa, const char *name, struct 
         return SORT_YES;
     if (!store_mailbox_name_check(name))
         return SORT_NO;
-    bool found = index_mailbox_find(oa->index, name, &box, why);
-    if (!found && why->kind == OUTCOME_NOT_FOUND && oa->store != NULL)
-        found = reconcile_folders(w, oa, why) && index_mailbox_find(oa->index, name, &box, why);
-    return verdict_of(found, why);
+    return verdict_of(find_mailbox(w, oa, name, &box, why), why);
 }
 
 struct use {
+    struct worker *w;
     struct open_account *oa;
     const char *mailbox;
     enum sort_verdict verdict;
@@ -73,15 +83,16 @@ on_use(void *arg, const char *mailbox)
     struct index_mailbox box;
 
     if (u->mailbox[0] == '\0' || strcmp(mailbox, u->mailbox) == 0)
-        u->verdict = verdict_of(index_mailbox_find(u->oa->index, mailbox, &box, u->why), u->why);
+        u->verdict = verdict_of(find_mailbox(u->w, u->oa, mailbox, &box, u->why), u->why);
     return u->verdict == SORT_NO;
 }
 
 static enum sort_verdict
-has_use(struct open_account *oa, const char *mailbox, const char *use, struct outcome *why)
+has_use(struct worker *w, struct open_account *oa, const char *mailbox, const char *use,
+        struct outcome *why)
 {
     bool is_inbox = strcasecmp(mailbox, "INBOX") == 0;
-    struct use u = {oa, is_inbox ? "INBOX" : mailbox, SORT_NO, why};
+    struct use u = {w, oa, is_inbox ? "INBOX" : mailbox, SORT_NO, why};
     struct personal *p = account_personal(oa, false, why);
 
     if (p == NULL)
@@ -91,13 +102,13 @@ has_use(struct open_account *oa, const char *mailbox, const char *use, struct ou
 
 /* mailbox "": of the account as a whole. */
 static enum sort_verdict
-find_annotation(struct open_account *oa, struct question *q)
+find_annotation(struct worker *w, struct open_account *oa, struct question *q)
 {
     struct index_mailbox box = {.name = ""};
     struct outcome *why = &q->why;
     struct personal *p = account_personal(oa, false, why);
 
-    if (p == NULL || (q->first[0] != '\0' && !index_mailbox_find(oa->index, q->first, &box, why)))
+    if (p == NULL || (q->first[0] != '\0' && !find_mailbox(w, oa, q->first, &box, why)))
         return verdict_of(false, why);
     return verdict_of(personal_annotation_find(p, box.name, q->second, &q->text, why), why);
 }
@@ -137,13 +148,13 @@ look(struct question *q, struct worker *w, struct open_account *oa)
         q->verdict = has_mailbox(w, oa, q->first, why);
         break;
     case SORT_ASK_SPECIAL_USE:
-        q->verdict = has_use(oa, q->first, q->second, why);
+        q->verdict = has_use(w, oa, q->first, q->second, why);
         break;
     case SORT_ASK_MAILBOX_ID:
         q->verdict = verdict_of(index_mailbox_find_object(oa->index, q->first, &box, why), why);
         break;
     case SORT_ASK_METADATA:
-        q->verdict = find_annotation(oa, q);
+        q->verdict = find_annotation(w, oa, q);
         break;
     case SORT_ASK_DUPLICATE:
         q->verdict =
