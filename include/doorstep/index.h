@@ -244,9 +244,12 @@ bool index_sieve_log_add(struct index *ix, time_t logged, const char *delivery_i
 bool index_sieve_log_list(struct index *ix, index_log_fn fn, void *arg, struct outcome *why);
 
 /* What its owner wrote lay here once: index_has_personal() - and is here still. index_personal() -
- * it is told, row by row; index_personal_clear() - it is elsewhere now; outside of transactions. */
+ * it is told, row by row, of a damaged table (CORRUPT) as far as it can be read; a text may be
+ * another than its hash (BLAKE2b-256, hex) says then. index_personal_clear() - it is elsewhere now;
+ * outside of transactions. */
 struct index_personal_fns { /* false ends the telling */
-    bool (*script)(void *arg, const char *name, struct span text, time_t changed, bool is_active);
+    bool (*script)(void *arg, const char *name, struct span text, const char *hash, time_t changed,
+                   bool is_active);
     bool (*use)(void *arg, const char *mailbox, const char *special_use);
     bool (*annotation)(void *arg, const char *mailbox, const char *name, struct span value);
 };

@@ -185,7 +185,10 @@ run_on_worker(struct question *q, struct worker *w)
     case ACCOUNT_OPEN:
         break;
     }
-    if (!q->is_later)
+    if (q->is_later)
+        return;
+    look(q, oa, &why);
+    if (!q->is_known && !oa->in_batch && account_recover_index(w, oa, &why))
         look(q, oa, &why);
 }
 

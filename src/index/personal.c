@@ -31,8 +31,8 @@ tell(const struct telling *t, const char *sql, row_fn fn, struct outcome *why)
 static bool
 tell_script(const struct telling *t, struct db_statement *row)
 {
-    return t->fns->script(t->arg, db_text(row, 0), db_blob(row, 1), (time_t)db_int(row, 2),
-                          db_int(row, 3) == 1);
+    return t->fns->script(t->arg, db_text(row, 0), db_blob(row, 1), db_text(row, 4),
+                          (time_t)db_int(row, 2), db_int(row, 3) == 1);
 }
 
 static bool
@@ -58,14 +58,17 @@ index_personal(struct index *ix, const struct index_personal_fns *fns, void *arg
                struct outcome *why)
 {
     const struct telling t = {ix, fns, arg};
+    bool ok =
+        tell(&t, "SELECT name, text, changed, is_active, hash FROM scripts", tell_script, why);
 
-    return tell(&t, "SELECT name, text, changed, is_active FROM scripts", tell_script, why) &&
-           tell(&t, "SELECT name, special_use FROM mailboxes WHERE special_use != ''", tell_use,
-                why) &&
-           tell(&t,
+    ok = tell(&t, "SELECT name, special_use FROM mailboxes WHERE special_use != ''", tell_use,
+              why) &&
+         ok;
+    return tell(&t,
                 "SELECT coalesce(m.name, ''), a.name, a.value FROM annotations a "
                 "LEFT JOIN mailboxes m ON m.id = a.mailbox WHERE a.mailbox = 0 OR m.id NOT NULL",
-                tell_annotation, why);
+                tell_annotation, why) &&
+           ok;
 }
 
 static bool

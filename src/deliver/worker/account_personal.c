@@ -63,9 +63,11 @@ struct moving {
     bool ok;
 };
 
-/* What is there already was moved before. */
+/* What is there already was moved before. A text that is not what was stored is kept, but it is not
+ * active. */
 static bool
-move_script(void *arg, const char *name, struct span text, time_t changed, bool is_active)
+move_script(void *arg, const char *name, struct span text, const char *hash, time_t changed,
+            bool is_active)
 {
     struct personal_script s = {.changed = changed}, there;
     struct moving *m = arg;
@@ -73,8 +75,10 @@ move_script(void *arg, const char *name, struct span text, time_t changed, bool 
     if (strlen(name) >= sizeof s.name || personal_script_find(m->p, name, &there, NULL, m->why))
         return true;
     strcpy(s.name, name);
-    m->ok = personal_script_put(m->p, &s, text, m->why);
-    if (m->ok && is_active && !personal_script_find(m->p, NULL, &there, NULL, m->why))
+    m->ok = personal_script_put(m->p, &s, text, m->why) &&
+            personal_script_find(m->p, name, &s, NULL, m->why);
+    if (m->ok && is_active && strcmp(s.hash, hash) == 0 &&
+        !personal_script_find(m->p, NULL, &there, NULL, m->why))
         m->ok = personal_script_activate(m->p, name, m->why);
     return m->ok;
 }
@@ -104,16 +108,24 @@ move_annotation(void *arg, const char *mailbox, const char *name, struct span va
     return m->ok;
 }
 
+/* CORRUPT: what can be read of a damaged index was moved. */
 static bool
 move_all(struct open_account *oa, struct personal *p, struct outcome *why)
 {
     static const struct index_personal_fns fns = {move_script, move_use, move_annotation};
     struct moving m = {p, why, true};
+    struct outcome damage;
 
     if (!personal_begin(p, why))
         return false;
-    if (index_personal(oa->index, &fns, &m, why) && m.ok && personal_commit(p, why))
-        return true;
+    bool is_whole = index_personal(oa->index, &fns, &m, &damage);
+    if (m.ok && (is_whole || damage.kind == OUTCOME_CORRUPT) && personal_commit(p, why)) {
+        if (!is_whole)
+            *why = damage;
+        return is_whole;
+    }
+    if (m.ok && !is_whole && damage.kind != OUTCOME_CORRUPT)
+        *why = damage;
     personal_rollback(p);
     return false;
 }
